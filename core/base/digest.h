@@ -1,0 +1,65 @@
+#pragma once
+
+// Digests: xxh3-64 for frames, records and state comparison (not against forgers),
+// SHA-256 and SHA-1 for content (BEP 52, BEP 3).
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bt {
+
+uint64_t HashBytes(std::string_view bytes, uint64_t seed = 0);
+
+// A running state digest: order matters, equal sequences give equal values.
+class RollingDigest {
+ public:
+  void Add(uint64_t value) { value_ = Mix(value_ ^ value); }
+  void Add(std::string_view bytes) { value_ = HashBytes(bytes, value_); }
+  uint64_t value() const { return value_; }
+
+ private:
+  static constexpr uint64_t Mix(uint64_t x) {
+    x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+    x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+    return x ^ (x >> 32);
+  }
+  uint64_t value_ = 0x6279746574;
+};
+
+using Sha256Digest = std::array<uint8_t, 32>;
+using Sha1Digest = std::array<uint8_t, 20>;
+
+Sha256Digest Sha256(std::string_view bytes);
+Sha1Digest Sha1(std::string_view bytes);
+
+// SHA-1 over bytes that arrive in parts.
+class Sha1Stream {
+ public:
+  Sha1Stream();
+  ~Sha1Stream();
+  Sha1Stream(const Sha1Stream&) = delete;
+  Sha1Stream& operator=(const Sha1Stream&) = delete;
+
+  void Update(std::string_view bytes);
+  Sha1Digest Finish();  // and starts over
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Lower-case hexadecimal.
+std::string Hex(std::string_view bytes);
+template <size_t N>
+std::string Hex(const std::array<uint8_t, N>& bytes) {
+  return Hex(std::string_view(reinterpret_cast<const char*>(bytes.data()), N));
+}
+
+// Exactly 2*out.size() hexadecimal digits of either case into out; false otherwise.
+bool FromHex(std::string_view hex, std::span<uint8_t> out);
+
+}  // namespace bt

@@ -1,0 +1,169 @@
+#pragma once
+
+// Outbox<P>: the effects of one step. Owned by the host; cleared, not freed, between steps.
+//
+// Durability gating is in the type. A message struct that tells others of something this node has
+// written declares
+//     static constexpr bool kRestsOnJournal = true;
+// and Send() does not compile for it: only SendAfter(to, message, after), which demands the WriteSeq it
+// rests on. The host holds such a message until every write <= `after` is durable; a crash discards it.
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/check.h"
+#include "core/base/ids.h"
+#include "core/base/slice.h"
+#include "core/machine/timer_table.h"
+
+namespace bt {
+
+template <class T>
+concept RestsOnJournal = requires {
+  requires T::kRestsOnJournal;
+};
+
+struct JournalWrite {
+  WriteSeq seq;
+  uint8_t type = 0;
+  Slice body;
+};
+
+// --- link effects, executed in order ---
+
+struct LinkConnect {
+  LinkId link;  // chosen by the machine, kInboundLink bit clear, never used before
+  Address peer;
+};
+struct LinkSendBytes {
+  LinkId link;
+  Slice bytes;
+};
+// `header` and then file bytes [offset, offset + length), in order with the link's other sends.
+struct LinkSendBlock {
+  LinkId link;
+  Slice header;
+  FileId file;
+  uint64_t offset = 0;
+  uint32_t length = 0;
+};
+// Drops what is still queued when `flush` is false.
+struct LinkClose {
+  LinkId link;
+  bool flush = false;
+};
+using LinkEffect = std::variant<LinkConnect, LinkSendBytes, LinkSendBlock, LinkClose>;
+
+// --- content file effects; each but CloseFile completes with one input ---
+
+enum class FileMode : uint8_t {
+  kRead,      // an existing file of exactly `length` bytes
+  kDownload,  // NAME.part, created or resumed, renamed to NAME by FinishFile
+};
+struct OpenFile {
+  FileId file;
+  FileMode mode = FileMode::kRead;
+  std::string name;  // the torrent's name, already validated; the host knows the path the user asked for
+  uint64_t length = 0;
+};
+// Write `bytes` (at most 16 KiB) at `offset`; completes with BlockStored and the SHA-256 of the bytes.
+struct StoreBlock {
+  BlockToken token;
+  FileId file;
+  uint64_t offset = 0;
+  Slice bytes;
+};
+enum class RangeHash : uint8_t { kLeaves, kSha1 };
+// Read back and hash [offset, offset + length), cut into 16 KiB leaves for kLeaves.
+struct HashRange {
+  BlockToken token;
+  FileId file;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  RangeHash kind = RangeHash::kLeaves;
+};
+// Make all completed StoreBlocks durable, then `state` beside them, atomically.
+struct Checkpoint {
+  FileId file;
+  Slice state;
+};
+struct FinishFile {
+  FileId file;
+};
+struct CloseFile {
+  FileId file;
+};
+using FileEffect = std::variant<OpenFile, StoreBlock, HashRange, Checkpoint, FinishFile, CloseFile>;
+
+template <class P>
+class Outbox {
+ public:
+  using Message = typename P::Message;
+  using Timer = typename P::Timer;
+
+  struct Outgoing {
+    NodeId to;
+    Message message;
+    WriteSeq after;  // 0: at once
+  };
+  struct Answer {
+    CallId call;
+    typename P::Response response;
+  };
+
+  // `last_durable`: the sequence of the last record recovery found; the next Write gets the one after.
+  explicit Outbox(WriteSeq last_durable = WriteSeq(0)) : last_write_(last_durable) {}
+
+  // T is one alternative of Message, never the variant itself: that would slip past the gate.
+  template <class T>
+  requires(!RestsOnJournal<T> && !std::same_as<T, Message>) void Send(NodeId to, T message) {
+    sends.push_back({to, Message(std::move(message)), WriteSeq(0)});
+  }
+  template <class T>
+  void SendAfter(NodeId to, T message, WriteSeq after) {
+    sends.push_back({to, Message(std::move(message)), after});
+  }
+  // Appends a record to the journal; it is durable when WriteDone names this sequence or a later one.
+  WriteSeq Write(uint8_t type, Slice body) {
+    ++last_write_;
+    writes.push_back({last_write_, type, std::move(body)});
+    return last_write_;
+  }
+  WriteSeq last_write() const { return last_write_; }
+
+  void Arm(Timer timer, Instant deadline) { timers.Arm(timer, deadline); }
+  void Disarm(Timer timer) { timers.Disarm(timer); }
+
+  void Link(LinkEffect effect) { links.push_back(std::move(effect)); }
+  void File(FileEffect effect) { files.push_back(std::move(effect)); }
+  void Reply(CallId call, typename P::Response response) { replies.push_back({call, std::move(response)}); }
+  void Note(typename P::Note note) { notes.push_back(std::move(note)); }
+
+  // For the host, after it has executed the effects. Timers stay.
+  void Clear() {
+    sends.clear();
+    writes.clear();
+    links.clear();
+    files.clear();
+    replies.clear();
+    notes.clear();
+  }
+
+  std::vector<Outgoing> sends;
+  std::vector<JournalWrite> writes;
+  std::vector<LinkEffect> links;
+  std::vector<FileEffect> files;
+  std::vector<Answer> replies;
+  std::vector<typename P::Note> notes;
+  TimerTable<Timer> timers;
+
+ private:
+  WriteSeq last_write_;
+};
+
+}  // namespace bt

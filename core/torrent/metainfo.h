@@ -1,0 +1,111 @@
+#pragma once
+
+// Metainfo: what a torrent says about one data file, in one form for v1, v2 and hybrid (BEP 3, BEP 52).
+// The .torrent files of all three formats, and their info-hashes, are derived from it.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/digest.h"
+#include "core/torrent/content_id.h"
+
+namespace bt {
+
+enum class TorrentFormat : uint8_t { kHybrid, kV1, kV2, kLast = kV2 };
+
+struct Metainfo {
+  std::string name;
+  uint64_t length = 0;        // bytes, at least 1
+  uint32_t piece_length = 0;  // a power of two >= 16 KiB
+  Sha256Digest pieces_root{};
+  // BEP 52 piece layer: one entry per piece when length > piece_length, else empty (the root is the piece).
+  std::vector<Sha256Digest> piece_layer;
+  // BEP 3 piece hashes, one per piece; empty when the torrent did not carry them (a foreign v2-only one).
+  std::vector<Sha1Digest> v1_pieces;
+  // Info-hashes of the file this was parsed from when its info dictionary has keys of its own (private,
+  // source, ...), so that they cannot be derived. At most 2.
+  std::vector<InfoHash> foreign_info_hashes;
+
+  ContentId content() const { return {pieces_root, length}; }
+  uint32_t piece_count() const { return static_cast<uint32_t>((length + piece_length - 1) / piece_length); }
+  uint32_t piece_size(uint32_t index) const;   // bytes of piece `index`; the last may be short
+  uint32_t block_count(uint32_t index) const;  // 16 KiB blocks of piece `index`
+
+  // Form: limits, name, counts, piece layer against root. kInvalidArgument says what is wrong.
+  absl::Status Validate() const;
+  // True if `leaves` (SHA-256 of each block of piece `index`) hash up to what this torrent promises.
+  bool VerifyPiece(uint32_t index, std::span<const Sha256Digest> leaves) const;
+
+  // Bencoded info dictionary of one format; kHybrid and kV1 need v1_pieces (CHECKed: see Has).
+  std::string InfoBytes(TorrentFormat format) const;
+  bool Has(TorrentFormat format) const { return format == TorrentFormat::kV2 || !v1_pieces.empty(); }
+  // SHA-1 of the info (v1, hybrid's v1 side).
+  Sha1Digest InfoHashV1(TorrentFormat format) const;
+  // SHA-256 of the info (v2, hybrid's v2 side).
+  Sha256Digest InfoHashV2(TorrentFormat format) const;
+  // Every 20-byte info-hash that means this content: v1, hybrid v1, hybrid v2, v2, foreign ones.
+  std::vector<InfoHash> AllInfoHashes() const;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("name", self.name);
+    visit("length", self.length);
+    visit("piece_length", self.piece_length);
+    visit("pieces_root", self.pieces_root);
+    visit("piece_layer", self.piece_layer);
+    visit("v1_pieces", self.v1_pieces);
+    visit("foreign_info_hashes", self.foreign_info_hashes);
+  }
+  friend bool operator==(const Metainfo&, const Metainfo&) = default;
+};
+
+inline constexpr uint64_t kTorrentFileLimit = 8 << 20;  // bytes of a .torrent file or registration
+inline constexpr uint32_t kPieceCountLimit = 131072;
+inline constexpr uint32_t kPieceLengthMin = 16 * 1024;
+inline constexpr uint32_t kPieceLengthMax = 64 << 20;
+inline constexpr size_t kNameLimit = 255;
+
+// Refuses empty names, path separators, "." and "..", NUL, control characters, over kNameLimit bytes,
+// invalid UTF-8; says which.
+absl::Status ValidateName(std::string_view name);
+
+// The piece length `create` takes when none is given: a power of two such that there are at most about
+// 2,048 pieces, between 16 KiB and 16 MiB.
+uint32_t DefaultPieceLength(uint64_t length);
+
+struct TorrentFile {
+  Metainfo metainfo;
+  TorrentFormat format = TorrentFormat::kHybrid;
+  std::vector<std::string> trackers;  // announce URLs, in order of the tiers
+};
+
+// Reads a .torrent. kInvalidArgument with the reason for anything hostile, malformed, multi-file, empty,
+// or v1-only without the content root that this project's own `create` puts beside the info dictionary.
+absl::StatusOr<TorrentFile> ParseTorrent(std::string_view bytes);
+
+// Writes a .torrent. A v1 file carries, outside `info`, what is needed to register it (pieces root and
+// layers); a v2 file carries the v1 piece hashes outside `info` when they are known. Other clients ignore
+// both.
+std::string WriteTorrent(const TorrentFile& torrent);
+
+// Builds a Metainfo from file bytes fed in order: the pure half of `create`.
+class MetainfoBuilder {
+ public:
+  MetainfoBuilder(std::string name, uint64_t length, uint32_t piece_length);
+  ~MetainfoBuilder();
+  // Any cut; exactly `length` bytes in all before Finish.
+  void Update(std::string_view bytes);
+  Metainfo Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bt

@@ -1,0 +1,61 @@
+#pragma once
+
+// PieceMap: the set of pieces someone has: one bit per piece, of a fixed number of pieces.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/ids.h"
+
+namespace bt {
+
+// A run of pieces [first, first + count).
+struct PieceRange {
+  PieceIndex first;
+  uint32_t count = 0;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("first", self.first);
+    visit("count", self.count);
+  }
+  friend auto operator<=>(const PieceRange&, const PieceRange&) = default;
+};
+
+class PieceMap {
+ public:
+  PieceMap() = default;
+  explicit PieceMap(uint32_t size);
+  static PieceMap All(uint32_t size);
+
+  // BEP 3 bitfield: high bit first; nullopt for a wrong length or a spare bit set.
+  static std::optional<PieceMap> FromBitfield(std::string_view bytes, uint32_t size);
+  std::string ToBitfield() const;
+
+  // Sorted, disjoint, non-adjacent, non-empty ranges within `size`; nullopt otherwise.
+  static std::optional<PieceMap> FromRanges(const std::vector<PieceRange>& ranges, uint32_t size);
+  std::vector<PieceRange> ToRanges() const;
+
+  uint32_t size() const { return size_; }
+  uint32_t count() const { return count_; }
+  bool none() const { return count_ == 0; }
+  bool all() const { return count_ == size_; }
+  bool Has(PieceIndex index) const;
+  // True if the bit changed.
+  bool Add(PieceIndex index);
+  bool Remove(PieceIndex index);
+  void AddAll(const PieceMap& other);
+  void RemoveAll(const PieceMap& other);
+
+  friend bool operator==(const PieceMap&, const PieceMap&) = default;
+
+ private:
+  uint32_t size_ = 0;
+  uint32_t count_ = 0;
+  std::vector<uint64_t> words_;
+};
+
+}  // namespace bt
