@@ -1,0 +1,152 @@
+#pragma once
+
+// Loop: one thread, one epoll. It watches file descriptors (level-triggered), keeps timers, runs what other
+// threads post, and sleeps in the kernel until exactly the next thing to do. Everything but Post() and
+// Stop() is for the loop's own thread. Callbacks may destroy any Watcher, Timer or Deferred, their own too.
+//
+// One iteration: posted functions and ready descriptors, due timers, then what was deferred to the end of
+// the iteration (flushing queues: one system call for everything the iteration produced).
+
+#include <absl/container/btree_set.h>
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "core/base/time.h"
+#include "net/fd.h"
+
+namespace bt::net {
+
+class Loop;
+
+// Calls `ready(events)` whenever `fd` is ready for one of `events` (EPOLLIN, EPOLLOUT; errors and hang-ups
+// are always told). Destroy it before closing the descriptor.
+class Watcher {
+ public:
+  using Ready = std::function<void(uint32_t events)>;
+  Watcher(Loop& loop, int fd, uint32_t events, Ready ready);
+  ~Watcher();
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  // 0 waits for errors and hang-ups alone.
+  void SetEvents(uint32_t events);
+  uint32_t events() const { return events_; }
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  int fd_;
+  uint32_t events_;
+  uint32_t slot_;
+  std::shared_ptr<Ready> ready_;
+};
+
+// Calls `due()` once when the deadline has come; Arm again from the callback for a period.
+class Timer {
+ public:
+  Timer(Loop& loop, std::function<void()> due);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  // Moves the deadline of an armed timer; Instant::Never() disarms.
+  void Arm(Instant deadline);
+  void Disarm() { Arm(Instant::Never()); }
+  bool armed() const { return deadline_ != Instant::Never(); }
+  Instant deadline() const { return deadline_; }
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  Instant deadline_ = Instant::Never();
+  std::shared_ptr<std::function<void()>> due_;
+};
+
+// Calls `run()` once at the end of the iteration in which Schedule() was called, however often it was.
+class Deferred {
+ public:
+  Deferred(Loop& loop, std::function<void()> run);
+  ~Deferred();
+  Deferred(const Deferred&) = delete;
+  Deferred& operator=(const Deferred&) = delete;
+
+  void Schedule();
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  bool scheduled_ = false;
+  std::shared_ptr<std::function<void()>> run_;
+};
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Until Stop().
+  void Run();
+  // One iteration that sleeps at most `patience`.
+  void RunOnce(Duration patience);
+  // From any thread; Run() returns after the iteration under way.
+  void Stop();
+
+  // The monotonic clock as read when this iteration woke up.
+  Instant now() const { return now_; }
+  // The same clock, read now; from any thread.
+  static Instant ReadClock();
+
+  // From any thread: runs `function` on the loop's thread, in order of posting.
+  void Post(std::function<void()> function);
+
+  // Routes these signals of the process to `function`, on the loop's thread. To be called before other
+  // threads are started (they inherit the mask); worker threads of net/ block all signals anyway.
+  void OnSignals(std::initializer_list<int> signals, std::function<void(int)> function);
+
+ private:
+  friend class Watcher;
+  friend class Timer;
+  friend class Deferred;
+
+  void Wait(Duration patience);
+  void RunPosted();
+  void RunTimers();
+  void RunDeferred();
+
+  Fd epoll_;
+  Fd wake_;
+  Instant now_;
+  std::atomic<bool> stopped_{false};
+
+  // An event names its slot and generation, so that one for a watcher destroyed meanwhile is dropped.
+  struct WatchSlot {
+    Watcher* watcher = nullptr;
+    uint32_t generation = 0;
+  };
+  std::vector<WatchSlot> watches_;
+  std::vector<uint32_t> free_slots_;
+  absl::btree_set<std::pair<Instant, Timer*>> timers_;
+  std::vector<Deferred*> deferred_;
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;  // guarded by mutex_
+
+  Fd signal_fd_;
+  std::unique_ptr<Watcher> wake_watcher_;
+  std::unique_ptr<Watcher> signal_watcher_;
+};
+
+// For worker threads: signals are the loop's business.
+void BlockAllSignalsInThisThread();
+
+}  // namespace bt::net

@@ -1,0 +1,59 @@
+#pragma once
+
+// TCP sockets: listening, connecting without blocking, accepting, and Address <-> sockaddr. All sockets are
+// non-blocking and close-on-exec. Errors name the address, the reason and, where one helps, the next step.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/address.h"
+#include "net/fd.h"
+
+namespace bt::net {
+
+struct Listener {
+  Fd fd;
+  Address address;  // with the real port when 0 was asked for
+};
+
+// SO_REUSEADDR is set. kAlreadyExists: the port is in use; kPermissionDenied; kInvalidArgument: not an
+// address of this machine.
+absl::StatusOr<Listener> Listen(const Address& address);
+
+// Starts connecting; writable when done, then ConnectError tells how it went.
+absl::StatusOr<Fd> StartConnect(const Address& address);
+// OK once connected; kUnavailable with the reason otherwise.
+absl::Status ConnectError(int fd, const Address& address);
+
+enum class AcceptOutcome : uint8_t {
+  kAccepted,
+  kNothing,      // nobody is waiting
+  kGone,         // that one hung up already; try the next
+  kNoResources,  // out of descriptors or memory: leave the listener alone for a while
+};
+struct Accepted {
+  AcceptOutcome outcome = AcceptOutcome::kNothing;
+  Fd fd;
+  Address peer;
+};
+Accepted Accept(int listener);
+
+void SetNoDelay(int fd);
+
+Address FromSockaddr(const sockaddr_storage& storage);
+socklen_t ToSockaddr(const Address& address, sockaddr_storage& storage);
+absl::StatusOr<Address> LocalAddress(int fd);
+
+// "host:port", "1.2.3.4:port" or "[v6]:port". Blocks on DNS for a name: at start-up only.
+absl::StatusOr<Address> Resolve(std::string_view host_and_port);
+
+// "connection refused" for ECONNREFUSED, and so on.
+std::string ErrnoText(int error);
+
+}  // namespace bt::net

@@ -1,0 +1,135 @@
+#include "net/loop.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <thread>
+#include <vector>
+
+#include "net/socket.h"
+
+namespace bt::net {
+namespace {
+
+void RunUntil(Loop& loop, const std::function<bool()>& done) {
+  const Instant deadline = Loop::ReadClock() + Seconds(20);
+  while (!done()) {
+    ASSERT_LT(Loop::ReadClock(), deadline) << "the condition did not come true in 20 s";
+    loop.RunOnce(Milliseconds(100));
+  }
+}
+
+TEST(LoopTest, TimersFireInOrderOfTheirDeadlinesAndNotBeforeThem) {
+  Loop loop;
+  const Instant start = Loop::ReadClock();
+  std::vector<int> fired;
+  Timer late(loop, [&] { fired.push_back(2); });
+  Timer early(loop, [&] { fired.push_back(1); });
+  Timer never(loop, [&] { fired.push_back(3); });
+  late.Arm(start + Milliseconds(20));
+  early.Arm(start + Milliseconds(10));
+  never.Arm(start + Milliseconds(5));
+  never.Disarm();
+  RunUntil(loop, [&] { return fired.size() == 2; });
+  EXPECT_EQ(fired, (std::vector<int>{1, 2}));
+  EXPECT_GE(Loop::ReadClock(), start + Milliseconds(20));
+}
+
+TEST(LoopTest, AnIdleLoopSleepsAndBurnsNoProcessorTime) {
+  Loop loop;
+  bool fired = false;
+  Timer timer(loop, [&] { fired = true; });
+  timer.Arm(Loop::ReadClock() + Milliseconds(100));
+  int iterations = 0;
+  while (!fired && iterations < 1000) {
+    loop.RunOnce(Seconds(10));
+    ++iterations;
+  }
+  EXPECT_TRUE(fired);
+  EXPECT_LE(iterations, 3);
+}
+
+TEST(LoopTest, FunctionsPostedByOtherThreadsRunOnTheLoopInOrder) {
+  Loop loop;
+  std::vector<int> seen;
+  std::thread poster([&] {
+    for (int i = 0; i < 1000; ++i) loop.Post([&seen, i] { seen.push_back(i); });
+    loop.Stop();
+  });
+  loop.Run();
+  poster.join();
+  RunUntil(loop, [&] { return seen.size() == 1000; });
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
+}
+
+TEST(LoopTest, AWatcherMayDestroyItselfAndItsNeighbourWhileEventsAreDelivered) {
+  Loop loop;
+  int a[2];
+  int b[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, b), 0);
+  const Fd a0(a[0]), a1(a[1]), b0(b[0]), b1(b[1]);
+  int called = 0;
+  std::unique_ptr<Watcher> first;
+  std::unique_ptr<Watcher> second;
+  const auto destroy_both = [&](uint32_t) {
+    ++called;
+    first.reset();
+    second.reset();
+  };
+  first = std::make_unique<Watcher>(loop, a[0], EPOLLIN, destroy_both);
+  second = std::make_unique<Watcher>(loop, b[0], EPOLLIN, destroy_both);
+  ASSERT_EQ(write(a[1], "x", 1), 1);
+  ASSERT_EQ(write(b[1], "x", 1), 1);
+  RunUntil(loop, [&] { return called > 0; });
+  loop.RunOnce(Duration{0});
+  EXPECT_EQ(called, 1);
+}
+
+TEST(LoopTest, DeferredWorkRunsOncePerIterationAndMayDeferMore) {
+  Loop loop;
+  int outer = 0;
+  int inner = 0;
+  Deferred second(loop, [&] { ++inner; });
+  Deferred first(loop, [&] {
+    ++outer;
+    second.Schedule();
+  });
+  first.Schedule();
+  first.Schedule();
+  loop.RunOnce(Duration{0});
+  EXPECT_EQ(outer, 1);
+  EXPECT_EQ(inner, 1);
+}
+
+TEST(LoopTest, SignalsArriveAsCallbacksOnTheLoop) {
+  Loop loop;
+  int seen = 0;
+  loop.OnSignals({SIGUSR1}, [&](int number) { seen = number; });
+  ASSERT_EQ(raise(SIGUSR1), 0);
+  RunUntil(loop, [&] { return seen != 0; });
+  EXPECT_EQ(seen, SIGUSR1);
+}
+
+TEST(SocketTest, ListeningOnAPortInUseSaysSoAndWhatToDo) {
+  const auto listener = Listen(Address::V4(127, 0, 0, 1, 0));
+  ASSERT_TRUE(listener.ok());
+  EXPECT_NE(listener->address.port, 0);
+  const auto second = Listen(listener->address);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
+  const std::string message(second.status().message());
+  EXPECT_NE(message.find(listener->address.ToString()), std::string::npos) << message;
+  EXPECT_NE(message.find("in use"), std::string::npos) << message;
+}
+
+TEST(SocketTest, NamesAreResolvedAndNonsenseIsRefusedWithAReason) {
+  EXPECT_EQ(*Resolve("127.0.0.1:80"), Address::V4(127, 0, 0, 1, 80));
+  EXPECT_EQ(*Resolve("localhost:81"), Address::V4(127, 0, 0, 1, 81));
+  for (const char* text : {"", "localhost", "localhost:", ":80", "localhost:99999", "a:b:80"}) {
+    EXPECT_EQ(Resolve(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
+}  // namespace
+}  // namespace bt::net
