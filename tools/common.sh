@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# What the scripts of this folder share. Source it; it changes to the top of the checkout.
+#
+# BYTETORRENT_BAZEL replaces the word `bazel`, for instance BYTETORRENT_BAZEL='bazel --output_base=/elsewhere'.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# Bazel and its disk cache live under HOME; some continuous-integration hosts set none.
+export HOME="${HOME:-${TMPDIR:-/tmp}/bytetorrent-home-$(id -u)}"
+mkdir -p "$HOME"
+read -r -a bazel <<<"${BYTETORRENT_BAZEL:-bazel}"
+
+# run_bazel_tests FLAG-OR-TARGET...: runs the tests and sets tests_passed and tests_failed. A test that could not be
+# built counts as failed, and so does a run in which Bazel failed before it knew its tests.
+run_bazel_tests() {
+  local events status=0 counts
+  events=$(mktemp "${TMPDIR:-/tmp}/bytetorrent-events.XXXXXX")
+  "${bazel[@]}" test --keep_going --build_event_json_file="$events" "$@" || status=$?
+  counts=$(python3 -B tools/count_tests.py "$events" "$status") || counts="0 1"
+  rm -f "$events"
+  read -r tests_passed tests_failed <<<"$counts"
+}
+
+# The folder of the release binaries, after building the given targets.
+build_binaries() {
+  "${bazel[@]}" build "$@" >&2 || {
+    echo "The build failed; the compiler's words are above." >&2
+    return 1
+  }
+  "${bazel[@]}" info bazel-bin 2>/dev/null
+}
