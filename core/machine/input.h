@@ -97,6 +97,8 @@ struct FileOpened {
   FileId file;
   absl::Status status;
   Slice resume;
+  // A download's file was there already: without `resume` its bytes may still be good and are worth hashing.
+  bool existing = false;
 };
 // Completion of StoreBlock: the bytes are written (not synced). `leaf` is the SHA-256 of the block.
 struct BlockStored {

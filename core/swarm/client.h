@@ -1,0 +1,50 @@
+#pragma once
+
+// Client: the machine that offers or downloads one content. It talks to trackers (messages), to peers
+// (links carrying the BitTorrent wire protocol) and to one file (block effects); its parts are named in
+// README.md. Invariant: only bytes that have passed their piece hash are announced, claimed, served or
+// checkpointed (except under Config::skip_verify). A host steps it; nodes/ and sim/ are its only users.
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "core/machine/machine.h"
+#include "core/swarm/config.h"
+#include "core/swarm/protocol.h"
+#include "core/torrent/metainfo.h"
+#include "core/torrent/piece_map.h"
+
+namespace bt::swarm {
+
+class Client final {
+ public:
+  using Protocol = swarm::Protocol;
+
+  explicit Client(Config config);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  void Step(const Input<Protocol>& input, Context<Protocol>& context);
+
+  void CheckInvariants() const;
+  uint64_t Digest() const;
+
+  const Config& config() const;
+  // nullptr until the torrent is known.
+  const Metainfo* metainfo() const;
+  // The pieces that are proven (or, under skip_verify, said to be).
+  const PieceMap& verified() const;
+  swarm::Progress progress() const;
+  // "fetching", "verifying", "downloading", "finishing", "offering", "stopping", "stopped".
+  std::string_view phase() const;
+  bool stopped() const;
+  bool IsBanned(const Address& peer) const;
+
+ private:
+  class Engine;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace bt::swarm

@@ -1,0 +1,78 @@
+#pragma once
+
+// What a client is told before it starts, and the limits that bound everything it keeps. Plain values;
+// whoever makes a client (nodes/, sim/scenarios, tests) fills them in.
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/time.h"
+#include "core/swarm/tracker_api.h"
+#include "core/torrent/metainfo.h"
+
+namespace bt::swarm {
+
+enum class Role : uint8_t {
+  kOffer,     // has the file: proves it, claims it, serves it
+  kDownload,  // fetches the file, claims and serves what it has verified meanwhile
+};
+
+// Hard bounds of the client's tables.
+inline constexpr uint32_t kPeerLimit = 200;           // links at one time, both directions
+inline constexpr uint32_t kKnownAddressLimit = 2000;  // addresses to dial
+inline constexpr uint32_t kBanLimit = 4096;           // banned addresses; beyond, the oldest is forgotten
+inline constexpr uint32_t kPiecesInProgressLimit = 2048;
+inline constexpr uint32_t kRequestsPerPeerLimit = 512;     // our requests to one peer in flight
+inline constexpr uint32_t kAdvertisedReqq = 512;           // a peer's requests to us waiting
+inline constexpr uint64_t kBytesInFlightLimit = 32 << 20;  // asked for or being stored, all peers together
+inline constexpr uint64_t kLinkQueueBytes = 1 << 20;       // block bytes queued on one link
+inline constexpr uint64_t kLinkQueueHardLimit = 4 << 20;   // beyond: the peer does not read; cut
+
+// Times. Defaults suit a local network and the internet alike.
+struct Timing {
+  Duration ask_timeout = Seconds(8);  // a tracker node answers or says 503 within 5 s
+  Duration tracker_backoff_min = Milliseconds(200);
+  Duration tracker_backoff_max = Seconds(15);
+  Duration offer_gap = Milliseconds(250);   // between two offers of newly verified pieces
+  Duration renew_interval = Seconds(30);    // a claim is offered anew at least this often
+  Duration lookup_min = Milliseconds(500);  // between lookups while peers are few, doubling
+  Duration lookup_max = Seconds(30);        // and while they are enough
+  Duration withdraw_limit = Seconds(2);     // how long a stopping client waits for its withdrawal
+  Duration connect_timeout = Seconds(10);   // dial and handshake
+  Duration snub_after = Seconds(5);         // no block for so long with requests out: snubbed
+  Duration keepalive_after = Seconds(100);  // nothing sent for so long
+  Duration idle_limit = Seconds(180);       // nothing received for so long
+  Duration reconnect_min = Seconds(1);
+  Duration reconnect_max = Seconds(60);
+  Duration choke_interval = Seconds(10);
+  Duration checkpoint_interval = Seconds(1);
+  Duration exclusive_limit = Seconds(30);  // one peer's time for a piece it has to deliver alone
+};
+
+struct Config {
+  Role role = Role::kDownload;
+  // The torrent. An offer needs it; a download may have only `key` and fetches it from the trackers.
+  std::optional<Metainfo> metainfo;
+  std::optional<tracker_api::TorrentKey> key;
+  // Where this client listens, as claimed at the tracker; port 0: it does not, and claims nothing.
+  Address listen;
+  // How many trackers: NodeId(i) is the i-th of the torrent's list. 0: none (peers are only given below).
+  uint32_t trackers = 0;
+  // Peers to dial beside what the trackers say.
+  std::vector<Address> peers;
+  // Offer without looking at the file: what is claimed and served is unproven. For test liars.
+  bool skip_verify = false;
+  // After a download: keep serving until Stop.
+  bool keep_offering = false;
+  // A torrent the trackers do not know (yet) is asked for again instead of being an error.
+  bool wait_for_registration = false;
+
+  uint32_t connection_limit = 100;  // at most kPeerLimit
+  uint32_t dial_limit = 50;         // of these, opened by us
+  uint32_t upload_slots = 32;
+  Timing timing;
+};
+
+}  // namespace bt::swarm

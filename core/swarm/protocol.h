@@ -1,0 +1,134 @@
+#pragma once
+
+// The client machine's Protocol: what it says to trackers, what its user may ask of it, and the events it
+// reports. Peer connections are link effects and inputs; the content file is FileId(0).
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/ids.h"
+#include "core/swarm/tracker_api.h"
+#include "core/torrent/content_id.h"
+#include "core/torrent/piece_map.h"
+
+namespace bt::swarm {
+
+inline constexpr FileId kContentFile = FileId(0);
+
+// --- requests by the local user ---
+
+// Withdraw the claim, save progress, close everything. Answered by Stopped when done.
+struct Stop {};
+struct GetProgress {};
+
+// --- responses ---
+
+struct Progress {
+  uint32_t pieces = 0;           // of the content; 0 while the torrent is not known yet
+  uint32_t pieces_verified = 0;  // held and proven
+  uint32_t pieces_rejected = 0;  // times a piece failed its hash
+  uint64_t length = 0;
+  uint64_t bytes_verified = 0;
+  uint64_t bytes_received = 0;   // block bytes from peers, also such as were not needed
+  uint64_t bytes_wasted = 0;     // of these: duplicates, rejected pieces
+  uint64_t bytes_sent = 0;       // block bytes queued to peers
+  uint32_t peers_connected = 0;  // past the handshake
+  uint32_t peers_known = 0;
+  uint32_t peers_banned = 0;
+  uint64_t protocol_errors = 0;  // peers cut off for breaking the wire protocol
+  uint64_t messages_ignored = 0;
+
+  friend bool operator==(const Progress&, const Progress&) = default;
+};
+
+// --- notes ---
+
+// The torrent is known (given, or fetched from a tracker and checked against its key).
+struct TorrentKnown {
+  ContentId content;
+  std::string name;
+};
+// The file is open and what it already holds is proven: `verified` of `pieces`.
+struct FileReady {
+  uint32_t verified = 0;
+  uint32_t pieces = 0;
+};
+// A piece of the offered file does not have the torrent's hash, or could not be read: it is not offered.
+struct PieceUnusable {
+  PieceIndex piece;
+  std::string why;
+};
+struct PieceVerified {
+  PieceIndex piece;
+};
+// A downloaded piece failed its hash; `peers` sent its blocks.
+struct PieceRejected {
+  PieceIndex piece;
+  std::vector<Address> peers;
+};
+struct PeerConnected {
+  Address peer;
+  bool inbound = false;
+};
+struct PeerDisconnected {
+  Address peer;
+  std::string why;
+};
+// Proven: this peer sent bytes that are not the content's.
+struct PeerBanned {
+  Address peer;
+  std::string reason;
+};
+// A tracker has acknowledged that this client has `pieces` pieces of `total`.
+struct Offered {
+  uint32_t pieces = 0;
+  uint32_t total = 0;
+};
+struct Withdrawn {
+  uint32_t pieces = 0;  // still claimed
+};
+struct TrackerTrouble {
+  NodeId tracker;
+  std::string why;
+};
+struct PeersFound {
+  uint32_t peers = 0;
+};
+// Every piece is verified, synced and under its final name.
+struct DownloadComplete {
+  ContentId content;
+};
+// It cannot go on; `reason` is one line for people. Stopped follows.
+struct Failed {
+  std::string reason;
+};
+// The last event of a client's life: nothing more will happen.
+struct Stopped {};
+// An Inquiry's last word.
+struct InquiryDone {
+  // kUnavailable with a reason when no tracker answered in time.
+  tracker_api::Response response;
+};
+
+struct Protocol {
+  using Message = std::variant<tracker_api::Ask, tracker_api::Answer, tracker_api::Unreachable>;
+  enum class Timer : uint8_t {
+    kTracker,     // ask timeouts, retries, renewals, lookups
+    kPeers,       // the earliest deadline of any peer session
+    kDial,        // the earliest address to dial again
+    kChoke,       // choking is reconsidered
+    kCheckpoint,  // progress is due to be made durable
+    kStop,        // a stopping client waits no longer
+    kCount
+  };
+  using Request = std::variant<Stop, GetProgress>;
+  using Response = std::variant<Stopped, Progress>;
+  using Note = std::variant<TorrentKnown, FileReady, PieceUnusable, PieceVerified, PieceRejected,
+                            PeerConnected, PeerDisconnected, PeerBanned, Offered, Withdrawn, TrackerTrouble,
+                            PeersFound, DownloadComplete, Failed, Stopped, InquiryDone>;
+};
+
+}  // namespace bt::swarm

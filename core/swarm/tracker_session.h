@@ -1,0 +1,140 @@
+#pragma once
+
+// How a client speaks with its trackers. TrackerPool: which node to ask next (failover, exponential
+// back-off with jitter). Exchange: one request, asked until a node answers it for good. TrackerSession:
+// a content's claims and lookups over two exchanges, one for mutations (a session of numbered
+// mutations, one outstanding, the same id on every retry) and one for queries.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/machine/machine.h"
+#include "core/swarm/config.h"
+#include "core/swarm/protocol.h"
+#include "core/swarm/tracker_api.h"
+#include "core/torrent/piece_map.h"
+
+namespace bt::swarm {
+
+class TrackerPool {
+ public:
+  TrackerPool(uint32_t trackers, Timing timing, uint32_t first = 0);
+
+  uint32_t size() const { return static_cast<uint32_t>(nodes_.size()); }
+  // The node to ask and the earliest time to do so. Not to be called on an empty pool.
+  std::pair<uint32_t, Instant> Pick(Instant now) const;
+  void Succeeded(uint32_t node);
+  // `wait`: at least so long, as the node itself asked for (retry_after).
+  void Failed(uint32_t node, Duration wait, Instant now, Rng& rng);
+
+ private:
+  struct Node {
+    uint32_t failures = 0;
+    Instant retry_at{};
+  };
+  Timing timing_;
+  uint32_t preferred_;
+  std::vector<Node> nodes_;
+};
+
+class Exchange {
+ public:
+  explicit Exchange(Timing timing) : timing_(timing) {}
+
+  bool active() const { return request_.has_value(); }
+  const tracker_api::Request& request() const { return *request_; }
+  uint32_t node() const { return node_; }
+  // Not while active.
+  void Start(tracker_api::Request request);
+  void Abandon() { *this = Exchange(timing_); }
+  // Asks when it is time to; gives up waiting for a node that is silent. `ask_id` is the client's counter.
+  // Returns what was wrong with a node that has just failed to answer, empty if none has.
+  std::string Poll(TrackerPool& pool, uint64_t& ask_id, Context<Protocol>& context);
+  // If the message is this exchange's: a final response (then it is no longer active), or nothing and the
+  // next Poll asks again; `trouble` then says why.
+  std::optional<tracker_api::Response> Receive(const Protocol::Message& message, TrackerPool& pool,
+                                               Context<Protocol>& context, std::string* trouble);
+  // When Poll has something to do next.
+  Instant deadline(const TrackerPool& pool, Instant now) const;
+
+ private:
+  Timing timing_;
+  std::optional<tracker_api::Request> request_;
+  uint64_t ask_ = 0;  // 0: not asked yet, or the last asking failed
+  uint32_t node_ = 0;
+  Instant timeout_ = Instant::Never();
+};
+
+// The id of a mutation, to be filled in; nullptr for queries.
+tracker_api::MutationId* MutationIdOf(tracker_api::Request& request);
+
+class TrackerSession {
+ public:
+  explicit TrackerSession(const Config& config);
+
+  // What a message or the passing of time has brought; at most one at a time.
+  struct Event {
+    enum class Kind : uint8_t { kNothing, kPeers, kFetched, kOffered, kWithdrawn, kNotFound, kRefused };
+    Kind kind = Kind::kNothing;
+    tracker_api::Response response;
+  };
+
+  // The torrent's metainfo is wanted (a download by key). Answered by kFetched, kNotFound or kRefused.
+  void Fetch(tracker_api::TorrentKey key);
+  // From now on this content is spoken of: claims follow SetHeld, lookups follow SetLookups.
+  void Begin(tracker_api::TorrentKey key, uint32_t pieces, Instant now, Rng& rng);
+  // The pieces this client can prove, to be claimed (and, what is gone from it, withdrawn).
+  void HoldChanged() { dirty_ = true; }
+  void PauseClaims(bool paused) { claims_paused_ = paused; }
+  // Whether peers are wanted, and whether there are enough of them for now.
+  void SetLookups(bool wanted, bool enough);
+  // A peer was lost: look again soon.
+  void LookSoon(Instant now);
+  // Withdraws the whole claim if there is one. True when nothing is (or will be) claimed any more.
+  void Leave();
+  bool left() const { return leaving_ && !mutation_.active() && !claims_anything_; }
+
+  Event Receive(const Protocol::Message& message, const PieceMap& held, Context<Protocol>& context);
+  // Sends what is due and arms Timer::kTracker. Call after anything above.
+  void Poll(const PieceMap& held, Context<Protocol>& context);
+
+  const PieceMap& claimed() const { return claimed_; }
+  uint64_t Digest() const;
+
+ private:
+  void StartMutation(const PieceMap& held, Context<Protocol>& context);
+  void StartQuery(Context<Protocol>& context);
+  Event MutationAnswered(tracker_api::Response response, Context<Protocol>& context);
+  Event QueryAnswered(tracker_api::Response response, Context<Protocol>& context);
+
+  Timing timing_;
+  Address listen_;
+  TrackerPool pool_;
+  Exchange mutation_;
+  Exchange query_;
+  uint64_t ask_id_ = 0;
+  tracker_api::MutationId mutation_id_;
+  std::optional<tracker_api::TorrentKey> key_;
+  std::optional<tracker_api::TorrentKey> fetch_key_;
+
+  PieceMap claimed_;              // acknowledged
+  PieceMap asked_;                // in the outstanding mutation
+  bool claims_anything_ = false;  // a claim may exist at the trackers
+  bool dirty_ = false;
+  bool claims_paused_ = false;
+  bool leaving_ = false;
+  Instant next_offer_{};
+  Instant renew_at_ = Instant::Never();
+  Duration renew_every_;
+
+  bool lookups_wanted_ = false;
+  bool lookups_enough_ = false;
+  bool ask_leader_ = false;  // a node did not know the torrent: ask once more, linearizably
+  Instant next_lookup_{};
+  Instant last_lookup_{};
+  Duration lookup_gap_;
+};
+
+}  // namespace bt::swarm
