@@ -34,6 +34,7 @@ struct Metainfo {
   std::vector<InfoHash> foreign_info_hashes;
 
   ContentId content() const { return {pieces_root, length}; }
+  // The sizes are of a valid metainfo: Validate() what comes from outside first.
   uint32_t piece_count() const { return static_cast<uint32_t>((length + piece_length - 1) / piece_length); }
   uint32_t piece_size(uint32_t index) const;   // bytes of piece `index`; the last may be short
   uint32_t block_count(uint32_t index) const;  // 16 KiB blocks of piece `index`
@@ -70,6 +71,8 @@ inline constexpr uint32_t kPieceCountLimit = 131072;
 inline constexpr uint32_t kPieceLengthMin = 16 * 1024;
 inline constexpr uint32_t kPieceLengthMax = 64 << 20;
 inline constexpr size_t kNameLimit = 255;
+inline constexpr size_t kTrackerCountLimit = 256;
+inline constexpr size_t kTrackerUrlLimit = 2048;
 
 // Refuses empty names, path separators, "." and "..", NUL, control characters, over kNameLimit bytes,
 // invalid UTF-8; says which.
@@ -89,10 +92,38 @@ struct TorrentFile {
 // or v1-only without the content root that this project's own `create` puts beside the info dictionary.
 absl::StatusOr<TorrentFile> ParseTorrent(std::string_view bytes);
 
-// Writes a .torrent. A v1 file carries, outside `info`, what is needed to register it (pieces root and
-// layers); a v2 file carries the v1 piece hashes outside `info` when they are known. Other clients ignore
-// both.
+// Writes a .torrent. Beside `info` a dictionary `bytetorrent` carries what that format leaves out: in a v1
+// file "pieces root" and (when length > piece length) "piece layer", without which it could not be
+// registered; in a v2 file "pieces", the v1 piece hashes, when they are known. Other clients ignore it.
 std::string WriteTorrent(const TorrentFile& torrent);
+
+// The hashes of one piece: its node of the BEP 52 tree and its BEP 3 hash.
+struct PieceHashes {
+  Sha256Digest node{};
+  Sha1Digest sha1{};
+};
+
+// Hashes the pieces of a content one at a time, each from bytes fed in any cut. Pieces do not depend on each
+// other: several hashers may work on one content, each on a thread of its own.
+class PieceHasher {
+ public:
+  PieceHasher(uint64_t content_length, uint32_t piece_length);
+  void Update(std::string_view bytes);
+  PieceHashes Finish();  // of at least one byte; and starts over
+
+ private:
+  void FlushBlock();
+
+  uint32_t height_;  // of a piece's node above the leaves
+  bool only_piece_;
+  std::string partial_;  // the beginning of a block
+  std::vector<Sha256Digest> leaves_;
+  Sha1Stream sha1_;
+};
+
+// The metainfo of a content from the hashes of all its pieces, in order.
+Metainfo AssembleMetainfo(std::string name, uint64_t length, uint32_t piece_length,
+                          std::span<const PieceHashes> pieces);
 
 // Builds a Metainfo from file bytes fed in order: the pure half of `create`.
 class MetainfoBuilder {

@@ -1,0 +1,170 @@
+#include "core/torrent/metainfo.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "core/base/check.h"
+#include "core/torrent/bencode.h"
+#include "core/torrent/merkle.h"
+
+namespace bt {
+namespace {
+
+InfoHash Cut(const Sha256Digest& digest) {
+  InfoHash hash;
+  std::copy_n(digest.begin(), hash.size(), hash.begin());
+  return hash;
+}
+
+template <class Digest>
+std::string Joined(const std::vector<Digest>& digests) {
+  std::string bytes;
+  for (const Digest& digest : digests)
+    bytes.append(reinterpret_cast<const char*>(digest.data()), digest.size());
+  return bytes;
+}
+
+template <class Digest>
+std::string_view View(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+// Bytes of the UTF-8 sequence at the start of `text` (RFC 3629: shortest form, no surrogates); 0: invalid.
+size_t Utf8Sequence(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t lead = byte(0);
+  if (lead < 0x80) return 1;
+  const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if (lead == 0xe0 && byte(1) < 0xa0) return 0;
+  if (lead == 0xed && byte(1) > 0x9f) return 0;
+  if (lead == 0xf0 && byte(1) < 0x90) return 0;
+  if (lead == 0xf4 && byte(1) > 0x8f) return 0;
+  return size;
+}
+
+template <class... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+}  // namespace
+
+absl::Status ValidateName(std::string_view name) {
+  if (name.empty()) return Invalid("the name is empty");
+  if (name.size() > kNameLimit) {
+    return Invalid("the name has ", name.size(), " bytes; at most ", kNameLimit, " are allowed");
+  }
+  if (name == "." || name == "..") return Invalid("the name is a directory reference (. or ..)");
+  for (size_t i = 0; i < name.size();) {
+    const uint8_t c = static_cast<uint8_t>(name[i]);
+    if (c == 0) return Invalid("the name has a NUL at byte ", i);
+    if (c < 0x20 || c == 0x7f) return Invalid("the name has a control character at byte ", i);
+    if (c == '/' || c == '\\') return Invalid("the name has a path separator at byte ", i);
+    const size_t size = Utf8Sequence(name.substr(i));
+    if (size == 0) return Invalid("the name is not UTF-8 at byte ", i);
+    // U+0080..U+009F: the C1 control characters, which terminals obey.
+    if (c == 0xc2 && static_cast<uint8_t>(name[i + 1]) < 0xa0) {
+      return Invalid("the name has a control character at byte ", i);
+    }
+    i += size;
+  }
+  return absl::OkStatus();
+}
+
+uint32_t DefaultPieceLength(uint64_t length) {
+  constexpr uint64_t kPieces = 2048;
+  constexpr uint64_t kUsualMax = 16 << 20;
+  uint64_t piece_length = kPieceLengthMin;
+  while (piece_length < kUsualMax && length > piece_length * kPieces) piece_length *= 2;
+  // Beyond 2 TiB the limit on pieces asks for larger ones still.
+  while (piece_length < kPieceLengthMax && length > piece_length * kPieceCountLimit) piece_length *= 2;
+  return static_cast<uint32_t>(piece_length);
+}
+
+uint32_t Metainfo::piece_size(uint32_t index) const {
+  const uint64_t offset = uint64_t{index} * piece_length;
+  CHECK(offset < length);
+  return static_cast<uint32_t>(std::min<uint64_t>(piece_length, length - offset));
+}
+
+uint32_t Metainfo::block_count(uint32_t index) const {
+  return (piece_size(index) + kBlockSize - 1) / kBlockSize;
+}
+
+absl::Status Metainfo::Validate() const {
+  if (absl::Status status = ValidateName(name); !status.ok()) return status;
+  if (length == 0) return Invalid("the content is empty (length 0)");
+  if (!std::has_single_bit(piece_length) || piece_length < kPieceLengthMin ||
+      piece_length > kPieceLengthMax) {
+    return Invalid("piece length ", piece_length, " is not a power of two between ", kPieceLengthMin, " and ",
+                   kPieceLengthMax);
+  }
+  const uint64_t pieces = (length - 1) / piece_length + 1;
+  if (pieces > kPieceCountLimit) {
+    return Invalid("the content has ", pieces, " pieces; at most ", kPieceCountLimit,
+                   " are allowed (use a larger piece length)");
+  }
+  const uint64_t entries = length > piece_length ? pieces : 0;
+  if (piece_layer.size() != entries) {
+    return Invalid("the piece layer has ", piece_layer.size(), " entries instead of ", entries);
+  }
+  if (!v1_pieces.empty() && v1_pieces.size() != pieces) {
+    return Invalid("there are ", v1_pieces.size(), " v1 piece hashes instead of ", pieces);
+  }
+  if (foreign_info_hashes.size() > 2) return Invalid("there are more than 2 foreign info-hashes");
+  if (!piece_layer.empty() &&
+      merkle::Root(piece_layer, merkle::HeightFor(piece_length / kBlockSize)) != pieces_root) {
+    return Invalid("the piece layer does not hash to the pieces root");
+  }
+  return absl::OkStatus();
+}
+
+bool Metainfo::VerifyPiece(uint32_t index, std::span<const Sha256Digest> leaves) const {
+  if (leaves.size() != block_count(index)) return false;
+  if (piece_layer.empty()) return merkle::Root(leaves, 0) == pieces_root;
+  return merkle::PaddedRoot(leaves, 0, merkle::HeightFor(piece_length / kBlockSize)) == piece_layer[index];
+}
+
+std::string Metainfo::InfoBytes(TorrentFormat format) const {
+  CHECK(Has(format));
+  std::string info;
+  bencode::Writer writer(info);
+  writer.BeginDictionary();
+  if (format != TorrentFormat::kV1) {
+    writer.Key("file tree").BeginDictionary().Key(name).BeginDictionary().Key("").BeginDictionary();
+    writer.Key("length").Integer(static_cast<int64_t>(length));
+    writer.Key("pieces root").Text(View(pieces_root)).End().End().End();
+  }
+  if (format != TorrentFormat::kV2) writer.Key("length").Integer(static_cast<int64_t>(length));
+  if (format != TorrentFormat::kV1) writer.Key("meta version").Integer(2);
+  writer.Key("name").Text(name);
+  writer.Key("piece length").Integer(piece_length);
+  if (format != TorrentFormat::kV2) writer.Key("pieces").Text(Joined(v1_pieces));
+  writer.End();
+  return info;
+}
+
+Sha1Digest Metainfo::InfoHashV1(TorrentFormat format) const { return Sha1(InfoBytes(format)); }
+
+Sha256Digest Metainfo::InfoHashV2(TorrentFormat format) const { return Sha256(InfoBytes(format)); }
+
+std::vector<InfoHash> Metainfo::AllInfoHashes() const {
+  std::vector<InfoHash> hashes;
+  if (Has(TorrentFormat::kV1)) {
+    const std::string hybrid = InfoBytes(TorrentFormat::kHybrid);
+    hashes = {InfoHashV1(TorrentFormat::kV1), Sha1(hybrid), Cut(Sha256(hybrid))};
+  }
+  hashes.push_back(Cut(InfoHashV2(TorrentFormat::kV2)));
+  for (const InfoHash& foreign : foreign_info_hashes) {
+    if (std::find(hashes.begin(), hashes.end(), foreign) == hashes.end()) hashes.push_back(foreign);
+  }
+  return hashes;
+}
+
+}  // namespace bt

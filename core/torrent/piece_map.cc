@@ -1,0 +1,104 @@
+#include "core/torrent/piece_map.h"
+
+#include <bit>
+
+#include "core/base/check.h"
+
+namespace bt {
+namespace {
+
+constexpr uint32_t kWordBits = 64;
+
+}  // namespace
+
+PieceMap::PieceMap(uint32_t size) : size_(size), words_((uint64_t{size} + kWordBits - 1) / kWordBits) {}
+
+PieceMap PieceMap::All(uint32_t size) {
+  PieceMap map(size);
+  for (uint64_t& word : map.words_) word = ~uint64_t{0};
+  if (size % kWordBits != 0) map.words_.back() >>= kWordBits - size % kWordBits;
+  map.count_ = size;
+  return map;
+}
+
+std::optional<PieceMap> PieceMap::FromBitfield(std::string_view bytes, uint32_t size) {
+  if (bytes.size() != (uint64_t{size} + 7) / 8) return std::nullopt;
+  PieceMap map(size);
+  for (uint32_t i = 0; i < bytes.size() * 8; ++i) {
+    if ((static_cast<uint8_t>(bytes[i / 8]) >> (7 - i % 8) & 1) == 0) continue;
+    if (i >= size) return std::nullopt;
+    map.Add(PieceIndex(i));
+  }
+  return map;
+}
+
+std::string PieceMap::ToBitfield() const {
+  std::string bytes((uint64_t{size_} + 7) / 8, '\0');
+  for (uint32_t i = 0; i < size_; ++i) {
+    if (Has(PieceIndex(i))) bytes[i / 8] = static_cast<char>(bytes[i / 8] | 0x80 >> i % 8);
+  }
+  return bytes;
+}
+
+std::optional<PieceMap> PieceMap::FromRanges(const std::vector<PieceRange>& ranges, uint32_t size) {
+  PieceMap map(size);
+  uint64_t least_first = 0;  // where the next range may begin
+  for (const PieceRange& range : ranges) {
+    const uint64_t end = uint64_t{range.first.value()} + range.count;
+    if (range.count == 0 || range.first.value() < least_first || end > size) return std::nullopt;
+    for (uint64_t i = range.first.value(); i < end; ++i) map.Add(PieceIndex(static_cast<uint32_t>(i)));
+    least_first = end + 1;  // adjacent ranges should have been one
+  }
+  return map;
+}
+
+std::vector<PieceRange> PieceMap::ToRanges() const {
+  std::vector<PieceRange> ranges;
+  for (uint32_t i = 0; i < size_; ++i) {
+    if (!Has(PieceIndex(i))) continue;
+    if (ranges.empty() || ranges.back().first.value() + ranges.back().count != i) {
+      ranges.push_back({PieceIndex(i), 0});
+    }
+    ++ranges.back().count;
+  }
+  return ranges;
+}
+
+bool PieceMap::Has(PieceIndex index) const {
+  CHECK(index.value() < size_);
+  return (words_[index.value() / kWordBits] >> index.value() % kWordBits & 1) != 0;
+}
+
+bool PieceMap::Add(PieceIndex index) {
+  if (Has(index)) return false;
+  words_[index.value() / kWordBits] |= uint64_t{1} << index.value() % kWordBits;
+  ++count_;
+  return true;
+}
+
+bool PieceMap::Remove(PieceIndex index) {
+  if (!Has(index)) return false;
+  words_[index.value() / kWordBits] &= ~(uint64_t{1} << index.value() % kWordBits);
+  --count_;
+  return true;
+}
+
+void PieceMap::AddAll(const PieceMap& other) {
+  CHECK(other.size_ == size_);
+  count_ = 0;
+  for (size_t i = 0; i < words_.size(); ++i) {
+    words_[i] |= other.words_[i];
+    count_ += static_cast<uint32_t>(std::popcount(words_[i]));
+  }
+}
+
+void PieceMap::RemoveAll(const PieceMap& other) {
+  CHECK(other.size_ == size_);
+  count_ = 0;
+  for (size_t i = 0; i < words_.size(); ++i) {
+    words_[i] &= ~other.words_[i];
+    count_ += static_cast<uint32_t>(std::popcount(words_[i]));
+  }
+}
+
+}  // namespace bt

@@ -1,0 +1,327 @@
+// Reading and writing .torrent files (BEP 3, BEP 12, BEP 52).
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "core/base/check.h"
+#include "core/torrent/bencode.h"
+#include "core/torrent/metainfo.h"
+
+namespace bt {
+namespace {
+
+using bencode::Value;
+
+template <class... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+// `path` names the value for the reader: "info.piece length".
+absl::StatusOr<Value> Member(const std::optional<Value>& dictionary, std::string_view key, const char* path) {
+  const auto value = dictionary ? dictionary->Find(key) : std::nullopt;
+  if (!value) return Invalid(path, " is missing");
+  return *value;
+}
+
+absl::StatusOr<uint64_t> NumberMember(const Value& dictionary, std::string_view key, const char* path) {
+  const auto value = Member(dictionary, key, path);
+  if (!value.ok()) return value.status();
+  const auto number = value->integer();
+  if (!number) return Invalid(path, " is not an integer");
+  if (*number < 0) return Invalid(path, " is negative (", *number, ")");
+  return static_cast<uint64_t>(*number);
+}
+
+absl::StatusOr<std::string_view> TextMember(const Value& dictionary, std::string_view key, const char* path) {
+  const auto value = Member(dictionary, key, path);
+  if (!value.ok()) return value.status();
+  const auto text = value->text();
+  if (!text) return Invalid(path, " is not a string");
+  return *text;
+}
+
+template <class Digest>
+absl::Status DigestMember(const Value& dictionary, std::string_view key, const char* path, Digest& digest) {
+  const auto text = TextMember(dictionary, key, path);
+  if (!text.ok()) return text.status();
+  if (text->size() != digest.size()) {
+    return Invalid(path, " has ", text->size(), " bytes instead of ", digest.size());
+  }
+  std::copy(text->begin(), text->end(), digest.begin());
+  return absl::OkStatus();
+}
+
+template <class Digest>
+absl::Status SplitDigests(std::string_view bytes, const char* path, std::vector<Digest>& digests) {
+  constexpr size_t kSize = std::tuple_size_v<Digest>;
+  if (bytes.size() % kSize != 0) {
+    return Invalid(path, " has ", bytes.size(), " bytes, not a multiple of ", kSize);
+  }
+  if (bytes.size() / kSize > kPieceCountLimit) {
+    return Invalid(path, " has ", bytes.size() / kSize, " entries; at most ", kPieceCountLimit,
+                   " are allowed");
+  }
+  digests.resize(bytes.size() / kSize);
+  for (size_t i = 0; i < digests.size(); ++i) {
+    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(i * kSize), kSize, digests[i].begin());
+  }
+  return absl::OkStatus();
+}
+
+template <class Digest>
+absl::Status DigestsMember(const Value& dictionary, std::string_view key, const char* path,
+                           std::vector<Digest>& digests) {
+  const auto text = TextMember(dictionary, key, path);
+  if (!text.ok()) return text.status();
+  return SplitDigests(*text, path, digests);
+}
+
+// Fills in one TorrentFile from a parsed document, part by part.
+class Reader {
+ public:
+  explicit Reader(const Value& root) : root_(root) {}
+
+  absl::StatusOr<TorrentFile> Read() {
+    if (!root_.is_dictionary()) return Invalid("not a torrent: the file is not a dictionary");
+    const auto info = root_.Find("info");
+    if (!info || !info->is_dictionary()) return Invalid("not a torrent: there is no info dictionary");
+    for (const auto step : {&Reader::ReadCommon, &Reader::ReadV1, &Reader::ReadV2, &Reader::ReadExtra}) {
+      if (absl::Status status = (this->*step)(*info); !status.ok()) return status;
+    }
+    if (absl::Status status = ReadTrackers(); !status.ok()) return status;
+    if (absl::Status status = metainfo().Validate(); !status.ok()) return status;
+    KeepForeignHashes(info->raw());
+    return std::move(torrent_);
+  }
+
+ private:
+  Metainfo& metainfo() { return torrent_.metainfo; }
+
+  absl::Status ReadCommon(const Value& info) {
+    has_v1_ = info.Find("pieces").has_value();
+    has_v2_ = info.Find("meta version").has_value() || info.Find("file tree").has_value();
+    if (!has_v1_ && !has_v2_) {
+      return Invalid("not a torrent: info has neither pieces (v1) nor file tree (v2)");
+    }
+    torrent_.format = has_v1_ && has_v2_ ? TorrentFormat::kHybrid
+                      : has_v1_          ? TorrentFormat::kV1
+                                         : TorrentFormat::kV2;
+    if (info.Find("files")) return Invalid("info.files: torrents of several files are not supported");
+    const auto name = TextMember(info, "name", "info.name");
+    if (!name.ok()) return name.status();
+    if (absl::Status status = ValidateName(*name); !status.ok()) {
+      return Invalid("info.name: ", status.message());
+    }
+    metainfo().name = std::string(*name);
+    const auto piece_length = NumberMember(info, "piece length", "info.piece length");
+    if (!piece_length.ok()) return piece_length.status();
+    if (*piece_length > kPieceLengthMax) {
+      return Invalid("info.piece length ", *piece_length, " is over ", kPieceLengthMax);
+    }
+    metainfo().piece_length = static_cast<uint32_t>(*piece_length);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadV1(const Value& info) {
+    if (!has_v1_) return absl::OkStatus();
+    const auto length = NumberMember(info, "length", "info.length");
+    if (!length.ok()) return length.status();
+    if (*length == 0) return Invalid("info.length is 0: an empty file cannot be shared");
+    metainfo().length = *length;
+    return DigestsMember(info, "pieces", "info.pieces", metainfo().v1_pieces);
+  }
+
+  absl::Status ReadV2(const Value& info) {
+    if (!has_v2_) return absl::OkStatus();
+    const auto version = NumberMember(info, "meta version", "info.meta version");
+    if (!version.ok()) return version.status();
+    if (*version != 2) return Invalid("info.meta version ", *version, " is unknown");
+    const auto leaf = FileTreeLeaf(info);
+    if (!leaf.ok()) return leaf.status();
+    const auto length = NumberMember(*leaf, "length", "info.file tree length");
+    if (!length.ok()) return length.status();
+    if (*length == 0) return Invalid("info.file tree length is 0: an empty file cannot be shared");
+    if (has_v1_ && *length != metainfo().length) {
+      return Invalid("info.length ", metainfo().length, " and info.file tree length ", *length, " disagree");
+    }
+    metainfo().length = *length;
+    if (absl::Status status =
+            DigestMember(*leaf, "pieces root", "info.file tree pieces root", metainfo().pieces_root);
+        !status.ok()) {
+      return status;
+    }
+    return ReadPieceLayers();
+  }
+
+  // The "" entry of the one file in the tree.
+  absl::StatusOr<Value> FileTreeLeaf(const Value& info) {
+    const auto tree = Member(info, "file tree", "info.file tree");
+    if (!tree.ok()) return tree.status();
+    const auto name = tree->is_dictionary() ? tree->first() : std::nullopt;
+    if (!name) return Invalid("info.file tree holds no file");
+    const auto file = name->next();
+    if (file->next()) return Invalid("info.file tree: torrents of several files are not supported");
+    const auto leaf_key = file->is_dictionary() ? file->first() : std::nullopt;
+    if (!leaf_key || name->text() != metainfo().name || !leaf_key->text()->empty() ||
+        leaf_key->next()->next()) {
+      return Invalid("info.file tree is not one file named as info.name: torrents of several files are not ",
+                     "supported");
+    }
+    if (!leaf_key->next()->is_dictionary()) return Invalid("info.file tree: the file is not a dictionary");
+    return *leaf_key->next();
+  }
+
+  // BEP 52: the dictionary is always there; an entry only for a file longer than a piece.
+  absl::Status ReadPieceLayers() {
+    const auto layers = Member(root_, "piece layers", "piece layers");
+    if (!layers.ok()) return layers.status();
+    if (!layers->is_dictionary()) return Invalid("piece layers is not a dictionary");
+    const bool wanted = metainfo().length > metainfo().piece_length;
+    const auto key = layers->first();
+    if (!key) return wanted ? Invalid("piece layers has no entry for the file") : absl::OkStatus();
+    const std::string_view root(reinterpret_cast<const char*>(metainfo().pieces_root.data()),
+                                metainfo().pieces_root.size());
+    if (key->text() != root || key->next()->next()) {
+      return Invalid("piece layers has an entry that belongs to no file");
+    }
+    if (!wanted) return Invalid("piece layers has an entry for a file of one piece");
+    const auto layer = key->next()->text();
+    if (!layer) return Invalid("piece layers: the entry is not a string");
+    return SplitDigests(*layer, "piece layers", metainfo().piece_layer);
+  }
+
+  // What the format leaves out of info, as WriteTorrent puts it beside.
+  absl::Status ReadExtra(const Value&) {
+    const auto extra = root_.Find("bytetorrent");
+    if (extra && !extra->is_dictionary()) return Invalid("bytetorrent is not a dictionary");
+    if (torrent_.format == TorrentFormat::kV2 && extra && extra->Find("pieces")) {
+      return DigestsMember(*extra, "pieces", "bytetorrent.pieces", metainfo().v1_pieces);
+    }
+    if (torrent_.format != TorrentFormat::kV1) return absl::OkStatus();
+    if (!extra || !extra->Find("pieces root")) {
+      return Invalid(
+          "this v1 torrent carries no content root, because another program made it: make one from the ",
+          "file with bytetorrent create");
+    }
+    if (absl::Status status =
+            DigestMember(*extra, "pieces root", "bytetorrent.pieces root", metainfo().pieces_root);
+        !status.ok()) {
+      return status;
+    }
+    if (metainfo().length <= metainfo().piece_length) return absl::OkStatus();
+    return DigestsMember(*extra, "piece layer", "bytetorrent.piece layer", metainfo().piece_layer);
+  }
+
+  absl::Status ReadTrackers() {
+    if (const auto tiers = root_.Find("announce-list")) {
+      for (auto tier = tiers->first(); tier; tier = tier->next()) {
+        for (auto url = tier->first(); url; url = url->next()) {
+          if (absl::Status status = AddTracker(*url, "announce-list"); !status.ok()) return status;
+        }
+      }
+    }
+    // BEP 12: where there is an announce-list, announce is not another tracker.
+    const auto announce = root_.Find("announce");
+    if (!announce || !torrent_.trackers.empty()) return absl::OkStatus();
+    return AddTracker(*announce, "announce");
+  }
+
+  absl::Status AddTracker(const Value& value, const char* path) {
+    const auto url = value.text();
+    if (!url) return Invalid(path, " holds something that is not a string");
+    if (url->empty()) return absl::OkStatus();
+    if (url->size() > kTrackerUrlLimit) return Invalid(path, " holds a URL of ", url->size(), " bytes");
+    for (const char c : *url) {
+      if (c <= ' ' || c > '~') return Invalid(path, " holds a URL with a byte that no URL has");
+    }
+    auto& trackers = torrent_.trackers;
+    if (std::find(trackers.begin(), trackers.end(), *url) != trackers.end()) return absl::OkStatus();
+    if (trackers.size() == kTrackerCountLimit) {
+      return Invalid(path, " holds more than ", kTrackerCountLimit, " trackers");
+    }
+    trackers.emplace_back(*url);
+    return absl::OkStatus();
+  }
+
+  // An info dictionary with keys of its own has info-hashes that cannot be derived from the content.
+  void KeepForeignHashes(std::string_view info) {
+    if (info == metainfo().InfoBytes(torrent_.format)) return;
+    if (has_v1_) metainfo().foreign_info_hashes.push_back(Sha1(info));
+    if (has_v2_) {
+      const Sha256Digest digest = Sha256(info);
+      InfoHash cut;
+      std::copy_n(digest.begin(), cut.size(), cut.begin());
+      metainfo().foreign_info_hashes.push_back(cut);
+    }
+  }
+
+  Value root_;
+  TorrentFile torrent_;
+  bool has_v1_ = false;
+  bool has_v2_ = false;
+};
+
+template <class Digest>
+std::string Joined(const std::vector<Digest>& digests) {
+  std::string bytes;
+  for (const Digest& digest : digests)
+    bytes.append(reinterpret_cast<const char*>(digest.data()), digest.size());
+  return bytes;
+}
+
+std::string_view View(const Sha256Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+void WriteExtra(const TorrentFile& torrent, bencode::Writer& writer) {
+  const Metainfo& metainfo = torrent.metainfo;
+  if (torrent.format == TorrentFormat::kV1) {
+    writer.Key("bytetorrent").BeginDictionary();
+    if (!metainfo.piece_layer.empty()) writer.Key("piece layer").Text(Joined(metainfo.piece_layer));
+    writer.Key("pieces root").Text(View(metainfo.pieces_root)).End();
+  }
+  if (torrent.format == TorrentFormat::kV2 && !metainfo.v1_pieces.empty()) {
+    writer.Key("bytetorrent").BeginDictionary().Key("pieces").Text(Joined(metainfo.v1_pieces)).End();
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<TorrentFile> ParseTorrent(std::string_view bytes) {
+  if (bytes.size() > kTorrentFileLimit) {
+    return Invalid("the torrent has ", bytes.size(), " bytes; at most ", kTorrentFileLimit, " are allowed");
+  }
+  const auto document = bencode::Document::Parse(bytes);
+  if (!document.ok()) return document.status();
+  return Reader(document->root()).Read();
+}
+
+std::string WriteTorrent(const TorrentFile& torrent) {
+  const Metainfo& metainfo = torrent.metainfo;
+  std::string file;
+  bencode::Writer writer(file);
+  writer.BeginDictionary();
+  if (!torrent.trackers.empty()) writer.Key("announce").Text(torrent.trackers[0]);
+  if (torrent.trackers.size() > 1) {
+    // BEP 12: a tier of its own for each, so that they are tried in order.
+    writer.Key("announce-list").BeginList();
+    for (const std::string& url : torrent.trackers) writer.BeginList().Text(url).End();
+    writer.End();
+  }
+  WriteExtra(torrent, writer);
+  writer.Key("info").Raw(metainfo.InfoBytes(torrent.format));
+  if (torrent.format != TorrentFormat::kV1) {
+    writer.Key("piece layers").BeginDictionary();
+    if (!metainfo.piece_layer.empty()) {
+      writer.Key(View(metainfo.pieces_root)).Text(Joined(metainfo.piece_layer));
+    }
+    writer.End();
+  }
+  writer.End();
+  return file;
+}
+
+}  // namespace bt
