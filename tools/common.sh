@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the scripts of this folder share. Source it; it changes to the top of the checkout.
 #
 # BYTETORRENT_BAZEL replaces the word `bazel`, for instance BYTETORRENT_BAZEL='bazel --output_base=/elsewhere'.

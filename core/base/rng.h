@@ -41,7 +41,7 @@ class Rng {
 
  private:
   uint64_t seed_;
-  uint64_t state_[4];
+  uint64_t state_[4] = {};
 };
 
 }  // namespace bt

@@ -1,0 +1,77 @@
+"""Rules about files as text: length, words of unfinished work, waits in tests, a README per folder."""
+
+import re
+
+from . import cpp
+from .rules import Finding, exempt, is_cpp
+
+_FILE_WARN, _FILE_LIMIT = 600, 700
+_FUNCTION_WARN, _FUNCTION_LIMIT = 70, 120
+
+# Spelled in parts, so that a search for them does not find this list.
+_UNFINISHED = re.compile(
+    r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK", "T" + "BD"]) + r")\b"
+    r"|\b[nN]ot (?:yet )?implement" + r"ed\b|(?i:\bunimplement" + r"ed\b|\bfor n" + r"ow\b|\bst" + r"ub(?:s|bed)?\b|\bplacehold" + r"er\b)"
+)
+_ROOMS_WITH_README = ("core", "sim", "net", "nodes", "tests", "tools")
+
+
+def check_length(tree):
+    for path in sorted(tree):
+        if not path.endswith((".cc", ".h", ".py", ".sh", ".bzl")):
+            continue
+        count = tree[path].count("\n")
+        if count > _FILE_WARN:
+            yield Finding(
+                path, 1, "length", f"{count} lines: a file past {_FILE_WARN} wants a wall (limit {_FILE_LIMIT})", count <= _FILE_LIMIT
+            )
+        if is_cpp(path) and not path.startswith("tests/"):
+            for function in cpp.scan(cpp.strip(tree[path]))[1]:
+                if function.lines > _FUNCTION_WARN:
+                    name = re.findall(r"([\w:~]+)\s*\(", function.head) or ["?"]
+                    yield Finding(
+                        path, function.line, "length", f"{name[0]} has {function.lines} lines (wanted: {_FUNCTION_WARN})",
+                        function.lines <= _FUNCTION_LIMIT,
+                    )  # fmt: skip
+
+
+def check_words(tree):
+    for path in sorted(tree):
+        if path.startswith("third_party/"):
+            continue
+        for number, line in enumerate(tree[path].split("\n"), 1):
+            match = _UNFINISHED.search(line)
+            if match:
+                yield Finding(path, number, "words", f"`{match.group(0)}`: finish it, or put it into an issue")
+
+
+def check_waits(tree):
+    """A test waits for a condition with a deadline; only the shared polling helper may sleep."""
+    for path in sorted(tree):
+        if not path.startswith("tests/") or path.startswith("tests/end_to_end/lib/"):
+            continue
+        lines = tree[path].split("\n")
+        for number, line in enumerate(lines, 1):
+            shell = path.endswith(".sh") and re.search(r"(?:^|[\s;&|(])sleep\s", line)
+            python = path.endswith(".py") and re.search(r"\btime\.sleep\s*\(", line)
+            native = is_cpp(path) and re.search(r"\b(?:sleep_for|sleep_until|usleep|nanosleep|SleepFor)\b|(?<!\w)sleep\s*\(", line)
+            if (shell or python or native) and not exempt(lines, number, "wait"):
+                yield Finding(path, number, "wait", "a fixed sleep in a test: poll for the condition with a deadline")
+
+
+def check_readmes(tree):
+    folders = {path.split("/")[0] for path in tree if "/" in path}
+    for folder in _ROOMS_WITH_README:
+        if folder in folders and f"{folder}/README.md" not in tree:
+            yield Finding(f"{folder}/README.md", 1, "readme", f"{folder}/ has no README.md")
+
+
+def check_headers(tree):
+    for path in sorted(tree):
+        if not path.endswith(".h"):
+            continue
+        lines = [line for line in tree[path].split("\n") if line.strip()]
+        if "#pragma once" not in lines[:3]:
+            yield Finding(path, 1, "header-opening", "a header begins with #pragma once")
+        elif not any(line.startswith("//") for line in lines[:3]):
+            yield Finding(path, 2, "header-opening", "a header opens by saying what it is for and who may call it")
