@@ -1,0 +1,92 @@
+#include "core/tracker/command.h"
+
+#include <absl/status/status.h>
+
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "core/base/fields.h"
+
+namespace bt::tracker {
+
+namespace {
+
+using tracker_api::MutationId;
+
+// Visits an operation's fields except its id, which stands in front of it.
+template <class Codec>
+struct WithoutId {
+  Codec& codec;
+  void operator()(const char*, const MutationId&) {}
+  template <class T>
+  requires(!std::same_as<std::remove_const_t<T>, MutationId>) void operator()(const char* name, T& value) {
+    codec(name, value);
+  }
+};
+
+template <class T, size_t I = 0>
+constexpr size_t IndexOf() {
+  if constexpr (std::same_as<T, std::variant_alternative_t<I, Operation>>) {
+    return I;
+  } else {
+    return IndexOf<T, I + 1>();
+  }
+}
+
+template <size_t... I>
+void DecodeOperation(uint8_t index, Decoder& decoder, Operation& operation, std::index_sequence<I...>) {
+  const auto decode = [&]<size_t kIndex>() {
+    auto& chosen = operation.template emplace<kIndex>();
+    std::variant_alternative_t<kIndex, Operation>::Fields(chosen, WithoutId<Decoder>{decoder});
+    return true;
+  };
+  (void)((index == I && decode.template operator()<I>()) || ...);
+}
+
+}  // namespace
+
+template <class T>
+Slice EncodeCommand(const MutationId& id, const T& operation) {
+  std::string out;
+  Encoder encoder(out);
+  encoder.Put(id);
+  encoder.Put(static_cast<uint8_t>(IndexOf<T>()));
+  T::Fields(operation, WithoutId<Encoder>{encoder});
+  return Slice::Own(std::move(out));
+}
+
+template Slice EncodeCommand(const MutationId&, const tracker_api::Register&);
+template Slice EncodeCommand(const MutationId&, const tracker_api::Offer&);
+template Slice EncodeCommand(const MutationId&, const tracker_api::Withdraw&);
+template Slice EncodeCommand(const MutationId&, const Claims&);
+template Slice EncodeCommand(const MutationId&, const Tick&);
+
+absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
+  Command command;
+  Decoder decoder(bytes);
+  decoder("id", command.id);
+  uint8_t index = 0;
+  decoder("operation", index);
+  if (decoder.ok() && index >= std::variant_size_v<Operation>) {
+    return absl::InvalidArgumentError("unknown operation");
+  }
+  if (decoder.ok()) {
+    DecodeOperation(index, decoder, command.operation,
+                    std::make_index_sequence<std::variant_size_v<Operation>>());
+  }
+  if (!decoder.ok()) return decoder.status();
+  if (decoder.remaining() != 0) return absl::InvalidArgumentError("bytes left over after the command");
+  std::visit([&](auto& operation) { operation.id = command.id; }, command.operation);
+  return command;
+}
+
+absl::StatusOr<MutationId> DecodeCommandId(const Slice& bytes) {
+  MutationId id;
+  Decoder decoder(bytes);
+  decoder("id", id);
+  if (!decoder.ok()) return decoder.status();
+  return id;
+}
+
+}  // namespace bt::tracker

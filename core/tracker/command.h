@@ -1,0 +1,72 @@
+#pragma once
+
+// Command: what the replicated log carries for the tracker: one mutation and the exactly-once id it is
+// known by. Encoded once, by the node that took the request; from there to apply the bytes are shared.
+// Invariant: DecodeCommand(EncodeCommand(id, x)) gives back id and x; anything else is refused.
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/slice.h"
+#include "core/swarm/tracker_api.h"
+
+namespace bt::tracker {
+
+// Order of registration, from 0: a content's short name inside the cluster. Nothing is ever unregistered.
+using TorrentNumber = Tagged<struct TorrentNumberTag, uint32_t>;
+
+// What standard announces say about one peer, many of them in one command.
+struct ClaimUpdate {
+  // kComplete: has every piece. kIncomplete: does not; pieces it offered one by one stay. kGone: stopped.
+  enum class Kind : uint8_t { kComplete, kIncomplete, kGone, kLast = kGone };
+  TorrentNumber torrent;
+  Address peer;
+  Kind kind = Kind::kIncomplete;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("torrent", self.torrent);
+    visit("peer", self.peer);
+    visit("kind", self.kind);
+  }
+  friend bool operator==(const ClaimUpdate&, const ClaimUpdate&) = default;
+};
+struct Claims {
+  tracker_api::MutationId id;
+  std::vector<ClaimUpdate> updates;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("updates", self.updates);
+  }
+  friend bool operator==(const Claims&, const Claims&) = default;
+};
+// Changes nothing: moves log time on, so that claims expire in a cluster nobody talks to.
+struct Tick {
+  tracker_api::MutationId id;
+
+  static void Fields(auto& self, auto&& visit) { visit("id", self.id); }
+  friend bool operator==(const Tick&, const Tick&) = default;
+};
+
+using Operation =
+    std::variant<tracker_api::Register, tracker_api::Offer, tracker_api::Withdraw, Claims, Tick>;
+
+// The id is in front, once, and is the one that counts; the operation's own `id` equals it after decoding.
+struct Command {
+  tracker_api::MutationId id;
+  Operation operation;
+};
+
+// `operation`'s own id is not encoded.
+template <class T>
+Slice EncodeCommand(const tracker_api::MutationId& id, const T& operation);
+// kInvalidArgument says which field is wrong.
+absl::StatusOr<Command> DecodeCommand(const Slice& bytes);
+// The id alone, without reading the rest.
+absl::StatusOr<tracker_api::MutationId> DecodeCommandId(const Slice& bytes);
+
+}  // namespace bt::tracker
