@@ -1,0 +1,317 @@
+#include "net/http/server.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "net/http/client.h"
+
+namespace bt::net {
+namespace {
+
+constexpr Duration kPatience = Seconds(20);
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  void Serve(const HttpServerLimits& limits = {}) {
+    absl::StatusOr<Listener> listener = Listen(Address::V4(127, 0, 0, 1, 0));
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    server_ = std::make_unique<HttpServer>(
+        loop_, *std::move(listener), limits,
+        [this](HttpExchange exchange, HttpRequest&& request, const Address&) {
+          requests_.push_back(request);
+          if (request.target == "/later") {
+            waiting_.push_back(exchange);
+          } else {
+            server_->Reply(exchange, Text(request.target));
+          }
+        },
+        [this](HttpExchange exchange) { gone_.push_back(exchange); });
+  }
+
+  static HttpResponse Text(const std::string& body) {
+    HttpResponse response;
+    response.body = body;
+    return response;
+  }
+
+  Fd Connect() {
+    absl::StatusOr<Fd> fd = StartConnect(server_->address());
+    EXPECT_TRUE(fd.ok());
+    Until([&] {
+      pollfd poll{fd->get(), POLLOUT, 0};
+      return ::poll(&poll, 1, 0) == 1;
+    });
+    return *std::move(fd);
+  }
+  void Write(const Fd& fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
+      if (sent < 0 && errno != EAGAIN) return;
+      if (!bytes.empty()) loop_.RunOnce(Milliseconds(1));
+    }
+  }
+  // What arrives until `enough` or until the server closes ("<eof>" is added).
+  std::string ReadUntil(const Fd& fd, const std::function<bool(const std::string&)>& enough) {
+    std::string text;
+    Until([&] {
+      char buffer[4096];
+      const ssize_t got = ::recv(fd.get(), buffer, sizeof(buffer), 0);
+      if (got > 0) text.append(buffer, static_cast<size_t>(got));
+      if (got == 0 || (got < 0 && errno != EAGAIN)) {
+        text += "<eof>";
+        return true;
+      }
+      return enough(text);
+    });
+    return text;
+  }
+  std::string ReadToEnd(const Fd& fd) {
+    return ReadUntil(fd, [](const std::string&) { return false; });
+  }
+  void Until(const std::function<bool()>& done) {
+    const Instant end = Loop::ReadClock() + kPatience;
+    while (!done()) {
+      ASSERT_LT(Loop::ReadClock(), end) << "nothing happened in time";
+      loop_.RunOnce(Milliseconds(1));
+    }
+  }
+
+  Loop loop_;
+  std::unique_ptr<HttpServer> server_;
+  std::vector<HttpRequest> requests_;
+  std::vector<HttpExchange> waiting_;
+  std::vector<HttpExchange> gone_;
+};
+
+size_t Count(const std::string& text, std::string_view part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
+  return count;
+}
+
+TEST_F(HttpServerTest, AnswersPipelinedRequestsInTheirOrder) {
+  Serve();
+  const Fd fd = Connect();
+  Write(fd,
+        "GET /later HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /later HTTP/1.1\r\n\r\nGET /d "
+        "HTTP/1.1\r\nConnection: close\r\n\r\n");
+  Until([&] { return requests_.size() == 4; });
+  server_->Reply(waiting_[1], Text("third"));
+  server_->Reply(waiting_[0], Text("first"));
+  const std::string text = ReadToEnd(fd);
+  EXPECT_LT(text.find("first"), text.find("/b"));
+  EXPECT_LT(text.find("/b"), text.find("third"));
+  EXPECT_LT(text.find("third"), text.find("/d"));
+  EXPECT_EQ(Count(text, "HTTP/1.1 200 OK"), 4u);
+  EXPECT_EQ(Count(text, "<eof>"), 1u);
+}
+
+TEST_F(HttpServerTest, ClosesAfterAnHttp10RequestAndKeepsAliveWhenAsked) {
+  Serve();
+  const Fd once = Connect();
+  Write(once, "GET /x HTTP/1.0\r\n\r\n");
+  EXPECT_NE(ReadToEnd(once).find("<eof>"), std::string::npos);
+  const Fd kept = Connect();
+  Write(kept, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  const std::string text =
+      ReadUntil(kept, [](const std::string& t) { return t.find("/x") != std::string::npos; });
+  EXPECT_NE(text.find("Connection: keep-alive"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, AnswersASenderThatHasShutItsHalf) {
+  Serve();
+  const Fd fd = Connect();
+  Write(fd, "GET /half HTTP/1.1\r\n\r\n");
+  ::shutdown(fd.get(), SHUT_WR);
+  EXPECT_NE(ReadToEnd(fd).find("/half"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, AnswersGarbageWith400ClosesAndCountsIt) {
+  Serve();
+  const Fd fd = Connect();
+  Write(fd,
+        "\x13"
+        "BitTorrent protocol\r\n\r\n");
+  const std::string text = ReadToEnd(fd);
+  EXPECT_EQ(text.find("HTTP/1.1 400 Bad Request"), 0u);
+  EXPECT_EQ(server_->counters().malformed, 1u);
+  EXPECT_TRUE(requests_.empty());
+  Until([&] { return server_->open_connections() == 0; });
+}
+
+TEST_F(HttpServerTest, RefusesAnEndlessBodyWith413AndTheSenderSeesTheAnswer) {
+  Serve();
+  const Fd fd = Connect();
+  Write(fd, "PUT /torrents HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n" + std::string(300000, 'x'));
+  EXPECT_EQ(ReadToEnd(fd).find("HTTP/1.1 413"), 0u);
+}
+
+TEST_F(HttpServerTest, TellsASenderThatWaitsToContinue) {
+  Serve();
+  const Fd fd = Connect();
+  Write(fd, "PUT /put HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  ReadUntil(fd, [](const std::string& t) { return t.find("100 Continue") != std::string::npos; });
+  Write(fd, "ok");
+  ReadUntil(fd, [](const std::string& t) { return t.find("/put") != std::string::npos; });
+  EXPECT_EQ(requests_.at(0).body, "ok");
+}
+
+TEST_F(HttpServerTest, LeavesTheBodyOutForHead) {
+  Serve();
+  const Fd fd = Connect();
+  Write(fd, "HEAD /12345 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string text = ReadToEnd(fd);
+  EXPECT_NE(text.find("Content-Length: 6"), std::string::npos);
+  EXPECT_EQ(text.find("/12345"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, DropsASenderThatNeverFinishesItsRequest) {
+  HttpServerLimits limits;
+  limits.request = Milliseconds(50);
+  Serve(limits);
+  const Fd fd = Connect();
+  Write(fd, "GET / HT");
+  EXPECT_EQ(ReadToEnd(fd), "<eof>");
+  EXPECT_EQ(server_->counters().timed_out, 1u);
+}
+
+TEST_F(HttpServerTest, ClosesIdleConnections) {
+  HttpServerLimits limits;
+  limits.idle = Milliseconds(50);
+  Serve(limits);
+  const Fd fd = Connect();
+  Write(fd, "GET /x HTTP/1.1\r\n\r\n");
+  EXPECT_NE(ReadToEnd(fd).find("/x<eof>"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
+  HttpServerLimits limits;
+  limits.connections = 2;
+  Serve(limits);
+  const Fd a = Connect();
+  const Fd b = Connect();
+  Until([&] { return server_->open_connections() == 2; });
+  const Fd c = Connect();
+  EXPECT_EQ(ReadToEnd(c), "<eof>");
+  EXPECT_EQ(server_->counters().refused, 1u);
+}
+
+TEST_F(HttpServerTest, StopsReadingAConnectionWithManyUnansweredRequestsAndGoesOnLater) {
+  HttpServerLimits limits;
+  limits.pipelined = 4;
+  Serve(limits);
+  const Fd fd = Connect();
+  std::string many;
+  for (int i = 0; i < 10; ++i) many += "GET /later HTTP/1.1\r\n\r\n";
+  Write(fd, many);
+  Until([&] { return requests_.size() == 4; });
+  for (int i = 0; i < 20; ++i) loop_.RunOnce(Milliseconds(1));
+  EXPECT_EQ(requests_.size(), 4u);
+  for (size_t i = 0; i < 10; ++i) {
+    Until([&] { return waiting_.size() > i; });
+    server_->Reply(waiting_[i], Text("answer"));
+  }
+  const std::string text = ReadUntil(fd, [](const std::string& t) { return Count(t, "answer") == 10; });
+  EXPECT_EQ(Count(text, "answer"), 10u);
+}
+
+TEST_F(HttpServerTest, TellsWhenTheAskerIsGoneAndIgnoresALateReply) {
+  Serve();
+  {
+    const Fd fd = Connect();
+    Write(fd, "GET /later HTTP/1.1\r\n\r\n");
+    Until([&] { return waiting_.size() == 1; });
+    const linger reset{1, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  }
+  Until([&] { return gone_.size() == 1; });
+  EXPECT_EQ(gone_[0], waiting_[0]);
+  server_->Reply(waiting_[0], Text("late"));
+}
+
+TEST_F(HttpServerTest, TheClientReusesItsConnection) {
+  Serve();
+  HttpClient client(loop_);
+  for (int i = 0; i < 3; ++i) {
+    std::optional<absl::StatusOr<HttpResponse>> result;
+    HttpRequest request;
+    request.method = "GET";
+    request.target = "/r" + std::to_string(i);
+    client.Send(server_->address(), request, Seconds(5), [&](auto r) { result = std::move(r); });
+    Until([&] { return result.has_value(); });
+    ASSERT_TRUE(result->ok()) << result->status();
+    EXPECT_EQ((*result)->body, request.target);
+  }
+  EXPECT_EQ(server_->counters().accepted, 1u);
+}
+
+TEST_F(HttpServerTest, TheClientTriesAgainWhenAKeptConnectionHasBeenClosed) {
+  HttpServerLimits limits;
+  limits.idle = Milliseconds(20);
+  Serve(limits);
+  HttpClient client(loop_);
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/r";
+  for (int i = 0; i < 2; ++i) {
+    std::optional<absl::StatusOr<HttpResponse>> result;
+    client.Send(server_->address(), request, Seconds(5), [&](auto r) { result = std::move(r); });
+    Until([&] { return result.has_value(); });
+    ASSERT_TRUE(result->ok()) << result->status();
+    Until([&] { return server_->open_connections() == 0; });
+  }
+  EXPECT_EQ(server_->counters().accepted, 2u);
+}
+
+TEST_F(HttpServerTest, TheClientReportsRefusedConnectionsAndSilence) {
+  Serve();
+  HttpClient client(loop_);
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/later";
+  std::optional<absl::StatusOr<HttpResponse>> silent;
+  client.Send(server_->address(), request, Milliseconds(50), [&](auto r) { silent = std::move(r); });
+  Until([&] { return silent.has_value(); });
+  EXPECT_EQ(silent->status().code(), absl::StatusCode::kDeadlineExceeded);
+
+  absl::StatusOr<Listener> closed = Listen(Address::V4(127, 0, 0, 1, 0));
+  const Address nobody = closed->address;
+  closed->fd.Reset();
+  std::optional<absl::StatusOr<HttpResponse>> refused;
+  client.Send(nobody, request, Seconds(5), [&](auto r) { refused = std::move(r); });
+  Until([&] { return refused.has_value(); });
+  EXPECT_EQ(refused->status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(std::string(refused->status().message()).find("refused"), std::string::npos) << refused->status();
+}
+
+TEST_F(HttpServerTest, TheClientQueuesAboveItsConnectionsAndCancels) {
+  Serve();
+  HttpClientLimits limits;
+  limits.connections_per_server = 1;
+  HttpClient client(loop_, limits);
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/later";
+  int answered = 0;
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(
+        client.Send(server_->address(), request, Seconds(10), [&](auto r) { answered += r.ok() ? 1 : 100; }));
+  }
+  client.Cancel(ids[1]);
+  for (size_t i = 0; i < 2; ++i) {
+    Until([&] { return waiting_.size() > i; });
+    server_->Reply(waiting_[i], Text("x"));
+  }
+  Until([&] { return answered == 2; });
+  EXPECT_EQ(server_->counters().accepted, 1u);
+}
+
+}  // namespace
+}  // namespace bt::net
