@@ -1,0 +1,313 @@
+#pragma once
+
+// What replicas say to each other, write to their journals and tell their host. Paxos's words are used
+// as in "Paxos Made Simple"; the shape of the whole is in README.md. A value is the canonical encoding
+// of a Batch, encoded once by the leader and then only passed on.
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/slice.h"
+#include "core/base/time.h"
+
+namespace bt::paxos {
+
+// Totally ordered; round 0 is no ballot. A node never uses one of its ballots for two elections.
+struct Ballot {
+  uint64_t round = 0;
+  NodeId node;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("round", self.round);
+    visit("node", self.node);
+  }
+  friend auto operator<=>(const Ballot&, const Ballot&) = default;
+};
+
+// What one slot decides. No commands: a no-op.
+struct Batch {
+  Instant stamp;  // log time: advances only while there is a leader, and never goes back
+  std::vector<Slice> commands;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("stamp", self.stamp);
+    visit("commands", self.commands);
+  }
+  friend bool operator==(const Batch&, const Batch&) = default;
+};
+
+struct Decided {
+  Slot slot;
+  Batch batch;
+};
+
+// --- election ---
+
+// "Would you promise me `ballot`?" Binds nobody: it keeps a node that merely lost touch from unseating
+// a leader that others still hear.
+struct PreVote {
+  Ballot ballot;
+  Slot chosen;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("chosen", self.chosen);
+  }
+  friend bool operator==(const PreVote&, const PreVote&) = default;
+};
+
+struct PreVoteReply {
+  Ballot ballot;  // the one asked about
+  Ballot promised;
+  bool granted = false;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("promised", self.promised);
+    visit("granted", self.granted);
+  }
+  friend bool operator==(const PreVoteReply&, const PreVoteReply&) = default;
+};
+
+// Phase 1a for every slot >= from at once. The ballot is durable at its owner before anyone hears of it,
+// so that a restart cannot use it again.
+struct Prepare {
+  static constexpr bool kRestsOnJournal = true;
+  Ballot ballot;
+  Slot from;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("from", self.from);
+  }
+  friend bool operator==(const Prepare&, const Prepare&) = default;
+};
+
+struct AcceptedEntry {
+  Slot slot;
+  Ballot ballot;
+  Slice value;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("slot", self.slot);
+    visit("ballot", self.ballot);
+    visit("value", self.value);
+  }
+  friend bool operator==(const AcceptedEntry&, const AcceptedEntry&) = default;
+};
+
+// Phase 1b, in parts: everything accepted in [from, next) above `chosen`; next = 0 in the last part,
+// otherwise the candidate asks on with Prepare{ballot, next}.
+struct Promise {
+  static constexpr bool kRestsOnJournal = true;
+  Ballot ballot;
+  Slot from;
+  Slot chosen;
+  Slot next;
+  std::vector<AcceptedEntry> entries;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("from", self.from);
+    visit("chosen", self.chosen);
+    visit("next", self.next);
+    visit("entries", self.entries);
+  }
+  friend bool operator==(const Promise&, const Promise&) = default;
+};
+
+// --- replication ---
+
+// Phase 2a. `chosen`: every slot up to it is chosen.
+struct Accept {
+  Ballot ballot;
+  Slot slot;
+  Slot chosen;
+  Slice value;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("slot", self.slot);
+    visit("chosen", self.chosen);
+    visit("value", self.value);
+  }
+  friend bool operator==(const Accept&, const Accept&) = default;
+};
+
+// Phase 2b.
+struct Accepted {
+  static constexpr bool kRestsOnJournal = true;
+  Ballot ballot;
+  Slot slot;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("slot", self.slot);
+  }
+  friend bool operator==(const Accepted&, const Accepted&) = default;
+};
+
+// The refusal of anything that carries a ballot below `promised`.
+struct Rejected {
+  Ballot ballot;
+  Ballot promised;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("promised", self.promised);
+  }
+  friend bool operator==(const Rejected&, const Rejected&) = default;
+};
+
+// "I lead with `ballot`." A quorum that answers round r confirms that nobody else did when r began.
+struct Heartbeat {
+  Ballot ballot;
+  uint64_t round = 0;
+  Slot chosen;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("round", self.round);
+    visit("chosen", self.chosen);
+  }
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+
+struct HeartbeatReply {
+  Ballot ballot;
+  uint64_t round = 0;
+  Slot chosen;  // the sender's
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("round", self.round);
+    visit("chosen", self.chosen);
+  }
+  friend bool operator==(const HeartbeatReply&, const HeartbeatReply&) = default;
+};
+
+// The chosen watermark when no Accept is about to carry it.
+struct Watermark {
+  Ballot ballot;
+  Slot chosen;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("chosen", self.chosen);
+  }
+  friend bool operator==(const Watermark&, const Watermark&) = default;
+};
+
+// --- catch-up: any replica serves its chosen prefix, a bounded piece at a time ---
+
+struct CatchUp {
+  Slot from;
+
+  static void Fields(auto& self, auto&& visit) { visit("from", self.from); }
+  friend bool operator==(const CatchUp&, const CatchUp&) = default;
+};
+
+struct CatchUpReply {
+  Slot from;
+  Slot chosen;                // the sender's
+  std::vector<Slice> values;  // the chosen values of from, from + 1, ...
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("from", self.from);
+    visit("chosen", self.chosen);
+    visit("values", self.values);
+  }
+  friend bool operator==(const CatchUpReply&, const CatchUpReply&) = default;
+};
+
+using Message = std::variant<PreVote, PreVoteReply, Prepare, Promise, Accept, Accepted, Rejected, Heartbeat,
+                             HeartbeatReply, Watermark, CatchUp, CatchUpReply>;
+
+// --- the local user ---
+
+// Wants `command` in the log.
+struct Propose {
+  Slice command;
+};
+// Wants a slot such that a state with everything up to it applied reflects every command whose
+// proposer had an answer before this was asked.
+struct ReadIndex {};
+using Request = std::variant<Propose, ReadIndex>;
+
+// The command stands in this batch, at this index, under this leader's ballot: not yet chosen, and if
+// the leader loses its place it may never be, or come back at another slot after a retry.
+struct Proposed {
+  Slot slot;
+  uint32_t index = 0;
+};
+// At once on a node that does not lead, and when a leader steps down to whatever has no slot yet.
+struct NotLeader {
+  std::optional<NodeId> leader;
+};
+// A queue is full: try again later.
+struct Busy {};
+// The command is longer than kCommandBytesMax.
+struct TooLarge {};
+struct ReadReady {
+  Slot slot;
+};
+using Response = std::variant<Proposed, NotLeader, Busy, TooLarge, ReadReady>;
+
+// --- for judges and logs ---
+
+struct BecameLeader {
+  Ballot ballot;
+
+  static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+};
+struct SteppedDown {
+  Ballot ballot;
+
+  static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+};
+// This leader asks for this value (its xxh3-64) in this slot. One value per (ballot, slot), forever.
+struct Proposing {
+  Ballot ballot;
+  Slot slot;
+  uint64_t value = 0;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("ballot", self.ballot);
+    visit("slot", self.slot);
+    visit("value", self.value);
+  }
+};
+// This replica has come to know the slot's value as chosen. `chain` digests all values up to it: equal
+// at equal slots on all replicas. After a restart the known prefix is told again from slot 1.
+struct Chosen {
+  Slot slot;
+  uint64_t value = 0;
+  uint64_t chain = 0;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("slot", self.slot);
+    visit("value", self.value);
+    visit("chain", self.chain);
+  }
+};
+// The promised ballot has risen (it is being written).
+struct Promised {
+  Ballot ballot;
+
+  static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+};
+using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Promised>;
+
+struct Protocol {
+  using Message = paxos::Message;
+  enum class Timer : uint8_t { kElection, kHeartbeat, kCatchUp, kCount };
+  using Request = paxos::Request;
+  using Response = paxos::Response;
+  using Note = paxos::Note;
+};
+
+}  // namespace bt::paxos

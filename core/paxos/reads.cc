@@ -1,0 +1,28 @@
+#include "core/paxos/reads.h"
+
+namespace bt::paxos {
+
+void Reads::Begin(uint64_t round, Slot chosen) {
+  for (const CallId call : waiting_) asked_.push_back({round, {call, chosen}});
+  waiting_.clear();
+}
+
+std::vector<Reads::Ready> Reads::Confirm(uint64_t round) {
+  std::vector<Ready> ready;
+  while (!asked_.empty() && asked_.front().round <= round) {
+    ready.push_back(asked_.front().ready);
+    asked_.pop_front();
+  }
+  return ready;
+}
+
+std::vector<CallId> Reads::TakeAll() {
+  std::vector<CallId> calls;
+  for (const Asked& asked : asked_) calls.push_back(asked.ready.call);
+  calls.insert(calls.end(), waiting_.begin(), waiting_.end());
+  asked_.clear();
+  waiting_.clear();
+  return calls;
+}
+
+}  // namespace bt::paxos

@@ -1,0 +1,103 @@
+#pragma once
+
+// Replica: one participant of the replicated log, stable-leader Multi-Paxos. A Machine over
+// paxos::Protocol, so it can be hosted alone; core/tracker holds one as a plain member and drains its
+// outbox. It is the only writer of its node's journal. After each Step call TakeDecided().
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/machine/machine.h"
+#include "core/paxos/acceptor.h"
+#include "core/paxos/catch_up.h"
+#include "core/paxos/config.h"
+#include "core/paxos/protocol.h"
+#include "core/paxos/quorum.h"
+#include "core/paxos/roles.h"
+
+namespace bt::paxos {
+
+class Replica final {
+ public:
+  using Protocol = paxos::Protocol;
+
+  explicit Replica(Config config);
+
+  void Step(const Input<Protocol>& input, Context<Protocol>& context);
+
+  // Newly chosen batches, in slot order without gaps, each once in the life of this object; stamps never
+  // go back. After a restart they begin again at slot 1.
+  std::vector<Decided> TakeDecided() { return acceptor_.TakeDecided(); }
+
+  bool is_leader() const { return std::holds_alternative<Leader>(role_); }
+  // Who leads, as far as this replica has heard lately (itself included).
+  std::optional<NodeId> leader() const;
+  // The highest ballot promised; the leader's own when it leads.
+  Ballot ballot() const { return acceptor_.promised(); }
+  // Every slot up to this one is known chosen here.
+  Slot chosen() const { return acceptor_.chosen(); }
+  // It leads with a quorum behind it, or hears from one who does.
+  bool has_quorum() const { return leader().has_value(); }
+  // "follower", "canvasser", "candidate", "leader".
+  std::string_view role_name() const;
+  // Digest of all chosen values in order: equal at equal chosen().
+  uint64_t chain() const { return acceptor_.chain(); }
+  const Config& config() const { return config_; }
+
+  void CheckInvariants() const;
+  uint64_t Digest() const;
+
+ private:
+  using Ctx = Context<Protocol>;
+
+  void OnStarted(const Started& started, Ctx& context);
+  void OnTimer(Protocol::Timer timer, Ctx& context);
+  void OnDurable(WriteSeq durable, Ctx& context);
+  void OnCall(const Call<Protocol>& call, Ctx& context);
+
+  // --- acceptor's side (replica.cc) ---
+  void On(size_t from, const Prepare& message, Ctx& context);
+  void On(size_t from, const Accept& message, Ctx& context);
+  void On(size_t from, const Heartbeat& message, Ctx& context);
+  void On(size_t from, const Watermark& message, Ctx& context);
+  // A message of one who leads with `ballot`: refused (false), or this replica is now its follower.
+  bool Follow(size_t from, Ballot ballot, Ctx& context);
+  void OnWatermark(size_t from, Ballot ballot, Slot chosen, Ctx& context);
+  void On(size_t from, const Rejected& message, Ctx& context);
+  void On(size_t from, const Accepted& message, Ctx& context);
+  void On(size_t from, const HeartbeatReply& message, Ctx& context);
+
+  // --- election.cc ---
+  void On(size_t from, const PreVote& message, Ctx& context);
+  void On(size_t from, const PreVoteReply& message, Ctx& context);
+  void On(size_t from, const Promise& message, Ctx& context);
+  void OnElectionTimer(Ctx& context);
+  void Canvass(Ctx& context);
+  void StandForElection(Ctx& context);
+  void TakeOverIfReady(Ctx& context);
+  void TakeOver(const Candidate& candidate, Ctx& context);
+  void BecomeFollower(std::optional<NodeId> leader, Ctx& context);
+  void ArmElection(Ctx& context);
+  bool HearsLeader(Instant now) const;
+  uint64_t NextRound() const;
+
+  // --- catch_up.cc ---
+  void On(size_t from, const CatchUp& message, Ctx& context);
+  void On(size_t from, const CatchUpReply& message, Ctx& context);
+
+  const Config config_;
+  const Members members_;
+  Acceptor acceptor_;
+  CatchUpClient catch_up_;
+  Role role_;
+  bool started_ = false;
+  uint64_t highest_round_ = 0;     // of any ballot heard of
+  uint32_t failed_elections_ = 0;  // since a leader was last heard
+  Duration election_timeout_;      // drawn anew whenever the role changes
+  Slot candidate_chosen_;          // at the last election timer, to tell progress
+};
+
+}  // namespace bt::paxos

@@ -1,0 +1,45 @@
+#pragma once
+
+// What a replica knows only while it has a role. What a role must not know, it cannot reach.
+
+#include <absl/container/btree_map.h>
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/time.h"
+#include "core/paxos/leader.h"
+#include "core/paxos/protocol.h"
+#include "core/paxos/quorum.h"
+
+namespace bt::paxos {
+
+struct Follower {
+  std::optional<NodeId> leader;
+  Instant heard;  // from `leader`
+};
+
+// Asks who would promise `ballot`; nothing is durable yet.
+struct Canvasser {
+  Ballot ballot;
+  VoteSet votes;
+};
+
+// Phase 1 under the ballot this replica itself has promised, then catching up to the highest chosen
+// watermark that was reported.
+struct Candidate {
+  Ballot ballot;
+  WriteSeq own_promise;
+  VoteSet promises;            // complete ones
+  std::vector<Slot> expected;  // by member: where its next part must begin
+  Slot floor;                  // the highest chosen watermark reported
+  NodeId floor_holder;
+  absl::btree_map<Slot, AcceptedEntry> highest;  // by slot, of the highest ballot reported
+};
+
+using Role = std::variant<Follower, Canvasser, Candidate, Leader>;
+
+}  // namespace bt::paxos

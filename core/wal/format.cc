@@ -1,0 +1,62 @@
+#include "core/wal/format.h"
+
+#include <absl/strings/str_format.h>
+
+#include "core/base/check.h"
+#include "core/wal/layout.h"
+
+namespace bt::wal {
+namespace {
+
+constexpr std::string_view kNamePrefix = "journal-";
+constexpr std::string_view kNameSuffix = ".wal";
+constexpr size_t kNameDigits = 20;
+
+}  // namespace
+
+std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first) {
+  CHECK(first > WriteSeq(0));
+  std::string header(kSegmentHeaderBytes, '\0');
+  kMagic.copy(header.data(), kMagic.size());
+  StoreLittle(header.data() + 8, kFormatVersion, 4);
+  StoreLittle(header.data() + 12, identity.node.value(), 4);
+  StoreLittle(header.data() + 16, identity.cluster, 8);
+  StoreLittle(header.data() + 24, first.value(), 8);
+  StoreLittle(header.data() + 32, HashBytes(std::string_view(header.data(), 32)), 8);
+  return header;
+}
+
+void AppendRecord(std::string& out, const Identity& identity, WriteSeq sequence, WriteSeq durable,
+                  uint8_t type, std::string_view body) {
+  CHECK(sequence > durable);
+  CHECK_MSG(body.size() <= kRecordBytesMax, absl::StrFormat("a record of %d bytes", body.size()));
+  char header[kRecordHeaderBytes] = {};
+  StoreLittle(header, body.size(), 4);
+  header[4] = static_cast<char>(type);
+  StoreLittle(header + 8, sequence.value(), 8);
+  StoreLittle(header + 16, durable.value(), 8);
+  const std::string_view checked(header, kRecordHeaderBytes - 8);
+  StoreLittle(header + 24, RecordChecksum(IdentitySeed(identity), checked, body), 8);
+  out.append(header, sizeof header);
+  out.append(body);
+}
+
+std::string SegmentFileName(WriteSeq first) { return absl::StrFormat("journal-%020d.wal", first.value()); }
+
+std::optional<WriteSeq> ParseSegmentFileName(std::string_view name) {
+  if (name.size() != kNamePrefix.size() + kNameDigits + kNameSuffix.size() ||
+      !name.starts_with(kNamePrefix) || !name.ends_with(kNameSuffix)) {
+    return std::nullopt;
+  }
+  uint64_t value = 0;
+  for (const char c : name.substr(kNamePrefix.size(), kNameDigits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const uint64_t digit = static_cast<uint64_t>(c - '0');
+    if (value > (UINT64_MAX - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  if (value == 0) return std::nullopt;
+  return WriteSeq(value);
+}
+
+}  // namespace bt::wal

@@ -1,0 +1,166 @@
+#include "core/wal/scan.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/wal/layout.h"
+
+namespace bt::wal {
+namespace {
+
+struct SegmentHeader {
+  uint64_t version = 0;
+  Identity owner;
+  WriteSeq first;
+};
+
+// nullopt: too short, not the magic, or damaged.
+std::optional<SegmentHeader> ReadSegmentHeader(std::string_view bytes) {
+  if (bytes.size() < kSegmentHeaderBytes || !bytes.starts_with(kMagic)) return std::nullopt;
+  if (LoadLittle(bytes.data() + 32, 8) != HashBytes(bytes.substr(0, 32))) return std::nullopt;
+  return SegmentHeader{.version = LoadLittle(bytes.data() + 8, 4),
+                       .owner = {LoadLittle(bytes.data() + 16, 8),
+                                 NodeId(static_cast<uint32_t>(LoadLittle(bytes.data() + 12, 4)))},
+                       .first = WriteSeq(LoadLittle(bytes.data() + 24, 8))};
+}
+
+struct RecordView {
+  uint8_t type = 0;
+  WriteSeq sequence;
+  WriteSeq durable;
+  size_t body = 0;  // offset in the segment
+  size_t length = 0;
+
+  size_t end() const { return body + length; }
+};
+
+// The record at `offset` if all of it is there and its checksum is right.
+std::optional<RecordView> ReadRecord(std::string_view bytes, size_t offset, uint64_t seed) {
+  if (bytes.size() - offset < kRecordHeaderBytes) return std::nullopt;
+  const char* header = bytes.data() + offset;
+  const size_t length = LoadLittle(header, 4);
+  if (length > kRecordBytesMax || length > bytes.size() - offset - kRecordHeaderBytes) return std::nullopt;
+  if (LoadLittle(header + 5, 3) != 0) return std::nullopt;
+  const RecordView record{.type = static_cast<uint8_t>(header[4]),
+                          .sequence = WriteSeq(LoadLittle(header + 8, 8)),
+                          .durable = WriteSeq(LoadLittle(header + 16, 8)),
+                          .body = offset + kRecordHeaderBytes,
+                          .length = length};
+  const std::string_view checked(header, kRecordHeaderBytes - 8);
+  const uint64_t checksum = RecordChecksum(seed, checked, bytes.substr(record.body, length));
+  if (checksum != LoadLittle(header + 24, 8)) return std::nullopt;
+  return record;
+}
+
+// Is there, after the bad bytes at `offset`, a good record that was written when `bad` was already
+// durable? Its sequence is at most `highest`. The header's own fields are compared first, so that few
+// offsets cost a checksum.
+bool LaterRecordProvesDurable(std::string_view bytes, size_t offset, WriteSeq bad, WriteSeq highest,
+                              uint64_t seed) {
+  for (size_t at = offset + 1; at + kRecordHeaderBytes <= bytes.size(); ++at) {
+    const WriteSeq sequence(LoadLittle(bytes.data() + at + 8, 8));
+    if (sequence <= bad || sequence > highest) continue;
+    const WriteSeq durable(LoadLittle(bytes.data() + at + 16, 8));
+    if (durable < bad || durable >= sequence) continue;
+    if (ReadRecord(bytes, at, seed)) return true;
+  }
+  return false;
+}
+
+class Scanner {
+ public:
+  Scanner(std::span<const Slice> segments, const Identity& identity)
+      : segments_(segments), identity_(identity), seed_(IdentitySeed(identity)) {}
+
+  ScanResult Run() {
+    for (size_t i = 0; i < segments_.size(); ++i) {
+      result_.segment = i;
+      result_.offset = 0;
+      if (!ReadHeader(segments_[i].view()) || !ReadRecords(segments_[i])) break;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  bool last_segment() const { return result_.segment + 1 == segments_.size(); }
+
+  bool Stop(Verdict verdict, std::string why) {
+    result_.verdict = verdict;
+    result_.why = absl::StrCat(why, " (segment ", result_.segment, ", byte ", result_.offset, ")");
+    return false;
+  }
+
+  // The bytes at result_.offset are bad; the next record should have had sequence `expected`.
+  bool StopAtDamage(std::string_view bytes, WriteSeq expected, WriteSeq highest, const char* what) {
+    if (!last_segment()) return Stop(Verdict::kCorrupt, absl::StrCat(what, " before a later segment"));
+    if (LaterRecordProvesDurable(bytes, result_.offset, expected, highest, seed_)) {
+      return Stop(Verdict::kCorrupt, absl::StrCat(what, ", and a later record says it had been durable"));
+    }
+    return Stop(Verdict::kTorn, absl::StrCat(what, ", and nothing says it had been durable"));
+  }
+
+  bool ReadHeader(std::string_view bytes) {
+    const std::optional<SegmentHeader> header = ReadSegmentHeader(bytes);
+    const WriteSeq next = result_.last.next();
+    if (!header) {
+      // The first segment's header is what says where numbers begin: without it any number will do.
+      const WriteSeq highest =
+          result_.segment == 0 ? WriteSeq::Max() : next + bytes.size() / kRecordHeaderBytes;
+      return StopAtDamage(bytes, next, highest, "the segment header is damaged");
+    }
+    if (header->version != kFormatVersion) {
+      return Stop(Verdict::kForeign,
+                  absl::StrCat("format version ", header->version, ", this program reads ", kFormatVersion));
+    }
+    if (header->owner != identity_) {
+      return Stop(Verdict::kForeign,
+                  absl::StrCat("the journal belongs to node ", header->owner.node.value(), " of cluster ",
+                               absl::Hex(header->owner.cluster), ", not to node ", identity_.node.value(),
+                               " of cluster ", absl::Hex(identity_.cluster)));
+    }
+    if (result_.segment > 0 ? header->first != next : header->first == WriteSeq(0)) {
+      return Stop(Verdict::kCorrupt, absl::StrCat("the segment begins at record ", header->first.value(),
+                                                  " where ", next.value(), " was expected"));
+    }
+    result_.last = header->first - 1;
+    result_.offset = kSegmentHeaderBytes;
+    return true;
+  }
+
+  bool ReadRecords(const Slice& segment) {
+    const std::string_view bytes = segment.view();
+    while (result_.offset < bytes.size()) {
+      const WriteSeq expected = result_.last.next();
+      const std::optional<RecordView> record = ReadRecord(bytes, result_.offset, seed_);
+      if (!record) {
+        return StopAtDamage(bytes, expected, expected + bytes.size() / kRecordHeaderBytes,
+                            "a record is incomplete or damaged");
+      }
+      // A whole record in another's place was not torn: its place is fixed by what is before it.
+      if (record->sequence != expected || record->durable >= record->sequence) {
+        return Stop(Verdict::kCorrupt, absl::StrCat("record ", record->sequence.value(), " stands where ",
+                                                    expected.value(), " was expected"));
+      }
+      result_.records.push_back({expected, record->type, segment.Sub(record->body, record->length)});
+      result_.last = expected;
+      result_.offset = record->end();
+    }
+    return true;
+  }
+
+  std::span<const Slice> segments_;
+  Identity identity_;
+  uint64_t seed_;
+  ScanResult result_;
+};
+
+}  // namespace
+
+ScanResult Scan(std::span<const Slice> segments, const Identity& identity) {
+  return Scanner(segments, identity).Run();
+}
+
+}  // namespace bt::wal
