@@ -1,0 +1,180 @@
+#include "sim/content_disk.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/base/digest.h"
+
+namespace bt::sim {
+namespace {
+
+constexpr uint64_t kLeafBytes = 16 * 1024;
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+void ContentDisk::Provide(std::string name, Slice content) {
+  provided_[std::move(name)] = std::move(content);
+}
+
+std::optional<std::string_view> ContentDisk::Look(std::string_view name) const {
+  const std::string key(name);
+  if (const auto found = provided_.find(key); found != provided_.end()) return found->second.view();
+  if (const auto found = files_.find(key); found != files_.end()) return found->second.bytes.view();
+  return std::nullopt;
+}
+
+Duration ContentDisk::WorkTime(uint64_t bytes) {
+  return rng_.Between(Microseconds(20), Microseconds(200)) + Nanoseconds(static_cast<int64_t>(bytes));
+}
+
+FileOpened ContentDisk::DoOpen(const OpenFile& effect) {
+  if (effect.mode == FileMode::kRead) {
+    const std::optional<std::string_view> bytes = Look(effect.name);
+    if (!bytes.has_value()) {
+      return {effect.file, absl::NotFoundError(absl::StrCat(effect.name, ": no such file")), {}};
+    }
+    if (bytes->size() != effect.length) {
+      return {effect.file,
+              absl::FailedPreconditionError(
+                  absl::StrCat(effect.name, ": the file has ", bytes->size(), " bytes, not ", effect.length)),
+              {}};
+    }
+    const auto provided = provided_.find(effect.name);
+    open_[effect.file] = {effect.name, effect.name, provided == provided_.end() ? Slice() : provided->second};
+    return {effect.file, absl::OkStatus(), {}};
+  }
+  if (Look(effect.name).has_value()) {
+    return {effect.file, absl::AlreadyExistsError(absl::StrCat(effect.name, ": the file exists")), {}};
+  }
+  const std::string name = effect.name + ".part";
+  File& file = files_[name];
+  if (file.bytes.size() != effect.length) {
+    file.state = Slice();
+    file.bytes.Sync();
+    file.bytes.Resize(effect.length);
+  }
+  open_[effect.file] = {name, effect.name, {}};
+  return {effect.file, absl::OkStatus(), file.state};
+}
+
+absl::StatusOr<Slice> ContentDisk::Read(FileId file, uint64_t offset, uint64_t length) {
+  const auto open = open_.find(file);
+  if (open == open_.end()) return absl::NotFoundError("the file is not open");
+  if (!open->second.whole.empty()) {
+    const Slice& whole = open->second.whole;
+    if (offset > whole.size() || length > whole.size() - offset) return absl::OutOfRangeError("past the end");
+    return whole.Sub(offset, length);
+  }
+  const auto found = files_.find(open->second.name);
+  if (found == files_.end()) return absl::NotFoundError(absl::StrCat(open->second.name, " is gone"));
+  const std::string_view bytes = found->second.bytes.view();
+  if (offset > bytes.size() || length > bytes.size() - offset) return absl::OutOfRangeError("past the end");
+  return Slice::Copy(bytes.substr(offset, length));
+}
+
+ContentDisk::Pending ContentDisk::AddSync(FileId file, FileCompletion completion, std::optional<Slice> state,
+                                          bool rename) {
+  const auto open = open_.find(file);
+  CHECK_MSG(open != open_.end(), "checkpoint or finish of a file that is not open");
+  const uint64_t ticket = ++next_ticket_;
+  syncs_.push_back(
+      {ticket, open->second.name, files_[open->second.name].bytes.unsynced(), std::move(state), rename});
+  return {std::move(completion), SyncTime(world_, rng_, faults_), ticket};
+}
+
+std::optional<ContentDisk::Pending> ContentDisk::Execute(const FileEffect& effect) {
+  return std::visit(
+      Overloaded{
+          [&](const OpenFile& open) -> std::optional<Pending> {
+            return Pending{DoOpen(open), WorkTime(0)};
+          },
+          [&](const StoreBlock& store) -> std::optional<Pending> {
+            const auto open = open_.find(store.file);
+            CHECK_MSG(open != open_.end(), "StoreBlock into a file that is not open");
+            BlockStored stored{store.token, absl::OkStatus(), Sha256(store.bytes.view())};
+            const size_t size = store.bytes.size();
+            files_[open->second.name].bytes.WriteAt(store.offset, store.bytes);
+            return Pending{stored, WorkTime(size)};
+          },
+          [&](const HashRange& range) -> std::optional<Pending> {
+            RangeHashed hashed{range.token, absl::OkStatus(), {}, {}};
+            const absl::StatusOr<Slice> bytes = Read(range.file, range.offset, range.length);
+            if (!bytes.ok()) {
+              hashed.status = bytes.status();
+            } else if (range.kind == RangeHash::kSha1) {
+              hashed.sha1 = Sha1(bytes->view());
+            } else {
+              for (uint64_t at = 0; at < range.length; at += kLeafBytes) {
+                hashed.leaves.push_back(Sha256(bytes->view().substr(at, kLeafBytes)));
+              }
+            }
+            return Pending{std::move(hashed), WorkTime(range.length)};
+          },
+          [&](const bt::Checkpoint& checkpoint) -> std::optional<Pending> {
+            return AddSync(checkpoint.file, Checkpointed{checkpoint.file, absl::OkStatus()}, checkpoint.state,
+                           false);
+          },
+          [&](const FinishFile& finish) -> std::optional<Pending> {
+            return AddSync(finish.file, FileFinished{finish.file, absl::OkStatus()}, std::nullopt, true);
+          },
+          [&](const CloseFile& close) -> std::optional<Pending> {
+            open_.erase(close.file);
+            return std::nullopt;
+          },
+      },
+      effect);
+}
+
+void ContentDisk::Apply(const Sync& sync) {
+  const auto found = files_.find(sync.name);
+  if (found == files_.end()) return;
+  found->second.bytes.Sync(sync.writes);
+  if (sync.state.has_value()) found->second.state = *sync.state;
+  // The writes made durable here are no longer in front of those a later sync of this file covers.
+  for (Sync& other : syncs_) {
+    if (other.ticket > sync.ticket && other.name == sync.name)
+      other.writes -= std::min(other.writes, sync.writes);
+  }
+  if (!sync.rename) return;
+  std::string final_name = sync.name.substr(0, sync.name.size() - std::string_view(".part").size());
+  for (auto& [id, open] : open_) {
+    if (open.name == sync.name) open.name = final_name;
+  }
+  File file = std::move(found->second);
+  file.state = Slice();
+  files_.erase(found);
+  files_[final_name] = std::move(file);
+}
+
+void ContentDisk::Commit(uint64_t ticket) {
+  if (ticket == 0) return;
+  // Syncs of one disk complete in the order they were asked for: an earlier one is covered by a later.
+  while (!syncs_.empty() && syncs_.front().ticket <= ticket) {
+    const Sync sync = syncs_.front();
+    syncs_.erase(syncs_.begin());
+    Apply(sync);
+  }
+}
+
+void ContentDisk::Crash() {
+  while (!syncs_.empty() && rng_.Chance(1, 2)) Commit(syncs_.front().ticket);
+  syncs_.clear();
+  open_.clear();
+  for (auto& [name, file] : files_) {
+    (void)name;
+    file.bytes.Crash(world_, rng_, faults_);
+  }
+}
+
+}  // namespace bt::sim

@@ -1,0 +1,84 @@
+#pragma once
+
+// ContentDisk: the content files of one node, as core/machine's file effects mean them. Bytes are real,
+// hashes are computed over them, and what a crash leaves follows sim/disk.h. Effects take place in the
+// page cache at once; Commit, called when the effect completes, makes durable what it promises.
+
+#include <absl/container/btree_map.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/slice.h"
+#include "core/machine/input.h"
+#include "core/machine/outbox.h"
+#include "sim/disk.h"
+#include "sim/world.h"
+
+namespace bt::sim {
+
+using FileCompletion =
+    std::variant<FileOpened, BlockStored, RangeHashed, ReadFailed, Checkpointed, FileFinished>;
+
+class ContentDisk {
+ public:
+  ContentDisk(World& world, uint64_t node, DiskFaults faults)
+      : world_(world), rng_(world.Stream("content disk", node)), faults_(faults) {}
+
+  // What completes, when, and the ticket for Commit. nullopt: the effect completes with nothing.
+  struct Pending {
+    FileCompletion completion;
+    Duration delay;
+    uint64_t ticket = 0;
+  };
+  std::optional<Pending> Execute(const FileEffect& effect);
+  void Commit(uint64_t ticket);
+  void Crash();
+  void StopSlowing() { faults_.slow_ppm = 0; }
+
+  // [offset, offset + length) of an open file; kNotFound or kOutOfRange says why not.
+  absl::StatusOr<Slice> Read(FileId file, uint64_t offset, uint64_t length);
+
+  // For scenarios: put a file there before the node starts, or look at one.
+  void Provide(std::string name, Slice content);
+  std::optional<std::string_view> Look(std::string_view name) const;
+
+ private:
+  struct File {
+    FaultyFile bytes;
+    Slice state;  // of the last durable checkpoint
+  };
+  // A checkpoint or finish under way: the writes before it are durable once it completes.
+  struct Sync {
+    uint64_t ticket;
+    std::string name;
+    size_t writes;
+    std::optional<Slice> state;
+    bool rename;
+  };
+  struct Open {
+    std::string name;  // as it is on the disk, with .part for a download
+    std::string final_name;
+    Slice whole;  // of a provided file
+  };
+  FileOpened DoOpen(const OpenFile& effect);
+  void Apply(const Sync& sync);
+  Pending AddSync(FileId file, FileCompletion completion, std::optional<Slice> state, bool rename);
+  Duration WorkTime(uint64_t bytes);
+
+  World& world_;
+  Rng rng_;
+  DiskFaults faults_;
+  absl::btree_map<std::string, File> files_;
+  absl::btree_map<std::string, Slice> provided_;
+  absl::btree_map<FileId, Open> open_;
+  std::vector<Sync> syncs_;
+  uint64_t next_ticket_ = 0;
+};
+
+}  // namespace bt::sim

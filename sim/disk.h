@@ -1,0 +1,62 @@
+#pragma once
+
+// FaultyFile: the bytes of one file as a crash would leave them. A write is visible at once and durable
+// only after Sync; a crash loses, tears (keeps some whole sectors of) or keeps each unsynced write,
+// as drawn. JournalDisk and ContentDisk are made of these.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/rng.h"
+#include "core/base/slice.h"
+#include "sim/world.h"
+
+namespace bt::sim {
+
+inline constexpr uint64_t kSectorBytes = 512;
+
+// Chances out of a hundred for one unsynced write at a crash; the rest is kept whole.
+struct DiskFaults {
+  uint32_t lose_percent = 0;
+  uint32_t tear_percent = 0;
+  Duration sync_min = Microseconds(100);
+  Duration sync_max = Milliseconds(2);
+  uint32_t slow_ppm = 0;  // syncs that take up to `slow_max` instead
+  Duration slow_max = Milliseconds(300);
+};
+
+class FaultyFile {
+ public:
+  uint64_t size() const { return bytes_.size(); }
+  std::string_view view() const { return bytes_; }
+  size_t unsynced() const { return unsynced_.size(); }
+
+  // Grows the file with zeros as needed.
+  void WriteAt(uint64_t offset, Slice bytes);
+  void Append(Slice bytes) { WriteAt(size(), std::move(bytes)); }
+  void Resize(uint64_t size);  // durable at once: recovery syncs what it cuts, opening what it grows
+  // The first `count` unsynced writes become durable (all of them by default).
+  void Sync(size_t count = SIZE_MAX);
+  void Crash(World& world, Rng& rng, const DiskFaults& faults);
+
+ private:
+  struct Write {
+    uint64_t offset;
+    uint64_t size_before;
+    std::string overwritten;
+    Slice bytes;
+  };
+  // What a crash leaves of one write.
+  void Leave(World& world, Rng& rng, const DiskFaults& faults, const Write& write);
+  void Put(const Write& write, uint64_t from, uint64_t to, uint64_t file_size);
+
+  std::string bytes_;
+  std::vector<Write> unsynced_;
+};
+
+// How long the next sync takes.
+Duration SyncTime(World& world, Rng& rng, const DiskFaults& faults);
+
+}  // namespace bt::sim

@@ -1,0 +1,67 @@
+#pragma once
+
+// The kinds of faults the world can make, and how often each one fired. Every kind has a line in the
+// report of a run or a sweep: a kind that never fires tests nothing.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace bt::sim {
+
+enum class Fault : uint8_t {
+  // network, messages
+  kDrop,
+  kDuplicate,
+  kReorder,
+  kPartition,
+  kOneWayPartition,
+  kSlowLink,
+  kBrokenLink,
+  // network, byte streams
+  kStreamReset,
+  kConnectRefused,
+  kHalfOpen,
+  kSlowStream,
+  // processes
+  kCrash,
+  kCrashWhileWriting,
+  kRestart,
+  kStall,
+  kPermanentStop,
+  // disk
+  kLostWrite,
+  kTornWrite,
+  kKeptWrite,
+  kSlowDisk,
+  // malicious peers
+  kWrongBytes,
+  kLyingBitfield,
+  kServesNothing,
+  kWrongLength,
+  kGarbageFrames,
+  kSlowDrip,
+  kFalseClaim,
+  kCount
+};
+
+inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
+
+const char* FaultName(Fault fault);
+
+class FaultCounts {
+ public:
+  void Add(Fault fault, uint64_t times = 1) { counts_[static_cast<size_t>(fault)] += times; }
+  void Add(const FaultCounts& other) {
+    for (size_t i = 0; i < kFaultCount; ++i) counts_[i] += other.counts_[i];
+  }
+  uint64_t count(Fault fault) const { return counts_[static_cast<size_t>(fault)]; }
+  // "drop=12 crash=3 ..", the kinds that fired.
+  std::string ToString() const;
+
+ private:
+  std::array<uint64_t, kFaultCount> counts_{};
+};
+
+}  // namespace bt::sim

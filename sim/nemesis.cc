@@ -1,0 +1,194 @@
+#include "sim/nemesis.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bt::sim {
+
+Nemesis::Nemesis(World& world, Network& network, Streams* streams, FaultPlan plan,
+                 std::vector<Process*> victims, std::vector<uint32_t> bystanders)
+    : world_(world),
+      network_(network),
+      streams_(streams),
+      plan_(plan),
+      rng_(world.Stream("nemesis")),
+      victims_(std::move(victims)),
+      bystanders_(std::move(bystanders)),
+      states_(victims_.size()) {}
+
+void Nemesis::Later(Kind kind, uint64_t detail, Duration delay) {
+  world_.After(delay, this, static_cast<uint64_t>(kind) << 56 | detail);
+}
+
+void Nemesis::Begin() {
+  if (victims_.empty()) return;
+  Later(Kind::kTick, 0, Upto(plan_.interval * 2));
+}
+
+void Nemesis::Fire(uint64_t argument) {
+  if (over_) return;
+  const uint64_t detail = argument & 0xffff'ffff'ffffffu;
+  switch (static_cast<Kind>(argument >> 56)) {
+    case Kind::kTick:
+      Revive();
+      if (!plan_.clean()) Act();
+      Later(Kind::kTick, 0, Upto(plan_.interval * 2));
+      return;
+    case Kind::kRestart:
+      states_[detail].restart_due = false;
+      if (!victims_[detail]->alive()) {
+        world_.Count(Fault::kRestart);
+        victims_[detail]->Start();
+      }
+      return;
+    case Kind::kResume:
+      states_[detail].resume_due = false;
+      if (victims_[detail]->alive() && victims_[detail]->stalled()) victims_[detail]->Resume();
+      return;
+    case Kind::kMend:
+      for (const Cut& cut : mends_[detail]) {
+        network_.Cut(cut.from, cut.to, false);
+        network_.Slow(cut.from, cut.to, Duration{0});
+        network_.Break(cut.from, cut.to, 0);
+      }
+      if (streams_ != nullptr) streams_->Wake();
+      return;
+  }
+}
+
+// A process may also die by itself (in the middle of a write): whoever is dead is restarted some day.
+void Nemesis::Revive() {
+  for (size_t i = 0; i < victims_.size(); ++i) {
+    if (victims_[i]->alive() || states_[i].restart_due) continue;
+    states_[i].restart_due = true;
+    Later(Kind::kRestart, i, Upto(plan_.down_max));
+  }
+}
+
+size_t Nemesis::Healthy() const {
+  return static_cast<size_t>(std::count_if(victims_.begin(), victims_.end(), [](const Process* process) {
+    return process->alive() && !process->stalled();
+  }));
+}
+
+void Nemesis::Act() {
+  const uint32_t weights[] = {plan_.crash,   plan_.stall,     plan_.partition,
+                              plan_.one_way, plan_.slow_link, plan_.broken_link};
+  uint64_t total = 0;
+  for (const uint32_t weight : weights) total += weight;
+  uint64_t draw = rng_.Below(total);
+  size_t which = 0;
+  while (draw >= weights[which]) draw -= weights[which++];
+  switch (which) {
+    case 0:
+      return CrashOne();
+    case 1:
+      return StallOne();
+    case 2:
+      return Partition(false);
+    case 3:
+      return Partition(true);
+    case 4:
+      return Disturb(true);
+    default:
+      return Disturb(false);
+  }
+}
+
+void Nemesis::CrashOne() {
+  if (!plan_.everyone_may_be_down && Healthy() <= victims_.size() / 2 + 1) return;
+  // Those that are writing are three times as likely to be hit.
+  std::vector<size_t> candidates;
+  for (size_t i = 0; i < victims_.size(); ++i) {
+    if (!victims_[i]->alive()) continue;
+    candidates.insert(candidates.end(), victims_[i]->writing() ? 3 : 1, i);
+  }
+  if (candidates.empty()) return;
+  const size_t victim = candidates[rng_.Below(candidates.size())];
+  world_.Count(victims_[victim]->writing() ? Fault::kCrashWhileWriting : Fault::kCrash);
+  victims_[victim]->Crash();
+  Revive();
+}
+
+void Nemesis::StallOne() {
+  if (!plan_.everyone_may_be_down && Healthy() <= victims_.size() / 2 + 1) return;
+  const size_t victim = rng_.Below(victims_.size());
+  if (!victims_[victim]->alive() || victims_[victim]->stalled() || states_[victim].resume_due) return;
+  world_.Count(Fault::kStall);
+  victims_[victim]->Stall();
+  states_[victim].resume_due = true;
+  Later(Kind::kResume, victim, Upto(plan_.stall_max));
+}
+
+void Nemesis::Partition(bool one_way) {
+  std::vector<uint32_t> everyone = bystanders_;
+  for (const Process* victim : victims_) everyone.push_back(victim->index());
+  std::vector<bool> side(everyone.size());
+  for (size_t i = 0; i < everyone.size(); ++i) side[i] = rng_.Chance(1, 2);
+  std::vector<Cut> cuts;
+  for (size_t a = 0; a < everyone.size(); ++a) {
+    for (size_t b = 0; b < everyone.size(); ++b) {
+      if (!side[a] || side[b]) continue;
+      cuts.push_back({everyone[a], everyone[b]});
+      if (!one_way) cuts.push_back({everyone[b], everyone[a]});
+    }
+  }
+  world_.Count(one_way ? Fault::kOneWayPartition : Fault::kPartition);
+  world_.Trace("nemesis", [&] { return std::string(one_way ? "one-way " : "") + "partition"; });
+  for (const Cut& cut : cuts) network_.Cut(cut.from, cut.to, true);
+  mends_.push_back(std::move(cuts));
+  Later(Kind::kMend, mends_.size() - 1, Upto(plan_.cut_max));
+}
+
+void Nemesis::Disturb(bool slow) {
+  const uint32_t from = victims_[rng_.Below(victims_.size())]->index();
+  const uint32_t to = victims_[rng_.Below(victims_.size())]->index();
+  world_.Count(slow ? Fault::kSlowLink : Fault::kBrokenLink);
+  world_.Trace("nemesis", [&] {
+    return std::string(slow ? "slow" : "broken") + " link " + std::to_string(from) + " -> " +
+           std::to_string(to);
+  });
+  if (slow) {
+    network_.Slow(from, to, Upto(Milliseconds(400)));
+  } else {
+    network_.Break(from, to, static_cast<uint32_t>(rng_.Between(200'000, 1'000'000)));
+  }
+  mends_.push_back({{from, to}});
+  Later(Kind::kMend, mends_.size() - 1, Upto(plan_.cut_max));
+}
+
+void Nemesis::Heal(const std::vector<Process*>& core) {
+  over_ = true;
+  world_.Trace("nemesis", [] { return std::string("the safety phase is over: healing the core"); });
+  std::vector<uint32_t> members = bystanders_;
+  for (Process* victim : victims_) {
+    if (std::find(core.begin(), core.end(), victim) != core.end()) {
+      members.push_back(victim->index());
+      continue;
+    }
+    world_.Count(Fault::kPermanentStop);
+    switch (rng_.Below(3)) {
+      case 0:
+        if (victim->alive()) victim->Crash();
+        break;
+      case 1:
+        if (victim->alive() && !victim->stalled()) victim->Stall();
+        break;
+      default:
+        network_.Isolate(victim->index());
+        break;
+    }
+  }
+  network_.Heal(members);
+  if (streams_ != nullptr) streams_->StopFaults();
+  for (Process* process : core) {
+    process->HealDisk();
+    if (!process->alive()) {
+      process->Start();
+    } else if (process->stalled()) {
+      process->Resume();
+    }
+  }
+}
+
+}  // namespace bt::sim

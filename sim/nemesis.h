@@ -1,0 +1,65 @@
+#pragma once
+
+// Nemesis: makes the faults of a plan that have a place and a duration (crashes and restarts, stalls,
+// partitions, slow and broken links) during the safety phase, and then prepares the liveness phase:
+// a core that is healed for good, everything outside it out of action for good.
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/network.h"
+#include "sim/plan.h"
+#include "sim/process.h"
+#include "sim/streams.h"
+#include "sim/world.h"
+
+namespace bt::sim {
+
+class Nemesis final : public EventSink {
+ public:
+  // `victims`: the processes faults happen to. `bystanders`: other endpoints partitions cut off as well.
+  Nemesis(World& world, Network& network, Streams* streams, FaultPlan plan, std::vector<Process*> victims,
+          std::vector<uint32_t> bystanders);
+
+  void Begin();
+  // No more faults from here. Each victim that is not in `core` stops for good, in a way drawn: dead,
+  // stalled, or cut off. Those in the core and the bystanders are mended, restarted and resumed.
+  void Heal(const std::vector<Process*>& core);
+
+  void Fire(uint64_t argument) override;
+
+ private:
+  enum class Kind : uint64_t { kTick, kRestart, kResume, kMend };
+  struct State {
+    bool restart_due = false;
+    bool resume_due = false;
+  };
+  struct Cut {
+    uint32_t from;
+    uint32_t to;
+  };
+  void Act();
+  void CrashOne();
+  void StallOne();
+  void Partition(bool one_way);
+  void Disturb(bool slow);
+  void Revive();
+  Duration Upto(Duration most) {
+    return rng_.Between(Milliseconds(1), most < Milliseconds(2) ? Milliseconds(2) : most);
+  }
+  size_t Healthy() const;
+  void Later(Kind kind, uint64_t detail, Duration delay);
+
+  World& world_;
+  Network& network_;
+  Streams* streams_;
+  FaultPlan plan_;
+  Rng rng_;
+  std::vector<Process*> victims_;
+  std::vector<uint32_t> bystanders_;
+  std::vector<State> states_;
+  std::vector<std::vector<Cut>> mends_;
+  bool over_ = false;
+};
+
+}  // namespace bt::sim

@@ -1,0 +1,86 @@
+#include "sim/network.h"
+
+#include <utility>
+
+#include "core/base/check.h"
+
+namespace bt::sim {
+namespace {
+
+constexpr uint64_t kMillion = 1'000'000;
+
+}  // namespace
+
+uint32_t Network::Attach(Endpoint* endpoint) {
+  endpoints_.push_back(endpoint);
+  return static_cast<uint32_t>(endpoints_.size() - 1);
+}
+
+Network::Way& Network::Between(uint32_t from, uint32_t to) {
+  const uint64_t key = uint64_t{from} << 32 | to;
+  std::unique_ptr<Way>& way = ways_[key];
+  if (way == nullptr) way = std::make_unique<Way>(Way{world_.Stream("network", key)});
+  return *way;
+}
+
+void Network::Send(uint32_t from, uint32_t to, Slice bytes) {
+  CHECK(to < endpoints_.size());
+  ++sent_;
+  Way& way = Between(from, to);
+  if (way.cut) return;
+  if (!way.healed) {
+    if (faults_.drop_ppm > 0 && way.rng.Chance(faults_.drop_ppm, kMillion)) return world_.Count(Fault::kDrop);
+    if (way.drop_ppm > 0 && way.rng.Chance(way.drop_ppm, kMillion)) return world_.Count(Fault::kDrop);
+    if (faults_.duplicate_ppm > 0 && way.rng.Chance(faults_.duplicate_ppm, kMillion)) {
+      world_.Count(Fault::kDuplicate);
+      Launch(way, from, to, bytes);
+    }
+  }
+  Launch(way, from, to, std::move(bytes));
+}
+
+void Network::Launch(Way& way, uint32_t from, uint32_t to, Slice bytes) {
+  Duration delay = way.rng.Between(faults_.latency_min, faults_.latency_max) + way.extra;
+  if (!way.healed && faults_.reorder_ppm > 0 && way.rng.Chance(faults_.reorder_ppm, kMillion)) {
+    world_.Count(Fault::kReorder);
+    delay = delay + way.rng.Between(Duration{0}, faults_.reorder_extra_max);
+  }
+  uint32_t slot = 0;
+  if (free_.empty()) {
+    slot = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  slots_[slot] = {from, to, std::move(bytes)};
+  world_.After(delay, this, slot);
+}
+
+void Network::Fire(uint64_t slot) {
+  // Out of the slot first: delivering may send, and grow the slots.
+  const InFlight message = std::move(slots_[slot]);
+  slots_[slot].bytes = Slice();
+  free_.push_back(static_cast<uint32_t>(slot));
+  endpoints_[message.to]->Deliver(message.from, message.bytes);
+}
+
+void Network::Heal(const std::vector<uint32_t>& members) {
+  for (const uint32_t from : members) {
+    for (const uint32_t to : members) {
+      Way& way = Between(from, to);
+      way.cut = false;
+      way.healed = true;
+      way.extra = Duration{0};
+    }
+  }
+}
+
+void Network::Isolate(uint32_t member) {
+  for (uint32_t other = 0; other < endpoints_.size(); ++other) {
+    Between(member, other).cut = true;
+    Between(other, member).cut = true;
+  }
+}
+
+}  // namespace bt::sim

@@ -1,0 +1,49 @@
+#include "sim/plan.h"
+
+namespace bt::sim {
+namespace {
+
+// A rate for a fault that half of the seeds leave out; log-uniform, so that rare and frequent both come.
+uint32_t Maybe(Rng& rng, uint32_t most) {
+  if (rng.Chance(1, 2)) return 0;
+  const uint64_t shift = rng.Below(6);
+  const uint64_t top = most >> shift;
+  return static_cast<uint32_t>(top == 0 ? 1 : rng.Between(1, top));
+}
+
+}  // namespace
+
+FaultPlan DrawPlan(Rng& rng) {
+  FaultPlan plan;
+  plan.network.latency_max = Microseconds(static_cast<int64_t>(100 << rng.Below(8)));
+  plan.streams.latency_max = plan.network.latency_max;
+  plan.disk.sync_max = Microseconds(static_cast<int64_t>(200 << rng.Below(7)));
+  if (rng.Chance(1, 10)) return plan;  // clean
+
+  plan.network.drop_ppm = Maybe(rng, 100'000);
+  plan.network.duplicate_ppm = Maybe(rng, 100'000);
+  plan.network.reorder_ppm = Maybe(rng, 200'000);
+  plan.network.reorder_extra_max = Milliseconds(static_cast<int64_t>(1 << rng.Below(11)));
+  plan.streams.refuse_ppm = Maybe(rng, 200'000);
+  plan.streams.reset_ppm = Maybe(rng, 10'000);
+  plan.streams.slow_ppm = Maybe(rng, 300'000);
+  plan.streams.half_open_percent = Maybe(rng, 100);
+  plan.disk.lose_percent = static_cast<uint32_t>(rng.Below(60));
+  plan.disk.tear_percent = static_cast<uint32_t>(rng.Below(40));
+  plan.disk.slow_ppm = Maybe(rng, 50'000);
+  plan.crash_while_writing_permille = Maybe(rng, 8);
+  plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(50, 1500)));
+  plan.crash = Maybe(rng, 100);
+  plan.stall = Maybe(rng, 100);
+  plan.partition = Maybe(rng, 100);
+  plan.one_way = Maybe(rng, 100);
+  plan.slow_link = Maybe(rng, 50);
+  plan.broken_link = Maybe(rng, 50);
+  plan.down_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 4000)));
+  plan.stall_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 6000)));
+  plan.cut_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 5000)));
+  plan.everyone_may_be_down = rng.Chance(1, 2);
+  return plan;
+}
+
+}  // namespace bt::sim

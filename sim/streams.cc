@@ -1,0 +1,316 @@
+#include "sim/streams.h"
+
+#include <algorithm>
+
+#include "core/base/check.h"
+
+namespace bt::sim {
+namespace {
+
+constexpr uint64_t kChunk = 64 * 1024;  // moved by one event at most
+constexpr uint64_t kMillion = 1'000'000;
+
+}  // namespace
+
+void Streams::Attach(uint32_t node, StreamUser* user, Address address) {
+  if (nodes_.size() <= node) nodes_.resize(node + 1);
+  nodes_[node].user = user;
+  nodes_[node].address = address;
+  listeners_[address] = node;
+}
+
+void Streams::SetUp(uint32_t node, bool up) {
+  nodes_[node].up = up;
+  if (up) return;
+  std::vector<uint64_t> ids;
+  for (const auto& [id, stream] : streams_) {
+    if (stream->node[0] == node || stream->node[1] == node) ids.push_back(id);
+  }
+  for (const uint64_t id : ids) {
+    Stream& stream = *streams_.at(id);
+    const int end = stream.node[0] == node ? 0 : 1;
+    if (!stream.open[end]) continue;
+    Detach(stream, end);
+    stream.way[end].queue.clear();
+    if (rng_.Below(100) < faults_.half_open_percent) {
+      world_.Count(Fault::kHalfOpen);
+    } else {
+      SendEnd(stream, end, "connection reset by peer");
+    }
+    Reap(id);
+  }
+}
+
+Streams::Stream* Streams::Find(uint32_t node, LinkId link, int& end) {
+  const auto found = by_link_.find({node, link});
+  if (found == by_link_.end()) return nullptr;
+  end = found->second.second;
+  return streams_.at(found->second.first).get();
+}
+
+void Streams::Connect(uint32_t node, LinkId link, const Address& to) {
+  CHECK_MSG((link.value() & kInboundLink) == 0, "a machine's own link has the inbound bit set");
+  CHECK_MSG(!by_link_.contains({node, link}), "a link id is used twice");
+  auto stream = std::make_unique<Stream>();
+  stream->id = ++next_id_;
+  stream->node[0] = node;
+  stream->link[0] = link;
+  stream->open[0] = true;
+  stream->bytes_per_second = faults_.bytes_per_second;
+  by_link_[{node, link}] = {stream->id, 0};
+  Stream& made = *stream;
+  streams_[made.id] = std::move(stream);
+  const auto listener = listeners_.find(to);
+  if (listener == listeners_.end()) {
+    world_.After(Latency(), this, Argument(Kind::kRefuse, made, 0));
+    return;
+  }
+  made.node[1] = listener->second;
+  if (rng_.Chance(faults_.refuse_ppm, kMillion)) {
+    world_.Count(Fault::kConnectRefused);
+    world_.After(Latency(), this, Argument(Kind::kRefuse, made, 0));
+    return;
+  }
+  if (faults_.slow_ppm > 0 && rng_.Chance(faults_.slow_ppm, kMillion)) {
+    world_.Count(Fault::kSlowStream);
+    made.bytes_per_second /= 100;
+  }
+  world_.After(Latency(), this, Argument(Kind::kSyn, made, 0));
+  world_.After(kConnectTimeout, this, Argument(Kind::kGiveUp, made, 0));
+}
+
+bool Streams::Blocked(const Stream& stream, int from) {
+  return network_.IsCut(stream.node[from], stream.node[1 - from]);
+}
+
+void Streams::Syn(Stream& stream) {
+  if (Blocked(stream, 0) || Blocked(stream, 1)) return;  // lost: the connector's time runs out
+  Node& listener = nodes_[stream.node[1]];
+  if (!listener.up) {
+    world_.After(Latency(), this, Argument(Kind::kRefuse, stream, 0));
+    return;
+  }
+  stream.link[1] = LinkId(++listener.next_inbound);
+  stream.open[1] = true;
+  stream.established = true;
+  by_link_[{stream.node[1], stream.link[1]}] = {stream.id, 1};
+  world_.After(Latency(), this, Argument(Kind::kSynAck, stream, 0));
+  Address from = nodes_[stream.node[0]].address;
+  from.port = static_cast<uint16_t>(32768 + stream.id % 28000);
+  listener.user->StreamUp(stream.link[1], from);
+}
+
+void Streams::SynAck(Stream& stream) {
+  if (!stream.open[0]) return;
+  nodes_[stream.node[0]].user->StreamUp(stream.link[0], nodes_[stream.node[1]].address);
+}
+
+void Streams::SendBytes(uint32_t node, LinkId link, Slice bytes) {
+  int end = 0;
+  Stream* stream = Find(node, link, end);
+  if (stream == nullptr || bytes.empty()) return;  // it went down, and the node has yet to hear it
+  Direction& way = stream->way[end];
+  CHECK_MSG(!way.closing, "bytes sent on a link after it was closed");
+  way.total += bytes.size();
+  way.queue.push_back(std::move(bytes));
+  Pump(*stream, end);
+}
+
+void Streams::Pump(Stream& stream, int from) {
+  Direction& way = stream.way[from];
+  if (way.transmitting || way.ended) return;
+  if (way.queue.empty()) {
+    if (way.closing) SendEnd(stream, from, "closed by peer");
+    return;
+  }
+  const bool dead_peer = stream.established && !stream.open[1 - from];
+  if (!stream.established || Blocked(stream, from) || dead_peer || way.window_used >= kWindow) {
+    if (way.waiting_since == Instant::Never() && stream.established) {
+      // A peer that is up again answers what it does not know with a reset.
+      way.waiting_since = world_.now();
+      const bool answers = dead_peer && nodes_[stream.node[1 - from]].up && !Blocked(stream, from);
+      world_.After(answers ? Latency() * 2 : kSilenceTimeout, this, Argument(Kind::kGiveUp, stream, from));
+    }
+    return;
+  }
+  way.waiting_since = Instant::Never();
+  Slice chunk = way.queue.front();
+  way.queue.pop_front();
+  const uint64_t most = std::min(kChunk, kWindow - way.window_used);
+  if (chunk.size() > most || (chunk.size() > 1 && rng_.Chance(1, 16))) {
+    const size_t cut = chunk.size() > most ? most : rng_.Between(1, chunk.size() - 1);
+    way.queue.push_front(chunk.From(cut));
+    chunk = chunk.Sub(0, cut);
+  }
+  way.window_used += chunk.size();
+  way.transmitting = true;
+  const Duration takes =
+      Nanoseconds(static_cast<int64_t>(chunk.size() * 1'000'000'000 / stream.bytes_per_second));
+  way.wire.push_back(std::move(chunk));
+  world_.After(takes, this, Argument(Kind::kTransmitted, stream, from));
+}
+
+void Streams::Transmitted(Stream& stream, int from) {
+  Direction& way = stream.way[from];
+  way.transmitting = false;
+  if (faults_.reset_ppm > 0 && rng_.Chance(faults_.reset_ppm, kMillion)) {
+    world_.Count(Fault::kStreamReset);
+    const uint64_t id = stream.id;
+    SendEnd(stream, from, "connection reset");
+    SendEnd(stream, 1 - from, "connection reset");
+    return Reap(id);
+  }
+  way.last_arrival = std::max(way.last_arrival, world_.now() + Latency());
+  world_.Schedule(way.last_arrival, this, Argument(Kind::kArrive, stream, from));
+  if (way.queue.empty() && stream.open[from]) {
+    const uint64_t id = stream.id;
+    nodes_[stream.node[from]].user->StreamSent(stream.link[from], way.total);
+    if (!streams_.contains(id)) return;
+  }
+  Pump(stream, from);
+}
+
+void Streams::Arrive(Stream& stream, int from) {
+  Direction& way = stream.way[from];
+  if (way.wire.empty()) return;
+  const Slice chunk = way.wire.front();
+  way.wire.pop_front();
+  const int to = 1 - from;
+  if (!stream.open[to]) return;
+  nodes_[stream.node[to]].user->StreamBytes(stream.link[to], chunk);
+}
+
+void Streams::Consumed(uint32_t node, LinkId link, uint64_t bytes) {
+  int end = 0;
+  Stream* stream = Find(node, link, end);
+  if (stream == nullptr) return;
+  Direction& way = stream->way[1 - end];
+  way.window_used -= std::min(way.window_used, bytes);
+  Pump(*stream, 1 - end);
+}
+
+void Streams::SendEnd(Stream& stream, int from, std::string why) {
+  Direction& way = stream.way[from];
+  if (way.ended) return;
+  way.ended = true;
+  way.queue.clear();
+  if (stream.end_reason.empty()) stream.end_reason = std::move(why);
+  way.last_arrival = std::max(way.last_arrival, world_.now() + Latency());
+  world_.Schedule(way.last_arrival, this, Argument(Kind::kEnd, stream, from));
+}
+
+void Streams::Close(uint32_t node, LinkId link, bool flush) {
+  int end = 0;
+  Stream* stream = Find(node, link, end);
+  if (stream == nullptr) return;
+  const uint64_t id = stream->id;
+  // The machine hears no more of a link it closed, flushed or not.
+  Detach(*stream, end);
+  stream->way[end].closing = true;
+  if (flush && stream->established) {
+    Pump(*stream, end);
+  } else {
+    SendEnd(*stream, end, "closed by peer");
+  }
+  Reap(id);
+}
+
+void Streams::Reset(uint32_t node, LinkId link) {
+  int end = 0;
+  Stream* stream = Find(node, link, end);
+  if (stream == nullptr) return;
+  SendEnd(*stream, end, "reset by the host");
+  SendEnd(*stream, 1 - end, "reset by the host");
+}
+
+void Streams::Detach(Stream& stream, int end) {
+  stream.open[end] = false;
+  by_link_.erase({stream.node[end], stream.link[end]});
+}
+
+void Streams::Down(Stream& stream, int end, const std::string& why) {
+  if (!stream.open[end]) return;
+  Detach(stream, end);
+  stream.way[end].queue.clear();
+  nodes_[stream.node[end]].user->StreamDown(stream.link[end], why);
+}
+
+void Streams::Reap(uint64_t id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  const Stream& stream = *found->second;
+  if (stream.open[0] || stream.open[1]) return;
+  for (const Direction& way : stream.way) {
+    if (!way.queue.empty() || way.transmitting) return;
+  }
+  streams_.erase(found);
+}
+
+void Streams::Wake() {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, stream] : streams_) ids.push_back(id);
+  for (const uint64_t id : ids) {
+    for (int end = 0; end < 2; ++end) {
+      const auto found = streams_.find(id);
+      if (found != streams_.end()) Pump(*found->second, end);
+    }
+  }
+}
+
+void Streams::StopFaults() {
+  faults_.refuse_ppm = 0;
+  faults_.reset_ppm = 0;
+  faults_.slow_ppm = 0;
+  faults_.half_open_percent = 0;
+  for (const auto& [id, stream] : streams_) stream->bytes_per_second = faults_.bytes_per_second;
+  Wake();
+}
+
+void Streams::Fire(uint64_t argument) {
+  const Kind kind = static_cast<Kind>(argument >> 56);
+  const int end = static_cast<int>(argument >> 48 & 0xff);
+  const uint64_t id = argument & 0xffff'ffff'ffffu;
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  Stream& stream = *found->second;
+  switch (kind) {
+    case Kind::kSyn:
+      Syn(stream);
+      break;
+    case Kind::kSynAck:
+      SynAck(stream);
+      break;
+    case Kind::kRefuse:
+      Down(stream, end, "connection refused");
+      break;
+    case Kind::kTransmitted:
+      Transmitted(stream, end);
+      break;
+    case Kind::kArrive:
+      Arrive(stream, end);
+      break;
+    case Kind::kEnd:
+      Down(stream, 1 - end, stream.end_reason);
+      break;
+    case Kind::kGiveUp: {
+      Direction& way = stream.way[end];
+      if (!stream.established) {
+        Down(stream, end, "connection timed out");
+      } else if (way.waiting_since != Instant::Never()) {
+        const bool dead = !stream.open[1 - end];
+        const bool silent = Blocked(stream, end) && world_.now() - way.waiting_since >= kSilenceTimeout;
+        if (dead || silent) {
+          SendEnd(stream, end, "connection timed out");
+          Down(stream, end, dead ? "connection reset by peer" : "connection timed out");
+        } else {
+          way.waiting_since = Instant::Never();
+          Pump(stream, end);
+        }
+      }
+      break;
+    }
+  }
+  Reap(id);
+}
+
+}  // namespace bt::sim
