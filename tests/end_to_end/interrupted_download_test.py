@@ -1,0 +1,59 @@
+#!/usr/bin/env -S python3 -B
+"""A download that is interrupted, by Ctrl-C or by kill -9, leaves nothing under the final name and is resumed."""
+
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+# pylint: disable=wrong-import-position
+from files import make_file, same_bytes
+from processes import check, tell, wait_until
+from swarm import Client, Cluster, wait_for_offers
+
+SIZE = 300 * 1000 * 1000
+
+
+def story(world):
+    client = Client(world, Cluster(world, 1).start())
+    data = make_file(world.path("data.bin"), SIZE)
+    torrent = client.create(data, world.path("data.torrent"))
+    client.register(torrent)
+    offer = client.start_offer(data, torrent)
+    wait_for_offers([offer])
+
+    for blow in (signal.SIGINT, signal.SIGKILL):
+        result = world.path(f"result-{int(blow)}")
+        first = stop_in_the_middle(client, offer, torrent, result)
+        if blow == signal.SIGINT:
+            check(first.stop() not in (0, -signal.SIGINT), f"Ctrl-C must end a download with a status of failure: {first.status}")
+        else:
+            first.kill()
+        check(not os.path.exists(result), "an unfinished download is under its final name")
+        check(os.path.exists(result + ".part"), "an interrupted download must keep its .part")
+        offer.process.signal(signal.SIGCONT)
+
+        second = client.download(torrent, result)
+        check(second.status == 0, f"the resumed download failed: {second.err()}")
+        check(same_bytes(data, result), "the resumed download differs from what is offered")
+        left = [name for name in os.listdir(world.folder) if name.startswith(os.path.basename(result) + ".")]
+        check(not left, f"a finished download leaves {left}")
+    check(offer.process.stop() == 0, "the offering client must end well")
+
+
+def stop_in_the_middle(client, offer, torrent, result):
+    """A download that has begun and cannot go on, because its only source is stopped."""
+
+    def begun():
+        part = result + ".part"
+        return os.path.exists(part) and os.stat(part).st_blocks * 512 > 10_000_000
+
+    process = client.start("download", torrent, "-o", result)
+    wait_until(lambda: begun() or not process.running(), 60, "the download to begin")
+    offer.process.signal(signal.SIGSTOP)
+    check(process.running(), lambda: f"the download ended before it could be interrupted: {process.err()}")
+    return process
+
+
+if __name__ == "__main__":
+    tell(story, 300)

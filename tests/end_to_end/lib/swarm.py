@@ -1,0 +1,254 @@
+"""A tracker cluster and the clients of a story, on real processes."""
+
+import json
+import re
+import signal
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from processes import Failure, check, wait_until
+
+# A loaded machine of two cores is slow, not wrong: deadlines are for what never happens.
+START_SECONDS = 30
+OFFER_SECONDS = 60
+DOWNLOAD_SECONDS = 120
+
+
+def get_json(url, timeout=2.0):
+    """The JSON answer, or None when there is none."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            return json.load(answer)
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+
+
+class TrackerNode:
+    """One member: its ports and data survive its process."""
+
+    def __init__(self, cluster, number, replica_port, client_port):
+        self.cluster = cluster
+        self.id = number
+        self.replica_port = replica_port
+        self.client_port = client_port
+        self.data = cluster.world.path(f"{cluster.name}-data-{number}")
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.client_port}"
+
+    @property
+    def node_flag(self):
+        return f"{self.id}=127.0.0.1:{self.replica_port}/127.0.0.1:{self.client_port}"
+
+    def start(self):
+        command = [self.cluster.world.binaries.tracker, "--id", self.id, "--data-dir", self.data]
+        for node in self.cluster.nodes:
+            command += ["--node", node.node_flag]
+        self.process = self.cluster.world.start(f"{self.cluster.name}-{self.id}", command)
+
+    def kill(self):
+        self.process.kill()
+
+    def stall(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.signal(signal.SIGCONT)
+
+    def running(self):
+        return self.process is not None and self.process.running()
+
+    def status(self):
+        """This node's own view as a dictionary, or None when it does not answer."""
+        return get_json(self.url + "/status")
+
+    def peers(self, key, linearizable=False):
+        """{host:port: complete} of a torrent, as this node knows it, or None."""
+        question = "?linearizable=1" if linearizable else ""
+        answer = get_json(f"{self.url}/torrents/{urllib.parse.quote(key)}/peers{question}", timeout=6)
+        if answer is None or "peers" not in answer:
+            return None
+        return {peer["peer"]: peer["complete"] for peer in answer["peers"]}
+
+    def torrents(self):
+        """Names of the registered torrents as this node knows them, or None."""
+        answer = get_json(self.url + "/torrents")
+        return None if answer is None else [entry["name"] for entry in answer["torrents"]]
+
+
+class Cluster:
+    def __init__(self, world, size=3, name="tracker"):
+        self.world = world
+        self.size = size
+        self.name = name
+        self.nodes = []
+
+    def start(self):
+        """Starts every node on free ports; should another program take one in between, chooses again."""
+        for _ in range(5):
+            self.nodes = []
+            for number in range(1, self.size + 1):
+                self.nodes.append(TrackerNode(self, number, self.world.free_port(), self.world.free_port()))
+            for node in self.nodes:
+                node.start()
+            if self._came_up():
+                return self
+            for node in self.nodes:
+                node.kill()
+        raise Failure("the tracker cluster did not start: see the words of its nodes")
+
+    def _came_up(self):
+        wait_until(
+            lambda: self.leader() is not None or not all(node.running() for node in self.nodes),
+            START_SECONDS,
+            "the cluster to elect a leader",
+        )
+        return all(node.running() for node in self.nodes)
+
+    def restart_all(self):
+        for node in self.nodes:
+            node.start()
+        wait_until(lambda: self.leader() is not None, START_SECONDS, "the restarted cluster to elect a leader")
+
+    def alive(self):
+        return [node for node in self.nodes if node.running()]
+
+    def leader(self):
+        """The node that says it leads and hears a majority, or None."""
+        for node in self.alive():
+            status = node.status()
+            if status and status["role"] == "leader" and status["has_quorum"]:
+                return node
+        return None
+
+    def wait_for_leader(self):
+        return wait_until(self.leader, START_SECONDS, "a leader")
+
+    @property
+    def urls(self):
+        return [node.url for node in self.nodes]
+
+    def tracker_flags(self):
+        return [part for url in self.urls for part in ("--tracker", url)]
+
+
+class Client:
+    """Commands of the `bytetorrent` program against one cluster."""
+
+    def __init__(self, world, cluster):
+        self.world = world
+        self.cluster = cluster
+        self._count = 0
+
+    def _name(self, verb):
+        self._count += 1
+        return f"{verb}-{self._count}"
+
+    def run(self, *arguments, seconds=60, **options):
+        return self.world.run(self._name(str(arguments[0])), [self.world.binaries.client, *arguments], seconds, **options)
+
+    def start(self, *arguments, name=None, **options):
+        command = [self.world.binaries.client, *arguments]
+        return self.world.start(name or self._name(str(arguments[0])), command, **options)
+
+    def create(self, file, torrent, *flags):
+        process = self.run("create", file, *self.cluster.tracker_flags(), "-o", torrent, *flags)
+        check(process.status == 0, f"create failed: {process.err()}")
+        return torrent
+
+    def register(self, torrent):
+        process = self.run("register", torrent)
+        check(process.status == 0, f"register failed: {process.err()}")
+
+    def start_offer(self, file, torrent, *flags, name=None):
+        return Offerer(self.start("offer", file, torrent, "--listen", "127.0.0.1:0", *flags, name=name))
+
+    def start_offers(self, files, torrent, *flags, stagger=0.0, first=1):
+        """One offering client per file, nearly at once: `stagger` seconds lie between two starts."""
+        offers = []
+        for number, file in enumerate(files, first):
+            started = time.monotonic()
+            offers.append(self.start_offer(file, torrent, *flags, name=f"offer-{number}"))
+            if stagger:
+                wait_until(lambda due=started + stagger: time.monotonic() >= due, stagger + 5, "the next start")
+        return offers
+
+    @staticmethod
+    def parse_status(text):
+        """{node id: view} from the lines of `bytetorrent status --json`; trackers that did not answer are left out."""
+        views = {}
+        for line in text.splitlines():
+            try:
+                view = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(view, dict) and "node" in view and "applied" in view:
+                views[view["node"]] = view
+        return views
+
+    def download(self, what, path, *flags, seconds=DOWNLOAD_SECONDS):
+        return self.run("download", what, "-o", path, *flags, seconds=seconds)
+
+
+class Offerer:
+    """An offering client. Its offer is acknowledged once it says so on stdout."""
+
+    ACKNOWLEDGED = re.compile(r"^offering\b.*?(\d+\.\d+\.\d+\.\d+:\d+)", re.MULTILINE)
+
+    def __init__(self, process):
+        self.process = process
+
+    def address(self):
+        """host:port of the claim, or None before it is acknowledged."""
+        match = self.ACKNOWLEDGED.search(self.process.out())
+        return match.group(1) if match else None
+
+    def acknowledged(self):
+        return self.address() is not None
+
+
+def count_acknowledged(offers):
+    return sum(1 for offer in offers if offer.acknowledged())
+
+
+def wait_for_offers(offers, seconds=OFFER_SECONDS):
+    def all_acknowledged():
+        for offer in offers:
+            check(offer.process.running(), lambda o=offer: f"{o.process.name} ended: {o.process.err()}")
+        return count_acknowledged(offers) == len(offers)
+
+    wait_until(
+        all_acknowledged, seconds, lambda: f"all offers to be acknowledged ({count_acknowledged(offers)} of {len(offers)} are)"
+    )
+
+
+def wait_for_claims(nodes, key, addresses, seconds=START_SECONDS):
+    """Until every one of `nodes`, by its own knowledge, holds a complete claim of every address."""
+    wanted = set(addresses)
+
+    def all_hold():
+        for node in nodes:
+            peers = node.peers(key) or {}
+            if not wanted <= {peer for peer, complete in peers.items() if complete}:
+                return False
+        return True
+
+    def state():
+        seen = {node.id: len([1 for complete in (node.peers(key) or {}).values() if complete]) for node in nodes}
+        return f"every node to hold {len(wanted)} complete claims (node: claims are {seen})"
+
+    wait_until(all_hold, seconds, state)
+
+
+def wait_for_agreement(nodes, seconds=START_SECONDS):
+    """Until the nodes have applied the same slot and hold the same registry."""
+
+    def agree():
+        views = [node.status() for node in nodes]
+        return all(views) and len({(view["applied"], view["registry_digest"]) for view in views}) == 1
+
+    wait_until(agree, seconds, lambda: f"nodes to agree: {[node.status() for node in nodes]}")
