@@ -32,12 +32,14 @@ inline constexpr uint64_t kLinkQueueHardLimit = 4 << 20;   // beyond: the peer d
 
 // Times. Defaults suit a local network and the internet alike.
 struct Timing {
-  Duration ask_timeout = Seconds(8);  // a tracker node answers or says 503 within 5 s
+  Duration ask_timeout = Seconds(3);           // then another node is asked; mutations are safe to repeat
+  Duration first_contact_limit = Seconds(20);  // no tracker has ever answered for so long: give up
   Duration tracker_backoff_min = Milliseconds(200);
   Duration tracker_backoff_max = Seconds(15);
   Duration offer_gap = Milliseconds(250);   // between two offers of newly verified pieces
   Duration renew_interval = Seconds(30);    // a claim is offered anew at least this often
   Duration lookup_min = Milliseconds(500);  // between lookups while peers are few, doubling
+  Duration lookup_few_max = Seconds(4);     // up to this
   Duration lookup_max = Seconds(30);        // and while they are enough
   Duration withdraw_limit = Seconds(2);     // how long a stopping client waits for its withdrawal
   Duration connect_timeout = Seconds(10);   // dial and handshake

@@ -29,13 +29,14 @@ class Inquiry final {
 
  private:
   void Finish(tracker_api::Response response, Context<Protocol>& context);
-  void Arm(Context<Protocol>& context);
+  void Trouble(std::string why, Context<Protocol>& context);
 
   TrackerPool pool_;
   Exchange exchange_;
   tracker_api::Request request_;
   Duration limit_;
   Instant deadline_ = Instant::Never();
+  uint64_t ask_id_ = 0;
   std::string last_trouble_;
   bool done_ = false;
 };

@@ -101,13 +101,20 @@ class TrackerSession {
   void Poll(const PieceMap& held, Context<Protocol>& context);
 
   const PieceMap& claimed() const { return claimed_; }
+  // No tracker has answered anything for Timing::first_contact_limit since the first was asked.
+  bool Unreachable(Instant now) const { return !answered_ && give_up_at_ <= now; }
+  const std::string& last_trouble() const { return last_trouble_; }
   uint64_t Digest() const;
 
  private:
-  void StartMutation(const PieceMap& held, Context<Protocol>& context);
-  void StartQuery(Context<Protocol>& context);
-  Event MutationAnswered(tracker_api::Response response, Context<Protocol>& context);
-  Event QueryAnswered(tracker_api::Response response, Context<Protocol>& context);
+  void StartMutation(const PieceMap& held, Instant now);
+  void StartOffer(PieceMap pieces);
+  void StartWithdraw(const PieceMap& pieces, bool whole);
+  void StartQuery(Instant now);
+  Event MutationAnswered(tracker_api::Response response, Instant now);
+  Event QueryAnswered(tracker_api::Response response, Instant now);
+  Instant NextMutation() const;
+  void Trouble(uint32_t node, std::string why, Context<Protocol>& context);
 
   Timing timing_;
   Address listen_;
@@ -119,12 +126,18 @@ class TrackerSession {
   std::optional<tracker_api::TorrentKey> key_;
   std::optional<tracker_api::TorrentKey> fetch_key_;
 
+  bool answered_ = false;  // by any tracker, ever
+  Instant give_up_at_ = Instant::Never();
+  std::string last_trouble_;
+
   PieceMap claimed_;              // acknowledged
   PieceMap asked_;                // in the outstanding mutation
   bool claims_anything_ = false;  // a claim may exist at the trackers
   bool dirty_ = false;
   bool claims_paused_ = false;
   bool leaving_ = false;
+  bool asked_offer_ = false;      // the outstanding mutation is an offer
+  bool withdraws_whole_ = false;  // the outstanding mutation takes back everything
   Instant next_offer_{};
   Instant renew_at_ = Instant::Never();
   Duration renew_every_;

@@ -1,0 +1,88 @@
+#include "core/swarm/address_book.h"
+
+#include <algorithm>
+
+namespace bt::swarm {
+
+void AddressBook::Add(const Address& address) {
+  if (address.port == 0 || address == self_ || banned(address) || entries_.contains(address)) return;
+  if (entries_.size() >= kKnownAddressLimit) {
+    // Room for the new one is made by an idle one that has never answered of late.
+    auto worst = entries_.end();
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      const Entry& entry = it->second;
+      if (entry.in_use || entry.never || entry.failures == 0) continue;
+      if (worst == entries_.end() || entry.failures > worst->second.failures) worst = it;
+    }
+    if (worst == entries_.end()) return;
+    entries_.erase(worst);
+  }
+  entries_[address] = Entry{};
+}
+
+std::vector<Address> AddressBook::TakeDue(Instant now, uint32_t count) {
+  std::vector<Address> due;
+  for (auto& [address, entry] : entries_) {
+    if (due.size() == count) break;
+    if (entry.in_use || entry.never || entry.due > now) continue;
+    entry.in_use = true;
+    due.push_back(address);
+  }
+  return due;
+}
+
+Instant AddressBook::next_due() const {
+  Instant next = Instant::Never();
+  for (const auto& [address, entry] : entries_) {
+    if (!entry.in_use && !entry.never) next = std::min(next, entry.due);
+  }
+  return next;
+}
+
+void AddressBook::Schedule(Entry& entry, Instant now, Rng& rng) {
+  entry.in_use = false;
+  const uint32_t doublings = std::min(entry.failures, 10u);
+  const Duration pause = std::min(timing_.reconnect_min * (int64_t{1} << doublings), timing_.reconnect_max);
+  entry.due = now + rng.Between(pause / 2, pause);
+}
+
+void AddressBook::Lost(const Address& address, Instant now, Rng& rng) {
+  const auto found = entries_.find(address);
+  if (found != entries_.end()) Schedule(found->second, now, rng);
+}
+
+void AddressBook::Failed(const Address& address, Instant now, Rng& rng) {
+  const auto found = entries_.find(address);
+  if (found == entries_.end()) return;
+  ++found->second.failures;
+  Schedule(found->second, now, rng);
+}
+
+void AddressBook::Worked(const Address& address) {
+  const auto found = entries_.find(address);
+  if (found != entries_.end()) found->second.failures = 0;
+}
+
+void AddressBook::Forget(const Address& address) {
+  const auto found = entries_.find(address);
+  if (found == entries_.end()) return;
+  found->second.in_use = false;
+  found->second.never = true;
+}
+
+void AddressBook::Ban(const Address& address) {
+  entries_.erase(address);
+  if (!banned_.insert(address).second) return;
+  ban_order_.push_back(address);
+  if (ban_order_.size() > kBanLimit) {
+    banned_.erase(ban_order_.front());
+    ban_order_.pop_front();
+  }
+}
+
+uint32_t AddressBook::failures(const Address& address) const {
+  const auto found = entries_.find(address);
+  return found == entries_.end() ? 0 : found->second.failures;
+}
+
+}  // namespace bt::swarm
