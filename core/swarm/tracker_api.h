@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -34,6 +35,10 @@ struct MutationId {
     visit("sequence", self.sequence);
   }
   friend bool operator==(const MutationId&, const MutationId&) = default;
+  template <class H>
+  friend H AbslHashValue(H state, const MutationId& id) {
+    return H::combine(std::move(state), id.session, id.sequence);
+  }
 };
 
 // --- mutations: answered after they are chosen and durable on a majority ---

@@ -40,7 +40,8 @@ Response Refuse(Outcome outcome, std::string reason) {
 }
 
 std::string Describe(const tracker_api::TorrentKey& key) {
-  if (const auto* content = std::get_if<ContentId>(&key)) return absl::StrCat("content ", content->ToString());
+  if (const auto* content = std::get_if<ContentId>(&key))
+    return absl::StrCat("content ", content->ToString());
   if (const auto* hash = std::get_if<InfoHash>(&key)) return absl::StrCat("info-hash ", Hex(*hash));
   return absl::StrCat("name ", Quoted(std::get<std::string>(key).substr(0, kNameLimit)));
 }
@@ -129,9 +130,10 @@ std::optional<Response> Registry::RegistrationConflict(const Metainfo& metainfo,
   const ContentId content = metainfo.content();
   const auto name = names_.find(metainfo.name);
   if (name != names_.end() && torrent(name->second.torrent).content != content) {
-    return Refuse(Outcome::kConflict, absl::StrCat("the name ", Quoted(metainfo.name), " is already bound to content ",
-                                                   torrent(name->second.torrent).content.ToString(),
-                                                   "; this torrent is content ", content.ToString()));
+    return Refuse(Outcome::kConflict,
+                  absl::StrCat("the name ", Quoted(metainfo.name), " is already bound to content ",
+                               torrent(name->second.torrent).content.ToString(), "; this torrent is content ",
+                               content.ToString()));
   }
   if (known == nullptr) return std::nullopt;
   const auto differs = [&](std::string what) {
@@ -161,12 +163,14 @@ std::optional<Response> Registry::RegistrationOverLimit(const Metainfo& metainfo
   }
   if (known != nullptr && !known->names.contains(metainfo.name) &&
       known->names.size() >= limits_.names_per_content) {
-    return Refuse(Outcome::kTooLarge, absl::StrCat("content ", known->content.ToString(), " already has ",
-                                                   limits_.names_per_content, " names, the most it can have"));
+    return Refuse(Outcome::kTooLarge,
+                  absl::StrCat("content ", known->content.ToString(), " already has ",
+                               limits_.names_per_content, " names, the most it can have"));
   }
   if ((known == nullptr ? 0 : known->info_hashes) + new_hashes > limits_.info_hashes_per_content) {
-    return Refuse(Outcome::kTooLarge, absl::StrCat("content ", metainfo.content().ToString(), " would have over ",
-                                                   limits_.info_hashes_per_content, " info-hashes"));
+    return Refuse(Outcome::kTooLarge,
+                  absl::StrCat("content ", metainfo.content().ToString(), " would have over ",
+                               limits_.info_hashes_per_content, " info-hashes"));
   }
   const uint64_t more = kTorrentBytes + (known == nullptr ? MetainfoBytes(metainfo) : 0);
   if (bytes_ + more > limits_.bytes) {
@@ -224,7 +228,8 @@ Response Registry::ApplyOne(const tracker_api::Register& op) {
   for (const InfoHash& hash : whole.AllInfoHashes()) {
     const auto bound = hashes_.find(hash);
     if (bound == hashes_.end()) {
-      if (std::find(new_hashes.begin(), new_hashes.end(), hash) == new_hashes.end()) new_hashes.push_back(hash);
+      if (std::find(new_hashes.begin(), new_hashes.end(), hash) == new_hashes.end())
+        new_hashes.push_back(hash);
     } else if (known == nullptr || bound->second.torrent != known->number) {
       return Refuse(Outcome::kConflict, absl::StrCat("the info-hash ", Hex(hash), " already means content ",
                                                      torrent(bound->second.torrent).content.ToString()));
@@ -347,8 +352,9 @@ Response Registry::ApplyOne(const tracker_api::Offer& op) {
   }
   const auto pieces = PieceMap::FromRanges(op.pieces, torrent->piece_count);
   if (!pieces) {
-    return Refuse(Outcome::kInvalid, absl::StrCat("the offered ranges are not sorted, disjoint and within the ",
-                                                  torrent->piece_count, " pieces"));
+    return Refuse(Outcome::kInvalid,
+                  absl::StrCat("the offered ranges are not sorted, disjoint and within the ",
+                               torrent->piece_count, " pieces"));
   }
   const char* why = nullptr;
   Claim* claim = ClaimOf(*torrent, op.peer, &why);
@@ -370,8 +376,9 @@ Response Registry::ApplyOne(const tracker_api::Withdraw& op) {
   }
   const auto pieces = PieceMap::FromRanges(op.pieces, torrent->piece_count);
   if (!pieces) {
-    return Refuse(Outcome::kInvalid, absl::StrCat("the withdrawn ranges are not sorted, disjoint and within the ",
-                                                  torrent->piece_count, " pieces"));
+    return Refuse(Outcome::kInvalid,
+                  absl::StrCat("the withdrawn ranges are not sorted, disjoint and within the ",
+                               torrent->piece_count, " pieces"));
   }
   Claim* claim = torrent->claims.Find(op.peer);
   if (claim == nullptr) return {};
@@ -389,7 +396,8 @@ Response Registry::ApplyOne(const tracker_api::Withdraw& op) {
 
 Response Registry::ApplyOne(const Claims& op) {
   if (op.updates.size() > kClaimsPerCommand) {
-    return Refuse(Outcome::kTooLarge, absl::StrCat("more than ", kClaimsPerCommand, " claims in one command"));
+    return Refuse(Outcome::kTooLarge,
+                  absl::StrCat("more than ", kClaimsPerCommand, " claims in one command"));
   }
   Response response;
   for (const ClaimUpdate& update : op.updates) {
@@ -414,6 +422,11 @@ Response Registry::ApplyOne(const Claims& op) {
     DigestClaim(torrent, *claim, kClaimSet);
   }
   return response;
+}
+
+Response Registry::ApplyOne(const Tick&) {
+  for (uint32_t i = 0; i < kExpiriesPerTick / kExpiriesPerStep; ++i) ExpireSome();
+  return {};
 }
 
 void Registry::ExpireSome() {
@@ -443,7 +456,8 @@ Instant Registry::next_expiry() const {
 Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t rotation) const {
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) {
-    return Refuse(Outcome::kNotFound, absl::StrCat("no torrent is registered under ", Describe(query.torrent)));
+    return Refuse(Outcome::kNotFound,
+                  absl::StrCat("no torrent is registered under ", Describe(query.torrent)));
   }
   tracker_api::Peers peers;
   peers.content = torrent->content;
@@ -485,14 +499,17 @@ Response Registry::List(const tracker_api::List& query) const {
 Response Registry::Fetch(const tracker_api::Fetch& query) const {
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) {
-    return Refuse(Outcome::kNotFound, absl::StrCat("no torrent is registered under ", Describe(query.torrent)));
+    return Refuse(Outcome::kNotFound,
+                  absl::StrCat("no torrent is registered under ", Describe(query.torrent)));
   }
   tracker_api::Fetched fetched{torrent->metainfo};
   if (const auto* name = std::get_if<std::string>(&query.torrent)) fetched.metainfo.name = *name;
-  if (const auto* hash = std::get_if<InfoHash>(&query.torrent)) fetched.metainfo.name = hashes_.at(*hash).name;
+  if (const auto* hash = std::get_if<InfoHash>(&query.torrent))
+    fetched.metainfo.name = hashes_.at(*hash).name;
   const std::vector<InfoHash>& foreign = names_.at(fetched.metainfo.name).foreign;
   const size_t count = std::min<size_t>(foreign.size(), 2);
-  fetched.metainfo.foreign_info_hashes.assign(foreign.begin(), foreign.begin() + static_cast<ptrdiff_t>(count));
+  fetched.metainfo.foreign_info_hashes.assign(foreign.begin(),
+                                              foreign.begin() + static_cast<ptrdiff_t>(count));
   Response response;
   response.body = std::move(fetched);
   return response;

@@ -103,9 +103,10 @@ class Registry {
   tracker_api::Response ApplyOne(const tracker_api::Offer& op);
   tracker_api::Response ApplyOne(const tracker_api::Withdraw& op);
   tracker_api::Response ApplyOne(const Claims& op);
-  tracker_api::Response ApplyOne(const Tick&) { return {}; }
+  tracker_api::Response ApplyOne(const Tick& op);
 
-  std::optional<tracker_api::Response> RegistrationConflict(const Metainfo& metainfo, const Torrent* known) const;
+  std::optional<tracker_api::Response> RegistrationConflict(const Metainfo& metainfo,
+                                                            const Torrent* known) const;
   std::optional<tracker_api::Response> RegistrationOverLimit(const Metainfo& metainfo, const Torrent* known,
                                                              uint32_t new_hashes) const;
   Torrent& AddTorrent(const Metainfo& metainfo);

@@ -4,11 +4,12 @@
 
 namespace bt::tracker {
 
-Applied ReplicatedState::Apply(Instant stamp, const Slice& bytes) {
+CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes) {
   ++commands_;
-  Applied applied;
+  CommandResult applied;
   const absl::StatusOr<Command> command = DecodeCommand(bytes);
   if (!command.ok()) {
+    applied.well_formed = false;
     applied.response = Refuse(tracker_api::Outcome::kInvalid, std::string(command.status().message()));
     return applied;
   }

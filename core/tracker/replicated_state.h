@@ -11,9 +11,10 @@
 
 namespace bt::tracker {
 
-struct Applied {
+struct CommandResult {
   tracker_api::MutationId id;  // session 0: not a mutation of anybody's
   tracker_api::Response response;
+  bool well_formed = true;
 };
 
 class ReplicatedState {
@@ -22,7 +23,7 @@ class ReplicatedState {
 
   // `stamp`: log time of the command's batch, never less than the one before. Bytes that are no command
   // change nothing and are answered kInvalid, on every node alike.
-  Applied Apply(Instant stamp, const Slice& command);
+  CommandResult Apply(Instant stamp, const Slice& command);
 
   const Registry& registry() const { return registry_; }
   const Sessions& sessions() const { return sessions_; }

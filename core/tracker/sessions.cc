@@ -57,15 +57,16 @@ std::optional<Response> Sessions::Known(const MutationId& id) {
       if (!ForgetOldest(kSessionEvictionAge)) break;
     }
     if (sessions_.size() < limit_) return std::nullopt;
-    return Refusal(Outcome::kUnavailable, absl::StrCat("all ", limit_, " sessions of this cluster are in use"),
-                   kSessionEvictionAge);
+    return Refusal(Outcome::kUnavailable,
+                   absl::StrCat("all ", limit_, " sessions of this cluster are in use"), kSessionEvictionAge);
   }
   const Entry& last = found->second;
   if (id.sequence > last.sequence) return std::nullopt;
   if (id.sequence < last.sequence) {
-    return Refusal(Outcome::kInvalid,
-                   absl::StrCat("sequence ", id.sequence, " of this session is stale: it is at ", last.sequence),
-                   Duration{});
+    return Refusal(
+        Outcome::kInvalid,
+        absl::StrCat("sequence ", id.sequence, " of this session is stale: it is at ", last.sequence),
+        Duration{});
   }
   Response response;
   response.outcome = last.outcome;
@@ -87,7 +88,8 @@ void Sessions::Record(const MutationId& id, const Response& response) {
   entry.outcome = response.outcome;
   entry.reason = response.reason;
   entry.registered.reset();
-  if (const auto* body = std::get_if<tracker_api::Registered>(&response.body)) entry.registered = body->content;
+  if (const auto* body = std::get_if<tracker_api::Registered>(&response.body))
+    entry.registered = body->content;
   digest_.Add(id.session.value());
   digest_.Add(id.sequence << 8 | static_cast<uint64_t>(response.outcome));
 }

@@ -1,0 +1,152 @@
+#include "core/tracker/announces.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+namespace bt::tracker {
+
+using tracker_api::Outcome;
+using tracker_api::Response;
+using Kind = ClaimUpdate::Kind;
+
+namespace {
+
+// How many claims of one torrent are looked at for one answer, beyond those it lists.
+constexpr uint32_t kScanSlack = 256;
+
+}  // namespace
+
+Response Announces::Answer(const tracker_api::Announce& announce, const Registry& registry, Instant now,
+                           Instant log_time, uint64_t rotation) {
+  if (auto problem = PeerProblem(announce.peer)) return Refuse(Outcome::kInvalid, *std::move(problem));
+  const Torrent* torrent = registry.FindInfoHash(announce.info_hash);
+  if (torrent == nullptr) {
+    return Refuse(Outcome::kNotFound,
+                  absl::StrCat("no torrent is registered under ", Describe(announce.info_hash)));
+  }
+  Kind kind = announce.left == 0 ? Kind::kComplete : Kind::kIncomplete;
+  if (announce.event == tracker_api::AnnounceEvent::kStopped) kind = Kind::kGone;
+
+  Response response;
+  if (!Note(*torrent, announce.peer, kind, registry, now, log_time)) {
+    response.reason = "this node has too many announces waiting to be replicated: yours was not kept";
+  }
+  tracker_api::Peers peers;
+  peers.content = torrent->content;
+  peers.piece_count = torrent->piece_count;
+  peers.complete = torrent->complete;
+  peers.incomplete = torrent->claims.size() - torrent->complete;
+  peers.interval = kRenewInterval;
+  ListPeers(*torrent, announce, registry, rotation, peers);
+  response.body = std::move(peers);
+  return response;
+}
+
+bool Announces::Note(const Torrent& torrent, const Address& peer, Kind kind, const Registry& registry,
+                     Instant now, Instant log_time) {
+  const Key key{torrent.number, peer};
+  const auto found = soft_.find(key);
+  if (found != soft_.end()) {
+    Soft& soft = found->second;
+    if (soft.kind == kind) return true;
+    soft.kind = kind;
+    soft.changed = soft.underway;
+    return true;
+  }
+  const Claim* claim = torrent.claims.Find(peer);
+  const bool live = claim != nullptr && registry.Live(*claim) && claim->expires > log_time;
+  if (kind == Kind::kGone && !live) return true;
+  if (kind != Kind::kGone && live && claim->complete == (kind == Kind::kComplete) &&
+      claim->expires - log_time > kClaimLifetime / 2) {
+    return true;
+  }
+  ForgetOld(now);
+  if (soft_.size() >= limit_) return false;
+  Soft& soft = soft_[key];
+  soft.kind = kind;
+  soft.since = now;
+  queue_.push_back(key);
+  return true;
+}
+
+// Without a quorum nothing leaves the queue by being applied; a claim that old would have expired.
+void Announces::ForgetOld(Instant now) {
+  for (int i = 0; i < 4 && !queue_.empty(); ++i) {
+    const auto oldest = soft_.find(queue_.front());
+    if (oldest->second.since + kClaimLifetime > now) return;
+    soft_.erase(oldest);
+    queue_.pop_front();
+  }
+}
+
+void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& announce,
+                          const Registry& registry, uint64_t rotation, tracker_api::Peers& peers) const {
+  const uint32_t limit = std::min(announce.numwant, tracker_api::kLookupLimit);
+  // Two seeders have nothing to say to each other.
+  const auto wanted = [&](const Address& peer, bool complete) {
+    return peer != announce.peer && !(complete && announce.left == 0);
+  };
+  const auto list = [&](const Address& peer, bool complete) {
+    if (wanted(peer, complete) && peers.peers.size() < limit) peers.peers.push_back({peer, {}, complete});
+  };
+  // First who is known here only: at most a batch or two, and the likeliest to be there.
+  uint32_t looked = 0;
+  for (auto at = soft_.lower_bound({torrent.number, Address{}});
+       at != soft_.end() && at->first.first == torrent.number && looked < limit + kScanSlack;
+       ++at, ++looked) {
+    const Claim* claim = torrent.claims.Find(at->first.second);
+    const bool listed = claim != nullptr && registry.Live(*claim);
+    const bool gone = at->second.kind == Kind::kGone;
+    const bool complete = at->second.kind == Kind::kComplete;
+    if (claim != nullptr) --(claim->complete ? peers.complete : peers.incomplete);
+    if (!gone) ++(complete ? peers.complete : peers.incomplete);
+    if (!gone && !listed) list(at->first.second, complete);
+  }
+  const uint32_t size = torrent.claims.size();
+  const uint32_t start = size == 0 ? 0 : static_cast<uint32_t>(rotation % size);
+  for (uint32_t i = 0; i < std::min(size, limit + kScanSlack) && peers.peers.size() < limit; ++i) {
+    const Claim& claim = torrent.claims.at((start + i) % size);
+    if (!registry.Live(claim)) continue;
+    const auto soft = soft_.find({torrent.number, claim.peer});
+    if (soft == soft_.end()) {
+      list(claim.peer, claim.complete);
+    } else if (soft->second.kind != Kind::kGone) {
+      list(claim.peer, soft->second.kind == Kind::kComplete);
+    }
+  }
+}
+
+std::vector<ClaimUpdate> Announces::TakeBatch() {
+  std::vector<ClaimUpdate> updates;
+  updates.reserve(std::min<size_t>(queue_.size(), kClaimsPerCommand));
+  while (!queue_.empty() && updates.size() < kClaimsPerCommand) {
+    const Key& key = queue_.front();
+    Soft& soft = soft_[key];
+    soft.underway = true;
+    soft.changed = false;
+    updates.push_back({key.first, key.second, soft.kind});
+    batch_.push_back(key);
+    queue_.pop_front();
+  }
+  batch_underway_ = true;
+  return updates;
+}
+
+void Announces::BatchApplied(bool done) {
+  for (const Key& key : batch_) {
+    const auto found = soft_.find(key);
+    Soft& soft = found->second;
+    soft.underway = false;
+    if (done && !soft.changed) {
+      soft_.erase(found);
+    } else {
+      soft.changed = false;
+      queue_.push_back(key);
+    }
+  }
+  batch_.clear();
+  batch_underway_ = false;
+}
+
+}  // namespace bt::tracker

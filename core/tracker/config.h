@@ -1,0 +1,38 @@
+#pragma once
+
+// What a tracker node is told when it is made, and the limits of what it keeps outside the replicated
+// state: every queue of the node is bounded from here.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/time.h"
+#include "core/paxos/config.h"
+#include "core/tracker/limits.h"
+
+namespace bt::tracker {
+
+struct Config {
+  paxos::Config replica;  // who this node is, who the members are, timeouts
+  Limits limits;          // of the replicated state: the same on every node
+
+  // A mutation or a linearizable read that is not done by then is answered kUnavailable.
+  Duration deadline = Seconds(5);
+  // A forwarded command or read whose fate is unknown is sent again after this long.
+  Duration retry = Milliseconds(500);
+  // Forwarded commands are sent together when they come closer to each other than this.
+  Duration coalesce = Microseconds(200);
+  // Claims of announces are proposed at most this often.
+  Duration announce_pause = Milliseconds(2);
+
+  uint32_t pending_max = 65'536;              // mutations of local callers and of other nodes
+  size_t pending_bytes_max = 64u << 20;       // of their commands
+  uint32_t waiters_per_mutation_max = 8;      // callers that retry one mutation at one node
+  uint32_t reads_max = 16'384;                // linearizable reads of local callers
+  uint32_t remote_reads_max = 1024;           // read rounds asked for by other nodes
+  uint32_t unapplied_announces_max = 65'536;  // claims known here and not yet in the replicated state
+  uint32_t forward_commands_max = 1024;       // in one message
+  size_t forward_bytes_max = 1u << 20;        // in one message; a longer command travels alone
+};
+
+}  // namespace bt::tracker

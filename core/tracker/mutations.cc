@@ -1,0 +1,298 @@
+#include "core/tracker/mutations.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "core/base/check.h"
+#include "core/tracker/registry.h"
+#include "core/tracker/sessions.h"
+
+namespace bt::tracker {
+
+using tracker_api::MutationId;
+using tracker_api::Outcome;
+using tracker_api::Response;
+
+namespace {
+
+// A proposal's CallId at the replica names the place and its generation.
+CallId ProposalCall(uint32_t place, uint32_t generation) {
+  return CallId(uint64_t{generation & INT32_MAX} << 32 | place);
+}
+
+Response Overloaded(std::string reason) {
+  Response response = Refuse(Outcome::kUnavailable, std::move(reason));
+  response.retry_after = Seconds(1);
+  return response;
+}
+
+}  // namespace
+
+bool Mutations::HasRoom(size_t bytes) const {
+  return by_id_.size() < config_.pending_max && bytes_ + bytes <= config_.pending_bytes_max;
+}
+
+uint32_t Mutations::Insert(const MutationId& id, Slice command, Instant deadline) {
+  uint32_t place = free_;
+  if (place == kNone) {
+    place = static_cast<uint32_t>(entries_.size());
+    entries_.emplace_back();
+  } else {
+    free_ = entries_[place].next;
+  }
+  Pending& entry = entries_[place];
+  entry.id = id;
+  bytes_ += command.size();
+  entry.command = std::move(command);
+  entry.deadline = deadline;
+  entry.sent = Instant{};
+  entry.proposed_in = 0;
+  entry.pooled = entry.claims = false;
+  entry.previous = newest_;
+  entry.next = kNone;
+  (newest_ == kNone ? oldest_ : entries_[newest_].next) = place;
+  newest_ = place;
+  CHECK(by_id_.emplace(id, place).second);
+  undispatched_.push_back(place);
+  return place;
+}
+
+void Mutations::Remove(uint32_t place) {
+  Pending& entry = entries_[place];
+  CHECK(by_id_.erase(entry.id) == 1);
+  bytes_ -= entry.command.size();
+  entry.command = Slice();
+  entry.calls.clear();
+  entry.nodes.clear();
+  entry.id = {};
+  ++entry.generation;
+  (entry.previous == kNone ? oldest_ : entries_[entry.previous].next) = entry.next;
+  (entry.next == kNone ? newest_ : entries_[entry.next].previous) = entry.previous;
+  entry.next = free_;
+  free_ = place;
+}
+
+template <class Operation>
+std::optional<Response> Mutations::Submit(CallId call, const Operation& operation,
+                                          Context<Protocol>& context) {
+  const bool pooled = operation.id.session.value() == 0;
+  if (!pooled) {
+    if (operation.id.sequence == 0)
+      return Refuse(Outcome::kInvalid, "sequences of a session start at 1, not at 0");
+    const auto known = by_id_.find(operation.id);
+    if (known != by_id_.end()) {  // a retry met its first attempt, or another node's forwarding of it
+      Pending& entry = entries_[known->second];
+      if (entry.calls.size() >= config_.waiters_per_mutation_max) {
+        return Overloaded("too many callers wait for this mutation already");
+      }
+      entry.calls.push_back(call);
+      callers_.insert(call);
+      return std::nullopt;
+    }
+  }
+  if (!HasRoom(0)) return Overloaded("this node has as many mutations under way as it can");
+  const MutationId id = pooled ? pool_.Take(context.now) : operation.id;
+  Slice command = EncodeCommand(id, operation);
+  std::optional<Response> refusal;
+  if (command.size() > paxos::kCommandBytesMax) {
+    refusal = Refuse(Outcome::kTooLarge, absl::StrCat("the request is ", command.size(), " bytes; at most ",
+                                                      paxos::kCommandBytesMax, " fit"));
+  } else if (!HasRoom(command.size())) {
+    refusal = Overloaded("this node has as many bytes of mutations under way as it can");
+  }
+  if (refusal) {
+    if (pooled) pool_.Unused(id, context.now);
+    return refusal;
+  }
+  Pending& entry = entries_[Insert(id, std::move(command), context.now + config_.deadline)];
+  entry.pooled = pooled;
+  entry.calls.push_back(call);
+  callers_.insert(call);
+  return std::nullopt;
+}
+
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Register&, Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Offer&, Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Withdraw&, Context<Protocol>&);
+
+void Mutations::SubmitClaims(const Claims& claims) {
+  if (claims_id_.session.value() == 0) claims_id_.session = pool_.NewSession();
+  ++claims_id_.sequence;
+  Pending& entry = entries_[Insert(claims_id_, EncodeCommand(claims_id_, claims), Instant::Never())];
+  entry.claims = true;
+}
+
+void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool leading,
+                            Context<Protocol>& context) {
+  if (!leading) return;  // the sender learns who leads, and sends again
+  for (const Slice& command : message.commands) {
+    const auto id = DecodeCommandId(command);
+    if (!id.ok() || id->session.value() == 0) continue;
+    const auto known = by_id_.find(*id);
+    if (known != by_id_.end()) {
+      Pending& entry = entries_[known->second];
+      if (std::find(entry.nodes.begin(), entry.nodes.end(), from) == entry.nodes.end())
+        entry.nodes.push_back(from);
+      undispatched_.push_back(known->second);
+    } else if (!HasRoom(command.size())) {
+      replies_[from].push_back({*id, Overloaded("the leader has as many mutations under way as it can")});
+    } else {
+      entries_[Insert(*id, command, context.now + config_.deadline)].nodes.push_back(from);
+    }
+  }
+}
+
+void Mutations::OnReplies(const ForwardReplies& message, Context<Protocol>& context) {
+  for (const ForwardReply& reply : message.replies) {
+    const auto found = by_id_.find(reply.id);
+    // Claims wait until they are applied here: until then the announces stand in for them.
+    if (found == by_id_.end() || entries_[found->second].claims) continue;
+    Complete(found->second, reply.response, context);
+  }
+}
+
+void Mutations::OnApplied(const MutationId& id, Response response, Context<Protocol>& context) {
+  if (by_id_.empty()) return;
+  const auto found = by_id_.find(id);
+  if (found != by_id_.end()) Complete(found->second, response, context);
+}
+
+void Mutations::Answer(CallId call, const MutationId& id, const Response& response,
+                       Context<Protocol>& context) {
+  if (callers_.erase(call) == 0) return;  // cancelled
+  context.out.Reply(call, response);
+  context.out.Note(Acked{call, id, response.outcome});
+}
+
+void Mutations::Complete(uint32_t place, const Response& response, Context<Protocol>& context) {
+  Pending& entry = entries_[place];
+  if (entry.pooled && response.reason == kSessionExpired) {  // not the caller's session
+    const Response again = Overloaded("this node's own session had expired: ask again");
+    for (const CallId call : entry.calls) Answer(call, entry.id, again, context);
+  } else {
+    for (const CallId call : entry.calls) Answer(call, entry.id, response, context);
+  }
+  for (const NodeId node : entry.nodes) replies_[node].push_back({entry.id, response});
+  // kUnavailable does not count as the session's last mutation, so the session goes too.
+  const bool unavailable = response.outcome == Outcome::kUnavailable;
+  if (entry.pooled && !unavailable) pool_.Return(entry.id, context.now);
+  if (entry.claims) {
+    if (unavailable) claims_id_ = {};
+    claims_applied_ = response;
+  }
+  Remove(place);
+}
+
+void Mutations::OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context) {
+  if (std::holds_alternative<paxos::Proposed>(response)) return;
+  const uint32_t place = static_cast<uint32_t>(call.value());
+  if (place >= entries_.size() || ProposalCall(place, entries_[place].generation) != call ||
+      entries_[place].id.session.value() == 0) {
+    return;
+  }
+  if (std::holds_alternative<paxos::TooLarge>(response)) {
+    Complete(place, Refuse(Outcome::kTooLarge, "the request is too long for the replicated log"), context);
+  } else {
+    entries_[place].proposed_in = 0;  // tried again by the retry timer, or when the leader changes
+  }
+}
+
+void Mutations::Dispatch(uint32_t place, ReplicaPort& port, Context<Protocol>& context) {
+  Pending& entry = entries_[place];
+  if (entry.id.session.value() == 0) return;  // gone in the meantime
+  if (port.replica().is_leader()) {
+    if (entry.proposed_in == epoch_) return;
+    entry.proposed_in = epoch_;
+    port.Ask(ProposalCall(place, entry.generation), paxos::Propose{entry.command}, context);
+  } else if (origin(entry) && port.replica().leader()) {
+    entry.sent = context.now;
+    to_forward_.push_back({place, entry.generation});
+  }
+}
+
+void Mutations::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& context) {
+  if (leader_changed) {
+    ++epoch_;
+    to_forward_.clear();
+    undispatched_.clear();
+    for (uint32_t place = oldest_; place != kNone; place = entries_[place].next)
+      undispatched_.push_back(place);
+  }
+  for (const uint32_t place : undispatched_) Dispatch(place, port, context);
+  undispatched_.clear();
+  if (!to_forward_.empty()) {
+    const Instant due = flushed_ + config_.coalesce;
+    if (due <= context.now) {
+      Flush(port.replica(), context);
+    } else if (context.out.timers.deadline(Protocol::Timer::kFlush) > due) {
+      context.out.Arm(Protocol::Timer::kFlush, due);
+    }
+  }
+  FlushReplies(context);
+}
+
+void Mutations::Flush(const paxos::Replica& replica, Context<Protocol>& context) {
+  flushed_ = context.now;
+  const auto waiting = std::exchange(to_forward_, {});
+  const std::optional<NodeId> leader = replica.leader();
+  if (!leader || *leader == replica.config().self) return;
+  ForwardCommands message;
+  size_t bytes = 0;
+  const auto send = [&] {
+    if (!message.commands.empty()) context.out.Send(*leader, std::exchange(message, {}));
+    bytes = 0;
+  };
+  for (const auto& [place, generation] : waiting) {
+    Pending& entry = entries_[place];
+    if (entry.generation != generation) continue;
+    entry.sent = context.now;
+    if (message.commands.size() >= config_.forward_commands_max ||
+        bytes + entry.command.size() > config_.forward_bytes_max) {
+      send();
+    }
+    bytes += entry.command.size();
+    message.commands.push_back(entry.command);
+  }
+  send();
+}
+
+void Mutations::FlushReplies(Context<Protocol>& context) {
+  for (auto& [node, replies] : replies_) {
+    context.out.Send(node, ForwardReplies{std::move(replies)});
+  }
+  replies_.clear();
+}
+
+void Mutations::OnRetryTimer(const paxos::Replica& replica, Context<Protocol>& context) {
+  const std::optional<NodeId> leader = replica.leader();
+  const Response late = Refuse(
+      Outcome::kUnavailable,
+      leader ? absl::StrCat("no majority of the trackers confirmed the request in time (leader: node ",
+                            leader->value(), "); it may still take effect")
+             : std::string("this tracker hears no leader, so no majority of its cluster; the request may "
+                           "still take effect"));
+  for (uint32_t place = oldest_; place != kNone;) {
+    const Pending& entry = entries_[place];
+    const uint32_t next = entry.next;
+    if (!entry.claims) {  // the node's own claims have no deadline
+      if (entry.deadline > context.now) break;
+      for (const CallId call : entry.calls) Answer(call, entry.id, late, context);
+      Remove(place);
+    }
+    place = next;
+  }
+  for (uint32_t place = oldest_; place != kNone; place = entries_[place].next) {
+    const Pending& entry = entries_[place];
+    const bool again = replica.is_leader() ? entry.proposed_in != epoch_
+                                           : origin(entry) && entry.sent + config_.retry <= context.now;
+    if (again) undispatched_.push_back(place);
+  }
+}
+
+void Mutations::CheckInvariants() const {
+  CHECK(by_id_.size() <= size_t{config_.pending_max} + 1);  // and the node's own claims
+  CHECK((oldest_ == kNone) == by_id_.empty());
+}
+
+}  // namespace bt::tracker

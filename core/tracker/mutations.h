@@ -1,0 +1,107 @@
+#pragma once
+
+// Mutations: commands on their way into the log, from local callers, from other nodes (when this one
+// leads) and from this node's own announces. Proposes them here or forwards them to the leader, again
+// under the same id when the leader changes or is silent, until they are applied or their time is up.
+// Invariant: every local caller is answered once, by its deadline at the latest.
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/tracker/command.h"
+#include "core/tracker/config.h"
+#include "core/tracker/protocol.h"
+#include "core/tracker/replica_port.h"
+#include "core/tracker/session_pool.h"
+
+namespace bt::tracker {
+
+class Mutations {
+ public:
+  using MutationId = tracker_api::MutationId;
+  using Response = tracker_api::Response;
+
+  explicit Mutations(const Config& config) : config_(config) {}
+
+  // `seed` differs at every start of every node: the node's own sessions are derived from it.
+  void Start(uint64_t seed) { pool_.Start(seed); }
+
+  // Register, Offer or Withdraw of a local caller, checked in form. A response: refused at once.
+  template <class Operation>
+  std::optional<Response> Submit(CallId call, const Operation& operation, Context<Protocol>& context);
+  // Claims of announces; their end is told by TakeClaimsApplied.
+  void SubmitClaims(const Claims& claims);
+  void Cancel(CallId call) { callers_.erase(call); }
+
+  void OnForwarded(NodeId from, const ForwardCommands& message, bool leading, Context<Protocol>& context);
+  void OnReplies(const ForwardReplies& message, Context<Protocol>& context);
+  void OnApplied(const MutationId& id, Response response, Context<Protocol>& context);
+  // The local replica did not take a proposal.
+  void OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context);
+  // Sends what is to be sent. `leader_changed`: whatever was under way is in doubt.
+  void Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& context);
+  // Answers what is overdue; marks for sending again what was not heard of for too long.
+  void OnRetryTimer(const paxos::Replica& replica, Context<Protocol>& context);
+  // The outcome of SubmitClaims, once.
+  std::optional<Response> TakeClaimsApplied() { return std::exchange(claims_applied_, std::nullopt); }
+
+  bool idle() const { return by_id_.empty(); }
+  uint64_t size() const { return by_id_.size(); }
+  void CheckInvariants() const;
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  // A place in entries_; free places are linked through `next`.
+  struct Pending {
+    MutationId id;
+    Slice command;
+    absl::InlinedVector<CallId, 1> calls;  // local callers
+    absl::InlinedVector<NodeId, 1> nodes;  // nodes that forwarded it
+    Instant deadline;
+    Instant sent{};             // forwarded last
+    uint64_t proposed_in = 0;   // leader epoch in which the local replica took it; 0: none
+    bool pooled = false;        // of a session of this node's own
+    bool claims = false;        // of SubmitClaims
+    uint32_t generation = 0;    // of this place
+    uint32_t previous = kNone;  // order of arrival, which is the order of deadlines too
+    uint32_t next = kNone;
+  };
+
+  bool HasRoom(size_t bytes) const;
+  uint32_t Insert(const MutationId& id, Slice command, Instant deadline);
+  void Remove(uint32_t place);
+  void Answer(CallId call, const MutationId& id, const Response& response, Context<Protocol>& context);
+  void Complete(uint32_t place, const Response& response, Context<Protocol>& context);
+  void Dispatch(uint32_t place, ReplicaPort& port, Context<Protocol>& context);
+  void Flush(const paxos::Replica& replica, Context<Protocol>& context);
+  void FlushReplies(Context<Protocol>& context);
+  bool origin(const Pending& entry) const { return entry.claims || !entry.calls.empty(); }
+
+  const Config config_;
+  SessionPool pool_;
+  std::vector<Pending> entries_;
+  uint32_t free_ = kNone;
+  uint32_t oldest_ = kNone;
+  uint32_t newest_ = kNone;
+  size_t bytes_ = 0;
+  absl::flat_hash_map<MutationId, uint32_t> by_id_;  // look-up only
+  absl::flat_hash_set<CallId> callers_;              // still waiting; look-up only
+  std::vector<uint32_t> undispatched_;
+  std::vector<std::pair<uint32_t, uint32_t>> to_forward_;  // place, generation
+  Instant flushed_{};
+  uint64_t epoch_ = 1;
+  absl::btree_map<NodeId, std::vector<ForwardReply>> replies_;
+  MutationId claims_id_;
+  std::optional<Response> claims_applied_;
+};
+
+}  // namespace bt::tracker

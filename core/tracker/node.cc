@@ -1,0 +1,328 @@
+#include "core/tracker/node.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "core/base/check.h"
+
+namespace bt::tracker {
+
+using tracker_api::Outcome;
+using tracker_api::Response;
+using Timer = Protocol::Timer;
+
+namespace {
+
+// How often deadlines and repetitions are looked at while anything is pending.
+constexpr Duration kRetryTick = Milliseconds(100);
+// Ticks wait this long past an expiry, and for each other.
+constexpr Duration kTickSlack = Seconds(1);
+constexpr Duration kTickPause = Seconds(5);
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+TrackerNode::TrackerNode(Config config)
+    : config_(std::move(config)),
+      port_(config_.replica),
+      state_(config_.limits),
+      mutations_(config_),
+      reads_(config_),
+      announces_(config_) {}
+
+void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
+  std::visit(
+      [&](const auto& event) {
+        if constexpr (requires { On(event, context); }) On(event, context);
+      },
+      input);
+  Settle(context);
+}
+
+void TrackerNode::On(const Started& started, Ctx& context) {
+  // The host's generator may start alike after a restart; the journal's end or the time does not.
+  RollingDigest seed;
+  seed.Add(config_.replica.self.value());
+  seed.Add(context.rng.Next());
+  seed.Add(static_cast<uint64_t>(context.now.ns));
+  seed.Add(context.out.last_write().value());
+  mutations_.Start(seed.value());
+  seed.Add(context.rng.Next());
+  reads_.Start(seed.value());
+  rotation_ = seed.value();
+  port_.Start(started, context);
+}
+
+void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
+  const auto& members = config_.replica.members;
+  if (std::find(members.begin(), members.end(), received.from) == members.end()) {
+    ++counters_.strangers;
+    return;
+  }
+  std::visit(
+      Overloaded{
+          [&](const paxos::Message& message) {
+            port_.Step(Received<paxos::Protocol>{received.from, message}, context);
+          },
+          [&](const ForwardCommands& message) {
+            mutations_.OnForwarded(received.from, message, replica().is_leader(), context);
+          },
+          [&](const ForwardReplies& message) { mutations_.OnReplies(message, context); },
+          [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, port_, context); },
+          [&](const ReadIndexAnswer& message) { reads_.OnAnswered(message.round, message.slot); },
+      },
+      received.message);
+}
+
+void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
+  if (fired.timer < Timer::kFirstOwn) {
+    port_.Fire(static_cast<paxos::Protocol::Timer>(fired.timer), context);
+  } else if (fired.timer == Timer::kRetry) {
+    mutations_.OnRetryTimer(replica(), context);
+    for (const Reads::Read& read : reads_.TakeOverdue(context.now)) {
+      context.out.Reply(read.call,
+                        Refuse(Outcome::kUnavailable,
+                               "no majority of the trackers confirmed in time that this node is up to "
+                               "date; ask again, or without linearizable"));
+    }
+  } else if (fired.timer == Timer::kExpiry && replica().is_leader()) {
+    last_tick_ = context.now;
+    port_.Ask(CallId(0), paxos::Propose{EncodeCommand({}, Tick{})}, context);
+  }
+}
+
+void TrackerNode::On(const WriteDone& done, Ctx& context) { port_.Step(done, context); }
+
+void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
+  std::visit([&](const auto& request) { OnRequest(call.id, request, context); }, call.request);
+}
+
+// --- requests ---
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Register& request, Ctx& context) {
+  // Checked again at apply; here to spare the log what cannot succeed.
+  if (const absl::Status form = request.metainfo.Validate(); !form.ok()) {
+    context.out.Reply(call, Refuse(Outcome::kInvalid, std::string(form.message())));
+    return;
+  }
+  if (auto refusal = mutations_.Submit(call, request, context)) context.out.Reply(call, *std::move(refusal));
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Offer& request, Ctx& context) {
+  std::optional<Response> refusal;
+  if (auto problem = PeerProblem(request.peer)) {
+    refusal = Refuse(Outcome::kInvalid, *std::move(problem));
+  } else if (request.pieces.size() > kPieceCountLimit) {
+    refusal = Refuse(Outcome::kInvalid, "more ranges than a torrent can have pieces");
+  } else {
+    refusal = mutations_.Submit(call, request, context);
+  }
+  if (refusal) context.out.Reply(call, *std::move(refusal));
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Withdraw& request, Ctx& context) {
+  std::optional<Response> refusal;
+  if (request.pieces.size() > kPieceCountLimit) {
+    refusal = Refuse(Outcome::kInvalid, "more ranges than a torrent can have pieces");
+  } else {
+    refusal = mutations_.Submit(call, request, context);
+  }
+  if (refusal) context.out.Reply(call, *std::move(refusal));
+}
+
+Response TrackerNode::Answer(const Reads::Query& query) {
+  return std::visit(
+      Overloaded{
+          [&](const tracker_api::Lookup& lookup) { return registry().Lookup(lookup, ++rotation_); },
+          [&](const tracker_api::List& list) { return registry().List(list); },
+          [&](const tracker_api::Fetch& fetch) { return registry().Fetch(fetch); },
+      },
+      query);
+}
+
+template <class Query>
+void TrackerNode::OnQuery(CallId call, const Query& query, Ctx& context) {
+  if (!query.linearizable) {
+    context.out.Reply(call, Answer(query));
+  } else if (!reads_.Add(call, query, context.now)) {
+    context.out.Reply(call, Refuse(Outcome::kUnavailable, "too many linearizable reads wait at this node"));
+  }
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Lookup& request, Ctx& context) {
+  OnQuery(call, request, context);
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::List& request, Ctx& context) {
+  OnQuery(call, request, context);
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Fetch& request, Ctx& context) {
+  OnQuery(call, request, context);
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Ctx& context) {
+  tracker_api::NodeStatus status;
+  status.node = config_.replica.self;
+  const std::string_view role = replica().role_name();
+  status.role = role == "canvasser" ? std::string("candidate") : std::string(role);
+  status.leader = replica().leader();
+  status.ballot_round = replica().ballot().round;
+  status.chosen = replica().chosen();
+  status.applied = applied_;
+  status.registry_digest = state_.Digest();
+  status.torrents = registry().torrents();
+  status.claims = registry().claims();
+  status.members = config_.replica.members;
+  status.has_quorum = replica().has_quorum();
+  Response response;
+  response.body = std::move(status);
+  context.out.Reply(call, std::move(response));
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Announce& request, Ctx& context) {
+  Response response =
+      announces_.Answer(request, registry(), context.now, EstimatedLogTime(context.now), ++rotation_);
+  if (response.outcome == Outcome::kOk && response.reason.empty() && !replica().has_quorum()) {
+    response.reason =
+        "this tracker hears no majority of its cluster: it keeps your announce and passes it on when it can";
+  }
+  context.out.Reply(call, std::move(response));
+}
+
+void TrackerNode::OnRequest(CallId call, const tracker_api::Scrape& request, Ctx& context) {
+  tracker_api::Scraped scraped;
+  for (const InfoHash& hash : request.info_hashes) {
+    if (scraped.entries.size() >= tracker_api::kScrapeLimit) break;
+    const Torrent* torrent = registry().FindInfoHash(hash);
+    if (torrent == nullptr) continue;  // BEP 48: files not known are left out
+    scraped.entries.push_back({hash, torrent->complete, torrent->claims.size() - torrent->complete});
+  }
+  Response response;
+  response.body = std::move(scraped);
+  context.out.Reply(call, std::move(response));
+}
+
+// --- what follows an input ---
+
+void TrackerNode::Settle(Ctx& context) {
+  bool again = true;
+  while (again) {
+    RouteReplicaAnswers(context);
+    again = ApplyDecided(context);
+    const bool leader_changed = LeaderChanged();
+    PumpAnnounces(context);
+    mutations_.Poll(leader_changed, port_, context);
+    reads_.Poll(leader_changed, port_, context);
+    AnswerReads(context);
+    again |= leader_changed || port_.has_effects();
+  }
+  ArmTimers(context);
+}
+
+void TrackerNode::RouteReplicaAnswers(Ctx& context) {
+  for (const auto& answer : port_.Drain(context)) {
+    if (Reads::IsReadCall(answer.call)) {
+      reads_.OnReplica(answer.call, answer.response, context);
+    } else {
+      mutations_.OnReplica(answer.call, answer.response, context);
+    }
+  }
+}
+
+bool TrackerNode::ApplyDecided(Ctx& context) {
+  const std::vector<paxos::Decided> decided = port_.replica().TakeDecided();
+  for (const paxos::Decided& entry : decided) {
+    CHECK(entry.slot == applied_.next());
+    for (const Slice& command : entry.batch.commands) {
+      CommandResult result = state_.Apply(entry.batch.stamp, command);
+      if (!result.well_formed) ++counters_.malformed_commands;
+      if (result.id.session.value() != 0)
+        mutations_.OnApplied(result.id, std::move(result.response), context);
+    }
+    applied_ = entry.slot;
+    if (!entry.batch.commands.empty()) applied_at_ = context.now;  // a no-op moves no log time on here
+    context.out.Note(
+        Applied{entry.slot, static_cast<uint32_t>(entry.batch.commands.size()), state_.Digest()});
+  }
+  if (const std::optional<Response> claims = mutations_.TakeClaimsApplied()) {
+    announces_.BatchApplied(claims->outcome != Outcome::kUnavailable);
+  }
+  return !decided.empty();
+}
+
+bool TrackerNode::LeaderChanged() {
+  const paxos::Replica& replica = port_.replica();
+  const bool changed = replica.leader() != last_leader_ || replica.ballot() != last_ballot_ ||
+                       replica.is_leader() != was_leader_;
+  last_leader_ = replica.leader();
+  last_ballot_ = replica.ballot();
+  was_leader_ = replica.is_leader();
+  return changed;
+}
+
+void TrackerNode::PumpAnnounces(Ctx& context) {
+  if (!announces_.has_work()) return;
+  const Instant due = announced_at_ + config_.announce_pause;
+  if (due <= context.now) {
+    announced_at_ = context.now;
+    Claims claims;
+    claims.updates = announces_.TakeBatch();
+    mutations_.SubmitClaims(claims);
+  } else if (context.out.timers.deadline(Timer::kFlush) > due) {
+    context.out.Arm(Timer::kFlush, due);
+  }
+}
+
+void TrackerNode::AnswerReads(Ctx& context) {
+  for (const Reads::Read& read : reads_.TakeReady(applied_)) context.out.Reply(read.call, Answer(read.query));
+}
+
+void TrackerNode::ArmTimers(Ctx& context) {
+  auto& timers = context.out.timers;
+  if (!has_pending()) {
+    timers.Disarm(Timer::kRetry);
+  } else if (!timers.armed(Timer::kRetry)) {
+    timers.Arm(Timer::kRetry, context.now + kRetryTick);
+  }
+  const Instant expiry = registry().next_expiry();
+  if (!replica().is_leader() || expiry == Instant::Never()) {
+    timers.Disarm(Timer::kExpiry);
+  } else {
+    const Instant due = applied_at_ + std::max(expiry - registry().log_time(), Duration{}) + kTickSlack;
+    timers.Arm(Timer::kExpiry, std::max(due, last_tick_ + kTickPause));
+  }
+}
+
+Instant TrackerNode::EstimatedLogTime(Instant now) const {
+  return registry().log_time() + std::max(now - applied_at_, Duration{});
+}
+
+void TrackerNode::CheckInvariants() const {
+  port_.replica().CheckInvariants();
+  state_.CheckInvariants();
+  mutations_.CheckInvariants();
+  CHECK(applied_ <= port_.replica().chosen());
+}
+
+uint64_t TrackerNode::Digest() const {
+  RollingDigest digest;
+  digest.Add(port_.replica().Digest());
+  digest.Add(state_.Digest());
+  digest.Add(applied_.value());
+  digest.Add(mutations_.size());
+  digest.Add(announces_.size());
+  digest.Add(rotation_);
+  return digest.value();
+}
+
+}  // namespace bt::tracker

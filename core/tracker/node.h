@@ -1,0 +1,99 @@
+#pragma once
+
+// TrackerNode: one node of the tracker cluster, a Machine. Composes the replica, the replicated state it
+// feeds, and what is on its way: mutations, linearizable reads, announces.
+// Invariant: state() is the result of exactly the slots 1..applied() of the log; every call is answered
+// once, within about the configured deadline. The host starts it, steps it, and keeps its journal.
+
+#include <cstdint>
+
+#include "core/machine/machine.h"
+#include "core/paxos/replica.h"
+#include "core/tracker/announces.h"
+#include "core/tracker/config.h"
+#include "core/tracker/mutations.h"
+#include "core/tracker/protocol.h"
+#include "core/tracker/reads.h"
+#include "core/tracker/replica_port.h"
+#include "core/tracker/replicated_state.h"
+
+namespace bt::tracker {
+
+// What a node has seen that it did not act on.
+struct Counters {
+  uint64_t malformed_commands = 0;  // in the log: changed nothing
+  uint64_t strangers = 0;           // messages of nodes that are no members
+};
+
+class TrackerNode final {
+ public:
+  using Protocol = tracker::Protocol;
+
+  explicit TrackerNode(Config config);
+
+  void Step(const Input<Protocol>& input, Context<Protocol>& context);
+  void CheckInvariants() const;
+  uint64_t Digest() const;
+
+  const Registry& registry() const { return state_.registry(); }
+  const ReplicatedState& state() const { return state_; }
+  const paxos::Replica& replica() const { return port_.replica(); }
+  const Counters& counters() const { return counters_; }
+  Slot applied() const { return applied_; }
+  // Mutations and linearizable reads that wait for the log.
+  bool has_pending() const { return !mutations_.idle() || !reads_.idle(); }
+
+ private:
+  using Ctx = Context<Protocol>;
+
+  void On(const Started& started, Ctx& context);
+  void On(const Received<Protocol>& received, Ctx& context);
+  void On(const TimerFired<Protocol>& fired, Ctx& context);
+  void On(const WriteDone& done, Ctx& context);
+  void On(const Call<Protocol>& call, Ctx& context);
+  void On(const CallCancelled& cancelled, Ctx&) { mutations_.Cancel(cancelled.id); }
+
+  void OnRequest(CallId call, const tracker_api::Register& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Offer& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Withdraw& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Lookup& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::List& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Fetch& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Status& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Announce& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Scrape& request, Ctx& context);
+  template <class Query>
+  void OnQuery(CallId call, const Query& query, Ctx& context);
+  tracker_api::Response Answer(const Reads::Query& query);
+
+  // Follows up on whatever the input has set off, until nothing more comes of it.
+  void Settle(Ctx& context);
+  void RouteReplicaAnswers(Ctx& context);
+  bool ApplyDecided(Ctx& context);
+  bool LeaderChanged();
+  void PumpAnnounces(Ctx& context);
+  void AnswerReads(Ctx& context);
+  void ArmTimers(Ctx& context);
+  // Never behind the stamp of the next batch by more than the leader's idle time.
+  Instant EstimatedLogTime(Instant now) const;
+
+  const Config config_;
+  ReplicaPort port_;
+  ReplicatedState state_;
+  Mutations mutations_;
+  Reads reads_;
+  Announces announces_;
+  Counters counters_;
+  Slot applied_;
+  Instant applied_at_{};  // local time of the last batch
+  Instant last_tick_{};
+  Instant announced_at_{};
+  uint64_t rotation_ = 0;  // of peer listings; no part of the replicated state
+  std::optional<NodeId> last_leader_;
+  paxos::Ballot last_ballot_;
+  bool was_leader_ = false;
+};
+
+static_assert(Machine<TrackerNode>);
+
+}  // namespace bt::tracker

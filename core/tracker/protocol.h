@@ -1,0 +1,108 @@
+#pragma once
+
+// What tracker nodes say to each other beside Paxos, their timers, and their notes for judges and logs.
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/slice.h"
+#include "core/paxos/protocol.h"
+#include "core/swarm/tracker_api.h"
+
+namespace bt::tracker {
+
+// Encoded commands for the leader to propose. Each carries its MutationId, which is also what its reply
+// is known by: a late reply from before a restart is still a true one.
+struct ForwardCommands {
+  std::vector<Slice> commands;
+
+  static void Fields(auto& self, auto&& visit) { visit("commands", self.commands); }
+  friend bool operator==(const ForwardCommands&, const ForwardCommands&) = default;
+};
+
+struct ForwardReply {
+  tracker_api::MutationId id;
+  tracker_api::Response response;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("response", self.response);
+  }
+  friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
+};
+
+// Forwarded commands that the leader has applied.
+struct ForwardReplies {
+  std::vector<ForwardReply> replies;
+
+  static void Fields(auto& self, auto&& visit) { visit("replies", self.replies); }
+  friend bool operator==(const ForwardReplies&, const ForwardReplies&) = default;
+};
+
+// Asks the leader for a read index. `round` never repeats, also not across the asker's restarts: an
+// answer that was meant for an earlier question would be too old.
+struct AskReadIndex {
+  uint64_t round = 0;
+
+  static void Fields(auto& self, auto&& visit) { visit("round", self.round); }
+  friend bool operator==(const AskReadIndex&, const AskReadIndex&) = default;
+};
+
+struct ReadIndexAnswer {
+  uint64_t round = 0;
+  Slot slot;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("round", self.round);
+    visit("slot", self.slot);
+  }
+  friend bool operator==(const ReadIndexAnswer&, const ReadIndexAnswer&) = default;
+};
+
+// --- notes ---
+
+// The registry and the sessions reflect every slot up to this one; `digest` is equal on every replica.
+struct Applied {
+  Slot slot;
+  uint32_t commands = 0;
+  uint64_t digest = 0;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("slot", self.slot);
+    visit("commands", self.commands);
+    visit("digest", self.digest);
+  }
+};
+
+// A mutation was answered to its caller. kOk and kCreated promise durability.
+struct Acked {
+  CallId call;
+  tracker_api::MutationId id;
+  tracker_api::Outcome outcome = tracker_api::Outcome::kOk;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("call", self.call);
+    visit("id", self.id);
+    visit("outcome", self.outcome);
+  }
+};
+
+struct Protocol {
+  using Message =
+      std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer>;
+  // The replica's timers come first, under their own numbers.
+  enum class Timer : uint8_t {
+    kFirstOwn = static_cast<uint8_t>(paxos::Protocol::Timer::kCount),
+    kFlush = kFirstOwn,  // what was held back to be sent together
+    kRetry,              // deadlines and repetitions of what is pending
+    kExpiry,             // the leader moves log time on
+    kCount
+  };
+  using Request = tracker_api::Request;
+  using Response = tracker_api::Response;
+  using Note = std::variant<paxos::Note, Applied, Acked>;
+};
+
+}  // namespace bt::tracker

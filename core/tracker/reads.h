@@ -1,0 +1,83 @@
+#pragma once
+
+// Reads: linearizable queries. Reads that wait share rounds: one read-index round serves all that came
+// before it was asked for (at the local replica when it leads, else at the leader), and is answered once
+// its slot is applied here. Invariant: at most one round is without an index at a time.
+
+#include <absl/container/btree_map.h>
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "core/tracker/config.h"
+#include "core/tracker/protocol.h"
+#include "core/tracker/replica_port.h"
+
+namespace bt::tracker {
+
+class Reads {
+ public:
+  using Query = std::variant<tracker_api::Lookup, tracker_api::List, tracker_api::Fetch>;
+  struct Read {
+    CallId call;
+    Query query;
+    Instant deadline;
+  };
+
+  explicit Reads(const Config& config)
+      : deadline_(config.deadline),
+        retry_(config.retry),
+        max_(config.reads_max),
+        remote_max_(config.remote_reads_max) {}
+
+  // Rounds count on from here: drawn anew each time the node starts.
+  void Start(uint64_t first_round) { next_round_ = first_round; }
+
+  // True for the calls this room makes at the replica.
+  static bool IsReadCall(CallId call) { return (call.value() & kCallBit) != 0; }
+
+  // False: there are too many already.
+  bool Add(CallId call, Query query, Instant now);
+  // Asks for an index if one is needed: new reads wait, the leader has changed, or no answer came in time.
+  void Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& context);
+  void OnAsked(NodeId from, uint64_t round, ReplicaPort& port, Context<Protocol>& context);
+  void OnAnswered(uint64_t round, Slot slot);
+  // The replica's answer to a ReadIndex of ours: for a round of this node or of another.
+  void OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context);
+
+  // Those whose index is applied, and then those whose deadline has passed; each leaves.
+  std::vector<Read> TakeReady(Slot applied);
+  std::vector<Read> TakeOverdue(Instant now);
+  bool idle() const { return size_ == 0; }
+  bool round_unanswered() const { return !rounds_.empty() && !rounds_.back().slot; }
+
+ private:
+  static constexpr uint64_t kCallBit = uint64_t{1} << 63;
+
+  struct Round {
+    uint64_t id = 0;
+    std::vector<Read> reads;
+    std::optional<Slot> slot;
+    std::optional<Instant> asked;
+  };
+  struct Asker {
+    std::optional<NodeId> node;  // none: this one
+    uint64_t round = 0;
+  };
+
+  Duration deadline_;
+  Duration retry_;
+  uint32_t max_;
+  uint32_t remote_max_;
+  uint64_t next_round_ = 1;
+  uint64_t next_call_ = 0;
+  uint32_t size_ = 0;
+  std::vector<Read> waiting_;  // for a round to be opened
+  std::deque<Round> rounds_;
+  absl::btree_map<CallId, Asker> calls_;  // read-index requests at the local replica
+};
+
+}  // namespace bt::tracker
