@@ -20,6 +20,9 @@ namespace bt::paxos {
 // The batch a value encodes. Bytes that are none are a no-op, on every replica alike.
 Batch DecodeBatch(const Slice& value);
 
+// Not empty, and not longer than a leader would propose.
+bool IsValue(const Slice& value);
+
 class Acceptor {
  public:
   explicit Acceptor(const Config& config) : config_(config) {}
@@ -36,12 +39,12 @@ class Acceptor {
   uint64_t chain() const { return chain_; }
 
   // Raises the promise. `ballot` must be above promised().
-  WriteSeq Promise(Ballot ballot, Outbox<Protocol>& out);
+  WriteSeq RaisePromise(Ballot ballot, Outbox<Protocol>& out);
   // The part of the phase-1 answer that begins at `from`. Rests on everything written so far.
-  paxos::Promise Report(Slot from) const;
+  Promise Report(Slot from) const;
 
   // Accepts under `ballot`, which must be promised(). The result is what the acceptance rests on;
-  // nullopt: not accepted, because the slot or the value is out of bounds or contradicts the ballot.
+  // nullopt: not accepted, because this ballot has brought another value for the slot.
   std::optional<WriteSeq> Accept(Ballot ballot, Slot slot, const Slice& value, Outbox<Protocol>& out);
 
   // The leader of `ballot` says that all slots up to `watermark` are chosen. Moves up as far as this
@@ -49,7 +52,7 @@ class Acceptor {
   void Advance(Ballot ballot, Slot watermark, Outbox<Protocol>& out);
   // The leader has counted a quorum for slot chosen() + 1, which it holds under its own ballot.
   void ChooseNext(Ballot ballot, Outbox<Protocol>& out);
-  // `value` is the chosen value of slot chosen() + 1, from another replica's chosen prefix.
+  // `value` (IsValue) is the chosen value of slot chosen() + 1, from another replica's chosen prefix.
   void Learn(const Slice& value, Outbox<Protocol>& out);
 
   // Writes the watermark down if it has moved since it last was.

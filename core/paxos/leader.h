@@ -81,6 +81,7 @@ class Leader {
   void ChooseReady(Acceptor& acceptor, Context<Protocol>& context);
   void BeginRound(const Acceptor& acceptor, Context<Protocol>& context);
   void AnswerReads(const Acceptor& acceptor, Context<Protocol>& context);
+  void ReleaseReads(Context<Protocol>& context);
   // What `peer` is told is chosen: not beyond what it was sent, so that it does not ask for what is on
   // its way.
   Slot WatermarkFor(const Peer& peer, const Acceptor& acceptor) const;

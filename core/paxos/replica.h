@@ -78,13 +78,14 @@ class Replica final {
   void Canvass(Ctx& context);
   void StandForElection(Ctx& context);
   void TakeOverIfReady(Ctx& context);
-  void TakeOver(const Candidate& candidate, Ctx& context);
+  void TakeOver(Candidate candidate, Ctx& context);
   void BecomeFollower(std::optional<NodeId> leader, Ctx& context);
+  void DrawElectionTimeout(Ctx& context);
   void ArmElection(Ctx& context);
   bool HearsLeader(Instant now) const;
   uint64_t NextRound() const;
 
-  // --- catch_up.cc ---
+  // --- catch-up (replica.cc) ---
   void On(size_t from, const CatchUp& message, Ctx& context);
   void On(size_t from, const CatchUpReply& message, Ctx& context);
 

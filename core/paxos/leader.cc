@@ -1,0 +1,275 @@
+#include "core/paxos/leader.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/base/digest.h"
+#include "core/base/fields.h"
+
+namespace bt::paxos {
+
+Leader::Leader(const Config& config, const Members& members, Acceptor& acceptor,
+               const std::vector<Slice>& inherited, Instant log_time, Context<Protocol>& context)
+    : config_(config),
+      members_(members),
+      ballot_(acceptor.promised()),
+      first_(acceptor.chosen().next()),
+      own_no_op_(first_ + inherited.size()),
+      next_(first_),
+      peers_(members.size()),
+      log_time_(log_time),
+      log_time_read_(context.now) {
+  for (Peer& peer : peers_) {
+    peer.heard = context.now;
+    peer.progress = context.now;
+    peer.next = first_;
+  }
+  for (const Slice& value : inherited) ProposeValue(value, acceptor, context);
+  ProposeValue(Slice::Own(Encode(Batch{.stamp = LogTime(context.now)})), acceptor, context);
+  BeginRound(acceptor, context);
+  if (members_.size() > 1) context.out.Arm(Protocol::Timer::kHeartbeat, context.now + config_.heartbeat);
+}
+
+void Leader::OnPropose(CallId call, const Slice& command, Acceptor& acceptor, Context<Protocol>& context) {
+  if (command.size() > kCommandBytesMax) return context.out.Reply(call, TooLarge{});
+  if (pending_.size() >= config_.pending_commands_max ||
+      pending_bytes_ + command.size() > std::max(config_.pending_bytes_max, command.size())) {
+    return context.out.Reply(call, Busy{});
+  }
+  pending_.push_back({call, command});
+  pending_bytes_ += command.size();
+  ProposePending(acceptor, context);
+}
+
+// While the window has room a command gets a slot at once; what comes while it has none shares the next.
+void Leader::ProposePending(Acceptor& acceptor, Context<Protocol>& context) {
+  while (!pending_.empty() && open_.size() < config_.window_slots) {
+    Slice value = CutBatch(next_, context);
+    ProposeValue(std::move(value), acceptor, context);
+  }
+}
+
+Slice Leader::CutBatch(Slot slot, Context<Protocol>& context) {
+  Batch batch{.stamp = LogTime(context.now)};
+  size_t bytes = 0;
+  while (!pending_.empty() && batch.commands.size() < config_.batch_commands_max) {
+    Pending& pending = pending_.front();
+    const size_t size = pending.command.size();
+    if (!batch.commands.empty() && bytes + size > config_.batch_bytes_max) break;
+    bytes += size;
+    context.out.Reply(pending.call, Proposed{slot, static_cast<uint32_t>(batch.commands.size())});
+    batch.commands.push_back(std::move(pending.command));
+    pending_.pop_front();
+  }
+  pending_bytes_ -= bytes;
+  constexpr size_t kFramingBytesPerCommand = 4;
+  std::string value;
+  value.reserve(bytes + (batch.commands.size() + 4) * kFramingBytesPerCommand);
+  Encoder(value).Put(batch);
+  return Slice::Own(std::move(value));
+}
+
+// Log time goes on from where the chosen prefix left it, at this node's pace while it leads.
+Instant Leader::LogTime(Instant now) {
+  log_time_ = log_time_ + (now - log_time_read_);
+  log_time_read_ = now;
+  return log_time_;
+}
+
+void Leader::ProposeValue(Slice value, Acceptor& acceptor, Context<Protocol>& context) {
+  const Slot slot = next_;
+  const std::optional<WriteSeq> own_write = acceptor.Accept(ballot_, slot, value, context.out);
+  CHECK(own_write.has_value());
+  ++next_;
+  open_.push_back({*own_write, VoteSet()});
+  context.out.Note(Proposing{ballot_, slot, acceptor.log().Find(slot)->digest});
+  for (size_t peer = 0; peer < peers_.size(); ++peer) Feed(peer, acceptor, context);
+}
+
+void Leader::Feed(size_t index, const Acceptor& acceptor, Context<Protocol>& context) {
+  if (index == members_.self()) return;
+  Peer& peer = peers_[index];
+  while (peer.next < next_ && peer.sent.size() < config_.peer_slots_max) {
+    const size_t bytes = acceptor.log().Find(peer.next)->value.size();
+    if (!peer.sent.empty() && peer.sent_bytes + bytes > config_.peer_bytes_max) return;
+    const Slot slot = peer.next;
+    ++peer.next;
+    peer.sent.push_back({slot, bytes, context.now});
+    peer.sent_bytes += bytes;
+    SendAccept(index, slot, acceptor, context);
+  }
+}
+
+void Leader::SendAccept(size_t index, Slot slot, const Acceptor& acceptor, Context<Protocol>& context) {
+  context.out.Send(members_.node(index), Accept{ballot_, slot, WatermarkFor(peers_[index], acceptor),
+                                                acceptor.log().Find(slot)->value});
+}
+
+Slot Leader::WatermarkFor(const Peer& peer, const Acceptor& acceptor) const {
+  return std::min(acceptor.chosen(), peer.next - 1);
+}
+
+void Leader::OnAccepted(size_t index, const Accepted& message, Acceptor& acceptor,
+                        Context<Protocol>& context) {
+  Peer& peer = peers_[index];
+  peer.heard = context.now;
+  peer.progress = context.now;
+  peer.acknowledged = std::max(peer.acknowledged, message.slot);
+  // Answers come in the order of sending but for a network that reorders.
+  const auto sent = std::find_if(peer.sent.begin(), peer.sent.end(),
+                                 [&](const Sent& entry) { return entry.slot == message.slot; });
+  if (sent != peer.sent.end()) {
+    peer.sent_bytes -= sent->bytes;
+    peer.sent.erase(sent);
+  }
+  const Slot open_first = next_ - open_.size();
+  if (message.slot >= open_first && message.slot < next_) {
+    open_[message.slot - open_first].votes.Add(index);
+    ChooseReady(acceptor, context);
+  }
+  Feed(index, acceptor, context);
+}
+
+// The vote of this replica's own disk. Each open slot knows the write of *this* ballot that it waits
+// for, so a completion of an older write counts for nothing.
+void Leader::OnDurable(WriteSeq durable, Acceptor& acceptor, Context<Protocol>& context) {
+  for (Open& open : open_) {
+    if (open.own_write > durable) break;
+    open.votes.Add(members_.self());
+  }
+  ChooseReady(acceptor, context);
+}
+
+void Leader::ChooseReady(Acceptor& acceptor, Context<Protocol>& context) {
+  bool advanced = false;
+  while (!open_.empty() && members_.IsQuorum(open_.front().votes)) {
+    acceptor.ChooseNext(ballot_, context.out);
+    open_.pop_front();
+    advanced = true;
+  }
+  if (!advanced) return;
+  ProposePending(acceptor, context);
+  // With slots open the next Accept or the next choice is near; with none nobody else would tell.
+  if (open_.empty()) {
+    for (size_t peer = 0; peer < peers_.size(); ++peer) {
+      if (peer == members_.self()) continue;
+      context.out.Send(members_.node(peer), Watermark{ballot_, WatermarkFor(peers_[peer], acceptor)});
+    }
+  }
+  AnswerReads(acceptor, context);
+}
+
+bool Leader::OnTick(Acceptor& acceptor, Context<Protocol>& context) {
+  VoteSet heard;
+  heard.Add(members_.self());
+  for (size_t peer = 0; peer < peers_.size(); ++peer) {
+    if (context.now - peers_[peer].heard <= config_.election_min) heard.Add(peer);
+  }
+  if (!members_.IsQuorum(heard)) return false;
+  acceptor.RecordChosen(context.out);
+  BeginRound(acceptor, context);
+  context.out.Arm(Protocol::Timer::kHeartbeat, context.now + config_.heartbeat);
+  return true;
+}
+
+void Leader::BeginRound(const Acceptor& acceptor, Context<Protocol>& context) {
+  ++round_;
+  // Before this leader's own no-op is chosen it cannot know what its predecessors had chosen.
+  if (acceptor.chosen() >= own_no_op_) reads_.Begin(round_, acceptor.chosen());
+  for (size_t peer = 0; peer < peers_.size(); ++peer) {
+    if (peer == members_.self()) continue;
+    context.out.Send(members_.node(peer), Heartbeat{ballot_, round_, WatermarkFor(peers_[peer], acceptor)});
+  }
+}
+
+void Leader::OnReadIndex(CallId call, const Acceptor& acceptor, Context<Protocol>& context) {
+  if (reads_.size() >= config_.pending_reads_max) return context.out.Reply(call, Busy{});
+  reads_.Add(call);
+  AnswerReads(acceptor, context);
+}
+
+// One round at a time for reads: those that come while it is under way wait for the next one together.
+void Leader::AnswerReads(const Acceptor& acceptor, Context<Protocol>& context) {
+  ReleaseReads(context);
+  if (!reads_.waiting() || reads_.asked() || acceptor.chosen() < own_no_op_) return;
+  BeginRound(acceptor, context);
+  ReleaseReads(context);  // a cluster of one has its majority at once
+}
+
+void Leader::ReleaseReads(Context<Protocol>& context) {
+  if (!reads_.asked()) return;
+  std::vector<uint64_t> rounds;
+  rounds.reserve(peers_.size());
+  for (const Peer& peer : peers_) rounds.push_back(peer.round);
+  rounds[members_.self()] = round_;
+  for (const Reads::Ready& ready : reads_.Confirm(members_.ReachedByMajority(std::move(rounds)))) {
+    context.out.Reply(ready.call, ReadReady{ready.slot});
+  }
+}
+
+void Leader::OnHeartbeatReply(size_t index, const HeartbeatReply& message, const Acceptor& acceptor,
+                              Context<Protocol>& context) {
+  if (message.round > round_) return;
+  Peer& peer = peers_[index];
+  peer.heard = context.now;
+  peer.round = std::max(peer.round, message.round);
+  Resend(index, message.chosen, acceptor, context);
+  AnswerReads(acceptor, context);
+}
+
+// The peer answers heartbeats, so what it has not answered for long was lost on the way.
+void Leader::Resend(size_t index, Slot peer_chosen, const Acceptor& acceptor, Context<Protocol>& context) {
+  Peer& peer = peers_[index];
+  const Instant long_ago = context.now - config_.retry;
+  if (peer.sent.empty() || peer.sent.front().when > long_ago) return;
+  if (peer.progress <= long_ago) {
+    // Nothing gets through: begin again behind what the peer knows to be chosen.
+    peer.next = std::min(peer.next, std::max(first_, peer_chosen.next()));
+    peer.sent.clear();
+    peer.sent_bytes = 0;
+    peer.progress = context.now;
+    return Feed(index, acceptor, context);
+  }
+  for (Sent& sent : peer.sent) {
+    if (sent.when > long_ago || sent.slot > peer.acknowledged) continue;
+    sent.when = context.now;
+    SendAccept(index, sent.slot, acceptor, context);
+  }
+}
+
+void Leader::Dismiss(Context<Protocol>& context) {
+  for (const Pending& pending : pending_) context.out.Reply(pending.call, NotLeader{});
+  for (const CallId call : reads_.TakeAll()) context.out.Reply(call, NotLeader{});
+  pending_.clear();
+  pending_bytes_ = 0;
+}
+
+void Leader::CheckInvariants(const Acceptor& acceptor) const {
+  CHECK(acceptor.promised() == ballot_);
+  CHECK(ballot_.node == members_.node(members_.self()));
+  CHECK(acceptor.chosen() + open_.size() + 1 == next_);
+  CHECK(acceptor.log().last() == next_ - 1);
+  CHECK(pending_.empty() || open_.size() >= config_.window_slots);
+  for (const Peer& peer : peers_) CHECK(peer.next <= next_ && peer.sent.size() <= config_.peer_slots_max);
+}
+
+uint64_t Leader::Digest() const {
+  RollingDigest digest;
+  digest.Add(ballot_.round);
+  digest.Add(next_.value());
+  digest.Add(open_.size());
+  digest.Add(pending_.size());
+  digest.Add(pending_bytes_);
+  digest.Add(round_);
+  digest.Add(reads_.size());
+  for (const Peer& peer : peers_) {
+    digest.Add(peer.next.value());
+    digest.Add(peer.sent.size());
+    digest.Add(peer.round);
+  }
+  return digest.value();
+}
+
+}  // namespace bt::paxos

@@ -1,0 +1,223 @@
+#include "core/paxos/replica.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/base/digest.h"
+
+namespace bt::paxos {
+
+Replica::Replica(Config config)
+    : config_(std::move(config)),
+      members_(config_.members, config_.self),
+      acceptor_(config_),
+      catch_up_(config_, members_) {
+  CHECK(config_.election_min <= config_.election_max && config_.heartbeat < config_.election_min);
+  CHECK(config_.window_slots > 0 && config_.batch_commands_max > 0 && config_.peer_slots_max > 0);
+}
+
+void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
+  std::visit(
+      [&](const auto& event) {
+        using Event = std::decay_t<decltype(event)>;
+        if constexpr (std::is_same_v<Event, Started>) {
+          OnStarted(event, context);
+        } else if constexpr (std::is_same_v<Event, Received<Protocol>>) {
+          const std::optional<size_t> from = members_.Index(event.from);
+          if (!from || *from == members_.self()) return;
+          std::visit([&](const auto& message) { On(*from, message, context); }, event.message);
+        } else if constexpr (std::is_same_v<Event, TimerFired<Protocol>>) {
+          OnTimer(event.timer, context);
+        } else if constexpr (std::is_same_v<Event, WriteDone>) {
+          OnDurable(event.seq, context);
+        } else if constexpr (std::is_same_v<Event, Call<Protocol>>) {
+          OnCall(event, context);
+        }
+      },
+      input);
+}
+
+void Replica::OnStarted(const Started& started, Ctx& context) {
+  CHECK(!started_);
+  started_ = true;
+  acceptor_.Recover(started.records, context.out);
+  if (members_.size() == 1) return StandForElection(context);
+  BecomeFollower(std::nullopt, context);
+}
+
+void Replica::OnTimer(Protocol::Timer timer, Ctx& context) {
+  switch (timer) {
+    case Protocol::Timer::kElection:
+      return OnElectionTimer(context);
+    case Protocol::Timer::kHeartbeat:
+      if (Leader* leader = std::get_if<Leader>(&role_); leader && !leader->OnTick(acceptor_, context)) {
+        BecomeFollower(std::nullopt, context);
+      }
+      return;
+    case Protocol::Timer::kCatchUp:
+      return catch_up_.OnTimer(chosen(), context);
+    case Protocol::Timer::kCount:
+      break;
+  }
+}
+
+void Replica::OnDurable(WriteSeq durable, Ctx& context) {
+  if (Leader* leader = std::get_if<Leader>(&role_)) return leader->OnDurable(durable, acceptor_, context);
+  Candidate* candidate = std::get_if<Candidate>(&role_);
+  if (candidate == nullptr || durable < candidate->own_promise) return;
+  candidate->promises.Add(members_.self());
+  TakeOverIfReady(context);
+}
+
+void Replica::OnCall(const Call<Protocol>& call, Ctx& context) {
+  Leader* leading = std::get_if<Leader>(&role_);
+  if (leading == nullptr) return context.out.Reply(call.id, NotLeader{leader()});
+  if (const Propose* propose = std::get_if<Propose>(&call.request)) {
+    leading->OnPropose(call.id, propose->command, acceptor_, context);
+  } else {
+    leading->OnReadIndex(call.id, acceptor_, context);
+  }
+}
+
+// --- acceptor's side ---
+
+void Replica::On(size_t from, const Prepare& message, Ctx& context) {
+  const NodeId node = members_.node(from);
+  if (message.ballot.node != node) return;
+  if (message.ballot < acceptor_.promised()) {
+    return context.out.Send(node, Rejected{message.ballot, acceptor_.promised()});
+  }
+  if (message.ballot > acceptor_.promised()) {
+    acceptor_.RaisePromise(message.ballot, context.out);
+    BecomeFollower(std::nullopt, context);
+  }
+  // Everything reported may still be on its way to disk: the report waits for all of it.
+  context.out.SendAfter(node, acceptor_.Report(message.from), context.out.last_write());
+}
+
+bool Replica::Follow(size_t from, Ballot ballot, Ctx& context) {
+  const NodeId node = members_.node(from);
+  if (ballot.node != node) return false;
+  if (ballot < acceptor_.promised()) {
+    context.out.Send(node, Rejected{ballot, acceptor_.promised()});
+    return false;
+  }
+  if (ballot > acceptor_.promised()) acceptor_.RaisePromise(ballot, context.out);
+  Follower* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || follower->leader != node) {
+    BecomeFollower(node, context);
+  } else {
+    follower->heard = context.now;
+    ArmElection(context);
+  }
+  return true;
+}
+
+void Replica::On(size_t from, const Accept& message, Ctx& context) {
+  if (!Follow(from, message.ballot, context)) return;
+  if (IsValue(message.value) && message.slot <= chosen() + config_.gap_slots_max) {
+    const std::optional<WriteSeq> after =
+        acceptor_.Accept(message.ballot, message.slot, message.value, context.out);
+    if (after) context.out.SendAfter(members_.node(from), Accepted{message.ballot, message.slot}, *after);
+  }
+  OnWatermark(from, message.ballot, message.chosen, context);
+}
+
+void Replica::On(size_t from, const Heartbeat& message, Ctx& context) {
+  if (!Follow(from, message.ballot, context)) return;
+  OnWatermark(from, message.ballot, message.chosen, context);
+  acceptor_.RecordChosen(context.out);
+  context.out.Send(members_.node(from), HeartbeatReply{message.ballot, message.round, chosen()});
+}
+
+void Replica::On(size_t from, const Watermark& message, Ctx& context) {
+  if (Follow(from, message.ballot, context)) OnWatermark(from, message.ballot, message.chosen, context);
+}
+
+void Replica::OnWatermark(size_t from, Ballot ballot, Slot chosen, Ctx& context) {
+  acceptor_.Advance(ballot, chosen, context.out);
+  catch_up_.Want(chosen, members_.node(from), acceptor_.chosen(), /*at_once=*/false, context);
+}
+
+void Replica::On(size_t, const Rejected& message, Ctx& context) {
+  highest_round_ = std::max(highest_round_, message.promised.round);
+  if (message.ballot != acceptor_.promised() || message.promised <= message.ballot) return;
+  if (is_leader() || std::holds_alternative<Candidate>(role_)) BecomeFollower(std::nullopt, context);
+}
+
+void Replica::On(size_t from, const Accepted& message, Ctx& context) {
+  Leader* leader = std::get_if<Leader>(&role_);
+  if (leader != nullptr && leader->ballot() == message.ballot) {
+    leader->OnAccepted(from, message, acceptor_, context);
+  }
+}
+
+void Replica::On(size_t from, const HeartbeatReply& message, Ctx& context) {
+  Leader* leader = std::get_if<Leader>(&role_);
+  if (leader != nullptr && leader->ballot() == message.ballot) {
+    leader->OnHeartbeatReply(from, message, acceptor_, context);
+  }
+}
+
+// --- catch-up ---
+
+void Replica::On(size_t from, const CatchUp& message, Ctx& context) {
+  CatchUpReply reply{.from = message.from, .chosen = chosen()};
+  size_t bytes = 0;
+  for (Slot slot = message.from; slot >= acceptor_.log().first() && slot <= chosen(); ++slot) {
+    const Slice& value = acceptor_.log().Find(slot)->value;
+    if (bytes > 0 && bytes + value.size() > config_.catch_up_bytes_max) break;
+    bytes += value.size();
+    reply.values.push_back(value);
+  }
+  context.out.Send(members_.node(from), std::move(reply));
+}
+
+void Replica::On(size_t from, const CatchUpReply& message, Ctx& context) {
+  if (is_leader()) return;  // it learns by counting, under its own ballot
+  const Slot before = chosen();
+  Slot slot = message.from;
+  for (const Slice& value : message.values) {
+    if (slot > chosen().next() || !IsValue(value)) break;
+    if (slot == chosen().next()) acceptor_.Learn(value, context.out);
+    ++slot;
+  }
+  catch_up_.OnPiece(members_.node(from), message.chosen, before, chosen(), context);
+  TakeOverIfReady(context);
+}
+
+// --- looking in ---
+
+std::optional<NodeId> Replica::leader() const {
+  if (is_leader()) return config_.self;
+  const Follower* follower = std::get_if<Follower>(&role_);
+  return follower != nullptr ? follower->leader : std::nullopt;
+}
+
+std::string_view Replica::role_name() const {
+  constexpr std::string_view kNames[] = {"follower", "canvasser", "candidate", "leader"};
+  return kNames[role_.index()];
+}
+
+void Replica::CheckInvariants() const {
+  acceptor_.CheckInvariants();
+  if (const Leader* leader = std::get_if<Leader>(&role_)) leader->CheckInvariants(acceptor_);
+  if (const Candidate* candidate = std::get_if<Candidate>(&role_)) {
+    CHECK(candidate->ballot == acceptor_.promised() && candidate->ballot.node == config_.self);
+  }
+}
+
+uint64_t Replica::Digest() const {
+  RollingDigest digest;
+  digest.Add(acceptor_.Digest());
+  digest.Add(role_.index());
+  digest.Add(leader().value_or(NodeId(0)).value());
+  digest.Add(highest_round_);
+  digest.Add(static_cast<uint64_t>(election_timeout_.ns));
+  if (const Leader* leader = std::get_if<Leader>(&role_)) digest.Add(leader->Digest());
+  return digest.value();
+}
+
+}  // namespace bt::paxos
