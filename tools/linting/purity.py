@@ -119,11 +119,19 @@ def _iterations(stripped, names):
 
 
 def _enums(tree):
-    found = set()
+    """{room: names of enums}: those a file of the room may mean by a bare name."""
+    own, shared = {}, set()
     for path, text in tree.items():
         if path.startswith("core/") and is_cpp(path):
-            found.update(re.findall(r"\benum\s+(?:class\s+|struct\s+)?(\w+)", text))
-    return found
+            names = set(re.findall(r"\benum\s+(?:class\s+|struct\s+)?(\w+)", text))
+            own.setdefault(_room(path), set()).update(names)
+            if path.startswith(("core/base/", "core/machine/", "core/torrent/")):
+                shared |= names
+    return {room: names | shared for room, names in own.items()}
+
+
+def _room(path):
+    return path.rsplit("/", 1)[0]
 
 
 _NOT_VARIABLE = re.compile(
@@ -179,7 +187,7 @@ def check(tree):
     for path in sorted(stripped):
         pair = stripped.get(re.sub(r"\.h$", ".cc", path), "")
         names = _visible_names(path, stripped[path], hash_names)
-        yield from _check_file(path, tree[path], stripped[path], pair, names, enums)
+        yield from _check_file(path, tree[path], stripped[path], pair, names, enums[_room(path)])
 
 
 def _visible_names(path, stripped, hash_names):
@@ -187,7 +195,7 @@ def _visible_names(path, stripped, hash_names):
     names = set(hash_names[path])
     for _, included, system in cpp.includes(stripped):
         if not system and included in hash_names:
-            same_room = included.rsplit("/", 1)[0] == path.rsplit("/", 1)[0]
+            same_room = _room(included) == _room(path)
             names.update(name for name in hash_names[included] if name.endswith("_") or same_room)
     return names
 

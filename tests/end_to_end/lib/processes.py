@@ -55,9 +55,9 @@ def _prepare(file_size_limit):
 
 
 class Process:
-    """One running program, its stdout and stderr in files."""
+    """One running program, its stdout and stderr in files; with show=True its stderr goes where ours goes."""
 
-    def __init__(self, name, command, folder, file_size_limit=None, **options):
+    def __init__(self, name, command, folder, file_size_limit=None, show=False, **options):
         self.name = name
         self.command = [str(part) for part in command]
         self.out_path = os.path.join(folder, name + ".out")
@@ -65,8 +65,9 @@ class Process:
         with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
             # pylint: disable=subprocess-popen-preexec-fn
             self.popen = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_prepare(file_size_limit), **options
-            )
+                self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=None if show else err,
+                preexec_fn=_prepare(file_size_limit), **options,
+            )  # fmt: skip
 
     @property
     def pid(self):
