@@ -1,0 +1,36 @@
+#pragma once
+
+// bytetorrent create: a .torrent from a data file. Results go to stdout, errors to stderr in one line.
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/torrent/metainfo.h"
+
+namespace bt::nodes {
+
+struct CreateOptions {
+  std::string file;
+  std::string name;                   // empty: the last part of `file`
+  std::vector<std::string> trackers;  // http://HOST:PORT; empty: kDefaultTracker
+  uint64_t piece_length = 0;          // 0: DefaultPieceLength of the file's length
+  std::string format = "hybrid";      // hybrid, v1 or v2
+  std::string output;                 // empty: `name`.torrent in the working directory
+};
+
+inline constexpr char kDefaultTracker[] = "http://127.0.0.1:6969";
+
+// The exit status: 0 done, 1 failed, 2 wrong usage.
+int RunCreate(const CreateOptions& options);
+
+// "hybrid", "v1", "v2"; kInvalidArgument for anything else.
+absl::StatusOr<TorrentFormat> ParseFormat(const std::string& text);
+const char* FormatName(TorrentFormat format);
+
+// "http://HOST:PORT", also with a trailing "/" or "/announce", to "http://HOST:PORT/announce".
+absl::StatusOr<std::string> AnnounceUrl(const std::string& tracker);
+
+}  // namespace bt::nodes
