@@ -102,7 +102,7 @@ absl::StatusOr<TorrentFile> Create(const CreateOptions& options, const Plan& pla
 }
 
 int Fail(const absl::Status& status, int exit_status) {
-  std::fprintf(stderr, "bytetorrent create: %s\n", std::string(status.message()).c_str());
+  ReportError("create", status);
   return exit_status;
 }
 

@@ -70,7 +70,7 @@ void PrintForPeople(const TorrentFile& torrent) {
 int RunInspect(const InspectOptions& options) {
   const auto torrent = ReadTorrentFile(options.torrent);
   if (!torrent.ok()) {
-    std::fprintf(stderr, "bytetorrent inspect: %s\n", std::string(torrent.status().message()).c_str());
+    ReportError("inspect", torrent.status());
     return 1;
   }
   if (options.json) {
