@@ -1,0 +1,95 @@
+#pragma once
+
+// BlockStore: the content files of a machine. It executes file effects on worker threads and delivers file
+// inputs on the loop's thread, in batches: one thread hashes and writes blocks, another does what waits for
+// the disk (open, checkpoint, finish), so that an fsync does not hold up hashing.
+//
+// A download lives in PATH.part, beside it PATH.part.state (the machine's last checkpoint), until
+// FinishFile has synced and renamed it. An existing PATH is never overwritten unless the place says so.
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/machine/input.h"
+#include "core/machine/outbox.h"
+#include "net/block_workers.h"
+#include "net/content_file.h"
+#include "net/loop.h"
+
+namespace bt::net {
+
+struct BlockStoreOptions {
+  int hash_threads = 1;  // 1 or more
+  // Congested above `high`, until below `low` again (bytes of StoreBlock not yet completed).
+  uint64_t queued_bytes_high = 8 * 1024 * 1024;
+  uint64_t queued_bytes_low = 4 * 1024 * 1024;
+  // Past this a block is refused: whoever receives did not heed the congestion.
+  uint64_t queued_bytes_max = 128 * 1024 * 1024;
+  // The kernel is asked to start writing back after so many new bytes; 0: never.
+  uint64_t write_back_bytes = 16 * 1024 * 1024;
+};
+
+class BlockStore {
+ public:
+  struct Counters {
+    uint64_t blocks = 0;
+    uint64_t block_bytes = 0;
+    uint64_t writes = 0;  // system calls for them
+    uint64_t hashed_bytes = 0;
+    uint64_t congestions = 0;
+  };
+  using Resolve = std::function<FilePlace(const OpenFile&)>;
+
+  BlockStore(Loop& loop, BlockStoreOptions options, Resolve resolve);
+  // Finishes what was queued; its completions are not delivered.
+  ~BlockStore();
+
+  // Before the first effect. `deliver` is never called from within Execute; `congestion` may be.
+  void Connect(std::function<void(FileInput)> deliver, std::function<void(bool)> congestion);
+
+  void Execute(FileEffect effect);
+
+  // The file as opened, or nullptr when it is not (yet, or any more).
+  std::shared_ptr<const ContentFile> Find(FileId file) const;
+
+  bool congested() const { return congested_; }
+  uint64_t queued_bytes() const { return queued_bytes_; }
+  // Of completed work.
+  const Counters& counters() const { return counters_; }
+
+ private:
+  void Start(OpenFile effect);
+  void Start(StoreBlock effect);
+  void Start(HashRange effect);
+  void Start(Checkpoint effect);
+  void Start(FinishFile effect);
+  void Start(CloseFile effect);
+  std::shared_ptr<ContentFile> FindOpen(FileId file) const;
+  void Refuse(FileInput completion);
+  void OnDone();
+  void SetCongested(bool congested);
+
+  const BlockStoreOptions options_;
+  Resolve resolve_;
+  std::function<void(FileInput)> deliver_;
+  std::function<void(bool)> congestion_;
+  absl::flat_hash_map<FileId, std::shared_ptr<ContentFile>> files_;
+  std::vector<BlockWorkers::Job> jobs_;  // of this iteration, for the hashing threads
+  std::unique_ptr<BlockWorkers> workers_;
+  Deferred flush_;
+  std::vector<FileInput> refused_;  // completions found without a worker
+  Deferred tell_refused_;
+  uint64_t queued_bytes_ = 0;
+  bool congested_ = false;
+  std::shared_ptr<bool> alive_;  // cleared by the destructor: posted functions may come after it
+  Counters counters_;
+};
+
+}  // namespace bt::net

@@ -1,0 +1,70 @@
+#include "net/frame_reader.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "core/base/digest.h"
+#include "net/replica_links.h"
+
+namespace bt::net {
+namespace {
+
+constexpr size_t kRoomBytes = 16 * 1024;
+// A buffer that a long frame has stretched beyond this is given back when it runs empty.
+constexpr size_t kKeptBytesMax = 256 * 1024;
+
+uint64_t Load(const char* bytes, int width) {
+  uint64_t value = 0;
+  for (int i = width - 1; i >= 0; --i) value = value << 8 | static_cast<uint8_t>(bytes[i]);
+  return value;
+}
+
+}  // namespace
+
+FrameReader::Progress FrameReader::Receive(int fd, size_t budget) {
+  while (budget > 0) {
+    if (begin_ > 0 && (begin_ == end_ || buffer_.size() - end_ < kRoomBytes)) {
+      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    // Doubling with what has really come, so that a long frame costs few moves.
+    if (buffer_.size() - end_ < kRoomBytes) buffer_.resize(std::max(end_ * 2, end_ + kRoomBytes));
+    const size_t room = std::min(buffer_.size() - end_, budget);
+    const ssize_t got = recv(fd, buffer_.data() + end_, room, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return Progress::kMore;
+    if (got <= 0) return Progress::kClosed;
+    end_ += static_cast<size_t>(got);
+    budget -= static_cast<size_t>(got);
+    if (static_cast<size_t>(got) < room) return Progress::kMore;
+  }
+  return Progress::kEnough;
+}
+
+FrameReader::Next FrameReader::Pop(size_t limit) {
+  const size_t have = end_ - begin_;
+  if (have == 0 && buffer_.size() > kKeptBytesMax) {
+    buffer_ = std::string();
+    begin_ = end_ = 0;
+  }
+  // A wrong magic is known by its first wrong byte.
+  const char* header = buffer_.data() + begin_;
+  for (size_t i = 0; i < std::min<size_t>(have, 4); ++i) {
+    if (static_cast<uint8_t>(header[i]) != (kFrameMagic >> (8 * i) & 0xff)) return {Kind::kBad, {}};
+  }
+  if (have < kFrameHeaderBytes) return {};
+  const size_t length = Load(header + 4, 4);
+  if (length > limit) return {Kind::kBad, {}};
+  if (have - kFrameHeaderBytes < length) return {};
+  const std::string_view body(header + kFrameHeaderBytes, length);
+  if (HashBytes(body) != Load(header + 8, 8)) return {Kind::kBad, {}};
+  begin_ += kFrameHeaderBytes + length;
+  return {Kind::kFrame, Slice::Copy(body)};
+}
+
+}  // namespace bt::net

@@ -1,0 +1,41 @@
+#pragma once
+
+// FrameReader: cuts the bytes of one connection into frames (see replica_links.h). Memory grows only with
+// bytes that really came: a header alone, whatever length it claims, buys nothing.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/base/slice.h"
+
+namespace bt::net {
+
+// The longest frame of a connection that has not said who it is.
+inline constexpr size_t kHelloBytesMax = 4096;
+
+class FrameReader {
+ public:
+  enum class Progress : uint8_t {
+    kMore,    // took all there was
+    kEnough,  // `budget` bytes; there may be more
+    kClosed,  // end of stream or broken; frames already received are still good
+  };
+  enum class Kind : uint8_t { kNone, kFrame, kBad };
+  struct Next {
+    Kind kind = Kind::kNone;
+    Slice body;
+  };
+
+  // Receives up to about `budget` bytes.
+  Progress Receive(int fd, size_t budget);
+  // The next whole frame with a body of at most `limit` bytes; kBad is for good.
+  Next Pop(size_t limit);
+
+ private:
+  std::string buffer_;
+  size_t begin_ = 0;  // bytes before it are used up
+  size_t end_ = 0;    // bytes from it on are room
+};
+
+}  // namespace bt::net

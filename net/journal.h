@@ -1,0 +1,86 @@
+#pragma once
+
+// Journal: the write-ahead log of one node on real files, in core/wal's format. Open locks the directory,
+// checks whose it is, recovers what is durable and cuts a torn tail. Append is for the loop's thread; a
+// thread of the journal's own writes everything queued in one write and one fdatasync and tells the loop.
+//
+// A failed write or fsync is never retried: the journal stops for good, tells why, and confirms nothing
+// any more. Data directory: journal-<first sequence>.wal segments and a lock file, nothing else.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/machine/input.h"
+#include "core/machine/outbox.h"
+#include "core/wal/format.h"
+#include "net/loop.h"
+
+namespace bt::net {
+
+struct JournalOptions {
+  std::string directory;  // made if it is not there
+  wal::Identity identity;
+  uint64_t segment_bytes = wal::kSegmentBytesTarget;
+  // Queued and not yet durable; past it the disk has failed to keep up and the journal stops.
+  uint64_t queued_bytes_max = uint64_t{256} << 20;
+};
+
+struct JournalRecovery {
+  std::vector<JournalRecord> records;
+  WriteSeq last;  // the last durable sequence
+  // What an interrupted write left behind and was cut off: bytes, and why they did not count. 0: nothing.
+  uint64_t cut_bytes = 0;
+  std::string cut_why;
+};
+
+class JournalFiles;
+class JournalWriter;
+
+class Journal {
+ public:
+  struct Counters {  // loop's thread
+    uint64_t records = 0;
+    uint64_t commits = 0;
+  };
+
+  // kAlreadyExists: another process has the directory; kFailedPrecondition: it is another node's or
+  // cluster's; kDataLoss: corrupt. All messages name the file and say what to do.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(Loop& loop, JournalOptions options,
+                                                       JournalRecovery& recovery);
+  // Writes what was appended, then stops the thread and gives up the lock.
+  ~Journal();
+
+  // Before the first Append. `durable(seq)`: everything up to seq is durable; `failed` is called once.
+  void Connect(std::function<void(WriteSeq)> durable, std::function<void(absl::Status)> failed);
+
+  // The next sequence in order.
+  void Append(JournalWrite write);
+
+  const Counters& counters() const { return counters_; }
+
+ private:
+  Journal(Loop& loop, std::unique_ptr<JournalFiles> files, uint64_t queued_bytes_max, WriteSeq last);
+  void Flush();
+  void OnProgress();
+
+  Loop& loop_;
+  std::unique_ptr<JournalWriter> writer_;
+  std::function<void(WriteSeq)> durable_;
+  std::function<void(absl::Status)> failed_;
+  WriteSeq appended_;
+  WriteSeq confirmed_;
+  bool failure_told_ = false;
+  std::vector<JournalWrite> pending_;
+  Deferred flush_;
+  std::shared_ptr<bool> alive_;  // cleared by the destructor: posted functions may come after it
+  Counters counters_;
+};
+
+}  // namespace bt::net

@@ -1,0 +1,84 @@
+#include "net/journal_writer.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <iterator>
+#include <utility>
+
+#include "net/loop.h"
+
+namespace bt::net {
+
+JournalWriter::JournalWriter(std::unique_ptr<JournalFiles> files, uint64_t queued_bytes_max,
+                             std::function<void()> notify)
+    : files_(std::move(files)), queued_bytes_max_(queued_bytes_max), notify_(std::move(notify)) {
+  progress_.durable = files_->durable();
+  thread_ = std::thread([this] { Run(); });
+}
+
+JournalWriter::~JournalWriter() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+void JournalWriter::Queue(std::vector<JournalWrite>& writes) {
+  bool overflow = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const JournalWrite& write : writes) queued_bytes_ += write.body.size() + wal::kRecordHeaderBytes;
+    overflow = queued_bytes_ > queued_bytes_max_ && progress_.failure.ok();
+    if (overflow) {
+      progress_.failure = absl::ResourceExhaustedError(
+          absl::StrCat("the journal's disk does not keep up: ", queued_bytes_, " bytes wait to be written"));
+    }
+    if (queue_.empty()) {
+      queue_.swap(writes);
+    } else {
+      std::move(writes.begin(), writes.end(), std::back_inserter(queue_));
+    }
+  }
+  writes.clear();
+  work_.notify_one();
+  if (overflow) notify_();
+}
+
+JournalWriter::Progress JournalWriter::progress() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return progress_;
+}
+
+void JournalWriter::Run() {
+  BlockAllSignalsInThisThread();
+  std::vector<JournalWrite> batch;
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty() || !progress_.failure.ok()) {
+      if (stopping_) return;
+      queue_.clear();  // after a failure nothing is written any more
+      continue;
+    }
+    batch.swap(queue_);
+    const uint64_t batch_bytes = queued_bytes_;
+    lock.unlock();
+    const absl::Status status = files_->Commit(batch);
+    batch.clear();
+    lock.lock();
+    queued_bytes_ -= batch_bytes;
+    ++progress_.commits;
+    if (status.ok()) {
+      progress_.durable = files_->durable();
+    } else if (progress_.failure.ok()) {
+      progress_.failure = status;
+    }
+    lock.unlock();
+    notify_();
+    lock.lock();
+  }
+}
+
+}  // namespace bt::net

@@ -1,0 +1,57 @@
+#pragma once
+
+// JournalWriter: the journal's thread. Whatever is queued when it comes round goes into one commit.
+
+#include <absl/status/status.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/machine/outbox.h"
+#include "net/journal_files.h"
+
+namespace bt::net {
+
+class JournalWriter {
+ public:
+  struct Progress {
+    WriteSeq durable;
+    uint64_t commits = 0;
+    absl::Status failure;  // once not OK, nothing more is written
+  };
+
+  // `notify` is called on the thread whenever progress() has changed.
+  JournalWriter(std::unique_ptr<JournalFiles> files, uint64_t queued_bytes_max, std::function<void()> notify);
+  // Commits what is queued, then ends the thread.
+  ~JournalWriter();
+
+  // Takes all of `writes` and leaves it empty (with memory to fill again).
+  void Queue(std::vector<JournalWrite>& writes);
+
+  Progress progress() const;
+
+ private:
+  void Run();
+
+  const std::unique_ptr<JournalFiles> files_;
+  const uint64_t queued_bytes_max_;
+  const std::function<void()> notify_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  // All guarded by mutex_.
+  std::vector<JournalWrite> queue_;
+  uint64_t queued_bytes_ = 0;
+  Progress progress_;
+  bool stopping_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace bt::net
