@@ -8,17 +8,10 @@
 #include <vector>
 
 #include "net/socket.h"
+#include "tests/net/support.h"
 
 namespace bt::net {
 namespace {
-
-void RunUntil(Loop& loop, const std::function<bool()>& done) {
-  const Instant deadline = Loop::ReadClock() + Seconds(20);
-  while (!done()) {
-    ASSERT_LT(Loop::ReadClock(), deadline) << "the condition did not come true in 20 s";
-    loop.RunOnce(Milliseconds(100));
-  }
-}
 
 TEST(LoopTest, TimersFireInOrderOfTheirDeadlinesAndNotBeforeThem) {
   Loop loop;
@@ -31,7 +24,7 @@ TEST(LoopTest, TimersFireInOrderOfTheirDeadlinesAndNotBeforeThem) {
   early.Arm(start + Milliseconds(10));
   never.Arm(start + Milliseconds(5));
   never.Disarm();
-  RunUntil(loop, [&] { return fired.size() == 2; });
+  ASSERT_TRUE(RunUntil(loop, [&] { return fired.size() == 2; }));
   EXPECT_EQ(fired, (std::vector<int>{1, 2}));
   EXPECT_GE(Loop::ReadClock(), start + Milliseconds(20));
 }
@@ -59,7 +52,7 @@ TEST(LoopTest, FunctionsPostedByOtherThreadsRunOnTheLoopInOrder) {
   });
   loop.Run();
   poster.join();
-  RunUntil(loop, [&] { return seen.size() == 1000; });
+  ASSERT_TRUE(RunUntil(loop, [&] { return seen.size() == 1000; }));
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
 }
 
@@ -82,7 +75,7 @@ TEST(LoopTest, AWatcherMayDestroyItselfAndItsNeighbourWhileEventsAreDelivered) {
   second = std::make_unique<Watcher>(loop, b[0], EPOLLIN, destroy_both);
   ASSERT_EQ(write(a[1], "x", 1), 1);
   ASSERT_EQ(write(b[1], "x", 1), 1);
-  RunUntil(loop, [&] { return called > 0; });
+  ASSERT_TRUE(RunUntil(loop, [&] { return called > 0; }));
   loop.RunOnce(Duration{0});
   EXPECT_EQ(called, 1);
 }
@@ -108,7 +101,7 @@ TEST(LoopTest, SignalsArriveAsCallbacksOnTheLoop) {
   int seen = 0;
   loop.OnSignals({SIGUSR1}, [&](int number) { seen = number; });
   ASSERT_EQ(raise(SIGUSR1), 0);
-  RunUntil(loop, [&] { return seen != 0; });
+  ASSERT_TRUE(RunUntil(loop, [&] { return seen != 0; }));
   EXPECT_EQ(seen, SIGUSR1);
 }
 

@@ -1,0 +1,259 @@
+#include "net/block_store.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <string>
+#include <vector>
+
+#include "core/base/digest.h"
+#include "tests/net/support.h"
+
+namespace bt::net {
+namespace {
+
+constexpr FileId kFile(0);
+constexpr size_t kBlock = 16 * 1024;
+
+class BlockStoreTest : public testing::Test {
+ protected:
+  BlockStoreTest() { Restart(); }
+
+  // As a killed and restarted process would: nothing but the files remains.
+  void Restart(BlockStoreOptions options = {}) {
+    store_.reset();
+    inputs_.clear();
+    store_ = std::make_unique<BlockStore>(loop_, options, [this](const OpenFile& open) {
+      return FilePlace{directory_ / open.name, overwrite_};
+    });
+    store_->Connect([this](FileInput input) { inputs_.push_back(std::move(input)); },
+                    [this](bool congested) { congestion_.push_back(congested); });
+  }
+
+  // The next completion, which must be a T.
+  template <class T>
+  T Next() {
+    EXPECT_TRUE(RunUntil(loop_, [this] { return !inputs_.empty(); }));
+    if (inputs_.empty()) return T{};
+    const FileInput input = std::move(inputs_.front());
+    inputs_.erase(inputs_.begin());
+    const T* typed = std::get_if<T>(&input);
+    EXPECT_NE(typed, nullptr);
+    return typed == nullptr ? T{} : *typed;
+  }
+
+  FileOpened Open(FileMode mode, const std::string& name, uint64_t length) {
+    store_->Execute(OpenFile{kFile, mode, name, length});
+    return Next<FileOpened>();
+  }
+
+  void StoreAll(const std::string& bytes) {
+    uint64_t token = 0;
+    for (size_t at = 0; at < bytes.size(); at += kBlock) {
+      store_->Execute(bt::StoreBlock{BlockToken(++token), kFile, at, Slice::Copy(bytes.substr(at, kBlock))});
+    }
+    ASSERT_TRUE(RunUntil(loop_, [&] { return inputs_.size() == token; }));
+    for (const FileInput& input : inputs_) {
+      const auto& stored = std::get<BlockStored>(input);
+      EXPECT_TRUE(stored.status.ok()) << stored.status;
+      EXPECT_EQ(stored.leaf,
+                Sha256(std::string_view(bytes).substr((stored.token.value() - 1) * kBlock, kBlock)));
+    }
+    inputs_.clear();
+  }
+
+  bool Exists(const std::string& name) { return access((directory_ / name).c_str(), F_OK) == 0; }
+
+  TemporaryDirectory directory_;
+  Loop loop_;
+  bool overwrite_ = false;
+  std::vector<FileInput> inputs_;
+  std::vector<bool> congestion_;
+  std::unique_ptr<BlockStore> store_;
+};
+
+TEST_F(BlockStoreTest, ADownloadIsAPartFileUntilItIsFinishedAndThenHasItsName) {
+  const std::string bytes = RandomBytes(40 * kBlock + 100, 1);
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).status.ok());
+  StoreAll(bytes);
+  EXPECT_TRUE(Exists("film.part"));
+  EXPECT_FALSE(Exists("film"));
+  EXPECT_LT(store_->counters().writes, 41u) << "neighbouring blocks share a system call";
+  store_->Execute(Checkpoint{kFile, Slice::Static("half")});
+  EXPECT_TRUE(Next<Checkpointed>().status.ok());
+  EXPECT_TRUE(Exists("film.part.state"));
+  store_->Execute(FinishFile{kFile});
+  const FileFinished finished = Next<FileFinished>();
+  EXPECT_TRUE(finished.status.ok()) << finished.status;
+  EXPECT_EQ(ReadFile(directory_ / "film"), bytes);
+  EXPECT_FALSE(Exists("film.part"));
+  EXPECT_FALSE(Exists("film.part.state"));
+  // Finished for good: nothing writes to it any more, but it can be read and offered on.
+  store_->Execute(bt::StoreBlock{BlockToken(9), kFile, 0, Slice::Static("late")});
+  EXPECT_FALSE(Next<BlockStored>().status.ok());
+  EXPECT_NE(store_->Find(kFile), nullptr);
+}
+
+TEST_F(BlockStoreTest, RangesAreHashedAsLeavesAndAsSha1) {
+  const std::string bytes = RandomBytes(70 * kBlock + 5, 2);
+  WriteFile(directory_ / "data", bytes);
+  ASSERT_TRUE(Open(FileMode::kRead, "data", bytes.size()).status.ok());
+  store_->Execute(HashRange{BlockToken(1), kFile, kBlock, bytes.size() - kBlock, RangeHash::kLeaves});
+  const RangeHashed leaves = Next<RangeHashed>();
+  ASSERT_TRUE(leaves.status.ok());
+  ASSERT_EQ(leaves.leaves.size(), 70u);
+  for (size_t i = 0; i < 70; ++i) {
+    EXPECT_EQ(leaves.leaves[i], Sha256(std::string_view(bytes).substr((i + 1) * kBlock, kBlock)));
+  }
+  store_->Execute(HashRange{BlockToken(2), kFile, 3, bytes.size() - 3, RangeHash::kSha1});
+  EXPECT_EQ(Next<RangeHashed>().sha1, Sha1(std::string_view(bytes).substr(3)));
+  store_->Execute(HashRange{BlockToken(3), kFile, 3, bytes.size(), RangeHash::kSha1});
+  EXPECT_FALSE(Next<RangeHashed>().status.ok()) << "outside of the file";
+}
+
+TEST_F(BlockStoreTest, ACheckpointComesBackOnlyWithTheFileItBelongsTo) {
+  const std::string bytes = RandomBytes(4 * kBlock, 3);
+  EXPECT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).resume.empty());
+  StoreAll(bytes);
+  store_->Execute(Checkpoint{kFile, Slice::Static("pieces 0-3")});
+  ASSERT_TRUE(Next<Checkpointed>().status.ok());
+  // Blocks written after the checkpoint do not spoil it.
+  store_->Execute(bt::StoreBlock{BlockToken(1), kFile, 0, Slice::Static("later")});
+  ASSERT_TRUE(Next<BlockStored>().status.ok());
+
+  Restart();
+  EXPECT_EQ(Open(FileMode::kDownload, "film", bytes.size()).resume.view(), "pieces 0-3");
+
+  Restart();
+  std::string state = ReadFile(directory_ / "film.part.state");
+  std::string damaged = state;
+  damaged[damaged.size() / 2] ^= 1;
+  WriteFile(directory_ / "film.part.state", damaged);
+  const FileOpened with_damaged_state = Open(FileMode::kDownload, "film", bytes.size());
+  EXPECT_TRUE(with_damaged_state.status.ok());
+  EXPECT_TRUE(with_damaged_state.resume.empty());
+
+  Restart();
+  WriteFile(directory_ / "film.part.state", state);
+  std::filesystem::rename(directory_ / "film.part", directory_ / "other");
+  WriteFile(directory_ / "film.part", std::string(bytes.size(), 'x'));
+  EXPECT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).resume.empty()) << "another file of that name";
+}
+
+TEST_F(BlockStoreTest, UnusablePlacesAreRefusedWithAReason) {
+  std::filesystem::create_directory(directory_ / "folder");
+  WriteFile(directory_ / "taken", "x");
+  WriteFile(directory_ / "victim", "precious");
+  std::filesystem::create_symlink(directory_ / "victim", directory_ / "link.part");
+  std::filesystem::create_hard_link(directory_ / "victim", directory_ / "hard.part");
+  WriteFile(directory_ / "longer.part", std::string(50, 'x'));
+  ASSERT_EQ(mkfifo((directory_ / "pipe").c_str(), 0600), 0);
+  const struct {
+    FileMode mode;
+    const char* name;
+    absl::StatusCode code;
+  } cases[] = {
+      {FileMode::kDownload, "folder", absl::StatusCode::kFailedPrecondition},
+      {FileMode::kDownload, "taken", absl::StatusCode::kAlreadyExists},
+      {FileMode::kDownload, "link", absl::StatusCode::kFailedPrecondition},
+      {FileMode::kDownload, "hard", absl::StatusCode::kFailedPrecondition},
+      {FileMode::kDownload, "longer", absl::StatusCode::kFailedPrecondition},
+      {FileMode::kDownload, "missing/film", absl::StatusCode::kNotFound},
+      {FileMode::kRead, "missing", absl::StatusCode::kNotFound},
+      {FileMode::kRead, "folder", absl::StatusCode::kFailedPrecondition},
+      {FileMode::kRead, "pipe", absl::StatusCode::kFailedPrecondition},
+      {FileMode::kRead, "taken", absl::StatusCode::kFailedPrecondition},
+  };
+  for (const auto& one : cases) {
+    const FileOpened opened = Open(one.mode, one.name, 100);
+    EXPECT_EQ(opened.status.code(), one.code) << one.name << ": " << opened.status;
+    EXPECT_NE(std::string(opened.status.message()).find(one.name), std::string::npos) << opened.status;
+    EXPECT_EQ(store_->Find(kFile), nullptr);
+  }
+  EXPECT_EQ(ReadFile(directory_ / "victim"), "precious");
+}
+
+TEST_F(BlockStoreTest, ATargetThatAppearsDuringTheDownloadIsNotOverwritten) {
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", kBlock).status.ok());
+  StoreAll(std::string(kBlock, 'n'));
+  WriteFile(directory_ / "film", "somebody else's");
+  store_->Execute(FinishFile{kFile});
+  const FileFinished finished = Next<FileFinished>();
+  EXPECT_EQ(finished.status.code(), absl::StatusCode::kAlreadyExists) << finished.status;
+  EXPECT_EQ(ReadFile(directory_ / "film"), "somebody else's");
+  EXPECT_EQ(ReadFile(directory_ / "film.part"), std::string(kBlock, 'n'));
+  overwrite_ = true;
+  Restart();
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", kBlock).status.ok());
+  store_->Execute(FinishFile{kFile});
+  EXPECT_TRUE(Next<FileFinished>().status.ok());
+  EXPECT_EQ(ReadFile(directory_ / "film"), std::string(kBlock, 'n'));
+}
+
+TEST_F(BlockStoreTest, TwoDownloadsOfOneFileDoNotMeetInOnePartFile) {
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", kBlock).status.ok());
+  const auto first = std::move(store_);
+  Restart();
+  EXPECT_EQ(Open(FileMode::kDownload, "film", kBlock).status.code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(BlockStoreTest, ADiskTooSmallIsKnownAtOnceAndLeavesNothingBehind) {
+  struct sigaction old_action {};
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGXFSZ, &ignore, &old_action);
+  rlimit old_limit{};
+  getrlimit(RLIMIT_FSIZE, &old_limit);
+  const rlimit limit{.rlim_cur = 1024 * 1024, .rlim_max = old_limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const FileOpened opened = Open(FileMode::kDownload, "film", 4 * 1024 * 1024);
+  setrlimit(RLIMIT_FSIZE, &old_limit);
+  sigaction(SIGXFSZ, &old_action, nullptr);
+  EXPECT_EQ(opened.status.code(), absl::StatusCode::kResourceExhausted) << opened.status;
+  EXPECT_FALSE(Exists("film.part"));
+}
+
+TEST_F(BlockStoreTest, TooMuchQueuedIsCongestionUntilTheWorkersHaveCaughtUp) {
+  Restart(
+      {.queued_bytes_high = 10 * kBlock, .queued_bytes_low = 2 * kBlock, .queued_bytes_max = 40 * kBlock});
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", 100 * kBlock).status.ok());
+  for (uint64_t i = 0; i < 50; ++i) {
+    store_->Execute(bt::StoreBlock{BlockToken(i), kFile, i * kBlock, Slice::Own(std::string(kBlock, 'x'))});
+  }
+  EXPECT_TRUE(store_->congested());
+  ASSERT_TRUE(RunUntil(loop_, [&] { return inputs_.size() == 50; }));
+  EXPECT_FALSE(store_->congested());
+  EXPECT_EQ(store_->queued_bytes(), 0u);
+  EXPECT_EQ(congestion_, (std::vector<bool>{true, false}));
+  int refused = 0;
+  for (const FileInput& input : inputs_) {
+    refused += std::get<BlockStored>(input).status.code() == absl::StatusCode::kResourceExhausted ? 1 : 0;
+  }
+  EXPECT_EQ(refused, 10) << "past the stated limit";
+}
+
+TEST_F(BlockStoreTest, BlocksOutsideOfTheFileOrWithoutAFileAreRefusedNotWritten) {
+  store_->Execute(bt::StoreBlock{BlockToken(1), kFile, 0, Slice::Static("x")});
+  EXPECT_FALSE(Next<BlockStored>().status.ok());
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", kBlock).status.ok());
+  store_->Execute(bt::StoreBlock{BlockToken(2), kFile, kBlock, Slice::Static("x")});
+  EXPECT_FALSE(Next<BlockStored>().status.ok());
+  store_->Execute(bt::StoreBlock{BlockToken(3), kFile, UINT64_MAX, Slice::Static("x")});
+  EXPECT_FALSE(Next<BlockStored>().status.ok());
+  EXPECT_EQ(std::filesystem::file_size(directory_ / "film.part"), kBlock);
+}
+
+TEST_F(BlockStoreTest, SeveralHashingThreadsGiveTheSameFile) {
+  Restart({.hash_threads = 3});
+  const std::string bytes = RandomBytes(300 * kBlock, 4);
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).status.ok());
+  StoreAll(bytes);
+  store_->Execute(FinishFile{kFile});
+  ASSERT_TRUE(Next<FileFinished>().status.ok());
+  EXPECT_EQ(ReadFile(directory_ / "film"), bytes);
+}
+
+}  // namespace
+}  // namespace bt::net

@@ -1,0 +1,66 @@
+#pragma once
+
+// What the tests of net/ share: a directory that cleans up after itself, and waiting for a condition on a
+// loop with a deadline.
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include "core/base/rng.h"
+#include "net/loop.h"
+
+namespace bt::net {
+
+// Runs the loop until `done`; false after 20 s.
+inline bool RunUntil(Loop& loop, const std::function<bool()>& done) {
+  const Instant deadline = Loop::ReadClock() + Seconds(20);
+  while (!done()) {
+    if (Loop::ReadClock() > deadline) return false;
+    loop.RunOnce(Milliseconds(50));
+  }
+  return true;
+}
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    const char* base = getenv("TEST_TMPDIR");
+    std::string name = std::string(base != nullptr ? base : "/tmp") + "/net-test-XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    path_ = name;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline std::string ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline void WriteFile(const std::string& path, std::string_view bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+inline std::string RandomBytes(size_t size, uint64_t seed) {
+  Rng rng(seed);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(rng.Next());
+  return bytes;
+}
+
+}  // namespace bt::net
