@@ -1,0 +1,393 @@
+#include "core/tracker/node.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/core/tracker/cluster.h"
+
+namespace bt::tracker {
+namespace {
+
+using tracker_api::Announce;
+using tracker_api::AnnounceEvent;
+using tracker_api::MutationId;
+using tracker_api::Outcome;
+using tracker_api::Response;
+
+constexpr MutationId Id(uint64_t session, uint64_t sequence) { return {SessionId(session), sequence}; }
+
+class NodeTest : public ::testing::Test {
+ protected:
+  NodeTest() : leader_(cluster_.AwaitLeader()), follower_(cluster_.AFollower(leader_)) {}
+
+  size_t Other() const { return 3 - leader_ - follower_; }
+  void RegisterSong() {
+    ASSERT_EQ(cluster_.Do(leader_, RegisterOf(song_)).outcome, Outcome::kCreated);
+    cluster_.RunFor(Milliseconds(200));
+  }
+  Announce AnnounceOf(uint8_t peer, uint64_t left, AnnounceEvent event = AnnounceEvent::kNone) const {
+    return {song_.AllInfoHashes()[0], Peer(peer), left, event, 50};
+  }
+  uint64_t ClaimsAt(size_t node) { return cluster_.node(node).registry().claims(); }
+  std::string StatusRole(size_t node) {
+    return std::get<tracker_api::NodeStatus>(cluster_.Do(node, tracker_api::Status{}).body).role;
+  }
+
+  const Metainfo song_ = MakeTorrent("song", 1);
+  Cluster cluster_{3};
+  size_t leader_;
+  size_t follower_;
+};
+
+TEST_F(NodeTest, AMutationAtAFollowerIsForwardedAndAnswered) {
+  EXPECT_EQ(cluster_.Do(follower_, RegisterOf(song_)).outcome, Outcome::kCreated);
+  EXPECT_EQ(cluster_.Do(Other(), RegisterOf(song_)).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster_.Do(Other(), RegisterOf(MakeTorrent("song", 2))).outcome, Outcome::kConflict);
+  EXPECT_EQ(cluster_.Do(follower_, OfferOf(song_.content(), Peer(1), {Range(0, 4)})).outcome, Outcome::kOk);
+  cluster_.RunFor(Milliseconds(200));
+  for (size_t node = 0; node < 3; ++node) {
+    EXPECT_EQ(ClaimsAt(node), 1u);
+    EXPECT_EQ(cluster_.node(node).state().Digest(), cluster_.node(0).state().Digest());
+    EXPECT_FALSE(cluster_.node(node).has_pending());
+  }
+}
+
+TEST_F(NodeTest, OfConcurrentCreationsAtDifferentNodesOneWins) {
+  std::vector<CallId> calls;
+  for (size_t node = 0; node < 3; ++node) {
+    calls.push_back(cluster_.Ask(node, RegisterOf(MakeTorrent("song", static_cast<uint8_t>(node + 1)))));
+  }
+  int created = 0;
+  for (const CallId call : calls) {
+    const Outcome outcome = cluster_.Await(call).outcome;
+    created += outcome == Outcome::kCreated;
+    EXPECT_TRUE(outcome == Outcome::kCreated || outcome == Outcome::kConflict);
+  }
+  EXPECT_EQ(created, 1);
+}
+
+TEST_F(NodeTest, ManyMutationsAtAFollowerTravelInFewMessages) {
+  RegisterSong();
+  const uint64_t before = cluster_.sent["forward"];
+  std::vector<CallId> calls;
+  for (uint16_t i = 0; i < 1000; ++i) {
+    calls.push_back(cluster_.Ask(follower_, OfferOf(song_.content(), Peer(1, i + 1), {Range(0, 1)})));
+  }
+  for (const CallId call : calls) EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kOk);
+  EXPECT_LE(cluster_.sent["forward"] - before, 3u);
+  EXPECT_EQ(ClaimsAt(leader_), 1000u);
+}
+
+TEST_F(NodeTest, ACallUnderWayWhenTheLeaderDiesIsAppliedOnceByTheNext) {
+  RegisterSong();
+  // The leader applies the offer and dies before it can say so.
+  cluster_.filter = [&](size_t from, size_t, const Protocol::Message& message) {
+    return from != leader_ || !std::holds_alternative<ForwardReplies>(message);
+  };
+  // The other nodes must not learn from the log either that it is chosen: it is for the next leader to find
+  // out.
+  const CallId call = cluster_.Ask(follower_, OfferOf(song_.content(), Peer(1), {Range(0, 1)}, Id(50, 1)));
+  ASSERT_TRUE(cluster_.RunUntil([&] { return ClaimsAt(leader_) == 1; }, cluster_.now() + Seconds(1)));
+  ASSERT_EQ(cluster_.Reply(call), nullptr);
+  cluster_.Crash(leader_);
+  const Response response = cluster_.Await(call);
+  EXPECT_EQ(response.outcome, Outcome::kOk);
+  // Another retry of the same, at another node, after the claim was withdrawn: answered, not applied.
+  EXPECT_EQ(cluster_.Do(Other(), tracker_api::Withdraw{Id(51, 1), song_.content(), Peer(1), {}}).outcome,
+            Outcome::kOk);
+  EXPECT_EQ(cluster_.Do(Other(), OfferOf(song_.content(), Peer(1), {Range(0, 1)}, Id(50, 1))), response);
+  cluster_.RunFor(Milliseconds(500));
+  EXPECT_EQ(ClaimsAt(follower_), 0u);
+  EXPECT_EQ(ClaimsAt(Other()), 0u);
+}
+
+TEST_F(NodeTest, ARetryAtAnotherNodeWhileTheFirstIsUnderWayIsAppliedOnce) {
+  RegisterSong();
+  const auto offer = OfferOf(song_.content(), Peer(1), {Range(0, 1)}, Id(60, 1));
+  const CallId first = cluster_.Ask(follower_, offer);
+  const CallId second = cluster_.Ask(Other(), offer);
+  const CallId third = cluster_.Ask(leader_, offer);
+  const CallId fourth = cluster_.Ask(leader_, offer);
+  for (const CallId call : {first, second, third, fourth})
+    EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster_.Do(leader_, OfferOf(song_.content(), Peer(2), {}, Id(60, 2))).outcome, Outcome::kOk);
+}
+
+TEST_F(NodeTest, ALostForwardIsSentAgain) {
+  RegisterSong();
+  int lost = 0;
+  cluster_.filter = [&](size_t, size_t, const Protocol::Message& message) {
+    return !(std::holds_alternative<ForwardCommands>(message) && lost++ == 0);
+  };
+  const Instant start = cluster_.now();
+  EXPECT_EQ(cluster_.Do(follower_, OfferOf(song_.content(), Peer(1), {})).outcome, Outcome::kOk);
+  EXPECT_GE(lost, 2);
+  EXPECT_LT(cluster_.now() - start, Seconds(1));
+}
+
+TEST_F(NodeTest, WithoutAQuorumAMutationIsRefusedWithinFiveSecondsWithAReason) {
+  RegisterSong();
+  cluster_.Crash(leader_);
+  cluster_.Crash(Other());
+  const Instant start = cluster_.now();
+  const Response offer = cluster_.Do(follower_, OfferOf(song_.content(), Peer(1), {}));
+  EXPECT_EQ(offer.outcome, Outcome::kUnavailable);
+  EXPECT_NE(offer.reason.find("no majority"), std::string::npos) << offer.reason;
+  EXPECT_GT(offer.retry_after, Duration{});
+  EXPECT_GE(cluster_.now() - start, Seconds(5));
+  EXPECT_FALSE(cluster_.node(follower_).has_pending());
+  // Plain queries go on.
+  EXPECT_EQ(cluster_.Do(follower_, LookupOf(song_.content())).outcome, Outcome::kOk);
+  const Response read = cluster_.Do(follower_, LookupOf(song_.content(), true));
+  EXPECT_EQ(read.outcome, Outcome::kUnavailable);
+}
+
+TEST_F(NodeTest, ALeaderCutOffFromItsFollowersAnswersWithinFiveSecondsToo) {
+  RegisterSong();
+  cluster_.Isolate(leader_);
+  const CallId write = cluster_.Ask(leader_, OfferOf(song_.content(), Peer(1), {}));
+  const CallId read = cluster_.Ask(leader_, LookupOf(song_.content(), true));
+  EXPECT_EQ(cluster_.Await(write).outcome, Outcome::kUnavailable);
+  EXPECT_EQ(cluster_.Await(read).outcome, Outcome::kUnavailable);
+  EXPECT_NE(StatusRole(leader_), "leader");
+}
+
+TEST_F(NodeTest, AMutationWaitsForALeaderAndIsThenDone) {
+  RegisterSong();
+  cluster_.Isolate(follower_);
+  cluster_.RunFor(Seconds(1));
+  const CallId call = cluster_.Ask(follower_, OfferOf(song_.content(), Peer(1), {}));
+  cluster_.RunFor(Seconds(1));
+  EXPECT_EQ(cluster_.Reply(call), nullptr);
+  cluster_.Heal();
+  EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kOk);
+}
+
+TEST_F(NodeTest, ALinearizableReadAtACutOffNodeNeverShowsTheStaleState) {
+  RegisterSong();
+  cluster_.Isolate(follower_);
+  ASSERT_EQ(cluster_.Do(leader_, OfferOf(song_.content(), Peer(1), {Range(0, 4)})).outcome, Outcome::kOk);
+  // A plain lookup may be stale; a linearizable one waits until it cannot be.
+  EXPECT_TRUE(PeersIn(cluster_.Do(follower_, LookupOf(song_.content()))).peers.empty());
+  const CallId read = cluster_.Ask(follower_, LookupOf(song_.content(), true));
+  cluster_.RunFor(Seconds(1));
+  EXPECT_EQ(cluster_.Reply(read), nullptr);
+  cluster_.Heal();
+  EXPECT_EQ(PeersIn(cluster_.Await(read)).peers.size(), 1u);
+}
+
+TEST_F(NodeTest, ALinearizableReadAtAFollowerSeesEveryWriteAcknowledgedBefore) {
+  RegisterSong();
+  // The follower hears the leader's decisions late, but its answers to reads in time.
+  for (uint8_t i = 1; i <= 20; ++i) {
+    ASSERT_EQ(cluster_.Do(leader_, OfferOf(song_.content(), Peer(i), {Range(0, 1)})).outcome, Outcome::kOk);
+    ASSERT_EQ(PeersIn(cluster_.Do(follower_, LookupOf(song_.content(), true))).peers.size(), i);
+    ASSERT_EQ(PeersIn(cluster_.Do(leader_, LookupOf(song_.content(), true))).peers.size(), i);
+  }
+}
+
+TEST_F(NodeTest, ReadsThatComeTogetherShareARound) {
+  RegisterSong();
+  const uint64_t before = cluster_.sent["ask_read"];
+  std::vector<CallId> calls;
+  for (int i = 0; i < 500; ++i) calls.push_back(cluster_.Ask(follower_, tracker_api::List{"", 10, true}));
+  for (const CallId call : calls) EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kOk);
+  EXPECT_LE(cluster_.sent["ask_read"] - before, 3u);
+}
+
+TEST_F(NodeTest, AnAnnounceIsAnsweredAtOnceAndItsClaimReplicatedBehindIt) {
+  RegisterSong();
+  const CallId call = cluster_.Ask(follower_, AnnounceOf(1, 0));
+  ASSERT_NE(cluster_.Reply(call), nullptr) << "answered in the same step";
+  EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
+  EXPECT_EQ(cluster_.Reply(call)->reason, "");
+  EXPECT_EQ(PeersIn(*cluster_.Reply(call)).interval, kRenewInterval);
+  // Others see it at this node at once, elsewhere when it is replicated.
+  const Response second = cluster_.Do(follower_, AnnounceOf(2, 100));
+  ASSERT_EQ(PeersIn(second).peers.size(), 1u);
+  EXPECT_EQ(PeersIn(second).peers[0].peer, Peer(1));
+  EXPECT_TRUE(PeersIn(second).peers[0].complete);
+  EXPECT_EQ(PeersIn(second).complete, 1u);
+  EXPECT_EQ(PeersIn(second).incomplete, 1u);
+  cluster_.RunFor(Milliseconds(300));
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(ClaimsAt(node), 2u);
+  EXPECT_EQ(PeersIn(cluster_.Do(Other(), AnnounceOf(3, 100))).peers.size(), 2u);
+}
+
+TEST_F(NodeTest, AnAnnounceOfAnUnregisteredInfoHashIsNotFound) {
+  const Response response = cluster_.Do(follower_, AnnounceOf(1, 0));
+  EXPECT_EQ(response.outcome, Outcome::kNotFound);
+  EXPECT_NE(response.reason.find("no torrent is registered under info-hash"), std::string::npos)
+      << response.reason;
+}
+
+TEST_F(NodeTest, UnchangedAnnouncesCoalesceUntilHalfTheLifetimeIsGone) {
+  RegisterSong();
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.RunFor(Milliseconds(300));
+  const Slot quiet = cluster_.node(leader_).applied();
+  for (int i = 0; i < 10; ++i) {
+    cluster_.Do(follower_, AnnounceOf(1, 0));
+    cluster_.RunFor(Milliseconds(300));
+  }
+  EXPECT_EQ(cluster_.node(leader_).applied(), quiet) << "nothing new, nothing in the log";
+  cluster_.RunFor(kClaimLifetime / 2);
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.RunFor(Milliseconds(300));
+  EXPECT_GT(cluster_.node(leader_).applied(), quiet);
+  cluster_.RunFor(kClaimLifetime / 2 + Seconds(60));
+  EXPECT_EQ(ClaimsAt(leader_), 1u) << "renewed";
+}
+
+TEST_F(NodeTest, AStoppedPeerIsGoneAtOnceHereAndSoonEverywhere) {
+  RegisterSong();
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.RunFor(Milliseconds(300));
+  cluster_.Do(follower_, AnnounceOf(1, 0, AnnounceEvent::kStopped));
+  const Response seen = cluster_.Do(follower_, AnnounceOf(2, 100));
+  EXPECT_TRUE(PeersIn(seen).peers.empty());
+  EXPECT_EQ(PeersIn(seen).complete, 0u);
+  cluster_.RunFor(Milliseconds(300));
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(ClaimsAt(node), 1u);
+}
+
+TEST_F(NodeTest, AnAnnounceThatChangesWhileItsClaimIsUnderWayEndsAsTheLastOneSaid) {
+  RegisterSong();
+  cluster_.Do(follower_, AnnounceOf(1, 100));
+  cluster_.RunFor(Milliseconds(1));
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.Do(follower_, AnnounceOf(1, 0, AnnounceEvent::kStopped));
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.RunFor(Milliseconds(500));
+  for (size_t node = 0; node < 3; ++node) {
+    EXPECT_EQ(cluster_.node(node).registry().torrent(TorrentNumber(0)).complete, 1u);
+  }
+}
+
+TEST_F(NodeTest, WithoutAQuorumAnAnnounceIsAnsweredWithAWarningAndReplicatedLater) {
+  RegisterSong();
+  cluster_.Crash(leader_);
+  cluster_.Crash(Other());
+  cluster_.RunFor(Seconds(1));
+  const CallId call = cluster_.Ask(follower_, AnnounceOf(1, 0));
+  ASSERT_NE(cluster_.Reply(call), nullptr);
+  EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
+  EXPECT_NE(cluster_.Reply(call)->reason.find("no majority"), std::string::npos);
+  EXPECT_EQ(PeersIn(cluster_.Do(follower_, AnnounceOf(2, 1))).peers.size(), 1u);
+  cluster_.RunFor(Seconds(20));
+  cluster_.Restart(leader_);
+  cluster_.Restart(Other());
+  EXPECT_TRUE(cluster_.RunUntil([&] { return ClaimsAt(leader_) == 2 && ClaimsAt(Other()) == 2; },
+                                cluster_.now() + Seconds(10)));
+}
+
+TEST_F(NodeTest, ScrapeCountsSeedersAndOthers) {
+  RegisterSong();
+  cluster_.Do(leader_, AnnounceOf(1, 0));
+  cluster_.Do(leader_, AnnounceOf(2, 5));
+  cluster_.Do(leader_, AnnounceOf(3, 5));
+  cluster_.RunFor(Milliseconds(300));
+  const Response response =
+      cluster_.Do(Other(), tracker_api::Scrape{{song_.AllInfoHashes()[0], InfoHash{9}}});
+  const auto& entries = std::get<tracker_api::Scraped>(response.body).entries;
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].complete, 1u);
+  EXPECT_EQ(entries[0].incomplete, 2u);
+}
+
+TEST_F(NodeTest, ClaimsExpireInAClusterNobodyTalksTo) {
+  RegisterSong();
+  cluster_.Do(follower_, OfferOf(song_.content(), Peer(1), {Range(0, 4)}));
+  cluster_.RunFor(kClaimLifetime - Seconds(60));
+  EXPECT_EQ(ClaimsAt(leader_), 1u);
+  cluster_.RunFor(Seconds(120));
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(ClaimsAt(node), 0u);
+}
+
+TEST_F(NodeTest, AllThatWasAcknowledgedIsThereAfterTheWholeClusterWasKilled) {
+  RegisterSong();
+  for (uint8_t i = 1; i <= 10; ++i) {
+    ASSERT_EQ(cluster_.Do(i % 3, OfferOf(song_.content(), Peer(i), {Range(0, 4)})).outcome, Outcome::kOk);
+  }
+  const uint64_t claims = ClaimsAt(leader_);
+  for (size_t node = 0; node < 3; ++node) cluster_.Crash(node);
+  cluster_.RunFor(Seconds(1));
+  for (size_t node = 0; node < 3; ++node) cluster_.Restart(node);
+  const Response peers = cluster_.Do(0, LookupOf(std::string("song"), true));
+  ASSERT_EQ(peers.outcome, Outcome::kOk);
+  EXPECT_EQ(PeersIn(peers).peers.size(), 10u);
+  EXPECT_EQ(claims, 10u);
+  // Its own sessions are new ones: nothing it does now is taken for a repetition.
+  EXPECT_EQ(cluster_.Do(0, OfferOf(song_.content(), Peer(11), {})).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster_.Do(1, OfferOf(song_.content(), Peer(12), {})).outcome, Outcome::kOk);
+  EXPECT_EQ(PeersIn(cluster_.Do(2, LookupOf(std::string("song"), true))).peers.size(), 12u);
+}
+
+TEST_F(NodeTest, ACancelledCallIsNotAnswered) {
+  RegisterSong();
+  const CallId call = cluster_.Ask(follower_, OfferOf(song_.content(), Peer(1), {}));
+  cluster_.Cancel(follower_, call);
+  cluster_.RunFor(Seconds(6));
+  EXPECT_EQ(cluster_.Reply(call), nullptr);
+}
+
+TEST_F(NodeTest, AnIdleNodeDoesNothingButHeartbeats) {
+  RegisterSong();
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.RunFor(Seconds(2));
+  const uint64_t before = cluster_.steps(follower_);
+  cluster_.RunFor(Seconds(10));
+  // A heartbeat each 50 ms, and the election timer it keeps moving.
+  EXPECT_LT(cluster_.steps(follower_) - before, 10 * 20 * 2u + 20);
+  EXPECT_FALSE(cluster_.node(follower_).has_pending());
+}
+
+TEST_F(NodeTest, StatusTellsWhatTheNodeKnows) {
+  RegisterSong();
+  const Response response = cluster_.Do(follower_, tracker_api::Status{});
+  const auto& status = std::get<tracker_api::NodeStatus>(response.body);
+  EXPECT_EQ(status.node, NodeId(static_cast<uint32_t>(follower_) + 1));
+  EXPECT_EQ(status.role, "follower");
+  EXPECT_EQ(status.leader, NodeId(static_cast<uint32_t>(leader_) + 1));
+  EXPECT_EQ(status.applied, status.chosen);
+  EXPECT_EQ(status.torrents, 1u);
+  EXPECT_EQ(status.members.size(), 3u);
+  EXPECT_TRUE(status.has_quorum);
+  EXPECT_EQ(StatusRole(leader_), "leader");
+}
+
+TEST(NodeLimitTest, MutationsBeyondTheLimitAreRefusedAtOnce) {
+  Config config;
+  config.pending_max = 10;
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  const size_t follower = cluster.AFollower(leader);
+  cluster.Isolate(follower);
+  cluster.RunFor(Seconds(1));
+  const ContentId content = MakeTorrent("song", 1).content();
+  std::vector<CallId> calls;
+  for (uint8_t i = 1; i <= 10; ++i) calls.push_back(cluster.Ask(follower, OfferOf(content, Peer(i), {})));
+  const CallId over = cluster.Ask(follower, OfferOf(content, Peer(11), {}));
+  ASSERT_NE(cluster.Reply(over), nullptr);
+  EXPECT_EQ(cluster.Reply(over)->outcome, Outcome::kUnavailable);
+  for (const CallId call : calls) EXPECT_EQ(cluster.Await(call).outcome, Outcome::kUnavailable);
+  cluster.Heal();
+  cluster.RunFor(Seconds(1));
+  EXPECT_EQ(cluster.Do(follower, OfferOf(content, Peer(1), {})).outcome, Outcome::kNotFound);
+}
+
+TEST(SingleNodeTest, OneNodeIsAClusterOfOne) {
+  Cluster cluster(1);
+  const Metainfo song = MakeTorrent("song", 1);
+  EXPECT_EQ(cluster.Do(0, RegisterOf(song)).outcome, Outcome::kCreated);
+  EXPECT_EQ(cluster.Do(0, OfferOf(song.content(), Peer(1), {Range(0, 4)})).outcome, Outcome::kOk);
+  EXPECT_EQ(PeersIn(cluster.Do(0, LookupOf(song.content(), true))).peers.size(), 1u);
+  cluster.Crash(0);
+  cluster.Restart(0);
+  EXPECT_EQ(PeersIn(cluster.Do(0, LookupOf(song.content(), true))).peers.size(), 1u);
+}
+
+}  // namespace
+}  // namespace bt::tracker
