@@ -5,6 +5,7 @@
 
 #include <rapidcheck.h>
 
+#include <concepts>
 #include <string>
 
 #include "core/base/fields.h"
@@ -42,7 +43,8 @@ void ExpectRoundTrip() {
   const auto decoded = Decode<T>(Slice::Copy(bytes));
   RC_LOG() << TraceText(value) << " = " << Hex(bytes);
   RC_ASSERT(decoded.ok());
-  RC_ASSERT(*decoded == value);
+  RC_ASSERT(Encode(*decoded) == bytes);
+  if constexpr (std::equality_comparable<T>) RC_ASSERT(*decoded == value);
 }
 
 // The encoding is self-delimiting, so nothing cut short and nothing with more behind can be a message.
