@@ -348,4 +348,24 @@ absl::StatusOr<api::NodeStatus> ParseStatus(std::string_view text) {
   return Checked(reader, std::move(status));
 }
 
+std::vector<ClusterNode> ParseClusterNodes(std::string_view text) {
+  std::vector<ClusterNode> nodes;
+  const absl::StatusOr<Json> json = ParseObject(text);
+  if (!json.ok()) return nodes;
+  Reader reader(*json);
+  const Json* items = reader.Array("nodes");
+  if (items == nullptr) return nodes;
+  for (const Json& item : *items) {
+    if (!item.is_object() || nodes.size() == kClusterNodesLimit) break;
+    Reader fields(item);
+    const ClusterNode node{NodeId(fields.Unsigned<uint32_t>("id")), fields.Peer("client")};
+    if (fields.ok()) nodes.push_back(node);
+  }
+  return nodes;
+}
+
+std::string JsonQuote(std::string_view text) {
+  return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace bt::nodes

@@ -19,6 +19,7 @@ namespace bt::nodes {
 
 inline constexpr size_t kJsonDepthLimit = 16;
 inline constexpr size_t kOfferBodyLimit = 1 << 20;
+inline constexpr size_t kClusterNodesLimit = 64;
 
 // The body of POST and DELETE /torrents/{id}/offers.
 struct OfferBody {
@@ -51,5 +52,10 @@ absl::StatusOr<tracker_api::Registered> ParseRegistered(std::string_view text);
 absl::StatusOr<tracker_api::Listing> ParseListing(std::string_view text);
 absl::StatusOr<tracker_api::Peers> ParsePeers(std::string_view text);
 absl::StatusOr<tracker_api::NodeStatus> ParseStatus(std::string_view text);
+// The nodes a status names; what cannot be read is left out.
+std::vector<ClusterNode> ParseClusterNodes(std::string_view text);
+
+// `text` as a JSON string, quotes included; bytes that are not UTF-8 are replaced.
+std::string JsonQuote(std::string_view text);
 
 }  // namespace bt::nodes

@@ -1,0 +1,163 @@
+// bytetorrent-tracker: one node of the tracker cluster.
+
+#include <absl/strings/str_cat.h>
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "nodes/text.h"
+#include "nodes/tracker_edge.h"
+#include "nodes/tracker_flags.h"
+
+namespace bt::nodes {
+namespace {
+
+constexpr Duration kStopPatience = Seconds(2);  // for calls under way when the node is told to stop
+
+class Tracker {
+ public:
+  explicit Tracker(TrackerFlags flags) : flags_(std::move(flags)) {}
+
+  int Run() {
+    loop_.OnSignals({SIGTERM, SIGINT}, [this](int) { OnStopSignal(); });
+    const absl::Status started = Start();
+    if (!started.ok()) {
+      std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(started).c_str());
+      return 1;
+    }
+    PrintReady();
+    loop_.Run();
+    return failed_ ? 1 : 0;
+  }
+
+ private:
+  absl::Status Start() {
+    absl::StatusOr<net::Listener> clients = net::Listen(flags_.own().client);
+    if (!clients.ok()) {
+      return absl::Status(clients.status().code(), absl::StrCat("client port: ", clients.status().message()));
+    }
+    client_address_ = clients->address;
+    net::JournalRecovery recovery;
+    absl::StatusOr<std::unique_ptr<net::Journal>> journal =
+        net::Journal::Open(loop_, {flags_.data_dir, {flags_.cluster, flags_.self}}, recovery);
+    if (!journal.ok()) return journal.status();
+    journal_ = *std::move(journal);
+    if (recovery.cut_bytes > 0) {
+      Log(absl::StrCat("cut ", recovery.cut_bytes, " bytes of an interrupted write off the journal in ",
+                       flags_.data_dir, ": ", recovery.cut_why));
+    }
+
+    edge_ = std::make_unique<TrackerEdge>(
+        Identity(), [this](absl::Status status) { OnFatal(std::move(status)); },
+        [](std::string line) { Log(std::move(line)); });
+    tracker::Config config;
+    config.replica.self = flags_.self;
+    config.replica.members.clear();
+    for (const auto& [id, member] : flags_.members) config.replica.members.push_back(id);
+    host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
+                                                net::HostParts{.journal = journal_.get()});
+    if (const absl::Status status = StartLinks(); !status.ok()) return status;
+    server_ = std::make_unique<net::HttpServer>(
+        loop_, *std::move(clients), net::HttpServerLimits{},
+        [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
+          edge_->OnRequest(exchange, std::move(request), peer);
+        },
+        [this](net::HttpExchange exchange) { edge_->OnGone(exchange); });
+    edge_->Attach(host_.get(), message_links_.get(), server_.get(), journal_.get(), links_.get());
+    host_->Start(std::move(recovery.records), recovery.last);
+    ::malloc_trim(0);  // recovery's working memory is not needed again
+    return absl::OkStatus();
+  }
+
+  absl::Status StartLinks() {
+    if (flags_.members.size() == 1) return absl::OkStatus();
+    net::ReplicaLinksOptions options;
+    options.cluster = flags_.cluster;
+    options.self = flags_.self;
+    for (const auto& [id, member] : flags_.members) {
+      if (id != flags_.self) options.peers.emplace(id, member.replica);
+    }
+    links_ = std::make_unique<net::ReplicaLinks>(loop_, std::move(options), net::SystemSeed());
+    const absl::StatusOr<Address> listening = links_->Listen(flags_.own().replica);
+    if (!listening.ok()) {
+      return absl::Status(listening.status().code(),
+                          absl::StrCat("replica port: ", listening.status().message()));
+    }
+    message_links_ = std::make_unique<TrackerEdge::Links>(
+        *links_, [this](NodeId from, tracker::Protocol::Message message) {
+          host_->Deliver(Received<tracker::Protocol>{from, std::move(message)});
+        });
+    return absl::OkStatus();
+  }
+
+  EdgeIdentity Identity() const {
+    EdgeIdentity identity{flags_.self, {}};
+    for (const auto& [id, member] : flags_.members) {
+      identity.nodes.push_back({id, id == flags_.self ? client_address_ : member.client});
+    }
+    return identity;
+  }
+
+  void PrintReady() const {
+    std::string line = absl::StrCat("bytetorrent-tracker node ", flags_.self.value(),
+                                    " listening: clients http://", client_address_.ToString());
+    if (links_ != nullptr) absl::StrAppend(&line, ", nodes ", flags_.own().replica.ToString());
+    absl::StrAppend(&line, ", data ", flags_.data_dir);
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  }
+
+  void OnStopSignal() {
+    if (stopping_) ::_exit(1);
+    stopping_ = true;
+    server_->StopAccepting();
+    stop_deadline_ = loop_.now() + kStopPatience;
+    StopWhenDone();
+  }
+
+  // Answers what is under way; then the journal's destructor writes what is queued.
+  void StopWhenDone() {
+    if (server_->open_connections() == 0 || loop_.now() >= stop_deadline_) return loop_.Stop();
+    stop_timer_.Arm(loop_.now() + Milliseconds(10));
+  }
+
+  void OnFatal(absl::Status status) {
+    std::fprintf(stderr, "bytetorrent-tracker: node %u stops: %s\n", flags_.self.value(),
+                 Message(status).c_str());
+    failed_ = true;
+    loop_.Stop();
+  }
+
+  static void Log(std::string line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+
+  const TrackerFlags flags_;
+  Address client_address_;
+  bool stopping_ = false;
+  bool failed_ = false;
+  Instant stop_deadline_;
+  net::Loop loop_;
+  net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
+  std::unique_ptr<TrackerEdge> edge_;
+  std::unique_ptr<net::Journal> journal_;
+  std::unique_ptr<TrackerEdge::Host> host_;
+  std::unique_ptr<net::ReplicaLinks> links_;
+  std::unique_ptr<TrackerEdge::Links> message_links_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+int Main(int argc, char** argv) {
+  PrepareProcess();
+  int exit_code = 0;
+  std::optional<TrackerFlags> flags = ParseTrackerFlags(argc, argv, exit_code);
+  if (!flags) return exit_code;
+  return Tracker(*std::move(flags)).Run();
+}
+
+}  // namespace
+}  // namespace bt::nodes
+
+int main(int argc, char** argv) { return bt::nodes::Main(argc, argv); }
