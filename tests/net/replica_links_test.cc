@@ -1,0 +1,222 @@
+#include "net/replica_links.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/fields.h"
+#include "net/message_links.h"
+#include "tests/net/support.h"
+
+namespace bt::net {
+namespace {
+
+// A replica: its links and what came, by sender.
+struct Replica {
+  Replica(Loop& loop, ReplicaLinksOptions options) : links(loop, std::move(options), 1) {}
+
+  void Connect() {
+    links.Connect([this](NodeId from, Slice body) {
+      if (body.view() == "not a message") return false;
+      received[from].emplace_back(body.view());
+      return true;
+    });
+  }
+
+  ReplicaLinks links;
+  std::map<NodeId, std::vector<std::string>> received;
+};
+
+class ReplicaLinksTest : public testing::Test {
+ protected:
+  ReplicaLinksTest() {
+    // Ports first, so that each can name the other before either listens.
+    for (int i = 0; i < 2; ++i) addresses_.push_back(Listen(Address::V4(127, 0, 0, 1, 0))->address);
+    for (uint32_t i = 0; i < 2; ++i) Start(i);
+    for (auto& replica : replicas_) replica->Connect();
+  }
+
+  ReplicaLinksOptions Options(uint32_t i) {
+    ReplicaLinksOptions options{.cluster = 9, .self = NodeId(i + 1)};
+    options.peers[NodeId(2 - i)] = addresses_[1 - i];
+    return options;
+  }
+  void Start(uint32_t i, std::optional<ReplicaLinksOptions> options = std::nullopt) {
+    if (replicas_.size() <= i) replicas_.resize(i + 1);
+    replicas_[i] = std::make_unique<Replica>(loop_, options ? *options : Options(i));
+    const auto address = replicas_[i]->links.Listen(addresses_[i]);
+    ASSERT_TRUE(address.ok()) << address.status();
+  }
+  bool BothConnected() {
+    return RunUntil(loop_, [&] { return a().connected(NodeId(2)) && b().connected(NodeId(1)); });
+  }
+
+  ReplicaLinks& a() { return replicas_[0]->links; }
+  ReplicaLinks& b() { return replicas_[1]->links; }
+  std::vector<std::string>& AtB() { return replicas_[1]->received[NodeId(1)]; }
+
+  // A stranger's bytes to a's port; waits until a hangs up.
+  void SendGarbage(const std::string& bytes) {
+    const auto fd = StartConnect(addresses_[0]);
+    ASSERT_TRUE(fd.ok());
+    bool sent = false;
+    ASSERT_TRUE(RunUntil(loop_, [&] {
+      if (!sent)
+        sent =
+            send(fd->get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+      char byte = 0;
+      const ssize_t got = sent ? recv(fd->get(), &byte, 1, 0) : -1;
+      return sent && (got == 0 || (got < 0 && errno != EAGAIN));
+    }));
+  }
+  static std::string Frame(const std::string& body) { return EncodeFrameHeader(body) + body; }
+  static std::string HelloFrame(ReplicaHello hello) { return Frame(Encode(hello)); }
+
+  Loop loop_;
+  std::vector<Address> addresses_;
+  std::vector<std::unique_ptr<Replica>> replicas_;
+};
+
+TEST_F(ReplicaLinksTest, FramesArriveWholeInOrderAndOfAnySize) {
+  ASSERT_TRUE(BothConnected());
+  std::vector<std::string> expected;
+  for (size_t size : {0, 1, 100, 70'000, 17 * 1024 * 1024, 3}) expected.push_back(RandomBytes(size, size));
+  for (const std::string& body : expected) a().Send(NodeId(2), Slice::Copy(body));
+  b().Send(NodeId(1), Slice::Static("back"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return AtB().size() == expected.size(); }));
+  EXPECT_TRUE(AtB() == expected);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return replicas_[0]->received[NodeId(2)].size() == 1; }));
+}
+
+TEST_F(ReplicaLinksTest, AllFramesOfAnIterationGoOutInOneSystemCall) {
+  ASSERT_TRUE(BothConnected());
+  const uint64_t before = a().counters().writes;
+  for (int i = 0; i < 200; ++i) a().Send(NodeId(2), Slice::Static("message"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return AtB().size() == 200; }));
+  EXPECT_EQ(a().counters().writes - before, 1u);
+}
+
+TEST_F(ReplicaLinksTest, APeerThatComesBackIsReconnectedAndWhatWasSentMeanwhileIsCountedAsDropped) {
+  ASSERT_TRUE(BothConnected());
+  replicas_[1].reset();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !a().connected(NodeId(2)); }));
+  a().Send(NodeId(2), Slice::Static("into the void"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a().counters().dropped_unconnected > 0; }));
+  Start(1);
+  replicas_[1]->Connect();
+  ASSERT_TRUE(BothConnected());
+  a().Send(NodeId(2), Slice::Static("again"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !AtB().empty(); }));
+  EXPECT_EQ(AtB().back(), "again");
+}
+
+TEST_F(ReplicaLinksTest, AttemptsAtAnAbsentPeerBackOff) {
+  ASSERT_TRUE(BothConnected());
+  replicas_[1].reset();
+  const uint64_t before = a().counters().connects;
+  const Instant until = Loop::ReadClock() + Milliseconds(300);
+  while (Loop::ReadClock() < until) loop_.RunOnce(until - Loop::ReadClock());
+  const uint64_t attempts = a().counters().connects - before;
+  EXPECT_GE(attempts, 1u);
+  EXPECT_LE(attempts, 12u);  // 20 ms doubling, half of it random: 300 ms hold a handful
+}
+
+TEST_F(ReplicaLinksTest, AFullQueueDropsTheOldestAndKeepsTheNewest) {
+  ReplicaLinksOptions options = Options(0);
+  options.queued_frames_max = 10;
+  replicas_[0].reset();
+  Start(0, options);
+  replicas_[0]->Connect();
+  ASSERT_TRUE(BothConnected());
+  for (int i = 0; i < 100; ++i) a().Send(NodeId(2), Slice::Own(std::to_string(i)));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !AtB().empty() && AtB().back() == "99"; }));
+  EXPECT_EQ(AtB().size(), 10u);
+  EXPECT_EQ(a().counters().dropped_overflow, 90u);
+}
+
+TEST_F(ReplicaLinksTest, StrangersAreRefusedAndCounted) {
+  ASSERT_TRUE(BothConnected());
+  SendGarbage("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(a().counters().malformed, 1u);
+  SendGarbage(RandomBytes(100'000, 5));
+  EXPECT_EQ(a().counters().malformed, 2u);
+  std::string damaged = HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(1)});
+  damaged.back() ^= 1;
+  SendGarbage(damaged);
+  EXPECT_EQ(a().counters().malformed, 3u) << "the checksum";
+  SendGarbage(Frame("a frame that is no Hello"));
+  EXPECT_EQ(a().counters().malformed, 4u);
+  std::string huge = HelloFrame({});
+  huge[6] = 0x10;  // a length of a megabyte, before the Hello
+  SendGarbage(huge);
+  EXPECT_EQ(a().counters().malformed, 5u);
+
+  SendGarbage(HelloFrame({.cluster = 8, .from = NodeId(2), .to = NodeId(1)}));
+  SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(5), .to = NodeId(1)}));
+  SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(4)}));
+  SendGarbage(HelloFrame({.version = 2, .cluster = 9, .from = NodeId(2), .to = NodeId(1)}));
+  EXPECT_EQ(a().counters().foreign, 4u);
+  EXPECT_TRUE(a().connected(NodeId(2)));
+  EXPECT_EQ(a().counters().received_frames, 0u);
+}
+
+TEST_F(ReplicaLinksTest, ABodyThatIsNoMessageClosesTheConnectionAndIsCounted) {
+  ASSERT_TRUE(BothConnected());
+  b().Send(NodeId(1), Slice::Static("not a message"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a().counters().malformed == 1; }));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !b().connected(NodeId(1)); }));
+  ASSERT_TRUE(BothConnected()) << "and it may try again";
+}
+
+TEST_F(ReplicaLinksTest, SilentStrangersCannotKeepAPeerOut) {
+  ReplicaLinksOptions options = Options(0);
+  options.inbound_max = 3;
+  replicas_[0].reset();
+  Start(0, options);
+  std::vector<Fd> silent;
+  for (int i = 0; i < 10; ++i) silent.push_back(*StartConnect(addresses_[0]));
+  replicas_[0]->Connect();
+  ASSERT_TRUE(BothConnected());
+  EXPECT_GT(a().counters().turned_away, 0u);
+}
+
+struct Ping {
+  uint64_t number = 0;
+  static void Fields(auto& self, auto&& visit) { visit("number", self.number); }
+};
+struct Text {
+  std::string text;
+  static void Fields(auto& self, auto&& visit) { visit("text", self.text); }
+};
+
+TEST(MessageLinksTest, MessagesAreEncodedAndDecodedAndNonsenseIsMalformed) {
+  using Message = std::variant<Ping, Text>;
+  Loop loop;
+  const Address address = Listen(Address::V4(127, 0, 0, 1, 0))->address;
+  ReplicaLinksOptions at{.cluster = 1, .self = NodeId(1)};
+  at.peers[NodeId(2)] = Address::V4(127, 0, 0, 1, 1);
+  ReplicaLinksOptions from{.cluster = 1, .self = NodeId(2)};
+  from.peers[NodeId(1)] = address;
+  ReplicaLinks receiver(loop, at, 1);
+  ReplicaLinks sender(loop, from, 2);
+  ASSERT_TRUE(receiver.Listen(address).ok());
+  std::vector<std::string> texts;
+  MessageLinks<Message> in(receiver, [&](NodeId node, Message message) {
+    EXPECT_EQ(node, NodeId(2));
+    if (const auto* text = std::get_if<Text>(&message)) texts.push_back(text->text);
+  });
+  MessageLinks<Message> out(sender, [](NodeId, Message) {});
+  ASSERT_TRUE(RunUntil(loop, [&] { return sender.connected(NodeId(1)); }));
+  out.Send(NodeId(1), Ping{3});
+  out.Send(NodeId(1), Text{"hello"});
+  ASSERT_TRUE(RunUntil(loop, [&] { return texts.size() == 1; }));
+  EXPECT_EQ(texts[0], "hello");
+  sender.Send(NodeId(1), Slice::Static("\x07nonsense"));
+  ASSERT_TRUE(RunUntil(loop, [&] { return receiver.counters().malformed == 1; }));
+}
+
+}  // namespace
+}  // namespace bt::net
