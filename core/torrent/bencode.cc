@@ -27,7 +27,7 @@ class Parser {
  private:
   // A list or dictionary whose end has not been read yet.
   struct Open {
-    uint32_t index;
+    uint32_t index = 0;
     uint32_t last_child = 0;  // 0: none yet
     bool expects_value = false;
     std::string_view last_key{};

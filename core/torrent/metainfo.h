@@ -114,8 +114,8 @@ class PieceHasher {
  private:
   void FlushBlock();
 
-  uint32_t height_;  // of a piece's node above the leaves
-  bool only_piece_;
+  uint32_t height_ = 0;  // of a piece's node above the leaves
+  bool only_piece_ = false;
   std::string partial_;  // the beginning of a block
   std::vector<Sha256Digest> leaves_;
   Sha1Stream sha1_;

@@ -57,8 +57,8 @@ Metainfo AssembleMetainfo(std::string name, uint64_t length, uint32_t piece_leng
 
 struct MetainfoBuilder::State {
   std::string name;
-  uint64_t length;
-  uint32_t piece_length;
+  uint64_t length = 0;
+  uint32_t piece_length = 0;
   PieceHasher hasher;
   uint64_t fed = 0;
   std::vector<PieceHashes> pieces{};
