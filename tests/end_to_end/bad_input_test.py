@@ -160,7 +160,10 @@ def trackers(desk, world, cluster):
         "tracker: port in use", FAILED, str(member.client_port),
         [program, "--id", "1", "--node", node(1, client=member.client_port), "--data-dir", world.path("fresh-2")],
     )  # fmt: skip
-    same = [flag for each in cluster.nodes for flag in ("--node", node(each.id))]
+    # The same members, so that only the lock can be the reason; for itself another client port than the one in use.
+    same = []
+    for each in cluster.nodes:
+        same += ["--node", node(each.id, each.replica_port, None if each is member else each.client_port)]
     desk.refuses("tracker: data directory in use", FAILED, member.data, [program, "--id", member.id, *same, "--data-dir", member.data])
     last = cluster.nodes[-1]
     last.kill()

@@ -26,13 +26,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kReadBytes = 64 * 1024;
-constexpr uint64_t kDistinctPeers = 4000;  // afterwards the same peers renew their claims
 
 struct Options {
   std::vector<sockaddr_in> targets;
   int connections = 64;
   int pipeline = 1;
   double seconds = 5;
+  uint64_t peers = 4000;        // distinct ones; afterwards the same peers renew their claims
   std::string mode = "offers";  // offers, announces, etcd
   std::string torrent;          // content id for offers, 40 hex digits of an info-hash for announces
   bool close_each = false;      // a connection per request
@@ -42,7 +42,7 @@ struct Options {
   std::fprintf(
       stderr,
       "http_load: %s\nusage: http_load --target=IP:PORT... [--mode=offers|announces|etcd] [--torrent=ID]"
-      " [--connections=N] [--pipeline=N] [--seconds=S] [--close]\n",
+      " [--connections=N] [--pipeline=N] [--peers=N] [--seconds=S] [--close]\n",
       why);
   std::exit(2);
 }
@@ -72,7 +72,7 @@ class Requests {
   }
 
   void Append(std::string& out) {
-    const uint64_t n = next_++ % kDistinctPeers;
+    const uint64_t n = next_++ % options_.peers;
     char address[32];
     std::snprintf(address, sizeof address, "10.%d.%d.%d", static_cast<int>(n >> 16 & 255),
                   static_cast<int>(n >> 8 & 255), static_cast<int>(n & 255));
@@ -299,6 +299,8 @@ Options Parse(int argc, char** argv) {
       options.pipeline = std::atoi(value.c_str());
     } else if (name == "--seconds") {
       options.seconds = std::atof(value.c_str());
+    } else if (name == "--peers") {
+      options.peers = std::strtoull(value.c_str(), nullptr, 10);
     } else if (name == "--mode") {
       options.mode = value;
     } else if (name == "--torrent") {
@@ -310,6 +312,7 @@ Options Parse(int argc, char** argv) {
     }
   }
   if (options.targets.empty()) Usage("--target is missing");
+  if (options.peers < 1) Usage("--peers wants at least 1");
   if (options.connections < 1 || options.pipeline < 1) Usage("--connections and --pipeline want at least 1");
   if (options.close_each) options.pipeline = 1;
   return options;

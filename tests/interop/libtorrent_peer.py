@@ -1,0 +1,25 @@
+"""A libtorrent client that finds its peers through the torrent's trackers: libtorrent_peer.py seed|download TORRENT FOLDER PORT"""
+
+import sys
+import time
+
+import libtorrent as lt
+
+
+def main():
+    role, torrent, folder, port = sys.argv[1:]
+    session = lt.session(
+        {
+            "listen_interfaces": f"127.0.0.1:{port}", "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+            "enable_outgoing_utp": False, "enable_incoming_utp": False, "allow_multiple_connections_per_ip": True, "min_announce_interval": 1,
+        }
+    )  # fmt: skip
+    parameters = lt.add_torrent_params()
+    parameters.ti = lt.torrent_info(torrent)
+    parameters.save_path = folder
+    handle = session.add_torrent(parameters)
+    while role == "seed" or not handle.status().is_seeding:
+        time.sleep(0.01)  # lint: allow(wait): the poll of a program of its own, ended by the test
+
+
+main()
