@@ -1,0 +1,287 @@
+#include "tests/core/paxos/cluster.h"
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/base/check.h"
+#include "core/base/fields.h"
+
+namespace bt::paxos {
+namespace {
+
+std::string Text(Ballot ballot) { return absl::StrCat(ballot.round, ".", ballot.node.value()); }
+
+struct Describer {
+  std::string operator()(const PreVote& m) const { return absl::StrCat("PreVote ", Text(m.ballot)); }
+  std::string operator()(const PreVoteReply& m) const {
+    return absl::StrCat(m.granted ? "Yes " : "No ", Text(m.ballot));
+  }
+  std::string operator()(const Prepare& m) const {
+    return absl::StrCat("Prepare ", Text(m.ballot), " from ", m.from.value());
+  }
+  std::string operator()(const Promise& m) const {
+    std::string text = absl::StrCat("Promise ", Text(m.ballot), " chosen ", m.chosen.value());
+    for (const AcceptedEntry& entry : m.entries) {
+      absl::StrAppend(&text, " [", entry.slot.value(), " under ", Text(entry.ballot), "]");
+    }
+    if (m.next > Slot(0)) absl::StrAppend(&text, " more from ", m.next.value());
+    return text;
+  }
+  std::string operator()(const Accept& m) const {
+    return absl::StrCat("Accept ", Text(m.ballot), " @", m.slot.value(), " chosen ", m.chosen.value());
+  }
+  std::string operator()(const Accepted& m) const {
+    return absl::StrCat("Accepted ", Text(m.ballot), " @", m.slot.value());
+  }
+  std::string operator()(const Rejected& m) const {
+    return absl::StrCat("Rejected ", Text(m.ballot), " promised ", Text(m.promised));
+  }
+  std::string operator()(const Heartbeat& m) const {
+    return absl::StrCat("Heartbeat ", Text(m.ballot), " #", m.round, " chosen ", m.chosen.value());
+  }
+  std::string operator()(const HeartbeatReply& m) const {
+    return absl::StrCat("Alive ", Text(m.ballot), " #", m.round, " chosen ", m.chosen.value());
+  }
+  std::string operator()(const Watermark& m) const { return absl::StrCat("Chosen ", m.chosen.value()); }
+  std::string operator()(const CatchUp& m) const { return absl::StrCat("CatchUp from ", m.from.value()); }
+  std::string operator()(const CatchUpReply& m) const {
+    return absl::StrCat("CatchUpReply ", m.from.value(), " +", m.values.size(), " chosen ", m.chosen.value());
+  }
+};
+
+struct Answerer {
+  std::string operator()(const Proposed& r) const {
+    return absl::StrCat("at ", r.slot.value(), "[", r.index, "]");
+  }
+  std::string operator()(const NotLeader& r) const {
+    return r.leader ? absl::StrCat("not leader (", r.leader->value(), ")") : "not leader";
+  }
+  std::string operator()(const Busy&) const { return "busy"; }
+  std::string operator()(const TooLarge&) const { return "too large"; }
+  std::string operator()(const ReadReady& r) const { return absl::StrCat("read at ", r.slot.value()); }
+};
+
+}  // namespace
+
+std::string Describe(const Envelope& envelope) {
+  return absl::StrCat(envelope.from, ">", envelope.to, " ", std::visit(Describer(), envelope.message));
+}
+
+Cluster::Cluster(uint32_t size, uint64_t seed, Config config, bool start)
+    : config_(std::move(config)), rng_(Rng(seed).Fork("test")), nodes_(size) {
+  config_.members.clear();
+  for (uint32_t node = 1; node <= size; ++node) config_.members.push_back(NodeId(node));
+  for (uint32_t node = 1; node <= size; ++node) {
+    node_at(node).rng = Rng(seed).Fork("replica", node);
+    if (start) Restart(node);
+  }
+}
+
+void Cluster::Restart(uint32_t id) {
+  Node& node = node_at(id);
+  Config config = config_;
+  config.self = NodeId(id);
+  node.replica = std::make_unique<Replica>(config);
+  node.out = Outbox<Protocol>(WriteSeq(node.durable.size()));
+  node.stalled = false;
+  Step(id, Started{node.durable});
+  if (node.replica->ballot() < node.durable_promise) Violate(absl::StrCat("node ", id, " forgot a promise"));
+}
+
+void Cluster::Crash(uint32_t id) {
+  Node& node = node_at(id);
+  node.replica.reset();
+  node.unsynced.clear();
+  node.held.clear();
+  node.decided.clear();
+}
+
+void Cluster::Step(uint32_t id, const Input<Protocol>& input) {
+  Node& node = node_at(id);
+  if (node.replica == nullptr) return;
+  Context<Protocol> context{now_, node.rng, node.out};
+  const Ballot before = node.replica->ballot();
+  const Slot chosen_before = node.replica->chosen();
+  node.replica->Step(input, context);
+  node.replica->CheckInvariants();
+  (void)node.replica->Digest();
+  if (node.replica->ballot() < before) Violate(absl::StrCat("node ", id, ": the promise went back"));
+  if (node.replica->chosen() < chosen_before) Violate(absl::StrCat("node ", id, ": the watermark went back"));
+  for (Decided& decided : node.replica->TakeDecided()) {
+    if (decided.slot != Slot(node.decided.size() + 1)) Violate("decided with a gap or twice");
+    if (!node.decided.empty() && decided.batch.stamp < node.decided.back().batch.stamp) {
+      Violate("log time went back");
+    }
+    node.decided.push_back(std::move(decided));
+  }
+  for (JournalWrite& write : node.out.writes) node.unsynced.push_back(std::move(write));
+  for (auto& send : node.out.sends) {
+    if (send.after.value() > node.durable.size()) {
+      node.held.push_back(std::move(send));
+    } else {
+      in_flight_.push_back({id, send.to.value(), std::move(send.message)});
+    }
+  }
+  for (auto& answer : node.out.replies) {
+    if (!answers_.emplace(answer.call, answer.response).second) Violate("a call was answered twice");
+  }
+  for (const Note& note : node.out.notes) Judge(id, note);
+  node.out.Clear();
+}
+
+void Cluster::Judge(uint32_t id, const Note& note) {
+  if (const auto* chosen = std::get_if<Chosen>(&note)) {
+    const auto [at, fresh] = chosen_.emplace(chosen->slot, std::pair(chosen->value, chosen->chain));
+    if (!fresh && at->second != std::pair(chosen->value, chosen->chain)) {
+      Violate(absl::StrCat("node ", id, " learned another value for slot ", chosen->slot.value()));
+    }
+  } else if (const auto* proposing = std::get_if<Proposing>(&note)) {
+    const auto [at, fresh] =
+        proposed_.emplace(std::pair(proposing->ballot, proposing->slot), proposing->value);
+    if (!fresh && at->second != proposing->value) {
+      Violate(absl::StrCat("two values for slot ", proposing->slot.value(), " under ballot ",
+                           Text(proposing->ballot)));
+    }
+  } else if (const auto* leader = std::get_if<BecameLeader>(&note)) {
+    if (!led_.emplace(leader->ballot, true).second) {
+      Violate(absl::StrCat("ballot ", Text(leader->ballot), " was used for two elections"));
+    }
+  }
+}
+
+void Cluster::Violate(std::string what) {
+  if (violation_.empty()) violation_ = std::move(what);
+}
+
+void Cluster::SyncOnly(uint32_t id, size_t count) {
+  Node& node = node_at(id);
+  if (node.replica == nullptr || node.stalled || count == 0) return;
+  for (size_t i = 0; i < count; ++i) {
+    JournalWrite& write = node.unsynced[i];
+    CHECK(write.seq.value() == node.durable.size() + 1);
+    node.durable.push_back({write.seq, write.type, write.body});
+  }
+  node.unsynced.erase(node.unsynced.begin(), node.unsynced.begin() + static_cast<std::ptrdiff_t>(count));
+  if (node.unsynced.empty()) node.durable_promise = node.replica->ballot();
+  std::vector<Outbox<Protocol>::Outgoing> held = std::exchange(node.held, {});
+  for (auto& send : held) {
+    if (send.after.value() > node.durable.size()) {
+      node.held.push_back(std::move(send));
+    } else {
+      in_flight_.push_back({id, send.to.value(), std::move(send.message)});
+    }
+  }
+  Step(id, WriteDone{WriteSeq(node.durable.size())});
+}
+
+void Cluster::Sync(uint32_t id) { SyncOnly(id, node_at(id).unsynced.size()); }
+
+void Cluster::Fire(uint32_t id, Timer timer) {
+  Node& node = node_at(id);
+  CHECK_MSG(node.out.timers.armed(timer), "the timer is not armed");
+  now_ = std::max(now_, node.out.timers.deadline(timer));
+  node.out.Disarm(timer);
+  Step(id, TimerFired<Protocol>{timer});
+}
+
+bool Cluster::FireNext() {
+  uint32_t first = 0;
+  for (uint32_t id = 1; id <= size(); ++id) {
+    if (!running(id) || node_at(id).stalled || node_at(id).out.timers.Next() == Instant::Never()) continue;
+    if (first == 0 || node_at(id).out.timers.Next() < node_at(first).out.timers.Next()) first = id;
+  }
+  if (first == 0) return false;
+  Node& node = node_at(first);
+  now_ = std::max(now_, node.out.timers.Next());
+  Step(first, TimerFired<Protocol>{*node.out.timers.PopDue(now_)});
+  return true;
+}
+
+size_t Cluster::Deliver(const Filter& filter) {
+  std::vector<Envelope> taken;
+  std::vector<Envelope> left;
+  for (Envelope& envelope : in_flight_) {
+    (!node_at(envelope.to).stalled && filter(envelope) ? taken : left).push_back(std::move(envelope));
+  }
+  in_flight_ = std::move(left);
+  for (const Envelope& envelope : taken) {
+    Step(envelope.to, Received<Protocol>{NodeId(envelope.from), envelope.message});
+  }
+  return taken.size();
+}
+
+size_t Cluster::Lose(const Filter& filter) { return std::erase_if(in_flight_, filter); }
+
+void Cluster::Settle() {
+  for (bool moved = true; moved;) {
+    moved = Deliver(Everything()) > 0;
+    for (uint32_t id = 1; id <= size(); ++id) {
+      if (!running(id) || node_at(id).stalled || node_at(id).unsynced.empty()) continue;
+      Sync(id);
+      moved = true;
+    }
+  }
+}
+
+std::string Cluster::InFlight() const {
+  std::string text;
+  for (const Envelope& envelope : in_flight_) {
+    if (!text.empty()) text += "; ";
+    text += Describe(envelope);
+  }
+  return text;
+}
+
+CallId Cluster::Propose(uint32_t node, std::string_view command) {
+  const CallId call(next_call_++);
+  Step(node, Call<Protocol>{call, paxos::Propose{Slice::Copy(command)}});
+  return call;
+}
+
+CallId Cluster::Read(uint32_t node) {
+  const CallId call(next_call_++);
+  Step(node, Call<Protocol>{call, ReadIndex{}});
+  return call;
+}
+
+std::string Cluster::Answer(CallId call) const {
+  const auto found = answers_.find(call);
+  return found == answers_.end() ? "" : std::visit(Answerer(), found->second);
+}
+
+void Cluster::Elect(uint32_t node) {
+  Pass(Milliseconds(1000));  // nobody hears a leader any more
+  Fire(node, Timer::kElection);
+  Settle();
+  CHECK_MSG(replica(node).is_leader(), "not elected");
+}
+
+std::string Cluster::Log(uint32_t id) {
+  std::string text;
+  for (const Decided& decided : node_at(id).decided) {
+    if (!text.empty()) text += " | ";
+    if (decided.batch.commands.empty()) text += "-";
+    for (size_t i = 0; i < decided.batch.commands.size(); ++i) {
+      if (i > 0) text += " ";
+      text += decided.batch.commands[i].view();
+    }
+  }
+  return text;
+}
+
+Cluster::Filter To(uint32_t node) {
+  return [node](const Envelope& envelope) { return envelope.to == node; };
+}
+Cluster::Filter From(uint32_t node) {
+  return [node](const Envelope& envelope) { return envelope.from == node; };
+}
+Cluster::Filter Between(uint32_t from, uint32_t to) {
+  return [from, to](const Envelope& envelope) { return envelope.from == from && envelope.to == to; };
+}
+Cluster::Filter Everything() {
+  return [](const Envelope&) { return true; };
+}
+
+}  // namespace bt::paxos

@@ -1,0 +1,128 @@
+#pragma once
+
+// A cluster of replicas in a jar: nothing moves unless the test says so. Messages wait in a list until
+// they are delivered or lost, writes wait until they are synced or lost, timers until they are fired.
+// Every step is judged: one value per slot, one value per (ballot, slot), promises that never go back.
+
+#include <absl/container/btree_map.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/rng.h"
+#include "core/machine/machine.h"
+#include "core/paxos/replica.h"
+
+namespace bt::paxos {
+
+struct Envelope {
+  uint32_t from = 0;
+  uint32_t to = 0;
+  Message message;
+};
+
+// "1>2 Accept 1.1 @3": sender, receiver, message, ballot as round.node, slot.
+std::string Describe(const Envelope& envelope);
+
+class Cluster {
+ public:
+  using Timer = Protocol::Timer;
+  using Filter = std::function<bool(const Envelope&)>;
+
+  // Nodes 1..size, started and empty, unless `start` is false.
+  explicit Cluster(uint32_t size, uint64_t seed = 1, Config config = {}, bool start = true);
+
+  // --- time and faults, all by hand ---
+  void Fire(uint32_t node, Timer timer);  // at its deadline; CHECKs that it is armed
+  bool FireNext();                        // the earliest timer of all running nodes
+  void Pass(Duration duration) { now_ = now_ + duration; }
+  void Sync(uint32_t node);                    // everything written is durable; what waited for it is sent
+  void SyncOnly(uint32_t node, size_t count);  // only the first `count` writes are
+  void Crash(uint32_t node);                   // unsynced writes and held messages are gone
+  void Restart(uint32_t node);
+  void Stall(uint32_t node) { node_at(node).stalled = true; }  // its messages wait in the list
+  void Resume(uint32_t node) { node_at(node).stalled = false; }
+
+  // --- messages ---
+  size_t Deliver(const Filter& filter);  // those in the list now that match, in order; how many
+  size_t Lose(const Filter& filter);
+  void Inject(Envelope envelope) { in_flight_.push_back(std::move(envelope)); }
+  // Delivers and syncs until nothing is left to do; no timer fires.
+  void Settle();
+  // The messages in the list, "; " between them.
+  std::string InFlight() const;
+  std::vector<Envelope>& in_flight() { return in_flight_; }
+
+  // --- requests ---
+  CallId Propose(uint32_t node, std::string_view command);
+  CallId Read(uint32_t node);
+  // "at 3[0]", "not leader (2)", "busy", "too large", "read at 3", or "" when there is no answer yet.
+  std::string Answer(CallId call) const;
+
+  // --- looking in ---
+  // Elects `node` and settles.
+  void Elect(uint32_t node);
+  Replica& replica(uint32_t node) { return *node_at(node).replica; }
+  bool running(uint32_t node) { return node_at(node).replica != nullptr; }
+  Instant now() const { return now_; }
+  Rng& rng() { return rng_; }
+  uint32_t size() const { return static_cast<uint32_t>(nodes_.size()); }
+  size_t unsynced(uint32_t node) { return node_at(node).unsynced.size(); }
+  const std::vector<JournalRecord>& durable(uint32_t node) { return node_at(node).durable; }
+  bool armed(uint32_t node, Timer timer) { return node_at(node).out.timers.armed(timer); }
+  // The chosen prefix as this life of the node has delivered it: "a | b c | -", slots separated by bars.
+  std::string Log(uint32_t node);
+  // What was wrong, if anything ever was.
+  const std::string& violation() const { return violation_; }
+
+ private:
+  struct Node {
+    std::unique_ptr<Replica> replica;
+    Outbox<Protocol> out;
+    Rng rng{0};
+    bool stalled = false;
+    std::vector<JournalRecord> durable;
+    std::vector<JournalWrite> unsynced;
+    std::vector<Outbox<Protocol>::Outgoing> held;
+    std::vector<Decided> decided;
+    Ballot durable_promise;
+  };
+
+  Node& node_at(uint32_t node) { return nodes_[node - 1]; }
+  void Step(uint32_t node, const Input<Protocol>& input);
+  void Judge(uint32_t node, const Note& note);
+  void Violate(std::string what);
+
+  Config config_;
+  Rng rng_;
+  Instant now_{1'000'000'000};
+  std::vector<Node> nodes_;
+  std::vector<Envelope> in_flight_;
+  uint64_t next_call_ = 1;
+  absl::btree_map<CallId, Response> answers_;
+  absl::btree_map<Slot, std::pair<uint64_t, uint64_t>> chosen_;  // value, chain
+  absl::btree_map<std::pair<Ballot, Slot>, uint64_t> proposed_;
+  absl::btree_map<Ballot, bool> led_;
+  std::string violation_;
+};
+
+// Filters.
+Cluster::Filter To(uint32_t node);
+Cluster::Filter From(uint32_t node);
+Cluster::Filter Between(uint32_t from, uint32_t to);
+Cluster::Filter Everything();
+template <class T>
+Cluster::Filter Of() {
+  return [](const Envelope& envelope) { return std::holds_alternative<T>(envelope.message); };
+}
+inline Cluster::Filter operator&&(Cluster::Filter a, Cluster::Filter b) {
+  return [a = std::move(a), b = std::move(b)](const Envelope& e) { return a(e) && b(e); };
+}
+
+}  // namespace bt::paxos

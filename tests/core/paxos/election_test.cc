@@ -1,0 +1,363 @@
+// How a leader comes to be, as transcripts.
+
+#include <gtest/gtest.h>
+
+#include "tests/core/paxos/cluster.h"
+
+namespace bt::paxos {
+namespace {
+
+using Timer = Protocol::Timer;
+
+TEST(Election, ReadsLikeTheBook) {
+  Cluster cluster(3);
+  cluster.Fire(1, Timer::kElection);
+  EXPECT_EQ(cluster.InFlight(), "1>2 PreVote 1.1; 1>3 PreVote 1.1");
+  EXPECT_EQ(cluster.unsynced(1), 0u) << "asking binds nobody";
+
+  cluster.Deliver(Everything());
+  EXPECT_EQ(cluster.InFlight(), "2>1 Yes 1.1; 3>1 Yes 1.1");
+  EXPECT_EQ(cluster.unsynced(2), 0u);
+
+  cluster.Deliver(Everything());
+  EXPECT_EQ(cluster.InFlight(), "") << "the ballot must be durable before anybody hears of it";
+  cluster.Sync(1);
+  EXPECT_EQ(cluster.InFlight(), "1>2 Prepare 1.1 from 1; 1>3 Prepare 1.1 from 1");
+
+  cluster.Deliver(Everything());
+  EXPECT_EQ(cluster.InFlight(), "") << "the promise must be durable before it is given";
+  cluster.Sync(2);
+  EXPECT_EQ(cluster.InFlight(), "2>1 Promise 1.1 chosen 0");
+
+  cluster.Deliver(Everything());
+  EXPECT_TRUE(cluster.replica(1).is_leader());
+  EXPECT_EQ(cluster.InFlight(),
+            "1>2 Accept 1.1 @1 chosen 0; 1>3 Accept 1.1 @1 chosen 0; "
+            "1>2 Heartbeat 1.1 #1 chosen 0; 1>3 Heartbeat 1.1 #1 chosen 0");
+
+  cluster.Settle();
+  for (uint32_t node = 1; node <= 3; ++node) {
+    EXPECT_EQ(cluster.Log(node), "-") << "the leader's own no-op";
+    EXPECT_EQ(cluster.replica(node).leader(), NodeId(1));
+  }
+  EXPECT_EQ(cluster.violation(), "");
+}
+
+TEST(Election, AClusterOfOneServesAtOnceAndNeedsNoTimer) {
+  Cluster cluster(1);
+  cluster.Sync(1);
+  ASSERT_TRUE(cluster.replica(1).is_leader());
+  const CallId call = cluster.Propose(1, "a");
+  EXPECT_EQ(cluster.Answer(call), "at 2[0]");
+  EXPECT_EQ(cluster.Log(1), "") << "its own disk has not answered";
+  cluster.Settle();
+  EXPECT_EQ(cluster.Log(1), "- | a");
+  EXPECT_EQ(cluster.Answer(cluster.Read(1)), "read at 2");
+  EXPECT_FALSE(cluster.FireNext());
+
+  cluster.Crash(1);
+  cluster.Restart(1);
+  cluster.Settle();
+  EXPECT_TRUE(cluster.replica(1).is_leader());
+  EXPECT_EQ(cluster.Log(1), "- | a | -");
+  EXPECT_EQ(cluster.violation(), "");
+}
+
+TEST(Election, ANodeThatLostTouchDoesNotUnseatAHealthyLeader) {
+  Cluster cluster(3);
+  cluster.Elect(1);
+  // Node 3 hears nothing and stands; node 2 hears the leader all the time.
+  cluster.Pass(Milliseconds(500));
+  cluster.Fire(1, Timer::kHeartbeat);
+  cluster.Lose(To(3));
+  cluster.Settle();
+  cluster.Fire(3, Timer::kElection);
+  EXPECT_EQ(cluster.InFlight(), "3>1 PreVote 2.3; 3>2 PreVote 2.3");
+  cluster.Deliver(Everything());
+  EXPECT_EQ(cluster.InFlight(), "1>3 No 2.3; 2>3 No 2.3");
+  cluster.Settle();
+  EXPECT_TRUE(cluster.replica(1).is_leader());
+  EXPECT_EQ(cluster.replica(3).ballot(), (Ballot{1, NodeId(1)})) << "it promised nothing to itself";
+  // And the next heartbeat takes it back.
+  cluster.Fire(1, Timer::kHeartbeat);
+  cluster.Settle();
+  EXPECT_EQ(cluster.replica(3).leader(), NodeId(1));
+}
+
+TEST(Election, NobodyHelpsAReplicaThatIsFarBehindToLead) {
+  Config config;
+  config.candidate_lag_slots_max = 3;
+  Cluster cluster(3, 1, config);
+  cluster.Elect(1);
+  for (int i = 0; i < 5; ++i) {
+    cluster.Propose(1, "x");
+    cluster.Lose(To(3));
+    cluster.Settle();
+  }
+  cluster.Crash(1);
+  cluster.Pass(Milliseconds(1000));
+  cluster.Fire(3, Timer::kElection);
+  cluster.Lose(To(1));
+  cluster.Deliver(Everything());
+  EXPECT_EQ(cluster.InFlight(), "2>3 No 2.3");
+  cluster.Settle();
+  cluster.Fire(2, Timer::kElection);
+  cluster.Settle();
+  EXPECT_TRUE(cluster.replica(2).is_leader());
+  EXPECT_EQ(cluster.Log(3), cluster.Log(2));
+}
+
+TEST(Election, ABallotIsNotReusedAfterARestartThatLostIt) {
+  Cluster cluster(3);
+  cluster.Fire(1, Timer::kElection);
+  cluster.Deliver(To(2));
+  cluster.Deliver(To(1));
+  ASSERT_EQ(cluster.unsynced(1), 1u);
+  cluster.Crash(1);  // ballot 1.1 was never durable, and nobody has heard of it
+  cluster.Restart(1);
+  EXPECT_EQ(cluster.replica(1).ballot(), Ballot{});
+  cluster.Lose(Everything());
+
+  cluster.Fire(1, Timer::kElection);
+  cluster.Deliver(To(2));
+  cluster.Deliver(To(1));
+  cluster.Sync(1);  // now it is
+  EXPECT_EQ(cluster.InFlight(), "1>3 PreVote 1.1; 1>2 Prepare 1.1 from 1; 1>3 Prepare 1.1 from 1");
+  cluster.Crash(1);
+  cluster.Restart(1);
+  EXPECT_EQ(cluster.replica(1).ballot(), (Ballot{1, NodeId(1)}));
+  cluster.Fire(1, Timer::kElection);
+  cluster.Settle();
+  EXPECT_EQ(cluster.replica(1).ballot(), (Ballot{2, NodeId(1)}));
+  EXPECT_EQ(cluster.violation(), "");
+}
+
+TEST(Election, TheHighestBallotsValueIsProposedAgainAndHolesAreFilled) {
+  Cluster cluster(3);
+  cluster.Elect(1);  // slot 1: its no-op
+  cluster.Propose(1, "old");
+  cluster.Lose(To(3));
+  cluster.Lose(To(2));  // slot 2 "old": only at node 1, under 1.1
+  cluster.Sync(1);
+  cluster.Crash(1);
+
+  cluster.Elect(2);            // under 2.2 with node 3; slot 2: its no-op
+  cluster.Propose(2, "lost");  // slot 3: nowhere but here
+  cluster.Lose(Everything());
+  cluster.Propose(2, "newer");  // slot 4: reaches node 3
+  cluster.Lose(To(1));
+  cluster.Deliver(To(3));
+  cluster.Sync(3);
+  cluster.Lose(Everything());
+  cluster.Crash(2);
+
+  cluster.Restart(1);
+  cluster.Pass(Milliseconds(1000));
+  cluster.Fire(1, Timer::kElection);
+  cluster.Deliver(To(3));
+  cluster.Deliver(To(1));
+  cluster.Lose(To(2));
+  // Node 1's first round met a higher promise.
+  cluster.Settle();
+  while (!cluster.replica(1).is_leader()) {
+    cluster.Pass(Milliseconds(1000));
+    cluster.Fire(1, Timer::kElection);
+    cluster.Settle();
+  }
+  EXPECT_EQ(cluster.Log(1), "- | - | - | newer | -");
+  EXPECT_EQ(cluster.Log(3), cluster.Log(1));
+  cluster.Restart(2);
+  cluster.Fire(1, Timer::kHeartbeat);
+  cluster.Settle();
+  cluster.Fire(2, Timer::kCatchUp);
+  cluster.Settle();
+  EXPECT_EQ(cluster.Log(2), cluster.Log(1));
+  EXPECT_EQ(cluster.violation(), "");
+}
+
+TEST(Election, OfTwoAcceptedValuesTheOneOfTheHigherBallotWins) {
+  Cluster cluster(5);
+  cluster.Elect(1);
+  cluster.Propose(1, "first");  // slot 2 under 1.1: node 1 only
+  cluster.Lose(Everything());
+  cluster.Sync(1);
+  cluster.Crash(1);
+
+  cluster.Pass(Milliseconds(1000));
+  cluster.Fire(2, Timer::kElection);
+  while (!cluster.replica(2).is_leader()) {
+    cluster.Deliver([](const Envelope& e) { return !std::holds_alternative<Accept>(e.message); });
+    for (uint32_t node = 2; node <= 5; ++node) cluster.Sync(node);
+  }
+  // Its no-op in slot 2, under a higher ballot, reaches node 3 only.
+  cluster.Deliver(Of<Accept>() && To(3));
+  cluster.Sync(3);
+  cluster.Lose(Everything());
+  cluster.Crash(2);
+
+  cluster.Restart(1);
+  cluster.Pass(Milliseconds(1000));
+  for (int round = 0; round < 5 && !cluster.replica(4).is_leader(); ++round) {
+    cluster.Fire(4, Timer::kElection);
+    cluster.Settle();
+    cluster.Pass(Milliseconds(1000));
+  }
+  ASSERT_TRUE(cluster.replica(4).is_leader());
+  EXPECT_EQ(cluster.Log(4), "- | - | -") << "slot 2 is the no-op of the higher ballot, not \"first\"";
+  EXPECT_EQ(cluster.Log(1), cluster.Log(4));
+  EXPECT_EQ(cluster.violation(), "");
+}
+
+TEST(Election, APromiseReportsWhatIsStillOnItsWayToDisk) {
+  Cluster cluster(3);
+  cluster.Elect(1);
+  cluster.Propose(1, "a");
+  cluster.Deliver(Of<Accept>() && To(2));
+  EXPECT_EQ(cluster.unsynced(2), 1u) << "accepted, not durable";
+  cluster.Lose(Everything());
+
+  cluster.Pass(Milliseconds(1000));
+  cluster.Fire(3, Timer::kElection);
+  cluster.Deliver(To(2));
+  cluster.Deliver(To(3));
+  cluster.Sync(3);
+  cluster.Deliver(Of<Prepare>() && To(2));
+  EXPECT_EQ(cluster.InFlight().find("Promise"), std::string::npos);
+  cluster.SyncOnly(2, 1);
+  EXPECT_EQ(cluster.InFlight().find("Promise"), std::string::npos) << "the promise itself is not durable yet";
+  cluster.Sync(2);
+  EXPECT_NE(cluster.InFlight().find("2>3 Promise 2.3 chosen 1 [2 under 1.1]"), std::string::npos)
+      << cluster.InFlight();
+  cluster.Settle();
+  EXPECT_EQ(cluster.Log(3), "- | a | -");
+}
+
+TEST(Election, ALongPromiseComesInPartsAndCountsOnlyWhenItIsWhole) {
+  Config config;
+  config.promise_bytes_max = 150;
+  Cluster cluster(3, 1, config);
+  cluster.Elect(1);
+  for (const char* name : {"a", "b", "c", "d"}) {
+    cluster.Propose(1, std::string(100, *name));
+    cluster.Deliver(Of<Accept>() && To(2));
+  }
+  cluster.Sync(2);
+  cluster.Lose(Everything());
+  cluster.Crash(1);
+  cluster.Pass(Milliseconds(1000));
+  cluster.Fire(3, Timer::kElection);
+  cluster.Lose(To(1));
+  cluster.Deliver(To(2));
+  cluster.Deliver(To(3));
+  cluster.Sync(3);
+  for (const char* part :
+       {"2>3 Promise 2.3 chosen 1 [2 under 1.1] more from 3",
+        "2>3 Promise 2.3 chosen 1 [3 under 1.1] more from 4",
+        "2>3 Promise 2.3 chosen 1 [4 under 1.1] more from 5", "2>3 Promise 2.3 chosen 1 [5 under 1.1]"}) {
+    EXPECT_FALSE(cluster.replica(3).is_leader());
+    cluster.Lose(To(1));
+    cluster.Deliver(To(2));
+    cluster.Sync(2);
+    EXPECT_EQ(cluster.InFlight(), part);
+    cluster.Deliver(To(3));
+  }
+  EXPECT_TRUE(cluster.replica(3).is_leader());
+  cluster.Settle();
+  EXPECT_EQ(cluster.replica(3).chosen(), Slot(6));
+}
+
+TEST(Election, ARepeatedPromiseOrYesIsOneVote) {
+  Cluster cluster(5);
+  cluster.Fire(1, Timer::kElection);
+  cluster.Deliver(To(2));
+  const Envelope yes = cluster.in_flight().back();
+  cluster.Inject(yes);
+  cluster.Inject(yes);
+  cluster.Deliver(To(1));
+  EXPECT_EQ(cluster.replica(1).role_name(), "canvasser");
+  cluster.Deliver(To(3));
+  cluster.Deliver(To(1));
+  EXPECT_EQ(cluster.replica(1).role_name(), "candidate");
+  cluster.Sync(1);
+  cluster.Deliver(Of<Prepare>() && To(2));
+  cluster.Sync(2);
+  const Envelope promise = cluster.in_flight().back();
+  cluster.Inject(promise);
+  cluster.Inject(promise);
+  cluster.Deliver(To(1));
+  EXPECT_EQ(cluster.replica(1).role_name(), "candidate");
+}
+
+TEST(Election, ACandidateLearnsWhatIsChosenBeforeItLeads) {
+  Cluster cluster(3);
+  cluster.Elect(1);
+  cluster.Propose(1, "a");
+  cluster.Lose(To(3));
+  cluster.Settle();
+  cluster.Propose(1, "b");
+  cluster.Lose(To(3));
+  cluster.Settle();
+  ASSERT_EQ(cluster.Log(2), "- | a | b");
+  ASSERT_EQ(cluster.Log(3), "-");
+  cluster.Crash(1);
+  cluster.Pass(Milliseconds(1000));
+  cluster.Fire(3, Timer::kElection);
+  cluster.Lose(To(1));
+  cluster.Deliver(To(2));
+  cluster.Deliver(To(3));
+  cluster.Sync(3);
+  cluster.Lose(To(1));
+  cluster.Deliver(To(2));
+  cluster.Sync(2);
+  EXPECT_EQ(cluster.InFlight(), "2>3 Promise 2.3 chosen 3");
+  cluster.Deliver(To(3));
+  EXPECT_EQ(cluster.InFlight(), "3>2 CatchUp from 2") << "no no-op may fill what is chosen elsewhere";
+  EXPECT_FALSE(cluster.replica(3).is_leader());
+  cluster.Settle();
+  EXPECT_TRUE(cluster.replica(3).is_leader());
+  EXPECT_EQ(cluster.Log(3), "- | a | b | -");
+  EXPECT_EQ(cluster.violation(), "");
+}
+
+TEST(Election, DuellistsEndTheirDuel) {
+  Cluster cluster(3, /*seed=*/7);
+  for (int i = 0; i < 40 && !cluster.replica(1).has_quorum(); ++i) {
+    // Everybody's election timer fires before a single message moves.
+    ASSERT_TRUE(cluster.FireNext());
+    if (i >= 2) cluster.Settle();
+  }
+  EXPECT_TRUE(cluster.replica(1).has_quorum());
+  EXPECT_EQ(cluster.violation(), "");
+}
+
+TEST(Election, ALeaderWithoutAQuorumStepsDownAndRefusesWhatWaits) {
+  Config config;
+  config.window_slots = 1;
+  Cluster cluster(3, 1, config);
+  cluster.Elect(1);
+  cluster.Propose(1, "in doubt");
+  const CallId waiting = cluster.Propose(1, "waiting");
+  const CallId read = cluster.Read(1);
+  for (int i = 0; i < 10 && cluster.replica(1).is_leader(); ++i) {
+    cluster.Lose(Everything());
+    cluster.Fire(1, Timer::kHeartbeat);
+  }
+  EXPECT_FALSE(cluster.replica(1).is_leader());
+  EXPECT_EQ(cluster.Answer(waiting), "not leader");
+  EXPECT_EQ(cluster.Answer(read), "not leader");
+  EXPECT_EQ(cluster.Answer(cluster.Propose(1, "later")), "not leader");
+  EXPECT_FALSE(cluster.armed(1, Timer::kHeartbeat));
+}
+
+TEST(Election, StrangersAreNotHeard) {
+  Cluster cluster(3);
+  cluster.Inject({9, 1, PreVote{Ballot{5, NodeId(9)}, Slot(0)}});
+  cluster.Inject({9, 1, Prepare{Ballot{5, NodeId(9)}, Slot(1)}});
+  cluster.Inject({2, 1, Prepare{Ballot{5, NodeId(3)}, Slot(1)}});  // somebody else's ballot
+  cluster.Deliver(Everything());
+  EXPECT_EQ(cluster.InFlight(), "");
+  EXPECT_EQ(cluster.replica(1).ballot(), Ballot{});
+}
+
+}  // namespace
+}  // namespace bt::paxos

@@ -1,0 +1,245 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/slice.h"
+#include "core/wal/format.h"
+#include "core/wal/scan.h"
+
+namespace bt::wal {
+namespace {
+
+const Identity kMine{0xc105, NodeId(7)};
+
+// A journal as a host writes it: groups of records, each group durable before the next is written.
+class Journal {
+ public:
+  explicit Journal(Identity identity = kMine) : identity_(identity) { Roll(); }
+
+  // One group commit.
+  Journal& Group(const std::vector<std::string>& bodies) {
+    const WriteSeq durable = last_;
+    group_start_ = segments_.back().size();
+    for (const std::string& body : bodies) {
+      ends_.push_back(segments_.back().size());
+      ++last_;
+      AppendRecord(segments_.back(), identity_, last_, durable, static_cast<uint8_t>(last_.value() % 5),
+                   body);
+    }
+    return *this;
+  }
+  Journal& Roll() {
+    segments_.push_back(EncodeSegmentHeader(identity_, last_.next()));
+    ends_.clear();
+    group_start_ = segments_.back().size();
+    return *this;
+  }
+
+  std::string& segment(size_t index) { return segments_[index]; }
+  std::string& last_segment() { return segments_.back(); }
+  // Where the last group begins in the last segment.
+  size_t group_start() const { return group_start_; }
+  // The number of records that lie whole in the first `size` bytes of the last segment.
+  size_t RecordsIn(size_t size) const {
+    size_t whole = 0;
+    for (size_t i = 0; i < ends_.size(); ++i) {
+      const size_t end = i + 1 < ends_.size() ? ends_[i + 1] : segments_.back().size();
+      if (end <= size) ++whole;
+    }
+    return whole;
+  }
+  bool IsBoundary(size_t size) const {
+    if (size == kSegmentHeaderBytes || size == segments_.back().size()) return true;
+    for (const size_t end : ends_) {
+      if (end == size) return true;
+    }
+    return false;
+  }
+
+  ScanResult Read(const Identity& identity = kMine) const {
+    std::vector<Slice> slices;
+    for (const std::string& segment : segments_) slices.push_back(Slice::Copy(segment));
+    return Scan(slices, identity);
+  }
+
+ private:
+  Identity identity_;
+  WriteSeq last_;
+  std::vector<std::string> segments_;
+  std::vector<size_t> ends_;  // where the records of the last segment begin
+  size_t group_start_ = 0;
+};
+
+std::vector<std::string> Bodies(const ScanResult& result) {
+  std::vector<std::string> bodies;
+  for (const JournalRecord& record : result.records) bodies.emplace_back(record.body.view());
+  return bodies;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(Wal, NoSegmentsAreANewNodesCleanJournal) {
+  const ScanResult result = Scan({}, kMine);
+  EXPECT_EQ(result.verdict, Verdict::kClean);
+  EXPECT_TRUE(result.records.empty());
+  EXPECT_EQ(result.last, WriteSeq(0));
+}
+
+TEST(Wal, RecordsComeBackInOrderAcrossSegments) {
+  Journal journal;
+  journal.Group({"one", "", "three"}).Group({"four"}).Roll().Group({std::string(100'000, 'x')}).Roll();
+  const ScanResult result = journal.Read();
+  EXPECT_EQ(result.verdict, Verdict::kClean) << result.why;
+  EXPECT_EQ(Bodies(result), (Texts{"one", "", "three", "four", std::string(100'000, 'x')}));
+  EXPECT_EQ(result.last, WriteSeq(5));
+  for (size_t i = 0; i < result.records.size(); ++i) {
+    EXPECT_EQ(result.records[i].seq, WriteSeq(i + 1));
+    EXPECT_EQ(result.records[i].type, (i + 1) % 5);
+  }
+}
+
+TEST(Wal, ALogWhoseFirstSegmentsWereCutAwayBeginsAtItsHeadersSequence) {
+  std::string segment = EncodeSegmentHeader(kMine, WriteSeq(41));
+  AppendRecord(segment, kMine, WriteSeq(41), WriteSeq(40), 1, "kept");
+  const std::vector<Slice> segments{Slice::Copy(segment)};
+  const ScanResult result = Scan(segments, kMine);
+  EXPECT_EQ(result.verdict, Verdict::kClean) << result.why;
+  EXPECT_EQ(result.last, WriteSeq(41));
+}
+
+TEST(Wal, EveryTruncationOfTheLastSegmentIsATornTailCutAtARecordsEnd) {
+  Journal whole;
+  whole.Group({"first"}).Roll().Group({"second", "third"}).Group({"fourth"});
+  const std::string bytes = whole.last_segment();
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    Journal cut = whole;
+    cut.last_segment().resize(size);
+    const ScanResult result = cut.Read();
+    SCOPED_TRACE(size);
+    ASSERT_EQ(result.records.size(), 1 + whole.RecordsIn(size)) << result.why;
+    ASSERT_EQ(result.segment, 1u);
+    if (whole.IsBoundary(size)) {
+      ASSERT_EQ(result.verdict, Verdict::kClean) << result.why;
+      continue;
+    }
+    ASSERT_EQ(result.verdict, Verdict::kTorn) << result.why;
+    ASSERT_LE(result.offset, size);
+    ASSERT_TRUE(result.offset == 0 || whole.IsBoundary(result.offset));
+    // Cut there, it is clean and holds the same.
+    Journal mended = cut;
+    mended.last_segment().resize(result.offset);
+    if (result.offset > 0) {
+      ASSERT_EQ(mended.Read().verdict, Verdict::kClean);
+      ASSERT_EQ(mended.Read().records, result.records);
+    }
+  }
+}
+
+TEST(Wal, EveryBitFlipIsCorruptionUnlessItIsInTheLastGroupAndThenATear) {
+  Journal whole;
+  whole.Group({"first"}).Roll().Group({"second", "third"}).Group({"fourth", "fifth"});
+  const Texts all = Bodies(whole.Read());
+  for (size_t segment = 0; segment < 2; ++segment) {
+    const std::string bytes = whole.segment(segment);
+    for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      Journal flipped = whole;
+      flipped.segment(segment)[bit / 8] ^= static_cast<char>(1 << bit % 8);
+      const ScanResult result = flipped.Read();
+      SCOPED_TRACE(testing::Message() << "segment " << segment << " bit " << bit);
+      const bool in_last_group = segment == 1 && bit / 8 >= whole.group_start();
+      ASSERT_EQ(result.verdict, in_last_group ? Verdict::kTorn : Verdict::kCorrupt) << result.why;
+      const Texts got = Bodies(result);
+      ASSERT_LT(got.size(), all.size());
+      ASSERT_TRUE(std::equal(got.begin(), got.end(), all.begin())) << "a wrong record was returned";
+    }
+  }
+}
+
+TEST(Wal, AnUnsyncedGroupThatReachedTheDiskOutOfOrderIsATearNotCorruption) {
+  Journal journal;
+  journal.Group({"acknowledged"}).Group({"lost", "kept by luck", "kept by luck too"});
+  journal.last_segment()[journal.group_start() + kRecordHeaderBytes] = '?';
+  const ScanResult result = journal.Read();
+  EXPECT_EQ(result.verdict, Verdict::kTorn) << result.why;
+  EXPECT_EQ(result.offset, journal.group_start());
+  EXPECT_EQ(Bodies(result), Texts{"acknowledged"});
+}
+
+TEST(Wal, DamageIsProvedAcrossADamagedLengthByALaterRecordsWord) {
+  Journal journal;
+  journal.Group({"first"}).Group({"second"}).Group({"third"});
+  journal.last_segment()[kSegmentHeaderBytes + 2] = '\x7f';  // the first record claims to be long
+  const ScanResult result = journal.Read();
+  EXPECT_EQ(result.verdict, Verdict::kCorrupt) << result.why;
+  EXPECT_EQ(result.offset, kSegmentHeaderBytes);
+}
+
+TEST(Wal, DamageBeforeALaterSegmentIsCorruptionEvenWhereItLooksTorn) {
+  Journal journal;
+  journal.Group({"first", "second"}).Roll().Group({"third"});
+  journal.segment(0).resize(journal.segment(0).size() - 1);
+  EXPECT_EQ(journal.Read().verdict, Verdict::kCorrupt);
+}
+
+TEST(Wal, AMissingMiddleIsCorruption) {
+  Journal journal;
+  journal.Group({"first"}).Group({"second"}).Roll().Group({"third"});
+  const size_t record = kRecordHeaderBytes + std::string("second").size();
+  journal.segment(0).resize(journal.segment(0).size() - record);
+  EXPECT_EQ(journal.Read().verdict, Verdict::kCorrupt);
+}
+
+TEST(Wal, ARecordInAnothersPlaceIsCorruption) {
+  Journal journal;
+  journal.Group({"aaaa"}).Group({"bbbb"});
+  std::string& bytes = journal.last_segment();
+  bytes.append(bytes.substr(bytes.size() - kRecordHeaderBytes - 4));  // the last record once more
+  const ScanResult result = journal.Read();
+  EXPECT_EQ(result.verdict, Verdict::kCorrupt) << result.why;
+  EXPECT_EQ(result.records.size(), 2u);
+}
+
+TEST(Wal, TrailingZerosOfAFileThatGrewBeforeItsBytesCameAreATear) {
+  Journal journal;
+  journal.Group({"first"});
+  const size_t good = journal.last_segment().size();
+  journal.last_segment().append(4096, '\0');
+  const ScanResult result = journal.Read();
+  EXPECT_EQ(result.verdict, Verdict::kTorn);
+  EXPECT_EQ(result.offset, good);
+}
+
+TEST(Wal, AnotherNodesOrClustersJournalIsForeign) {
+  Journal journal;
+  journal.Group({"theirs"});
+  EXPECT_EQ(journal.Read({kMine.cluster, NodeId(8)}).verdict, Verdict::kForeign);
+  const ScanResult other_cluster = journal.Read({kMine.cluster + 1, kMine.node});
+  EXPECT_EQ(other_cluster.verdict, Verdict::kForeign);
+  EXPECT_NE(other_cluster.why.find("cluster c105"), std::string::npos) << other_cluster.why;
+}
+
+TEST(Wal, ARecordCopiedFromAnotherNodesJournalDoesNotPass) {
+  Journal mine;
+  mine.Group({"mine"});
+  AppendRecord(mine.last_segment(), {kMine.cluster, NodeId(8)}, WriteSeq(2), WriteSeq(1), 1, "theirs");
+  const ScanResult result = mine.Read();
+  EXPECT_EQ(result.verdict, Verdict::kTorn);
+  EXPECT_EQ(Bodies(result), Texts{"mine"});
+}
+
+TEST(Wal, SegmentNamesSortAsTheirSequencesAndParseBack) {
+  EXPECT_LT(SegmentFileName(WriteSeq(99)), SegmentFileName(WriteSeq(100)));
+  for (const uint64_t first : {uint64_t{1}, uint64_t{12345}, UINT64_MAX}) {
+    EXPECT_EQ(ParseSegmentFileName(SegmentFileName(WriteSeq(first))), WriteSeq(first));
+  }
+  for (const char* name :
+       {"", "journal-1.wal", "journal-00000000000000000000.wal", "journal-99999999999999999999.wal",
+        "journal-0000000000000000000x.wal", "journal-00000000000000000001.wal~"}) {
+    EXPECT_EQ(ParseSegmentFileName(name), std::nullopt) << name;
+  }
+}
+
+}  // namespace
+}  // namespace bt::wal
