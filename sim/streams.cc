@@ -8,6 +8,7 @@ namespace bt::sim {
 namespace {
 
 constexpr uint64_t kChunk = 64 * 1024;  // moved by one event at most
+constexpr uint64_t kMergeMax = 4 * 1024;
 constexpr uint64_t kMillion = 1'000'000;
 
 }  // namespace
@@ -134,8 +135,7 @@ void Streams::Pump(Stream& stream, int from) {
     return;
   }
   way.waiting_since = Instant::Never();
-  Slice chunk = way.queue.front();
-  way.queue.pop_front();
+  Slice chunk = NextChunk(way);
   const uint64_t most = std::min(kChunk, kWindow - way.window_used);
   if (chunk.size() > most || (chunk.size() > 1 && rng_.Chance(1, 16))) {
     const size_t cut = chunk.size() > most ? most : rng_.Between(1, chunk.size() - 1);
@@ -148,6 +148,18 @@ void Streams::Pump(Stream& stream, int from) {
       Nanoseconds(static_cast<int64_t>(chunk.size() * 1'000'000'000 / stream.bytes_per_second));
   way.wire.push_back(std::move(chunk));
   world_.After(takes, this, Argument(Kind::kTransmitted, stream, from));
+}
+
+// The network keeps no borders between sends: now and then two small ones arrive as one.
+Slice Streams::NextChunk(Direction& way) {
+  Slice chunk = way.queue.front();
+  way.queue.pop_front();
+  if (way.queue.empty() || chunk.size() + way.queue.front().size() > kMergeMax || !rng_.Chance(1, 4))
+    return chunk;
+  std::string both(chunk.view());
+  both += way.queue.front().view();
+  way.queue.pop_front();
+  return Slice::Own(std::move(both));
 }
 
 void Streams::Transmitted(Stream& stream, int from) {

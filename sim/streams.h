@@ -113,6 +113,7 @@ class Streams final : public EventSink {
   Stream* Find(uint32_t node, LinkId link, int& end);
   bool Blocked(const Stream& stream, int from);
   void Pump(Stream& stream, int from);
+  Slice NextChunk(Direction& way);
   void Transmitted(Stream& stream, int from);
   void Arrive(Stream& stream, int from);
   void Syn(Stream& stream);

@@ -1,0 +1,7 @@
+#include "sim/scenarios/scenarios.h"
+
+namespace bt::sim {
+
+std::vector<const Scenario*> AllScenarios() { return {&kTrackerFaults}; }
+
+}  // namespace bt::sim

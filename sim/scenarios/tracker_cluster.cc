@@ -1,0 +1,177 @@
+#include "sim/scenarios/tracker_cluster.h"
+
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+
+namespace bt::sim {
+namespace {
+
+constexpr size_t kHeldMessagesMax = 100'000;
+
+Slice EncodeEdge(EdgeMessage message) { return Slice::Own(Encode(message)); }
+
+}  // namespace
+
+paxos::Config DrawReplicaConfig(Rng& rng) {
+  paxos::Config config;
+  if (rng.Chance(1, 3)) return config;
+  config.window_slots = static_cast<uint32_t>(rng.Between(1, 12));
+  if (rng.Chance(1, 2)) config.batch_commands_max = static_cast<uint32_t>(rng.Between(1, 8));
+  if (rng.Chance(1, 2)) config.peer_slots_max = static_cast<uint32_t>(rng.Between(4, 64));
+  if (rng.Chance(1, 2)) config.promise_bytes_max = rng.Between(64, 4096);
+  if (rng.Chance(1, 2)) config.catch_up_bytes_max = rng.Between(64, 4096);
+  if (rng.Chance(1, 3)) config.gap_slots_max = static_cast<uint32_t>(rng.Between(16, 256));
+  if (rng.Chance(1, 3)) config.candidate_lag_slots_max = static_cast<uint32_t>(rng.Between(1, 64));
+  return config;
+}
+
+// --- TrackerAdaptor ---
+
+std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
+  tracker::Config config;
+  config.replica = cluster_->replica_config();
+  config.replica.self = NodeId(host.index() + 1);
+  chosen_ = Slot(0);
+  cluster_->judge().OnStart(config.replica.self);
+  return std::make_unique<tracker::TrackerNode>(config);
+}
+
+void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message) {
+  // The outer variant's first alternative is the replica's message.
+  if (message.view()[0] == 0) cluster_->judge().OnTransmit(NodeId(host.index() + 1), message.From(1));
+  host.network().Send(host.index(), to.value() - 1, message);
+}
+
+void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& bytes) {
+  if (from < cluster_->size()) return host.Receive(NodeId(from + 1), bytes);
+  absl::StatusOr<EdgeMessage> message = Decode<EdgeMessage>(bytes);
+  if (!message.ok()) return host.world().Fail("a client's message does not decode");
+  if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
+    const CallId call(++next_call_);
+    calls_[call] = {from, ask->id};
+    host.Call(call, std::move(ask->request));
+  } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
+    for (auto it = calls_.begin(); it != calls_.end(); ++it) {
+      if (it->second.client != from || it->second.ask != hang_up->id) continue;
+      const CallId call = it->first;
+      calls_.erase(it);
+      return host.Cancel(call);
+    }
+  }
+}
+
+void TrackerAdaptor::Refuse(TrackerHost& host, uint32_t from, const Slice& bytes) {
+  if (from < cluster_->size()) return;
+  const absl::StatusOr<EdgeMessage> message = Decode<EdgeMessage>(bytes);
+  if (!message.ok()) return;
+  if (const auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
+    host.network().Send(host.index(), from,
+                        EncodeEdge(tracker_api::Unreachable{ask->id, "connection refused"}));
+  }
+}
+
+void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response& response) {
+  const auto found = calls_.find(call);
+  if (found == calls_.end()) return;  // hung up
+  const Caller caller = found->second;
+  calls_.erase(found);
+  host.world().Trace(host.name(), [&] {
+    return "  answers client " + std::to_string(caller.client) + "  " + TraceText(response);
+  });
+  host.network().Send(host.index(), caller.client,
+                      EncodeEdge(tracker_api::Answer{caller.ask, std::move(response)}));
+}
+
+void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note) {
+  const NodeId node(host.index() + 1);
+  if (const auto* replica = std::get_if<paxos::Note>(&note)) {
+    cluster_->judge().OnNote(node, *replica);
+  } else if (const auto* applied = std::get_if<tracker::Applied>(&note)) {
+    cluster_->judge().OnApplied(node, applied->slot, applied->digest);
+  }
+}
+
+void TrackerAdaptor::AfterStep(TrackerHost& host) {
+  const Slot chosen = host.machine()->replica().chosen();
+  if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
+  chosen_ = chosen;
+  if (host.held() > kHeldMessagesMax)
+    host.world().Fail("bounds: " + host.name() + " holds too many messages");
+}
+
+void TrackerAdaptor::Ended(TrackerHost& host) {
+  // The kernel closes the connections of a dead process.
+  for (const auto& [call, caller] : calls_) {
+    host.network().Send(host.index(), caller.client,
+                        EncodeEdge(tracker_api::Unreachable{caller.ask, "connection reset"}));
+  }
+  calls_.clear();
+}
+
+// --- TrackerCluster ---
+
+TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan)
+    : world_(world), judge_(world) {
+  Rng rng = world.Stream("tracker config");
+  replica_config_ = DrawReplicaConfig(rng);
+  replica_config_.members.clear();
+  for (uint32_t i = 0; i < count; ++i) replica_config_.members.push_back(NodeId(i + 1));
+  for (uint32_t i = 0; i < count; ++i) {
+    HostOptions options;
+    options.name = absl::StrFormat("tracker-%d", i + 1);
+    options.identity = {.cluster = 1, .node = NodeId(i + 1)};
+    options.disk = plan.disk;
+    options.crash_while_writing_permille = plan.crash_while_writing_permille;
+    hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options, TrackerAdaptor(this)));
+    targets_.push_back(hosts_.back()->index());
+  }
+}
+
+void TrackerCluster::Start() {
+  for (const auto& host : hosts_) host->Start();
+}
+
+std::vector<Process*> TrackerCluster::processes() const {
+  std::vector<Process*> processes;
+  for (const auto& host : hosts_) processes.push_back(host.get());
+  return processes;
+}
+
+std::vector<Process*> TrackerCluster::DrawCore(Rng& rng) {
+  core_ = processes();
+  rng.Shuffle(core_);
+  core_.resize(rng.Between(core_.size() / 2 + 1, core_.size()));
+  targets_.clear();
+  for (const Process* process : core_) targets_.push_back(process->index());
+  return core_;
+}
+
+bool TrackerCluster::Converged() const {
+  bool led = false;
+  for (const Process* process : core_) {
+    const TrackerHost& host = *hosts_[process->index()];
+    if (!host.alive()) return false;
+    const tracker::TrackerNode& node = *host.machine();
+    if (node.replica().chosen() != judge_.chosen() || node.applied() != judge_.chosen()) return false;
+    led |= node.replica().is_leader();
+  }
+  return led;
+}
+
+std::string TrackerCluster::Situation() const {
+  std::string text = absl::StrFormat("slot %d is known chosen;", judge_.chosen().value());
+  for (const Process* process : core_) {
+    const TrackerHost& host = *hosts_[process->index()];
+    if (!host.alive()) {
+      text += " " + host.name() + " is dead";
+      continue;
+    }
+    const auto role = host.machine()->replica().role_name();
+    text += absl::StrFormat(" %s is a %s at slot %d;", host.name(), std::string(role),
+                            host.machine()->replica().chosen().value());
+  }
+  return text;
+}
+
+}  // namespace bt::sim

@@ -1,0 +1,93 @@
+#pragma once
+
+// TrackerCluster: the tracker nodes of a simulated world with their edge: an Ask that arrives from a
+// client becomes a Call at the node, its reply an Answer. Notes and departing messages go to the
+// agreement judge. Trackers are endpoints 0..n-1 of the network; NodeId(i + 1) is endpoint i.
+
+#include <absl/container/btree_map.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/swarm/tracker_api.h"
+#include "core/tracker/node.h"
+#include "sim/check/agreement.h"
+#include "sim/host.h"
+#include "sim/nemesis.h"
+#include "sim/network.h"
+#include "sim/plan.h"
+
+namespace bt::sim {
+
+// What clients and trackers exchange: the client machine's own message type. From a client, Unreachable
+// says that it has hung up on the question of that id.
+using EdgeMessage = std::variant<tracker_api::Ask, tracker_api::Answer, tracker_api::Unreachable>;
+
+// Small windows, messages and limits for some seeds, so that their edges are met.
+paxos::Config DrawReplicaConfig(Rng& rng);
+
+class TrackerCluster;
+
+class TrackerAdaptor : public DefaultAdaptor {
+ public:
+  using TrackerHost = Host<tracker::TrackerNode, TrackerAdaptor>;
+
+  explicit TrackerAdaptor(TrackerCluster* cluster) : cluster_(cluster) {}
+
+  std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
+  void Transmit(TrackerHost& host, NodeId to, const Slice& message);
+  void Deliver(TrackerHost& host, uint32_t from, const Slice& bytes);
+  void Refuse(TrackerHost& host, uint32_t from, const Slice& bytes);
+  void Reply(TrackerHost& host, CallId call, tracker_api::Response& response);
+  void Note(TrackerHost& host, const tracker::Protocol::Note& note);
+  void AfterStep(TrackerHost& host);
+  void Ended(TrackerHost& host);
+
+ private:
+  struct Caller {
+    uint32_t client;
+    uint64_t ask;
+  };
+  TrackerCluster* cluster_;
+  absl::btree_map<CallId, Caller> calls_;
+  uint64_t next_call_ = 0;
+  Slot chosen_;
+};
+
+using TrackerHost = TrackerAdaptor::TrackerHost;
+
+class TrackerCluster {
+ public:
+  // Attaches `count` trackers to a network that has no endpoints yet.
+  TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan);
+
+  void Start();
+  uint32_t size() const { return static_cast<uint32_t>(hosts_.size()); }
+  TrackerHost& host(uint32_t index) { return *hosts_[index]; }
+  std::vector<Process*> processes() const;
+  AgreementJudge& judge() { return judge_; }
+  World& world() { return world_; }
+  const paxos::Config& replica_config() const { return replica_config_; }
+
+  // At least a majority.
+  std::vector<Process*> DrawCore(Rng& rng);
+  // The endpoints clients should ask: all, or after healing the core.
+  const std::vector<uint32_t>& targets() const { return targets_; }
+  const std::vector<Process*>& core() const { return core_; }
+  // The core's nodes know and have applied everything anybody ever knew as chosen, and one leads.
+  bool Converged() const;
+  std::string Situation() const;
+
+ private:
+  World& world_;
+  paxos::Config replica_config_;
+  AgreementJudge judge_;
+  std::vector<std::unique_ptr<TrackerHost>> hosts_;
+  std::vector<uint32_t> targets_;
+  std::vector<Process*> core_;
+};
+
+}  // namespace bt::sim

@@ -1,0 +1,87 @@
+#include <absl/strings/str_format.h>
+
+#include <memory>
+#include <vector>
+
+#include "sim/nemesis.h"
+#include "sim/plan.h"
+#include "sim/scenarios/registry_client.h"
+#include "sim/scenarios/scenarios.h"
+#include "sim/scenarios/tracker_cluster.h"
+
+namespace bt::sim {
+namespace {
+
+constexpr Duration kLivenessBound = Seconds(90);
+
+// Runs until `done`, looking now and then; false when the bound is over or a judge has spoken.
+template <class Done>
+bool RunUntilDone(World& world, Duration bound, Done done) {
+  const Instant end = world.now() + bound;
+  while (!world.failed() && world.now() < end) {
+    if (done()) return true;
+    world.RunFor(Milliseconds(100));
+  }
+  return !world.failed() && done();
+}
+
+void Run(World& world) {
+  Rng rng = world.Stream("tracker_faults");
+  const FaultPlan plan = DrawPlan(rng);
+  Network network(world, plan.network);
+  const uint32_t nodes = rng.Chance(1, 12) ? 1 : rng.Chance(2, 3) ? 3 : 5;
+  TrackerCluster cluster(world, network, nodes, plan);
+  RegistryHistory history(world);
+  RegistryWorkload workload;
+  workload.names = static_cast<uint32_t>(rng.Between(2, 10));
+  workload.think_max = Milliseconds(static_cast<int64_t>(4 << rng.Below(8)));
+  workload.operations = static_cast<uint32_t>(rng.Between(10, 60));
+  std::vector<std::unique_ptr<RegistryClient>> clients;
+  std::vector<uint32_t> bystanders;
+  for (uint64_t i = rng.Between(1, 6); i > 0; --i) {
+    clients.push_back(std::make_unique<RegistryClient>(world, network, cluster, history, workload));
+    bystanders.push_back(clients.back()->index());
+  }
+  Nemesis nemesis(world, network, nullptr, plan, cluster.processes(), bystanders);
+  cluster.Start();
+  nemesis.Begin();
+  for (const auto& client : clients) client->Begin();
+  world.RunFor(rng.Between(Seconds(2), Seconds(15)));
+  if (world.failed()) return;
+
+  nemesis.Heal(cluster.DrawCore(rng));
+  const auto everybody_idle = [&] {
+    for (const auto& client : clients) {
+      if (!client->idle()) return false;
+    }
+    return true;
+  };
+  const auto stuck = [&](const char* what) {
+    std::string text = absl::StrFormat("liveness: %d s after healing %s; %s", kLivenessBound.seconds(), what,
+                                       cluster.Situation());
+    for (const auto& client : clients) {
+      if (!client->idle()) text += " " + client->Situation();
+    }
+    world.Fail(text);
+  };
+  if (!RunUntilDone(world, kLivenessBound, everybody_idle)) return stuck("clients still wait for answers");
+  for (const auto& client : clients) client->Verify();
+  if (!RunUntilDone(world, kLivenessBound, everybody_idle))
+    return stuck("clients still wait for answers to reads");
+  if (!RunUntilDone(world, kLivenessBound, [&] { return cluster.Converged(); }))
+    return stuck("the core has not converged");
+  for (const Process* process : cluster.core()) {
+    const TrackerHost& host = cluster.host(process->index());
+    host.machine()->state().CheckInvariants();
+    if (host.machine()->has_pending())
+      world.Fail("bounds: " + host.name() + " still holds work nobody waits for");
+  }
+  history.Judge();
+}
+
+}  // namespace
+
+const Scenario kTrackerFaults = {
+    "tracker_faults", "a tracker cluster and registry clients under network, process and disk faults", Run};
+
+}  // namespace bt::sim

@@ -1,0 +1,146 @@
+#include "sim/disk.h"
+
+#include <gtest/gtest.h>
+
+#include "sim/content_disk.h"
+#include "sim/world.h"
+
+namespace bt::sim {
+namespace {
+
+std::string Bytes(size_t size, char fill) { return std::string(size, fill); }
+
+DiskFaults Faults(uint32_t lose, uint32_t tear) {
+  DiskFaults faults;
+  faults.lose_percent = lose;
+  faults.tear_percent = tear;
+  return faults;
+}
+
+TEST(FaultyFile, KeepsWhatWasSyncedWhateverTheCrashDoes) {
+  World world(1);
+  Rng rng(1);
+  FaultyFile file;
+  file.Append(Slice::Copy(Bytes(1000, 'a')));
+  file.Sync();
+  file.Append(Slice::Copy(Bytes(1000, 'b')));
+  file.WriteAt(0, Slice::Copy(Bytes(10, 'c')));
+  file.Crash(world, rng, Faults(100, 0));
+  EXPECT_EQ(file.view(), Bytes(1000, 'a'));
+  EXPECT_EQ(world.faults().count(Fault::kLostWrite), 2u);
+}
+
+TEST(FaultyFile, TearsAtSectorsOfTheDisk) {
+  World world(1);
+  Rng rng(1);
+  bool torn = false;
+  for (int i = 0; i < 100; ++i) {
+    FaultyFile file;
+    file.Append(Slice::Copy(Bytes(700, 'a')));
+    file.Sync();
+    file.Append(Slice::Copy(Bytes(3000, 'b')));
+    file.Crash(world, rng, Faults(0, 100));
+    ASSERT_LE(file.size(), 3700u);
+    EXPECT_EQ(file.view().substr(0, 700), Bytes(700, 'a'));
+    for (size_t at = 1024; at < file.size(); at += kSectorBytes) {
+      const std::string_view sector = file.view().substr(at, kSectorBytes);
+      EXPECT_TRUE(sector == std::string(sector.size(), 'b') || sector == std::string(sector.size(), '\0'));
+    }
+    torn |= file.view() != Bytes(700, 'a') + Bytes(3000, 'b');
+  }
+  EXPECT_TRUE(torn);
+}
+
+TEST(FaultyFile, KeepsAnUnsyncedWriteWhenSoDrawn) {
+  World world(1);
+  Rng rng(1);
+  FaultyFile file;
+  file.WriteAt(100, Slice::Copy(Bytes(50, 'x')));
+  file.Crash(world, rng, Faults(0, 0));
+  EXPECT_EQ(file.size(), 150u);
+  EXPECT_EQ(world.faults().count(Fault::kKeptWrite), 1u);
+}
+
+constexpr FileId kFile{0};
+
+struct Download {
+  explicit Download(World& world, DiskFaults faults) : disk(world, 0, faults) { Open(); }
+
+  FileOpened Open() {
+    auto pending = disk.Execute(OpenFile{kFile, FileMode::kDownload, "f", 40'000});
+    return std::get<FileOpened>(pending->completion);
+  }
+  BlockStored Store(uint64_t offset, char fill) {
+    auto pending = disk.Execute(StoreBlock{BlockToken(1), kFile, offset, Slice::Copy(Bytes(16'384, fill))});
+    return std::get<BlockStored>(pending->completion);
+  }
+  uint64_t Checkpoint(const std::string& state) {
+    return disk.Execute(bt::Checkpoint{kFile, Slice::Copy(state)})->ticket;
+  }
+
+  ContentDisk disk;
+};
+
+TEST(ContentDisk, ResumesFromTheLastCheckpointThatWasDurable) {
+  World world(1);
+  Download download(world, Faults(100, 0));
+  EXPECT_EQ(download.Store(0, 'a').leaf, Sha256(Bytes(16'384, 'a')));
+  download.disk.Commit(download.Checkpoint("one"));
+  download.Store(16'384, 'b');
+  download.disk.Crash();
+  EXPECT_EQ(download.Open().resume.view(), "one");
+  EXPECT_EQ(download.disk.Read(kFile, 0, 16'384)->view(), Bytes(16'384, 'a'));
+  EXPECT_EQ(download.disk.Read(kFile, 16'384, 16'384)->view(), Bytes(16'384, '\0'));
+}
+
+TEST(ContentDisk, ACheckpointUnderWayAtACrashIsThereWithItsDataOrNotAtAll) {
+  bool there = false;
+  bool gone = false;
+  for (uint64_t seed = 1; seed < 40; ++seed) {
+    World world(seed);
+    Download download(world, Faults(100, 0));
+    download.Store(0, 'a');
+    download.Checkpoint("one");
+    download.disk.Crash();
+    const bool state = download.Open().resume.view() == "one";
+    const bool data = download.disk.Read(kFile, 0, 1)->view() == "a";
+    if (state) EXPECT_TRUE(data);
+    there |= state;
+    gone |= !state;
+  }
+  EXPECT_TRUE(there && gone);
+}
+
+TEST(ContentDisk, AFinishedFileHasItsFinalNameAndADownloadOfItIsRefused) {
+  World world(1);
+  Download download(world, Faults(100, 0));
+  download.Store(0, 'a');
+  const uint64_t ticket = download.disk.Execute(FinishFile{kFile})->ticket;
+  EXPECT_FALSE(download.disk.Look("f").has_value());
+  download.disk.Commit(ticket);
+  ASSERT_TRUE(download.disk.Look("f").has_value());
+  EXPECT_FALSE(download.disk.Look("f.part").has_value());
+  download.disk.Crash();
+  EXPECT_EQ(download.disk.Look("f")->substr(0, 16'384), Bytes(16'384, 'a'));
+  EXPECT_EQ(download.Open().status.code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(ContentDisk, RefusesToOfferAFileOfAnotherLength) {
+  World world(1);
+  ContentDisk disk(world, 0, {});
+  disk.Provide("g", Slice::Copy("12345"));
+  const auto open = [&](uint64_t length, std::string name) {
+    return std::get<FileOpened>(disk.Execute(OpenFile{kFile, FileMode::kRead, name, length})->completion)
+        .status;
+  };
+  EXPECT_EQ(open(4, "g").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(open(5, "h").code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(open(5, "g").ok());
+  const auto hashed = std::get<RangeHashed>(
+      disk.Execute(HashRange{BlockToken(3), kFile, 1, 3, RangeHash::kLeaves})->completion);
+  ASSERT_EQ(hashed.leaves.size(), 1u);
+  EXPECT_EQ(hashed.leaves[0], Sha256("234"));
+}
+
+}  // namespace
+}  // namespace bt::sim
