@@ -108,6 +108,7 @@ void Picker::RemovePeer(const PieceMap& pieces) {
 }
 
 void Picker::PeerHas(PieceIndex piece) { Increase(piece); }
+void Picker::PeerLost(PieceIndex piece) { Decrease(piece); }
 
 // --- picking ---
 

@@ -60,6 +60,7 @@ class Picker {
   void AddPeer(const PieceMap& pieces);
   void RemovePeer(const PieceMap& pieces);
   void PeerHas(PieceIndex piece);
+  void PeerLost(PieceIndex piece);
 
   // Appends up to `count` blocks for `peer` to ask for, marked as requested by it.
   void Pick(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now, Rng& rng,
