@@ -1,0 +1,70 @@
+// bytetorrent download: fetches a torrent's content from every peer the trackers know.
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "nodes/commands.h"
+#include "nodes/torrent_commands/bytetorrent_create.h"
+#include "nodes/torrent_commands/torrent_files.h"
+#include "nodes/transfer.h"
+
+namespace bt::nodes {
+
+namespace {
+
+// Content id, info-hash in hexadecimal, or name.
+tracker_api::TorrentKey KeyOf(const std::string& what) {
+  if (const auto content = ContentId::Parse(what)) return *content;
+  InfoHash hash;
+  if (what.size() == 2 * hash.size() && FromHex(what, hash)) return hash;
+  Sha256Digest digest;
+  if (what.size() == 2 * digest.size() && FromHex(what, digest)) {
+    std::copy_n(digest.begin(), hash.size(), hash.begin());  // BEP 52: cut to 20 bytes
+    return hash;
+  }
+  return what;
+}
+
+bool NamesAFile(const std::string& what) {
+  struct stat info {};
+  return what.find('/') != std::string::npos || what.ends_with(".torrent") ||
+         (::stat(what.c_str(), &info) == 0 && S_ISREG(info.st_mode));
+}
+
+}  // namespace
+
+int RunDownload(const DownloadOptions& options) {
+  TransferSetup setup;
+  setup.command = "download";
+  setup.config.role = swarm::Role::kDownload;
+  setup.config.keep_offering = options.keep_offering;
+  std::vector<std::string> given = options.trackers;
+  std::vector<std::string> listed;
+  const tracker_api::TorrentKey key = KeyOf(options.what);
+  if (std::holds_alternative<std::string>(key) && NamesAFile(options.what)) {
+    absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.what);
+    if (!torrent.ok()) return ReportError("download", torrent.status()), 1;
+    setup.config.metainfo = std::move(torrent->metainfo);
+    listed = std::move(torrent->trackers);
+  } else {
+    if (std::holds_alternative<std::string>(key)) {
+      const absl::Status name = ValidateName(options.what);
+      if (!name.ok()) return ReportError("download", name), 2;
+    }
+    setup.config.key = key;
+    if (given.empty()) given = {kDefaultTracker};
+  }
+  absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, listed);
+  if (!trackers.ok()) {
+    ReportError("download", trackers.status());
+    return absl::IsInvalidArgument(trackers.status()) ? 2 : 1;
+  }
+  setup.trackers = *std::move(trackers);
+  setup.listen = options.listen;
+  setup.path = options.output;
+  setup.json = options.json;
+  return RunTransfer(std::move(setup));
+}
+
+}  // namespace bt::nodes

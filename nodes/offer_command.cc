@@ -1,0 +1,34 @@
+// bytetorrent offer: proves a file against its torrent, claims it at the trackers and serves it.
+
+#include "nodes/commands.h"
+#include "nodes/torrent_commands/torrent_files.h"
+#include "nodes/transfer.h"
+
+namespace bt::nodes {
+
+int RunOffer(const OfferOptions& options) {
+  absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
+  if (!torrent.ok()) return ReportError("offer", torrent.status()), 1;
+  {
+    // For the error alone: the machine opens the file itself.
+    const absl::StatusOr<InputFile> file = InputFile::Open(options.file);
+    if (!file.ok()) return ReportError("offer", file.status()), 1;
+  }
+  absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent->trackers);
+  if (!trackers.ok()) {
+    ReportError("offer", trackers.status());
+    return absl::IsInvalidArgument(trackers.status()) ? 2 : 1;
+  }
+  TransferSetup setup;
+  setup.command = "offer";
+  setup.config.role = swarm::Role::kOffer;
+  setup.config.metainfo = std::move(torrent->metainfo);
+  setup.config.skip_verify = options.skip_verify;
+  setup.trackers = *std::move(trackers);
+  setup.listen = options.listen;
+  setup.path = options.file;
+  setup.json = options.json;
+  return RunTransfer(std::move(setup));
+}
+
+}  // namespace bt::nodes

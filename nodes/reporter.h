@@ -1,0 +1,67 @@
+#pragma once
+
+// Reporter: what a transfer tells its user. Results on stdout; progress and diagnostics on stderr: a bar
+// that redraws itself on a terminal, a plain line now and then elsewhere; with --json lines of JSON on
+// stdout instead of results. Loop thread only.
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/base/address.h"
+#include "core/base/time.h"
+#include "core/swarm/protocol.h"
+
+namespace bt::nodes {
+
+class Reporter {
+ public:
+  Reporter(std::string command, bool json);
+  ~Reporter();  // leaves the terminal on a fresh line
+
+  // How often Progress wants to be called.
+  Duration period() const;
+
+  void TorrentKnown(const swarm::TorrentKnown& torrent);
+  void Checked(const swarm::FileReady& ready, std::string_view file);
+  void Listening(const Address& address);
+  void Unusable(const swarm::PieceUnusable& piece);
+  void Rejected(const swarm::PieceRejected& rejected);
+  void Banned(const swarm::PeerBanned& banned);
+  void Trouble(std::string_view tracker, std::string_view why);
+  void Offering(uint32_t pieces, std::string_view name, const Address& at);
+  void Progress(const swarm::Progress& progress, Instant now);
+  // `bytes` were fetched by this run, of `length`; `sources` peers were met.
+  void Complete(std::string_view name, std::string_view path, uint64_t length, uint64_t bytes, Duration took,
+                size_t sources);
+  void Warning(std::string_view text);
+  // "bytetorrent COMMAND: reason", one line.
+  void Failed(std::string_view reason);
+
+  size_t banned() const { return banned_.size(); }
+
+ private:
+  void Line(std::string_view text);    // to stderr
+  void Result(std::string_view text);  // to stdout
+  void Json(std::string_view fields);  // to stdout
+  void ClearBar();
+  std::string BannedList(bool json) const;
+
+  const std::string command_;
+  const bool json_;
+  const bool terminal_;
+  bool bar_shown_ = false;
+  uint32_t unusable_ = 0;
+  uint32_t rejected_ = 0;
+  absl::btree_set<Address> banned_;
+  absl::btree_map<std::string, std::string> troubles_;  // tracker -> what was said last
+  Instant last_at_;
+  uint64_t last_bytes_ = 0;
+  uint64_t last_sent_ = 0;
+  uint64_t rate_ = 0;  // bytes per second, smoothed
+};
+
+}  // namespace bt::nodes

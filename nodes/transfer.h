@@ -1,0 +1,25 @@
+#pragma once
+
+// RunTransfer: hosts one client machine on this process's loop until it is done or the user stops it: peer
+// links, the content file, HTTP to the trackers, signals, and a reporter for its notes.
+
+#include <string>
+
+#include "core/swarm/config.h"
+#include "nodes/trackers.h"
+
+namespace bt::nodes {
+
+struct TransferSetup {
+  const char* command;   // "offer" or "download"
+  swarm::Config config;  // listen and trackers are filled in here
+  TrackerList trackers;
+  std::string listen;  // HOST:PORT
+  std::string path;    // of the offered file; of a download the file or directory to make, or empty
+  bool json = false;
+};
+
+// The exit status.
+int RunTransfer(TransferSetup setup);
+
+}  // namespace bt::nodes
