@@ -37,7 +37,7 @@ struct Timing {
   Duration tracker_backoff_min = Milliseconds(200);
   Duration tracker_backoff_max = Seconds(15);
   Duration offer_gap = Milliseconds(250);   // between two offers of newly verified pieces
-  Duration renew_interval = Seconds(30);    // a claim is offered anew at least this often
+  Duration renew_interval = Seconds(300);   // a claim is offered anew at least this often
   Duration lookup_min = Milliseconds(500);  // between lookups while peers are few, doubling
   Duration lookup_few_max = Seconds(4);     // up to this
   Duration lookup_max = Seconds(30);        // and while they are enough

@@ -168,6 +168,10 @@ enum class Outcome : uint8_t {
   kLast = kUnavailable,
 };
 
+// The reason given with kUnavailable when the cluster does not know (any more) the session of a mutation
+// that is not its first: repeat it as the first of a new session.
+inline constexpr const char* kSessionExpired = "session expired: open a new one, with sequence 1";
+
 struct PeerClaim {
   Address peer;
   std::vector<PieceRange> pieces;

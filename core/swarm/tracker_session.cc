@@ -103,6 +103,8 @@ tracker_api::MutationId* MutationIdOf(tracker_api::Request& request) {
   return nullptr;
 }
 
+void Exchange::Rename(const tracker_api::MutationId& id) { *MutationIdOf(*request_) = id; }
+
 // --- TrackerSession ---
 
 TrackerSession::TrackerSession(const Config& config)
@@ -120,13 +122,13 @@ void TrackerSession::Begin(tracker_api::TorrentKey key, uint32_t pieces, Instant
   key_ = std::move(key);
   claimed_ = PieceMap(pieces);
   asked_ = PieceMap(pieces);
-  do {
-    mutation_id_.session = SessionId(rng.Next());
-  } while (mutation_id_.session == SessionId(0));
+  NewSession(rng);
   next_offer_ = now;
   next_lookup_ = now;
   dirty_ = true;
 }
+
+void TrackerSession::NewSession(Rng& rng) { mutation_id_ = {SessionId(rng.Between(1, UINT64_MAX)), 0}; }
 
 void TrackerSession::SetLookups(bool wanted, bool enough) {
   lookups_wanted_ = wanted;
@@ -279,6 +281,11 @@ TrackerSession::Event TrackerSession::Receive(const Protocol::Message& message, 
   if (auto response = mutation_.Receive(message, pool_, context, &trouble)) {
     answered_ = true;
     event = MutationAnswered(*std::move(response), context.now);
+  } else if (trouble == tracker_api::kSessionExpired) {
+    // The cluster has forgotten us (we were away for long). Claims may be repeated without harm.
+    NewSession(context.rng);
+    ++mutation_id_.sequence;
+    mutation_.Rename(mutation_id_);
   }
   Trouble(mutation_.node(), std::exchange(trouble, {}), context);
   if (auto response = query_.Receive(message, pool_, context, &trouble)) {

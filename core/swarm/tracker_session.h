@@ -48,6 +48,8 @@ class Exchange {
   uint32_t node() const { return node_; }
   // Not while active.
   void Start(tracker_api::Request request);
+  // Before it is asked again: the request's new mutation id.
+  void Rename(const tracker_api::MutationId& id);
   void Abandon() { *this = Exchange(timing_); }
   // Asks when it is time to; gives up waiting for a node that is silent. `ask_id` is the client's counter.
   // Returns what was wrong with a node that has just failed to answer, empty if none has.
@@ -107,6 +109,7 @@ class TrackerSession {
   uint64_t Digest() const;
 
  private:
+  void NewSession(Rng& rng);
   void StartMutation(const PieceMap& held, Instant now);
   void StartOffer(PieceMap pieces);
   void StartWithdraw(const PieceMap& pieces, bool whole);

@@ -19,7 +19,7 @@
 namespace bt::tracker {
 
 // The reason of kUnavailable for a session this cluster does not know (any more): open a new one.
-inline constexpr const char* kSessionExpired = "session expired: open a new one, with sequence 1";
+inline constexpr const char* kSessionExpired = tracker_api::kSessionExpired;
 
 class Sessions {
  public:
