@@ -7,9 +7,10 @@ namespace bt::paxos {
 void CatchUpClient::Want(Slot target, NodeId peer, Slot chosen, bool at_once, Context<Protocol>& context) {
   target_ = std::max(target_, target);
   if (chosen >= target_) return;
-  if (state_ == State::kAsked || (state_ == State::kGrace && !at_once)) return;
-  peer_ = peer;
+  if (state_ == State::kAsked) return;
+  peer_ = peer;  // the latest to say so is the likeliest to answer
   if (at_once) return Ask(chosen, context);
+  if (state_ == State::kGrace) return;
   state_ = State::kGrace;
   context.out.Arm(Protocol::Timer::kCatchUp, context.now + config_.gap_grace);
 }

@@ -253,6 +253,10 @@ std::string Cluster::Answer(CallId call) const {
 
 void Cluster::Elect(uint32_t node) {
   Pass(Milliseconds(1000));  // nobody hears a leader any more
+  for (uint32_t other = 1; other <= size(); ++other) {
+    if (other == node || !running(other) || !replica(other).is_leader() || node_at(other).stalled) continue;
+    Fire(other, Timer::kHeartbeat);  // nor does the leader hear a quorum
+  }
   Fire(node, Timer::kElection);
   Settle();
   CHECK_MSG(replica(node).is_leader(), "not elected");

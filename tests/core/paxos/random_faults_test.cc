@@ -137,10 +137,11 @@ Config SmallLimits(uint64_t seed) {
 }
 
 TEST(RandomFaults, ReplicasAgreeAndRecover) {
+  constexpr uint64_t kSeeds = 1000;
   uint64_t slots = 0;
-  for (uint64_t seed = 1; seed <= 400; ++seed) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     World world(seed, SmallLimits(seed));
-    world.Run(3000);
+    world.Run(4000);
     ASSERT_EQ(world.cluster().violation(), "") << "seed " << seed;
     world.Heal();
     ASSERT_EQ(world.cluster().violation(), "") << "seed " << seed;
@@ -149,7 +150,7 @@ TEST(RandomFaults, ReplicasAgreeAndRecover) {
     slots += world.cluster().replica(1).chosen().value();
   }
   // A world in which nothing is chosen would prove nothing.
-  EXPECT_GT(slots, 400u * 20);
+  EXPECT_GT(slots, kSeeds * 20);
 }
 
 TEST(RandomFaults, OneSeedIsOneRun) {
