@@ -47,13 +47,20 @@ TEST(Rng, BelowStaysBelowAndReachesEveryValueAboutEquallyOften) {
   }
 }
 
-// With limit 3 * 2^62 a plain remainder would give the low third twice as often as the others.
+// With limit 3 * 2^62 a plain remainder would give the low third twice as often as the others, and a
+// plain multiplication the multiples of three.
 TEST(Rng, BelowIsUnbiasedForLimitsThatDoNotDivideTheRange) {
   Rng rng(2);
   constexpr uint64_t kThird = uint64_t{1} << 62;
-  int hits[3] = {};
-  for (int i = 0; i < 30'000; ++i) ++hits[rng.Below(3 * kThird) / kThird];
-  for (const int count : hits) EXPECT_NEAR(count, 10'000, 400);
+  int thirds[3] = {};
+  int remainders[3] = {};
+  for (int i = 0; i < 30'000; ++i) {
+    const uint64_t number = rng.Below(3 * kThird);
+    ++thirds[number / kThird];
+    ++remainders[number % 3];
+  }
+  for (const int count : thirds) EXPECT_NEAR(count, 10'000, 400);
+  for (const int count : remainders) EXPECT_NEAR(count, 10'000, 400);
 }
 
 TEST(Rng, BelowTakesTheLargestLimit) {

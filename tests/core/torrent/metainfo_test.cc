@@ -11,8 +11,8 @@
 namespace bt {
 namespace {
 
-constexpr uint32_t kPiece = 32 * 1024;
-constexpr uint64_t kLength = 5 * kPiece + 20'000;  // the last piece has two blocks, one of them short
+constexpr uint32_t kPiece = 64 * 1024;
+constexpr uint64_t kLength = 5 * kPiece + 20'000;  // the last piece has two of four blocks, one of them short
 
 Metainfo Sample() { return test::SampleMetainfo(kLength, kPiece); }
 
@@ -29,7 +29,7 @@ TEST(Metainfo, KnowsTheSizesOfItsPieces) {
   EXPECT_EQ(metainfo.piece_count(), 6u);
   EXPECT_EQ(metainfo.piece_size(0), kPiece);
   EXPECT_EQ(metainfo.piece_size(5), 20'000u);
-  EXPECT_EQ(metainfo.block_count(0), 2u);
+  EXPECT_EQ(metainfo.block_count(0), 4u);
   EXPECT_EQ(metainfo.block_count(5), 2u);
 }
 
