@@ -12,8 +12,10 @@ using Kind = ClaimUpdate::Kind;
 
 namespace {
 
-// How many claims of one torrent are looked at for one answer, beyond those it lists.
-constexpr uint32_t kScanSlack = 256;
+// How many entries are looked at for one answer: of those known here only (counts beyond are of the
+// applied state), and of the applied ones beyond those listed.
+constexpr uint32_t kSoftScan = 64;
+constexpr uint32_t kScanSlack = 64;
 
 }  // namespace
 
@@ -93,8 +95,7 @@ void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& a
   // First who is known here only: at most a batch or two, and the likeliest to be there.
   uint32_t looked = 0;
   for (auto at = soft_.lower_bound({torrent.number, Address{}});
-       at != soft_.end() && at->first.first == torrent.number && looked < limit + kScanSlack;
-       ++at, ++looked) {
+       at != soft_.end() && at->first.first == torrent.number && looked < kSoftScan; ++at, ++looked) {
     const Claim* claim = torrent.claims.Find(at->first.second);
     const bool listed = claim != nullptr && registry.Live(*claim);
     const bool gone = at->second.kind == Kind::kGone;
@@ -107,7 +108,7 @@ void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& a
   const uint32_t start = size == 0 ? 0 : static_cast<uint32_t>(rotation % size);
   for (uint32_t i = 0; i < std::min(size, limit + kScanSlack) && peers.peers.size() < limit; ++i) {
     const Claim& claim = torrent.claims.at((start + i) % size);
-    if (!registry.Live(claim)) continue;
+    if (!registry.Live(claim) || !wanted(claim.peer, claim.complete)) continue;
     const auto soft = soft_.find({torrent.number, claim.peer});
     if (soft == soft_.end()) {
       list(claim.peer, claim.complete);
