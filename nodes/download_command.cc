@@ -1,7 +1,5 @@
 // bytetorrent download: fetches a torrent's content from every peer the trackers know.
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "nodes/commands.h"
@@ -26,10 +24,9 @@ tracker_api::TorrentKey KeyOf(const std::string& what) {
   return what;
 }
 
-bool NamesAFile(const std::string& what) {
-  struct stat info {};
-  return what.find('/') != std::string::npos || what.ends_with(".torrent") ||
-         (::stat(what.c_str(), &info) == 0 && S_ISREG(info.st_mode));
+// A path, or a name that can only be a .torrent's; anything else may be the name of a registered torrent.
+bool IsPath(const std::string& what) {
+  return what.find('/') != std::string::npos || what.ends_with(".torrent");
 }
 
 }  // namespace
@@ -41,13 +38,15 @@ int RunDownload(const DownloadOptions& options) {
   setup.config.keep_offering = options.keep_offering;
   std::vector<std::string> given = options.trackers;
   std::vector<std::string> listed;
-  const tracker_api::TorrentKey key = KeyOf(options.what);
-  if (std::holds_alternative<std::string>(key) && NamesAFile(options.what)) {
-    absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.what);
-    if (!torrent.ok()) return ReportError("download", torrent.status()), 1;
+  absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.what);
+  if (torrent.ok()) {
     setup.config.metainfo = std::move(torrent->metainfo);
     listed = std::move(torrent->trackers);
+  } else if (IsPath(options.what)) {
+    ReportError("download", torrent.status());
+    return 1;
   } else {
+    const tracker_api::TorrentKey key = KeyOf(options.what);
     if (std::holds_alternative<std::string>(key)) {
       const absl::Status name = ValidateName(options.what);
       if (!name.ok()) return ReportError("download", name), 2;

@@ -200,8 +200,9 @@ void Reporter::Complete(std::string_view name, std::string_view path, uint64_t l
   Result(absl::StrCat("downloaded ", Absl(name), " to ", Absl(path), ": ", SizeText(length), " in ", time,
                       " s, ", rate, " MB/s, ", sources, " sources"));
   if (!banned_.empty()) {
-    Result(absl::StrCat(banned_.size(), " peers sent wrong bytes and were banned (", rejected_,
-                        " pieces rejected): ", BannedList(false)));
+    Result(absl::StrCat(banned_.size(), banned_.size() == 1 ? " peer" : " peers",
+                        " sent wrong bytes, banned: ", BannedList(false), "; ", rejected_,
+                        " pieces rejected"));
   }
 }
 
