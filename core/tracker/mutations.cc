@@ -167,7 +167,7 @@ void Mutations::Answer(CallId call, const MutationId& id, const Response& respon
 
 void Mutations::Complete(uint32_t place, const Response& response, Context<Protocol>& context) {
   Pending& entry = entries_[place];
-  if (entry.pooled && response.reason == kSessionExpired) {  // not the caller's session
+  if (entry.pooled && response.reason == tracker_api::kSessionExpired) {  // not the caller's session
     const Response again = Overloaded("this node's own session had expired: ask again");
     for (const CallId call : entry.calls) Answer(call, entry.id, again, context);
   } else {

@@ -51,7 +51,7 @@ void Sessions::AdvanceTo(Instant stamp) {
 std::optional<Response> Sessions::Known(const MutationId& id) {
   const auto found = sessions_.find(id.session);
   if (found == sessions_.end() || Expired(found->second)) {
-    if (id.sequence != 1) return Refusal(Outcome::kUnavailable, kSessionExpired, Duration{});
+    if (id.sequence != 1) return Refusal(Outcome::kUnavailable, tracker_api::kSessionExpired, Duration{});
     if (found != sessions_.end()) return std::nullopt;
     for (uint32_t i = 0; i < kExpiriesPerStep && sessions_.size() >= limit_; ++i) {
       if (!ForgetOldest(kSessionEvictionAge)) break;

@@ -18,9 +18,6 @@
 
 namespace bt::tracker {
 
-// The reason of kUnavailable for a session this cluster does not know (any more): open a new one.
-inline constexpr const char* kSessionExpired = tracker_api::kSessionExpired;
-
 class Sessions {
  public:
   explicit Sessions(const Limits& limits = Limits()) : limit_(limits.sessions) {}

@@ -50,6 +50,7 @@ class Cluster {
     const WriteSeq last = process.journal.empty() ? WriteSeq(0) : process.journal.back().seq;
     process.out = std::make_unique<Outbox<Protocol>>(last);
     process.durable = last;
+    process.rng = Rng(node);  // a restarted host's generator starts alike: nodes must not rely on it alone
     Step(node, Started{process.journal});
   }
   void Cut(size_t a, size_t b) { cut_.insert({std::min(a, b), std::max(a, b)}); }
@@ -126,7 +127,7 @@ class Cluster {
     std::vector<JournalRecord> journal;  // durable
     WriteSeq durable;
     std::vector<std::pair<WriteSeq, std::function<void()>>> held;
-    Rng rng{77};  // on purpose not drawn on across restarts alone: see Restart
+    Rng rng{0};
     uint64_t life = 0;
     uint64_t steps = 0;
   };

@@ -61,7 +61,9 @@ TEST(RegistrationTest, HashesThatWereNotRegisteredCannotBeAddedLaterButMayBeLeft
   registry.Apply(At(1), RegisterOf(full));
   registry.Apply(At(1), RegisterOf(bare));
 
-  EXPECT_EQ(registry.Apply(At(2), RegisterOf(MakeTorrent("bare", 2))).outcome, Outcome::kConflict);
+  const Response added = registry.Apply(At(2), RegisterOf(MakeTorrent("bare", 2)));
+  EXPECT_EQ(added.outcome, Outcome::kConflict);
+  EXPECT_NE(added.reason.find("cannot be added"), std::string::npos) << added.reason;
   Metainfo less = full;
   less.v1_pieces.clear();
   EXPECT_EQ(registry.Apply(At(3), RegisterOf(less)).outcome, Outcome::kOk);
@@ -341,6 +343,31 @@ TEST(AgreementTest, TheDigestTellsDifferentHistoriesApart) {
     }
     EXPECT_NE(part.digest(), whole.digest()) << left_out;
   }
+}
+
+TEST(AgreementTest, EveryChangeOfAClaimMovesTheDigest) {
+  Registry registry;
+  const Metainfo song = MakeTorrent("song", 1);
+  registry.Apply(At(0), RegisterOf(song));
+  const int64_t lifetime = kClaimLifetime.seconds();
+  const std::vector<std::pair<int64_t, Operation>> changes = {
+      {1, OfferOf(song.content(), Peer(1), {Range(0, 2)})},
+      {1, OfferOf(song.content(), Peer(1), {Range(3, 1)})},
+      {1, tracker_api::Withdraw{{}, song.content(), Peer(1), {Range(0, 1)}}},
+      {1, tracker_api::Withdraw{{}, song.content(), Peer(1), {}}},
+      {1, OfferOf(song.content(), Peer(2), {})},
+      {2, OfferOf(song.content(), Peer(2), {})},  // renewed
+      {2, Claims{{}, {{TorrentNumber(0), Peer(2), ClaimUpdate::Kind::kComplete}}}},
+      {2, Claims{{}, {{TorrentNumber(0), Peer(2), ClaimUpdate::Kind::kGone}}}},
+      {3, OfferOf(song.content(), Peer(3), {})},
+      {lifetime + 3, Tick{}},  // expires
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const uint64_t before = registry.digest();
+    registry.Apply(At(changes[i].first), changes[i].second);
+    EXPECT_NE(registry.digest(), before) << i;
+  }
+  EXPECT_EQ(registry.claims(), 0u);
 }
 
 TEST(AgreementTest, OfConcurrentCreationsTheFirstInTheLogWinsOnEveryReplicaAlike) {

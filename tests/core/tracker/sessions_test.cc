@@ -58,7 +58,7 @@ TEST_F(SessionsTest, ASequenceGoneByIsRefusedAsStale) {
 TEST_F(SessionsTest, AnUnknownSessionMustStartAtSequenceOne) {
   const Response refused = Offer(1, Id(9, 2), 1);
   EXPECT_EQ(refused.outcome, Outcome::kUnavailable);
-  EXPECT_EQ(refused.reason, kSessionExpired);
+  EXPECT_EQ(refused.reason, tracker_api::kSessionExpired);
   EXPECT_EQ(state_.registry().claims(), 0u);
   EXPECT_EQ(Offer(1, Id(9, 1), 1).outcome, Outcome::kOk);
 }
@@ -67,7 +67,7 @@ TEST_F(SessionsTest, ASessionIsForgottenByLogTimeAndUseKeepsIt) {
   Offer(1, Id(2, 1), 1);
   Offer(1, Id(3, 1), 1);
   Offer(kLifetime - 1, Id(3, 2), 1);
-  EXPECT_EQ(Offer(kLifetime + 1, Id(2, 2), 1).reason, kSessionExpired);
+  EXPECT_EQ(Offer(kLifetime + 1, Id(2, 2), 1).reason, tracker_api::kSessionExpired);
   EXPECT_EQ(Offer(kLifetime + 1, Id(3, 3), 1).outcome, Outcome::kOk);
   EXPECT_EQ(state_.sessions().size(), 1u);
   state_.CheckInvariants();
@@ -102,7 +102,7 @@ TEST(SessionLimitTest, AFullTableForgetsTheOldestButNoneThatMayStillBeRetried) {
   EXPECT_TRUE(open(102, 3));
   EXPECT_FALSE(open(103, 4));
   EXPECT_TRUE(open(100 + kSessionEvictionAge.seconds(), 4));
-  EXPECT_EQ(sessions.Known(Id(1, 2))->reason, kSessionExpired);
+  EXPECT_EQ(sessions.Known(Id(1, 2))->reason, tracker_api::kSessionExpired);
   EXPECT_FALSE(sessions.Known(Id(2, 2))) << "session 2 is still known";
   EXPECT_EQ(sessions.size(), 3u);
   sessions.CheckInvariants();
