@@ -120,6 +120,7 @@ class Client::Engine {
   void Handle(const BlockStored& input, Ctx& context);
   void OnBlock(Peer& peer, const wire::Piece& piece, Ctx& context);
   void CancelElsewhere(BlockRef block, const Peer& except);
+  uint32_t FairShare() const;
   void Refill(Peer& peer, Ctx& context);
   void RefillAll(Ctx& context);
   void GiveUpRequests(Peer& peer, bool tell);

@@ -45,13 +45,24 @@ wire::BlockSpan Client::Engine::SpanOf(BlockRef block) const {
 
 // --- requests ---
 
+// A peer's part of what may be in flight, and of what is left to ask for: so that the first to connect do not
+// take a small file all for themselves. In whole pieces, where that is possible: a piece of one sender is one
+// that can be blamed on it.
+uint32_t Client::Engine::FairShare() const {
+  const uint32_t peers = std::max({1u, ready_, dialled_});
+  const uint32_t per_piece = metainfo_->block_count(0);
+  uint64_t left = uint64_t{picker_->missing()} * per_piece / peers;
+  left = (left + per_piece) / per_piece * per_piece;
+  return static_cast<uint32_t>(
+      std::max<uint64_t>(kWindowMin, std::min<uint64_t>(left, kBytesInFlightLimit / kBlockSize / peers)));
+}
+
 void Client::Engine::Refill(Peer& peer, Ctx& context) {
   if (phase_ != Phase::kDownloading || peer.state != Peer::State::kReady || peer.peer_choking ||
       !peer.am_interested) {
     return;
   }
-  const uint32_t fair_share = std::max<uint32_t>(
-      kWindowMin, static_cast<uint32_t>(kBytesInFlightLimit / kBlockSize) / std::max(1u, ready_));
+  const uint32_t fair_share = FairShare();
   const uint32_t target = peer.WindowTarget(fair_share);
   const uint32_t out = static_cast<uint32_t>(peer.requests.size());
   // Requests go out in batches: topping up one by one would cost a message each.
@@ -222,7 +233,7 @@ void Client::Engine::Convict(const Sender& sender, PieceIndex piece, Ctx& contex
   book_.Ban(sender.address);
   digest_.Add(uint64_t{sender.address.port});
   context.out.Note(PeerBanned{
-      sender.address, absl::StrCat("sent bytes of piece ", piece.value(), " that are not the content's")});
+      sender.address, absl::StrCat("sent wrong bytes for piece ", piece.value())});
   for (size_t i = 0; i < peers_.size(); ++i) {
     Peer* peer = peers_[i].get();
     if (peer != nullptr && peer->sender().Same(sender)) Disconnect(*peer, "banned", true, context);

@@ -24,7 +24,7 @@ inline constexpr uint32_t kReqqUntold = 250;       // what clients allow that do
 inline constexpr uint32_t kStaleLimit = 1024;      // given-up requests that may still be answered
 inline constexpr uint32_t kUnrequestedLimit = 64;  // blocks nobody asked for, then it is cut off
 inline constexpr uint32_t kTimeoutLimit = 6;       // times snubbed in a row, then it is cut off
-inline constexpr uint32_t kEndgameDepth = 4;       // requests in flight per peer in the endgame
+inline constexpr uint32_t kEndgameDepth = 2;       // requests in flight per peer in the endgame
 inline constexpr Duration kRateWindow = Milliseconds(250);
 
 struct Peer {

@@ -50,7 +50,7 @@ class Picker {
   using PeerSlot = uint32_t;  // the engine's dense number of a connected peer
   static constexpr PeerSlot kNobody = UINT32_MAX;
   static constexpr uint32_t kRandomPieces = 4;      // picked at random before rarest-first begins
-  static constexpr uint8_t kEndgameRequesters = 3;  // peers asked for one block at a time
+  static constexpr uint8_t kEndgameRequesters = 2;  // peers asked for one block at a time
   enum class Arrival : uint8_t { kWanted, kDuplicate };
 
   // `have`: the pieces verified already. `metainfo` must outlive the picker.

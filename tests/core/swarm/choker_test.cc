@@ -1,0 +1,61 @@
+#include "core/swarm/choker.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace bt::swarm {
+namespace {
+
+TEST(ChokerTest, EverybodyIsUnchokedWhileThereAreSlots) {
+  Rng rng(1);
+  EXPECT_EQ(ChooseUnchoked({{5}, {2}, {9}}, 3, false, rng), (std::vector<uint32_t>{2, 5, 9}));
+}
+
+TEST(ChokerTest, ThoseWhoGiveMostKeepTheirSlotsAndOneSlotIsDrawn) {
+  Rng rng(1);
+  std::set<uint32_t> drawn;
+  for (int round = 0; round < 200; ++round) {
+    const std::vector<uint32_t> chosen =
+        ChooseUnchoked({{0, 10}, {1, 500}, {2, 20}, {3, 400}, {4, 30}}, 3, false, rng);
+    ASSERT_EQ(chosen.size(), 3u);
+    EXPECT_TRUE(std::binary_search(chosen.begin(), chosen.end(), 1u));
+    EXPECT_TRUE(std::binary_search(chosen.begin(), chosen.end(), 3u));
+    for (const uint32_t peer : chosen) {
+      if (peer != 1 && peer != 3) drawn.insert(peer);
+    }
+  }
+  EXPECT_EQ(drawn, (std::set<uint32_t>{0, 2, 4})) << "everyone gets the optimistic slot at times";
+}
+
+TEST(ChokerTest, ASeederPrefersThoseItHasSentLeast) {
+  Rng rng(1);
+  const std::vector<uint32_t> chosen =
+      ChooseUnchoked({{0, 0, 900}, {1, 0, 10}, {2, 0, 20}, {3, 0, 800}}, 3, true, rng);
+  EXPECT_TRUE(std::binary_search(chosen.begin(), chosen.end(), 1u));
+  EXPECT_TRUE(std::binary_search(chosen.begin(), chosen.end(), 2u));
+}
+
+TEST(ChokerTest, ASnubbedPeerLosesItsRegularSlot) {
+  Rng rng(1);
+  std::vector<ChokeCandidate> peers = {{0, 900, 0, true}, {1, 10}, {2, 20}, {3, 5}};
+  int kept = 0;
+  for (int round = 0; round < 300; ++round) {
+    const std::vector<uint32_t> chosen = ChooseUnchoked(peers, 3, false, rng);
+    kept += std::binary_search(chosen.begin(), chosen.end(), 0u) ? 1 : 0;
+  }
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, 290);
+}
+
+TEST(ChokerTest, EqualInputsGiveEqualChoices) {
+  const std::vector<ChokeCandidate> peers = {{0}, {1}, {2}, {3}, {4}, {5}};
+  Rng a(9), b(9);
+  for (int round = 0; round < 50; ++round) {
+    EXPECT_EQ(ChooseUnchoked(peers, 2, false, a), ChooseUnchoked(peers, 2, false, b));
+  }
+}
+
+}  // namespace
+}  // namespace bt::swarm
