@@ -164,7 +164,8 @@ void Loop::RunPosted() {
 }
 
 void Loop::RunTimers() {
-  while (!timers_.empty() && timers_.begin()->first <= now_) {
+  // As many as there are now: one that arms itself for the past waits for the next iteration.
+  for (size_t left = timers_.size(); left > 0 && !timers_.empty() && timers_.begin()->first <= now_; --left) {
     Timer* timer = timers_.begin()->second;
     timers_.erase(timers_.begin());
     timer->deadline_ = Instant::Never();

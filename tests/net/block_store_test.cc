@@ -145,9 +145,11 @@ TEST_F(BlockStoreTest, ACheckpointComesBackOnlyWithTheFileItBelongsTo) {
 TEST_F(BlockStoreTest, UnusablePlacesAreRefusedWithAReason) {
   std::filesystem::create_directory(directory_ / "folder");
   WriteFile(directory_ / "taken", "x");
-  WriteFile(directory_ / "victim", "precious");
+  // As long as the download would be: only what they are speaks against them.
+  WriteFile(directory_ / "victim", std::string(100, 'v'));
+  WriteFile(directory_ / "twin", std::string(100, 't'));
   std::filesystem::create_symlink(directory_ / "victim", directory_ / "link.part");
-  std::filesystem::create_hard_link(directory_ / "victim", directory_ / "hard.part");
+  std::filesystem::create_hard_link(directory_ / "twin", directory_ / "hard.part");
   WriteFile(directory_ / "longer.part", std::string(50, 'x'));
   ASSERT_EQ(mkfifo((directory_ / "pipe").c_str(), 0600), 0);
   const struct {
@@ -172,7 +174,8 @@ TEST_F(BlockStoreTest, UnusablePlacesAreRefusedWithAReason) {
     EXPECT_NE(std::string(opened.status.message()).find(one.name), std::string::npos) << opened.status;
     EXPECT_EQ(store_->Find(kFile), nullptr);
   }
-  EXPECT_EQ(ReadFile(directory_ / "victim"), "precious");
+  EXPECT_EQ(ReadFile(directory_ / "victim"), std::string(100, 'v'));
+  EXPECT_EQ(ReadFile(directory_ / "twin"), std::string(100, 't'));
 }
 
 TEST_F(BlockStoreTest, ATargetThatAppearsDuringTheDownloadIsNotOverwritten) {

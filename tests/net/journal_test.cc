@@ -196,10 +196,16 @@ TEST_F(JournalTest, AWriteThatFailsStopsTheJournalAndConfirmsNothingMore) {
   opened.journal.reset();
   loop_.RunOnce(Milliseconds(10));
   EXPECT_EQ(durable_, WriteSeq(3));
-  const Opened again = Open();
+  Opened again = Open();
   ASSERT_TRUE(again.status.ok()) << again.status;
   ExpectRecords(again.recovery, 3);
-  EXPECT_GT(again.recovery.cut_bytes, 0u);
+  EXPECT_GT(again.recovery.cut_bytes, 1024u * 1024);
+  // What was cut is gone, not merely overwritten in part.
+  AppendThrough(*again.journal, 4, 4);
+  again = Opened();
+  const Opened third = Open();
+  ExpectRecords(third.recovery, 4);
+  EXPECT_EQ(third.recovery.cut_bytes, 0u);
 }
 
 TEST_F(JournalTest, ADirectoryThatCannotBeMadeIsNamed) {

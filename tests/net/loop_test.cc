@@ -29,6 +29,16 @@ TEST(LoopTest, TimersFireInOrderOfTheirDeadlinesAndNotBeforeThem) {
   EXPECT_GE(Loop::ReadClock(), start + Milliseconds(20));
 }
 
+TEST(LoopTest, ATimerThatArmsItselfForThePastDoesNotKeepOutEverythingElse) {
+  Loop loop;
+  bool posted = false;
+  Timer greedy(loop, [&] { greedy.Arm(Instant{1}); });
+  greedy.Arm(Instant{1});
+  loop.RunOnce(Duration{0});
+  loop.Post([&] { posted = true; });
+  ASSERT_TRUE(RunUntil(loop, [&] { return posted; }));
+}
+
 TEST(LoopTest, AnIdleLoopSleepsAndBurnsNoProcessorTime) {
   Loop loop;
   bool fired = false;
