@@ -251,6 +251,11 @@ std::string Cluster::Answer(CallId call) const {
   return found == answers_.end() ? "" : std::visit(Answerer(), found->second);
 }
 
+void Cluster::UntilLeader(uint32_t node, const std::function<void()>& action) {
+  for (int i = 0; i < 100 && !replica(node).is_leader(); ++i) action();
+  CHECK_MSG(replica(node).is_leader(), "not elected");
+}
+
 void Cluster::Elect(uint32_t node) {
   Pass(Milliseconds(1000));  // nobody hears a leader any more
   for (uint32_t other = 1; other <= size(); ++other) {

@@ -66,6 +66,8 @@ class Cluster {
   std::string Answer(CallId call) const;
 
   // --- looking in ---
+  // Repeats `action` until `node` leads; CHECKs that it comes to that.
+  void UntilLeader(uint32_t node, const std::function<void()>& action);
   // Elects `node` and settles.
   void Elect(uint32_t node);
   Replica& replica(uint32_t node) { return *node_at(node).replica; }

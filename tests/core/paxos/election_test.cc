@@ -162,11 +162,11 @@ TEST(Election, TheHighestBallotsValueIsProposedAgainAndHolesAreFilled) {
   cluster.Lose(To(2));
   // Node 1's first round met a higher promise.
   cluster.Settle();
-  while (!cluster.replica(1).is_leader()) {
+  cluster.UntilLeader(1, [&] {
     cluster.Pass(Milliseconds(1000));
     cluster.Fire(1, Timer::kElection);
     cluster.Settle();
-  }
+  });
   EXPECT_EQ(cluster.Log(1), "- | - | - | newer | -");
   EXPECT_EQ(cluster.Log(3), cluster.Log(1));
   cluster.Restart(2);
@@ -188,10 +188,10 @@ TEST(Election, OfTwoAcceptedValuesTheOneOfTheHigherBallotWins) {
 
   cluster.Pass(Milliseconds(1000));
   cluster.Fire(2, Timer::kElection);
-  while (!cluster.replica(2).is_leader()) {
+  cluster.UntilLeader(2, [&] {
     cluster.Deliver([](const Envelope& e) { return !std::holds_alternative<Accept>(e.message); });
     for (uint32_t node = 2; node <= 5; ++node) cluster.Sync(node);
-  }
+  });
   // Its no-op in slot 2, under a higher ballot, reaches node 3 only.
   cluster.Deliver(Of<Accept>() && To(3));
   cluster.Sync(3);

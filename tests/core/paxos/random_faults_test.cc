@@ -137,7 +137,7 @@ Config SmallLimits(uint64_t seed) {
 }
 
 TEST(RandomFaults, ReplicasAgreeAndRecover) {
-  constexpr uint64_t kSeeds = 1000;
+  constexpr uint64_t kSeeds = 400;
   uint64_t slots = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     World world(seed, SmallLimits(seed));

@@ -72,12 +72,12 @@ TEST(Reads, ANewLeaderServesNoneBeforeItsOwnNoOpIsChosen) {
   cluster.Stall(1);
   cluster.Pass(Milliseconds(1000));
   cluster.Fire(2, Timer::kElection);
-  while (!cluster.replica(2).is_leader()) {
+  cluster.UntilLeader(2, [&] {
     cluster.Lose(To(1));
     cluster.Deliver(Everything());
     cluster.Sync(2);
     cluster.Sync(3);
-  }
+  });
   const CallId read = cluster.Read(2);
   // Its heartbeats are answered by everybody, but its Accepts are not yet.
   cluster.Deliver(Of<Heartbeat>());

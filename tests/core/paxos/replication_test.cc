@@ -70,12 +70,12 @@ TEST(Replication, AnAcceptedOfAnOlderBallotCountsForNothing) {
   cluster.Restart(1);  // "a" was not durable here
   cluster.Pass(Milliseconds(1000));
   cluster.Fire(1, Timer::kElection);
-  while (!cluster.replica(1).is_leader()) {
+  cluster.UntilLeader(1, [&] {
     cluster.Lose(To(2));
     cluster.Deliver(Everything());
     cluster.Sync(1);
     cluster.Sync(3);
-  }
+  });
   ASSERT_NE(cluster.InFlight().find("1>3 Accept 2.1 @2"), std::string::npos) << cluster.InFlight();
   cluster.Lose(Everything());
   cluster.Inject(stale);
