@@ -1,0 +1,214 @@
+// The tracker as a process: what it prints, refuses and survives.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "net/http/client.h"
+#include "net/socket.h"
+
+extern char** environ;
+
+namespace bt::nodes {
+namespace {
+
+constexpr Duration kPatience = Seconds(30);
+constexpr const char* kTracker = "nodes/bytetorrent-tracker";
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+class Process {
+ public:
+  Process(const std::vector<std::string>& arguments, const std::string& name)
+      : out_(std::string(std::getenv("TEST_TMPDIR")) + "/" + name + ".out"), err_(out_ + ".err") {
+    std::vector<char*> argv;
+    argv.push_back(const_cast<char*>(kTracker));
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    posix_spawn_file_actions_addopen(&actions, 2, err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    EXPECT_EQ(posix_spawn(&pid_, kTracker, &actions, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  ~Process() {
+    if (status_) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+  void Signal(int number) { ::kill(pid_, number); }
+  int Wait() {
+    const Instant end = net::Loop::ReadClock() + kPatience;
+    while (!status_ && net::Loop::ReadClock() < end) {
+      int status = 0;
+      if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+        status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+      } else {
+        ::usleep(2000);
+      }
+    }
+    return status_.value_or(-1);
+  }
+  std::string out() const { return ReadFile(out_); }
+  std::string err() const { return ReadFile(err_); }
+  // Where clients connect, once the process says so.
+  std::optional<Address> ClientAddress() {
+    const Instant end = net::Loop::ReadClock() + kPatience;
+    while (net::Loop::ReadClock() < end) {
+      const std::string text = out();
+      const size_t at = text.find("http://");
+      if (at != std::string::npos && text.find(',', at) != std::string::npos) {
+        return Address::Parse(text.substr(at + 7, text.find(',', at) - at - 7));
+      }
+      ::usleep(2000);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const std::string out_;
+  const std::string err_;
+  pid_t pid_ = -1;
+  std::optional<int> status_;
+};
+
+std::string Directory(const std::string& name) {
+  return std::string(std::getenv("TEST_TMPDIR")) + "/" + name;
+}
+
+std::vector<std::string> Alone(const std::string& directory, const std::string& client = "127.0.0.1:0") {
+  return {"--node", "1=127.0.0.1:0/" + client, "--data-dir", Directory(directory)};
+}
+
+net::HttpResponse Get(const Address& address, const std::string& target) {
+  net::Loop loop;
+  net::HttpClient client(loop);
+  net::HttpRequest request;
+  request.method = "GET";
+  request.target = target;
+  net::HttpResponse response;
+  client.Send(address, request, kPatience, [&](absl::StatusOr<net::HttpResponse> result) {
+    EXPECT_TRUE(result.ok()) << result.status();
+    if (result.ok()) response = *std::move(result);
+    loop.Stop();
+  });
+  loop.Run();
+  return response;
+}
+
+// One line on stderr (or none), without a stack of anything.
+size_t Lines(const std::string& text) {
+  return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+TEST(TrackerProcess, AloneItBecomesHealthyAnswersAndStopsInOrder) {
+  Process tracker(Alone("alone"), "alone");
+  const auto address = tracker.ClientAddress();
+  ASSERT_TRUE(address.has_value()) << tracker.err();
+  const Instant end = net::Loop::ReadClock() + kPatience;
+  while (Get(*address, "/healthz").status != 200) ASSERT_LT(net::Loop::ReadClock(), end);
+  EXPECT_NE(Get(*address, "/status").body.find("\"role\":\"leader\""), std::string::npos);
+  EXPECT_NE(Get(*address, "/metrics").body.find("bytetorrent_role{role=\"leader\"} 1"), std::string::npos);
+  EXPECT_NE(Get(*address, "/").body.find("<title>ByteTorrent"), std::string::npos);
+  tracker.Signal(SIGTERM);
+  EXPECT_EQ(tracker.Wait(), 0);
+}
+
+TEST(TrackerProcess, GarbageIsCountedAndDropped) {
+  Process tracker(Alone("garbage"), "garbage");
+  const auto address = tracker.ClientAddress();
+  ASSERT_TRUE(address.has_value());
+  absl::StatusOr<net::Fd> fd = net::StartConnect(*address);
+  ASSERT_TRUE(fd.ok());
+  const std::string garbage =
+      "\x13"
+      "BitTorrent protocol\r\n\r\n";
+  while (::send(fd->get(), garbage.data(), garbage.size(), MSG_NOSIGNAL) < 0) ::usleep(1000);
+  const Instant end = net::Loop::ReadClock() + kPatience;
+  while (Get(*address, "/metrics").body.find("{why=\"garbage\"} 1") == std::string::npos) {
+    ASSERT_LT(net::Loop::ReadClock(), end);
+  }
+}
+
+TEST(TrackerProcess, TheSecondOnADataDirectoryIsRefused) {
+  Process first(Alone("shared"), "first");
+  ASSERT_TRUE(first.ClientAddress().has_value());
+  Process second(Alone("shared"), "second");
+  EXPECT_EQ(second.Wait(), 1);
+  EXPECT_EQ(Lines(second.err()), 1u) << second.err();
+  EXPECT_NE(second.err().find(Directory("shared")), std::string::npos);
+}
+
+TEST(TrackerProcess, APortInUseIsNamed) {
+  Process first(Alone("port1"), "port1");
+  const auto address = first.ClientAddress();
+  ASSERT_TRUE(address.has_value());
+  Process second(Alone("port2", address->ToString()), "port2");
+  EXPECT_EQ(second.Wait(), 1);
+  EXPECT_NE(second.err().find(address->ToString()), std::string::npos) << second.err();
+}
+
+TEST(TrackerProcess, TheDataDirectoryOfAnotherNodeOrClusterIsRefused) {
+  {
+    Process first(Alone("foreign"), "foreign1");
+    ASSERT_TRUE(first.ClientAddress().has_value());
+    first.Signal(SIGINT);
+    ASSERT_EQ(first.Wait(), 0);
+  }
+  std::vector<std::string> other_cluster = Alone("foreign");
+  other_cluster.insert(other_cluster.end(), {"--cluster", "other"});
+  EXPECT_EQ(Process(other_cluster, "foreign2").Wait(), 1);
+  EXPECT_EQ(
+      Process({"--node", "2=127.0.0.1:0/127.0.0.1:0", "--data-dir", Directory("foreign")}, "foreign3").Wait(),
+      1);
+  Process again(Alone("foreign"), "foreign4");
+  EXPECT_TRUE(again.ClientAddress().has_value()) << again.err();
+}
+
+TEST(TrackerProcess, WrongFlagsGetOneLineAndStatus2) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"--bogus"},
+      {"--node", "1"},
+      {"--node", "0=127.0.0.1:1/127.0.0.1:2"},
+      {"--node", "x=127.0.0.1:1/127.0.0.1:2"},
+      {"--node", "1=127.0.0.1:1/127.0.0.1"},
+      {"--node", "1=127.0.0.1:1/127.0.0.1:99999"},
+      {"--id", "2", "--node", "1=127.0.0.1:1/127.0.0.1:2"},
+      {"--node", "1=127.0.0.1:1/127.0.0.1:2", "--node", "2=127.0.0.1:3/127.0.0.1:4"},
+      {"--id", "1", "--node", "1=127.0.0.1:0/127.0.0.1:2", "--node", "2=127.0.0.1:3/127.0.0.1:4"},
+      {"--node", "1=127.0.0.1:1/127.0.0.1:2", "--node", "1=127.0.0.1:3/127.0.0.1:4"},
+  };
+  for (size_t i = 0; i < wrong.size(); ++i) {
+    Process tracker(wrong[i], "wrong" + std::to_string(i));
+    EXPECT_EQ(tracker.Wait(), 2) << i;
+    EXPECT_EQ(Lines(tracker.err()), 1u) << tracker.err();
+  }
+}
+
+TEST(TrackerProcess, HelpShowsAnExample) {
+  Process tracker({"--help"}, "help");
+  EXPECT_EQ(tracker.Wait(), 0);
+  EXPECT_NE(tracker.out().find("--node 1=10.0.0.1:7000/10.0.0.1:6969"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace bt::nodes
