@@ -182,12 +182,9 @@ class Client:
         """{node id: view} from the lines of `bytetorrent status --json`; trackers that did not answer are left out."""
         views = {}
         for line in text.splitlines():
-            try:
-                view = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(view, dict) and "node" in view and "applied" in view:
-                views[view["node"]] = view
+            view = json.loads(line)
+            if view["reachable"]:
+                views[view["status"]["node"]] = view["status"]
         return views
 
     def download(self, what, path, *flags, seconds=DOWNLOAD_SECONDS):
