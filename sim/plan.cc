@@ -17,7 +17,7 @@ FaultPlan DrawPlan(Rng& rng) {
   FaultPlan plan;
   plan.network.latency_max = Microseconds(static_cast<int64_t>(100 << rng.Below(8)));
   plan.streams.latency_max = plan.network.latency_max;
-  plan.disk.sync_max = Microseconds(static_cast<int64_t>(200 << rng.Below(7)));
+  plan.disk.sync_max = Microseconds(static_cast<int64_t>(200 << rng.Below(8)));
   if (rng.Chance(1, 10)) return plan;  // clean
 
   plan.network.drop_ppm = Maybe(rng, 100'000);
@@ -31,7 +31,7 @@ FaultPlan DrawPlan(Rng& rng) {
   plan.disk.lose_percent = static_cast<uint32_t>(rng.Below(60));
   plan.disk.tear_percent = static_cast<uint32_t>(rng.Below(40));
   plan.disk.slow_ppm = Maybe(rng, 50'000);
-  plan.crash_while_writing_permille = Maybe(rng, 8);
+  plan.crash_while_writing_permille = Maybe(rng, 60);
   plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(50, 1500)));
   plan.crash = Maybe(rng, 100);
   plan.stall = Maybe(rng, 100);

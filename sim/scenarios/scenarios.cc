@@ -2,6 +2,6 @@
 
 namespace bt::sim {
 
-std::vector<const Scenario*> AllScenarios() { return {&kTrackerFaults}; }
+std::vector<const Scenario*> AllScenarios() { return {&kTrackerFaults, &kSwarmFaults, &kFullSystem}; }
 
 }  // namespace bt::sim

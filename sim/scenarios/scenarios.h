@@ -9,6 +9,8 @@
 namespace bt::sim {
 
 extern const Scenario kTrackerFaults;
+extern const Scenario kSwarmFaults;
+extern const Scenario kFullSystem;
 
 std::vector<const Scenario*> AllScenarios();
 

@@ -6,6 +6,7 @@
 #include "sim/nemesis.h"
 #include "sim/plan.h"
 #include "sim/scenarios/registry_client.h"
+#include "sim/scenarios/run_until.h"
 #include "sim/scenarios/scenarios.h"
 #include "sim/scenarios/tracker_cluster.h"
 
@@ -13,17 +14,6 @@ namespace bt::sim {
 namespace {
 
 constexpr Duration kLivenessBound = Seconds(90);
-
-// Runs until `done`, looking now and then; false when the bound is over or a judge has spoken.
-template <class Done>
-bool RunUntilDone(World& world, Duration bound, Done done) {
-  const Instant end = world.now() + bound;
-  while (!world.failed() && world.now() < end) {
-    if (done()) return true;
-    world.RunFor(Milliseconds(100));
-  }
-  return !world.failed() && done();
-}
 
 void Run(World& world) {
   Rng rng = world.Stream("tracker_faults");

@@ -1,0 +1,67 @@
+#include "sim/check/swarm_integrity.h"
+
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+
+namespace bt::sim {
+
+void SwarmIntegrity::OnServed(const std::string& who, uint64_t offset, std::string_view bytes) {
+  if (offset + bytes.size() <= content_.size() && content_.view().substr(offset, bytes.size()) == bytes)
+    return;
+  world_.Fail(absl::StrFormat(
+      "swarm integrity: %s, which is honest, serves %d bytes at %d that are not the content's", who,
+      bytes.size(), offset));
+}
+
+void SwarmIntegrity::OnVerified(const std::string& who, uint32_t piece, std::string_view bytes) {
+  const uint64_t offset = uint64_t{piece} * metainfo_.piece_length;
+  if (content_.view().substr(offset, metainfo_.piece_size(piece)) == bytes) return;
+  world_.Fail(absl::StrFormat(
+      "swarm integrity: %s takes piece %d for verified, and its file does not have it", who, piece));
+}
+
+void SwarmIntegrity::OnFinished(const std::string& who, std::string_view file) {
+  if (file == content_.view()) return;
+  world_.Fail(absl::StrFormat("swarm integrity: %s has finished a file that is not the content", who));
+}
+
+void SwarmIntegrity::OnRejected(const std::string& who, uint32_t piece, const std::vector<Address>& peers) {
+  const auto honest = [&](const Address& peer) { return honest_.contains(peer.ip); };
+  if (std::all_of(peers.begin(), peers.end(), honest)) {
+    return world_.Fail(absl::StrFormat(
+        "swarm integrity: %s rejects piece %d although only honest peers sent it", who, piece));
+  }
+  if (peers.size() == 1) proven_[who].insert(peers[0].ip);
+}
+
+void SwarmIntegrity::OnBanned(const std::string& who, const Address& peer) {
+  ++bans_;
+  banned_[who].insert(peer.ip);
+  if (honest_.contains(peer.ip)) {
+    world_.Fail(absl::StrFormat("blame: %s bans %s, which is honest", who, peer.ToString()));
+  }
+}
+
+void SwarmIntegrity::OnFailed(const std::string& who, const std::string& reason) {
+  world_.Fail(absl::StrFormat("liveness: %s, which is honest, gives up: %s", who, reason));
+}
+
+void SwarmIntegrity::OnStart(const std::string& who) {
+  proven_.erase(who);
+  banned_.erase(who);
+}
+
+void SwarmIntegrity::Judge() {
+  for (const auto& [who, liars] : proven_) {
+    for (const Ip& liar : liars) {
+      if (banned_[who].contains(liar)) continue;
+      Address address;
+      address.ip = liar;
+      world_.Fail(
+          absl::StrFormat("blame: %s has proof against %s and has not banned it", who, address.ToString()));
+    }
+  }
+}
+
+}  // namespace bt::sim

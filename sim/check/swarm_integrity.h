@@ -1,0 +1,57 @@
+#pragma once
+
+// SwarmIntegrity: what must hold among peers whoever lies: nothing is served, verified or finished that is
+// not the content; a rejected piece has a liar among its senders; nobody honest is banned; a liar whose
+// bytes alone made a piece fail is; no honest client gives up. Peers are told apart by IP.
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/slice.h"
+#include "core/torrent/metainfo.h"
+#include "sim/world.h"
+
+namespace bt::sim {
+
+class SwarmIntegrity {
+ public:
+  SwarmIntegrity(World& world, Metainfo metainfo, Slice content)
+      : world_(world), metainfo_(std::move(metainfo)), content_(std::move(content)) {}
+
+  void AddHonest(const Address& address) { honest_.insert(address.ip); }
+
+  void OnServed(const std::string& who, uint64_t offset, std::string_view bytes);
+  void OnVerified(const std::string& who, uint32_t piece, std::string_view bytes);
+  void OnFinished(const std::string& who, std::string_view file);
+  void OnRejected(const std::string& who, uint32_t piece, const std::vector<Address>& peers);
+  void OnBanned(const std::string& who, const Address& peer);
+  void OnFailed(const std::string& who, const std::string& reason);
+  // The client starts anew and remembers nobody.
+  void OnStart(const std::string& who);
+  // Every liar proven to somebody in its present life has been banned by it.
+  void Judge();
+
+  const Metainfo& metainfo() const { return metainfo_; }
+  const Slice& content() const { return content_; }
+  uint64_t bans() const { return bans_; }
+
+ private:
+  using Ip = std::array<uint8_t, 16>;
+
+  World& world_;
+  Metainfo metainfo_;
+  Slice content_;
+  absl::btree_set<Ip> honest_;
+  absl::btree_map<std::string, absl::btree_set<Ip>> proven_;
+  absl::btree_map<std::string, absl::btree_set<Ip>> banned_;
+  uint64_t bans_ = 0;
+};
+
+}  // namespace bt::sim

@@ -1,0 +1,185 @@
+#include "sim/scenarios/byzantine_peer.h"
+
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace bt::sim {
+
+namespace wire = swarm::wire;
+
+namespace {
+
+constexpr size_t kDripBytes = 600;
+
+}  // namespace
+
+ByzantinePeer::ByzantinePeer(World& world, Network& network, Streams& streams, TrackerCluster& cluster,
+                             const SwarmIntegrity& truth, Address address, Vice vice)
+    : world_(world),
+      network_(network),
+      streams_(streams),
+      cluster_(cluster),
+      truth_(truth),
+      address_(address),
+      vice_(vice),
+      index_(network.Attach(this)),
+      rng_(world.Stream("byzantine peer", index_)),
+      session_(rng_.Next() | 1) {
+  streams_.Attach(index_, this, address_);
+}
+
+void ByzantinePeer::Begin() {
+  streams_.SetUp(index_, vice_ != Vice::kFalseClaim);
+  world_.After(rng_.Between(Milliseconds(1), Seconds(2)), this, kClaimEvent);
+}
+
+// Until a tracker has taken it: the torrent may not be registered yet.
+void ByzantinePeer::Claim() {
+  if (claimed_) return;
+  const auto& targets = cluster_.targets();
+  const uint32_t target = targets[rng_.Below(targets.size())];
+  tracker_api::Offer offer{{session_, 1}, truth_.metainfo().content(), address_, {}};
+  offer.pieces.push_back({PieceIndex(0), truth_.metainfo().piece_count()});
+  // One outstanding mutation, one sequence: a refusal (not found) is final for it, so ask under the next.
+  offer.id.sequence = ++asks_;
+  network_.Send(index_, target, Slice::Own(Encode(EdgeMessage(tracker_api::Ask{asks_, std::move(offer)}))));
+  world_.After(rng_.Between(Milliseconds(300), Seconds(2)), this, kClaimEvent);
+}
+
+void ByzantinePeer::Deliver(uint32_t, const Slice& bytes) {
+  const absl::StatusOr<EdgeMessage> message = Decode<EdgeMessage>(bytes);
+  if (!message.ok()) return;
+  const auto* answer = std::get_if<tracker_api::Answer>(&*message);
+  if (answer == nullptr || answer->response.outcome != tracker_api::Outcome::kOk) return;
+  if (!claimed_ && vice_ == Vice::kFalseClaim) world_.Count(Fault::kFalseClaim);
+  claimed_ = true;
+}
+
+void ByzantinePeer::StreamUp(LinkId link, const Address&) { visitors_[link]; }
+
+void ByzantinePeer::StreamDown(LinkId link, const std::string&) { visitors_.erase(link); }
+
+void ByzantinePeer::Send(LinkId link, const wire::Message& message) {
+  std::string bytes;
+  wire::Append(message, bytes);
+  streams_.SendBytes(index_, link, Slice::Own(std::move(bytes)));
+}
+
+void ByzantinePeer::StreamBytes(LinkId link, const Slice& bytes) {
+  world_.Observe(index_, 100, HashBytes(bytes.view(), link.value()));
+  streams_.Consumed(index_, link, bytes.size());
+  const auto found = visitors_.find(link);
+  if (found == visitors_.end() || found->second.done) return;
+  Visitor& visitor = found->second;
+  visitor.decoder.Feed(bytes);
+  if (!visitor.greeted) {
+    wire::Handshake theirs;
+    const wire::Decoder::Result result = visitor.decoder.NextHandshake(theirs);
+    if (result == wire::Decoder::Result::kError) visitor.done = true;
+    if (result != wire::Decoder::Result::kMessage) return;
+    Greet(link, visitor, theirs);
+  }
+  wire::Message message;
+  while (!visitor.done) {
+    const wire::Decoder::Result result = visitor.decoder.Next(message);
+    if (result == wire::Decoder::Result::kError) visitor.done = true;
+    if (result != wire::Decoder::Result::kMessage) return;
+    OnMessage(link, visitor, message);
+  }
+}
+
+void ByzantinePeer::Greet(LinkId link, Visitor& visitor, const wire::Handshake& theirs) {
+  visitor.greeted = true;
+  wire::Handshake ours;
+  ours.info_hash = theirs.info_hash;
+  ours.fast = theirs.fast;
+  ours.v2 = theirs.v2;
+  for (uint8_t& byte : ours.peer_id) byte = static_cast<uint8_t>(rng_.Below(256));
+  streams_.SendBytes(index_, link, Slice::Own(wire::EncodeHandshake(ours)));
+  if (vice_ == Vice::kGarbageFrames && rng_.Chance(1, 2)) return SendGarbage(link);
+  const uint32_t pieces = truth_.metainfo().piece_count();
+  if (theirs.fast) {
+    Send(link, wire::HaveAll{});
+  } else {
+    Send(link, wire::Bitfield{Slice::Own(PieceMap::All(pieces).ToBitfield())});
+  }
+  Send(link, wire::Unchoke{});
+}
+
+void ByzantinePeer::OnMessage(LinkId link, Visitor& visitor, const wire::Message& message) {
+  if (const auto* request = std::get_if<wire::Request>(&message)) {
+    OnRequest(link, visitor, request->block);
+  } else if (std::holds_alternative<wire::Interested>(message)) {
+    Send(link, wire::Unchoke{});
+  }
+}
+
+Slice ByzantinePeer::Truth(const wire::BlockSpan& block) const {
+  const uint64_t offset = uint64_t{block.piece.value()} * truth_.metainfo().piece_length + block.offset;
+  if (offset + block.length > truth_.content().size()) return {};
+  return truth_.content().Sub(offset, block.length);
+}
+
+void ByzantinePeer::OnRequest(LinkId link, Visitor& visitor, const wire::BlockSpan& block) {
+  Slice bytes = Truth(block);
+  if (bytes.empty()) return;
+  switch (vice_) {
+    case Vice::kLyingBitfield:
+      world_.Count(Fault::kLyingBitfield);
+      Send(link, wire::Reject{block});
+      return;
+    case Vice::kServesNothing:
+      world_.Count(Fault::kServesNothing);
+      return;
+    case Vice::kWrongBytes:
+      if (rng_.Chance(1, 3)) {
+        world_.Count(Fault::kWrongBytes);
+        std::string wrong(bytes.view());
+        wrong[rng_.Below(wrong.size())] ^= static_cast<char>(1 << rng_.Below(8));
+        bytes = Slice::Own(std::move(wrong));
+      }
+      return Send(link, wire::Piece{block.piece, block.offset, bytes});
+    case Vice::kWrongLength:
+      world_.Count(Fault::kWrongLength);
+      if (rng_.Chance(1, 3)) {
+        return Send(link, wire::Piece{block.piece,
+                                      block.offset + static_cast<uint32_t>(rng_.Between(1, 40'000)), bytes});
+      }
+      return Send(link, wire::Piece{block.piece, block.offset, bytes.Sub(0, rng_.Below(bytes.size()))});
+    case Vice::kGarbageFrames:
+      return SendGarbage(link);
+    case Vice::kSlowDrip: {
+      world_.Count(Fault::kSlowDrip);
+      std::string frame;
+      wire::Append(wire::Piece{block.piece, block.offset, bytes}, frame);
+      const Slice whole = Slice::Own(std::move(frame));
+      if (visitor.drip.empty()) world_.After(Milliseconds(200), this, link.value());
+      for (size_t at = 0; at < whole.size(); at += kDripBytes) {
+        visitor.drip.push_back(whole.Sub(at, std::min(kDripBytes, whole.size() - at)));
+      }
+      return;
+    }
+    case Vice::kFalseClaim:
+    case Vice::kCount:
+      return;
+  }
+}
+
+void ByzantinePeer::SendGarbage(LinkId link) {
+  world_.Count(Fault::kGarbageFrames);
+  std::string bytes(rng_.Between(1, 3000), '\0');
+  for (char& byte : bytes) byte = static_cast<char>(rng_.Below(256));
+  streams_.SendBytes(index_, link, Slice::Own(std::move(bytes)));
+}
+
+void ByzantinePeer::Fire(uint64_t argument) {
+  if (argument == kClaimEvent) return Claim();
+  const auto found = visitors_.find(LinkId(argument));
+  if (found == visitors_.end() || found->second.drip.empty()) return;
+  streams_.SendBytes(index_, found->first, found->second.drip.front());
+  found->second.drip.pop_front();
+  if (!found->second.drip.empty()) world_.After(Milliseconds(200), this, argument);
+}
+
+}  // namespace bt::sim

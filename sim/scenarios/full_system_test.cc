@@ -1,0 +1,6 @@
+#include "sim/harness.h"
+#include "sim/scenarios/scenarios.h"
+
+int main(int argc, char** argv) {
+  return bt::sim::ScenarioTestMain(bt::sim::kFullSystem, 200, {1, 2, 3, 4, 5, 6, 7, 8}, argc, argv);
+}

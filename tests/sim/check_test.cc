@@ -1,0 +1,263 @@
+// Each judge, fed a history that must make it speak, and one that must not.
+
+#include <gtest/gtest.h>
+
+#include "core/base/fields.h"
+#include "sim/check/agreement.h"
+#include "sim/check/linearizability.h"
+#include "sim/check/registry_history.h"
+#include "sim/check/swarm_integrity.h"
+
+namespace bt::sim {
+namespace {
+
+using paxos::Ballot;
+
+constexpr NodeId kOne{1};
+constexpr NodeId kTwo{2};
+
+bool Says(const World& world, const char* word) {
+  return world.failure().has_value() && world.failure()->find(word) != std::string::npos;
+}
+
+// --- agreement ---
+
+struct Agreement : testing::Test {
+  void Choose(NodeId node, uint64_t slot, uint64_t value, uint64_t chain) {
+    judge.OnNote(node, paxos::Chosen{Slot(slot), value, chain});
+  }
+  World world{1};
+  AgreementJudge judge{world};
+};
+
+TEST_F(Agreement, IsContentWithEqualPrefixesAlsoAfterARestart) {
+  for (const NodeId node : {kOne, kTwo}) {
+    judge.OnStart(node);
+    for (uint64_t slot = 1; slot <= 3; ++slot) Choose(node, slot, slot * 10, slot * 100);
+  }
+  judge.OnStart(kOne);
+  Choose(kOne, 1, 10, 100);
+  EXPECT_FALSE(world.failed());
+  EXPECT_EQ(judge.chosen(), Slot(3));
+}
+
+TEST_F(Agreement, FindsTwoValuesInOneSlot) {
+  Choose(kOne, 1, 10, 100);
+  Choose(kTwo, 1, 11, 100);
+  EXPECT_TRUE(Says(world, "slot 1 was chosen with value"));
+}
+
+TEST_F(Agreement, FindsHashChainsThatDiffer) {
+  Choose(kOne, 1, 10, 100);
+  Choose(kTwo, 1, 10, 101);
+  EXPECT_TRUE(Says(world, "hash chains"));
+}
+
+TEST_F(Agreement, FindsAGap) {
+  Choose(kOne, 2, 10, 100);
+  EXPECT_TRUE(Says(world, "slot 1 comes next"));
+}
+
+TEST_F(Agreement, FindsABallotUsedForTwoElections) {
+  judge.OnNote(kOne, paxos::BecameLeader{Ballot{4, kOne}});
+  EXPECT_FALSE(world.failed());
+  judge.OnNote(kOne, paxos::BecameLeader{Ballot{4, kOne}});
+  EXPECT_TRUE(Says(world, "used before"));
+}
+
+TEST_F(Agreement, FindsTwoValuesUnderOneBallot) {
+  judge.OnNote(kOne, paxos::Proposing{Ballot{4, kOne}, Slot(7), 1});
+  judge.OnNote(kTwo, paxos::Proposing{Ballot{4, kTwo}, Slot(7), 2});
+  EXPECT_FALSE(world.failed());
+  judge.OnNote(kOne, paxos::Proposing{Ballot{4, kOne}, Slot(7), 2});
+  EXPECT_TRUE(Says(world, "two values were proposed"));
+}
+
+TEST_F(Agreement, FindsAPromiseThatWentBack) {
+  judge.OnTransmit(kOne, Slice::Own(Encode(paxos::Message(paxos::Promise{.ballot = {5, kTwo}}))));
+  judge.OnTransmit(kOne, Slice::Own(Encode(paxos::Message(paxos::Accept{.ballot = {2, kOne}}))));
+  EXPECT_FALSE(world.failed());
+  judge.OnTransmit(kOne, Slice::Own(Encode(paxos::Message(paxos::Accepted{{4, kTwo}, Slot(1)}))));
+  EXPECT_TRUE(Says(world, "never goes back"));
+}
+
+TEST_F(Agreement, FindsARegistryThatDiffers) {
+  judge.OnApplied(kOne, Slot(1), 5);
+  judge.OnApplied(kTwo, Slot(1), 5);
+  EXPECT_FALSE(world.failed());
+  judge.OnApplied(kTwo, Slot(1), 6);
+  EXPECT_TRUE(Says(world, "another registry"));
+}
+
+// --- linearizability ---
+
+using Answer = NameSpec::Answer;
+using History = std::vector<Timed<NameSpec::Op>>;
+
+Timed<NameSpec::Op> Register(int64_t from, int64_t to, ContentNumber content, Answer answer) {
+  return {Instant{from}, to < 0 ? Instant::Never() : Instant{to}, 0, {true, content, answer}};
+}
+Timed<NameSpec::Op> Fetch(int64_t from, int64_t to, ContentNumber found) {
+  return {Instant{from}, Instant{to}, 0, {false, found, Answer::kFound}};
+}
+Linearizable Verdict(History history) { return LinearizabilitySearch<NameSpec>(std::move(history)).Run(); }
+
+TEST(Linearizability, AcceptsAReadThatOverlapsTheWriteEitherWay) {
+  EXPECT_EQ(Verdict({Register(0, 10, 1, Answer::kCreated), Fetch(5, 6, 0)}), Linearizable::kYes);
+  EXPECT_EQ(Verdict({Register(0, 10, 1, Answer::kCreated), Fetch(5, 6, 1)}), Linearizable::kYes);
+}
+
+TEST(Linearizability, RefusesAReadThatMissesAFinishedWrite) {
+  EXPECT_EQ(Verdict({Register(0, 10, 1, Answer::kCreated), Fetch(11, 12, 0)}), Linearizable::kNo);
+}
+
+TEST(Linearizability, RefusesAReadOfWhatWasNeverWritten) {
+  EXPECT_EQ(Verdict({Register(0, 10, 1, Answer::kCreated), Fetch(11, 12, 2)}), Linearizable::kNo);
+}
+
+TEST(Linearizability, RefusesTwoConcurrentCreations) {
+  EXPECT_EQ(Verdict({Register(0, 10, 1, Answer::kCreated), Register(0, 10, 2, Answer::kCreated)}),
+            Linearizable::kNo);
+  EXPECT_EQ(Verdict({Register(0, 10, 1, Answer::kCreated), Register(0, 10, 2, Answer::kConflict)}),
+            Linearizable::kYes);
+}
+
+TEST(Linearizability, RefusesTheSameAgainWhereNobodyWasFirst) {
+  EXPECT_EQ(Verdict({Register(0, 10, 1, Answer::kSameAgain)}), Linearizable::kNo);
+}
+
+TEST(Linearizability, LetsAnUnansweredWriteTakeEffectLateOrNever) {
+  const auto lost = Register(0, -1, 1, Answer::kNone);
+  EXPECT_EQ(Verdict({lost, Fetch(100, 101, 0), Fetch(200, 201, 1)}), Linearizable::kYes);
+  EXPECT_EQ(Verdict({lost, Fetch(100, 101, 0)}), Linearizable::kYes);
+  EXPECT_EQ(Verdict({lost, Fetch(100, 101, 1), Fetch(200, 201, 0)}), Linearizable::kNo);
+}
+
+TEST(Linearizability, DecidesAConcurrentHistoryOfHundredsOfOperations) {
+  History history;
+  for (int64_t i = 0; i < 300; ++i) history.push_back(Fetch(i, i + 20, i < 150 ? 0 : 1));
+  history.push_back(Register(140, 180, 1, Answer::kCreated));
+  EXPECT_EQ(Verdict(history), Linearizable::kYes);
+}
+
+// --- registry ---
+
+struct Registry : testing::Test {
+  World world{1};
+  RegistryHistory history{world};
+};
+
+TEST_F(Registry, FindsANameThatMeansTwoContents) {
+  history.EndRegister(history.BeginRegister(0, "a", 1), Answer::kCreated);
+  history.SawBinding("a", 1, "a fetch");
+  EXPECT_FALSE(world.failed());
+  history.SawBinding("a", 2, "a fetch");
+  EXPECT_TRUE(Says(world, "uniqueness"));
+}
+
+TEST_F(Registry, FindsACreationThatWasToldTwice) {
+  history.EndRegister(history.BeginRegister(0, "a", 1), Answer::kCreated);
+  history.EndRegister(history.BeginRegister(1, "a", 1), Answer::kCreated);
+  EXPECT_TRUE(Says(world, "created the name a"));
+}
+
+TEST_F(Registry, PrintsTheTimelineOfAHistoryThatIsNotLinearizable) {
+  history.EndRegister(history.BeginRegister(0, "a", 1), Answer::kCreated);
+  world.RunFor(Seconds(1));
+  history.EndFetch(history.BeginFetch(1, "a"), 0);
+  history.Judge();
+  EXPECT_TRUE(Says(world, "linearizability: the history of the name a"));
+  EXPECT_TRUE(Says(world, "fetch: not found"));
+}
+
+TEST_F(Registry, FindsALostClaimAndOneThatCameBack) {
+  const RegistryHistory::ClaimKey key{7, 1};
+  const PieceMap all = PieceMap::All(4);
+  history.BeginClaimChange(key);
+  history.CheckClaim(key, std::nullopt, "early");  // in doubt: either is right
+  history.Offered(key, all);
+  history.CheckClaim(key, all, "after");
+  EXPECT_FALSE(world.failed());
+  history.CheckClaim(key, std::nullopt, "a lookup");
+  EXPECT_TRUE(Says(world, "claims: client 7 was acknowledged 4 of 4"));
+
+  World second(1);
+  RegistryHistory other(second);
+  other.BeginClaimChange(key);
+  other.Offered(key, all);
+  other.BeginClaimChange(key);
+  other.Withdrawn(key, nullptr);
+  other.CheckClaim(key, std::nullopt, "after");
+  EXPECT_FALSE(second.failed());
+  other.CheckClaim(key, all, "a lookup");
+  EXPECT_TRUE(Says(second, "no claim"));
+}
+
+// --- swarm ---
+
+struct Swarm : testing::Test {
+  Swarm() {
+    judge.AddHonest(good);
+    judge.OnStart("x");
+  }
+  static Metainfo Make(const std::string& bytes) {
+    MetainfoBuilder builder("f", bytes.size(), kPieceLengthMin);
+    builder.Update(bytes);
+    return builder.Finish();
+  }
+  World world{1};
+  std::string bytes = std::string(40'000, 'x');
+  SwarmIntegrity judge{world, Make(bytes), Slice::Copy(bytes)};
+  Address good = Address::V4(10, 0, 0, 1, 1);
+  Address liar = Address::V4(10, 0, 0, 2, 1);
+};
+
+TEST_F(Swarm, IsContentWithTheContent) {
+  judge.OnServed("x", 16'384, std::string_view(bytes).substr(16'384, 16'384));
+  judge.OnVerified("x", 2, std::string_view(bytes).substr(32'768));
+  judge.OnFinished("x", bytes);
+  judge.OnRejected("x", 0, {good, liar});
+  judge.OnRejected("x", 0, {liar});
+  judge.OnBanned("x", liar);
+  judge.Judge();
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(Swarm, FindsWrongBytesServed) {
+  judge.OnServed("x", 0, "y");
+  EXPECT_TRUE(Says(world, "serves 1 bytes"));
+}
+
+TEST_F(Swarm, FindsAVerifiedPieceThatIsNotThere) {
+  judge.OnVerified("x", 1, std::string(16'384, 'y'));
+  EXPECT_TRUE(Says(world, "takes piece 1 for verified"));
+}
+
+TEST_F(Swarm, FindsAFinishedFileThatDiffers) {
+  judge.OnFinished("x", bytes.substr(1) + "y");
+  EXPECT_TRUE(Says(world, "finished a file that is not the content"));
+}
+
+TEST_F(Swarm, FindsAnHonestPeerBanned) {
+  judge.OnBanned("x", good);
+  EXPECT_TRUE(Says(world, "which is honest"));
+}
+
+TEST_F(Swarm, FindsAPieceRejectedFromHonestPeers) {
+  judge.OnRejected("x", 0, {good});
+  EXPECT_TRUE(Says(world, "although only honest peers sent it"));
+}
+
+TEST_F(Swarm, FindsAProvenLiarThatIsNotBanned) {
+  judge.OnRejected("x", 0, {liar});
+  judge.Judge();
+  EXPECT_TRUE(Says(world, "has not banned it"));
+}
+
+TEST_F(Swarm, FindsAnHonestClientThatGivesUp) {
+  judge.OnFailed("x", "no reason");
+  EXPECT_TRUE(Says(world, "gives up"));
+}
+
+}  // namespace
+}  // namespace bt::sim
