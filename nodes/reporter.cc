@@ -198,8 +198,8 @@ void Reporter::Complete(std::string_view name, std::string_view path, uint64_t l
                              ",\"pieces_rejected\":", rejected_, ",\"banned\":[", BannedList(true), "]"));
   }
   Result(absl::StrCat("downloaded ", Absl(name), " to ", Absl(path), ": ", SizeText(length), " in ", time,
-  Result(absl::StrCat("downloaded ", Absl(name), " to ", Absl(path), ": ", SizeText(length), " in ", time,
                       " s, ", rate, " MB/s, from ", sources, sources == 1 ? " peer" : " peers"));
+  if (!banned_.empty()) {
     Result(absl::StrCat(banned_.size(), banned_.size() == 1 ? " peer" : " peers",
                         " sent wrong bytes, banned: ", BannedList(false), "; ", rejected_,
                         " pieces rejected"));
