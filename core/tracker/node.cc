@@ -21,6 +21,8 @@ constexpr Duration kRetryTick = Milliseconds(100);
 // Ticks wait this long past an expiry, and for each other.
 constexpr Duration kTickSlack = Seconds(1);
 constexpr Duration kTickPause = Seconds(5);
+// After a batch of announces' claims was refused (no session to be had): before it is proposed again.
+constexpr Duration kClaimsRefusedPause = Seconds(1);
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -255,7 +257,9 @@ bool TrackerNode::ApplyDecided(Ctx& context) {
         Applied{entry.slot, static_cast<uint32_t>(entry.batch.commands.size()), state_.Digest()});
   }
   if (const std::optional<Response> claims = mutations_.TakeClaimsApplied()) {
-    announces_.BatchApplied(claims->outcome != Outcome::kUnavailable);
+    const bool done = claims->outcome != Outcome::kUnavailable;
+    announces_.BatchApplied(done);
+    if (!done) announced_at_ = context.now + kClaimsRefusedPause;
   }
   return !decided.empty();
 }

@@ -30,6 +30,12 @@ class NodeTest : public ::testing::Test {
   Announce AnnounceOf(uint8_t peer, uint64_t left, AnnounceEvent event = AnnounceEvent::kNone) const {
     return {song_.AllInfoHashes()[0], Peer(peer), left, event, 50};
   }
+  // The leader's other messages arrive. Not for longer than the follower's patience with its leader.
+  void HoldBackTheLogFromTheFollower() {
+    cluster_.filter = [this](size_t from, size_t to, const Protocol::Message& message) {
+      return from != leader_ || to != follower_ || !std::holds_alternative<paxos::Message>(message);
+    };
+  }
   uint64_t ClaimsAt(size_t node) { return cluster_.node(node).registry().claims(); }
   std::string StatusRole(size_t node) {
     return std::get<tracker_api::NodeStatus>(cluster_.Do(node, tracker_api::Status{}).body).role;
@@ -192,6 +198,17 @@ TEST_F(NodeTest, ALinearizableReadAtAFollowerSeesEveryWriteAcknowledgedBefore) {
   }
 }
 
+TEST_F(NodeTest, AReadWaitsUntilItsIndexIsAppliedHere) {
+  RegisterSong();
+  HoldBackTheLogFromTheFollower();
+  ASSERT_EQ(cluster_.Do(leader_, OfferOf(song_.content(), Peer(1), {Range(0, 1)})).outcome, Outcome::kOk);
+  const CallId read = cluster_.Ask(follower_, LookupOf(song_.content(), true));
+  cluster_.RunFor(Milliseconds(100));
+  EXPECT_EQ(cluster_.Reply(read), nullptr) << "the index is known here, its slot is not";
+  cluster_.filter = nullptr;
+  EXPECT_EQ(PeersIn(cluster_.Await(read)).peers.size(), 1u);
+}
+
 TEST_F(NodeTest, ReadsThatComeTogetherShareARound) {
   RegisterSong();
   const uint64_t before = cluster_.sent["ask_read"];
@@ -218,6 +235,16 @@ TEST_F(NodeTest, AnAnnounceIsAnsweredAtOnceAndItsClaimReplicatedBehindIt) {
   cluster_.RunFor(Milliseconds(300));
   for (size_t node = 0; node < 3; ++node) EXPECT_EQ(ClaimsAt(node), 2u);
   EXPECT_EQ(PeersIn(cluster_.Do(Other(), AnnounceOf(3, 100))).peers.size(), 2u);
+}
+
+TEST_F(NodeTest, AnAnnouncedPeerStaysListedUntilItsClaimIsAppliedHere) {
+  RegisterSong();
+  HoldBackTheLogFromTheFollower();
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.RunFor(Milliseconds(50));
+  ASSERT_EQ(ClaimsAt(leader_), 1u);
+  ASSERT_EQ(ClaimsAt(follower_), 0u);
+  EXPECT_EQ(PeersIn(cluster_.Do(follower_, AnnounceOf(2, 100))).peers.size(), 1u);
 }
 
 TEST_F(NodeTest, AnAnnounceOfAnUnregisteredInfoHashIsNotFound) {
@@ -380,6 +407,22 @@ TEST(NodeLimitTest, MutationsBeyondTheLimitAreRefusedAtOnce) {
   cluster.Heal();
   cluster.RunFor(Seconds(1));
   EXPECT_EQ(cluster.Do(follower, OfferOf(content, Peer(1), {})).outcome, Outcome::kNotFound);
+}
+
+TEST(NodeLimitTest, AnnouncesOutlastAFullSessionTable) {
+  Config config;
+  config.limits.sessions = 1;
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  const Metainfo song = MakeTorrent("song", 1);
+  ASSERT_EQ(cluster.Do(leader, RegisterOf(song, Id(1, 1))).outcome, Outcome::kCreated);
+  cluster.Do(leader, Announce{song.AllInfoHashes()[0], Peer(1), 0});
+  cluster.RunFor(Seconds(20));
+  EXPECT_EQ(cluster.node(leader).registry().claims(), 0u);
+  EXPECT_LT(cluster.node(leader).state().commands(), 50u) << "refused batches are not proposed in a hurry";
+  EXPECT_EQ(PeersIn(cluster.Do(leader, Announce{song.AllInfoHashes()[0], Peer(2), 1})).peers.size(), 1u);
+  cluster.RunFor(kSessionEvictionAge);
+  EXPECT_EQ(cluster.node(leader).registry().claims(), 2u);
 }
 
 TEST(SingleNodeTest, OneNodeIsAClusterOfOne) {
