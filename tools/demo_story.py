@@ -130,7 +130,7 @@ class Demo:
         self.result = self.world.path("downloaded")
         say(f"download   from {len(self.offers)} peers")
         started = time.monotonic()
-        process = self.client.start("download", self.torrent, "-o", self.result, show=not self.liars, name="download")
+        process = self.client.start("download", self.torrent, "-o", self.result, "--listen", "127.0.0.1:0", show=not self.liars, name="download")
         status = process.wait(60 + self.size // MIB)
         check(status == 0, f"the download ended with status {status}: {process.err()[-500:]}")
         seconds = time.monotonic() - started

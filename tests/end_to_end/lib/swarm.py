@@ -33,7 +33,8 @@ class TrackerNode:
         self.id = number
         self.replica_port = replica_port
         self.client_port = client_port
-        self.data = cluster.world.path(f"{cluster.name}-data-{number}")
+        # A fresh one for each choice of ports: they are what names the cluster a data directory belongs to.
+        self.data = cluster.world.path(f"{cluster.name}-data-{replica_port}-{number}")
         self.process = None
 
     @property
@@ -48,7 +49,7 @@ class TrackerNode:
         command = [self.cluster.world.binaries.tracker, "--id", self.id, "--data-dir", self.data]
         for node in self.cluster.nodes:
             command += ["--node", node.node_flag]
-        self.process = self.cluster.world.start(f"{self.cluster.name}-{self.id}", command)
+        self.process = self.cluster.world.start(f"{self.cluster.name}-{self.replica_port}-{self.id}", command)
 
     def kill(self):
         self.process.kill()
