@@ -4,8 +4,8 @@ namespace bt::sim {
 namespace {
 
 // A rate for a fault that half of the seeds leave out; log-uniform, so that rare and frequent both come.
-uint32_t Maybe(Rng& rng, uint32_t most) {
-  if (rng.Chance(1, 2)) return 0;
+uint32_t Maybe(Rng& rng, uint32_t most, uint32_t left_out_of_six = 3) {
+  if (rng.Chance(left_out_of_six, 6)) return 0;
   const uint64_t shift = rng.Below(6);
   const uint64_t top = most >> shift;
   return static_cast<uint32_t>(top == 0 ? 1 : rng.Between(1, top));
@@ -17,6 +17,7 @@ FaultPlan DrawPlan(Rng& rng) {
   FaultPlan plan;
   plan.network.latency_max = Microseconds(static_cast<int64_t>(100 << rng.Below(8)));
   plan.streams.latency_max = plan.network.latency_max;
+  plan.streams.bytes_per_second = uint64_t{100'000} << rng.Below(11);
   plan.disk.sync_max = Microseconds(static_cast<int64_t>(200 << rng.Below(8)));
   if (rng.Chance(1, 10)) return plan;  // clean
 
@@ -32,11 +33,11 @@ FaultPlan DrawPlan(Rng& rng) {
   plan.disk.tear_percent = static_cast<uint32_t>(rng.Below(40));
   plan.disk.slow_ppm = Maybe(rng, 50'000);
   plan.crash_while_writing_permille = Maybe(rng, 60);
-  plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(50, 1500)));
-  plan.crash = Maybe(rng, 100);
-  plan.stall = Maybe(rng, 100);
-  plan.partition = Maybe(rng, 100);
-  plan.one_way = Maybe(rng, 100);
+  plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(30, 800)));
+  plan.crash = Maybe(rng, 100, 2);
+  plan.stall = Maybe(rng, 100, 2);
+  plan.partition = Maybe(rng, 100, 2);
+  plan.one_way = Maybe(rng, 100, 2);
   plan.slow_link = Maybe(rng, 50);
   plan.broken_link = Maybe(rng, 50);
   plan.down_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 4000)));

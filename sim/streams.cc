@@ -74,7 +74,7 @@ void Streams::Connect(uint32_t node, LinkId link, const Address& to) {
   }
   if (faults_.slow_ppm > 0 && rng_.Chance(faults_.slow_ppm, kMillion)) {
     world_.Count(Fault::kSlowStream);
-    made.bytes_per_second /= 100;
+    made.bytes_per_second /= 20;
   }
   world_.After(Latency(), this, Argument(Kind::kSyn, made, 0));
   world_.After(kConnectTimeout, this, Argument(Kind::kGiveUp, made, 0));

@@ -43,7 +43,7 @@ struct StreamFaults {
   uint64_t bytes_per_second = 100'000'000;
   uint32_t refuse_ppm = 0;         // of the connections tried
   uint32_t reset_ppm = 0;          // of the chunks moved
-  uint32_t slow_ppm = 0;           // of the connections made: a hundredth of the bandwidth
+  uint32_t slow_ppm = 0;           // of the connections made: a twentieth of the bandwidth
   uint32_t half_open_percent = 0;  // of the ends a crash cuts: the other side hears nothing
 };
 
