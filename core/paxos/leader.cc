@@ -1,6 +1,7 @@
 #include "core/paxos/leader.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 

@@ -15,6 +15,9 @@ Replica::Replica(Config config)
       acceptor_(config_),
       catch_up_(config_, members_) {
   CHECK(config_.election_min <= config_.election_max && config_.heartbeat < config_.election_min);
+  // Every value and every message then fits its record and its frame.
+  CHECK(config_.batch_bytes_max <= kCommandBytesMax && config_.batch_commands_max <= 65'536);
+  CHECK(config_.promise_bytes_max <= kCommandBytesMax && config_.catch_up_bytes_max <= kCommandBytesMax);
   CHECK(config_.window_slots > 0 && config_.batch_commands_max > 0 && config_.peer_slots_max > 0);
 }
 
