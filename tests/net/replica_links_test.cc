@@ -134,6 +134,7 @@ TEST_F(ReplicaLinksTest, AFullQueueDropsTheOldestAndKeepsTheNewest) {
   for (int i = 0; i < 100; ++i) a().Send(NodeId(2), Slice::Own(std::to_string(i)));
   ASSERT_TRUE(RunUntil(loop_, [&] { return !AtB().empty() && AtB().back() == "99"; }));
   EXPECT_EQ(AtB().size(), 10u);
+  EXPECT_EQ(AtB().front(), "90");
   EXPECT_EQ(a().counters().dropped_overflow, 90u);
 }
 
@@ -174,6 +175,7 @@ TEST_F(ReplicaLinksTest, ABodyThatIsNoMessageClosesTheConnectionAndIsCounted) {
 TEST_F(ReplicaLinksTest, SilentStrangersCannotKeepAPeerOut) {
   ReplicaLinksOptions options = Options(0);
   options.inbound_max = 3;
+  options.hello_timeout = Seconds(600);
   replicas_[0].reset();
   Start(0, options);
   std::vector<Fd> silent;
