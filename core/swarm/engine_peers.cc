@@ -190,8 +190,10 @@ bool Client::Engine::KeepNewcomer(Peer& newcomer, Ctx& context) {
       continue;
     }
     const bool keep_outbound = self_id_ < newcomer.id;
-    const bool newcomer_wins =
-        other->snubbed || (other->inbound() != newcomer.inbound() && newcomer.inbound() != keep_outbound);
+    // It dials anew only when its old connection is gone, whether or not we have noticed.
+    const bool redialled = other->inbound() && newcomer.inbound();
+    const bool crossed = other->inbound() != newcomer.inbound() && newcomer.inbound() != keep_outbound;
+    const bool newcomer_wins = other->snubbed || redialled || crossed;
     if (!newcomer_wins) {
       Disconnect(newcomer, "connected already", true, context);
       return false;

@@ -170,6 +170,7 @@ void SmallWorld::DoLink(size_t index, LinkEffect effect) {
     if (block->offset + block->length > node.file.size()) {
       Later(kLatency, [this, index, e = *block] {
         Step(index, ReadFailed{e.file, e.offset, e.length, absl::DataLossError("the file is shorter")});
+        Step(index, LinkDown{e.link, "the file could not be read"});
       });
       return CloseStream(s, end);
     }

@@ -1,0 +1,420 @@
+// One client against peers that are not ours: other clients' habits, and worse.
+
+#include <gtest/gtest.h>
+
+#include "core/swarm/client.h"
+#include "tests/core/swarm/small_world.h"
+#include "tests/support/sample_content.h"
+
+namespace bt::swarm::test {
+namespace {
+
+constexpr uint64_t kLength = 300'000;
+constexpr uint32_t kPieceLength = 32 * 1024;
+constexpr uint32_t kPieces = 10;
+
+// What a test's peer has been told, and how it answers.
+struct Script {
+  wire::Decoder decoder;
+  bool greeted = false;
+  wire::Handshake theirs;
+  std::vector<wire::Message> messages;
+};
+
+class PeerTest : public testing::Test {
+ protected:
+  PeerTest() { world_.registered = torrent_; }
+
+  Config Downloading() {
+    Config config;
+    config.metainfo = torrent_;
+    config.listen = Host(1);
+    config.peers = {Host(9)};
+    return config;
+  }
+  Config Offering() {
+    Config config;
+    config.role = Role::kOffer;
+    config.metainfo = torrent_;
+    config.listen = Host(1);
+    config.trackers = 1;
+    return config;
+  }
+  wire::Handshake Hello(bool fast) const {
+    wire::Handshake handshake;
+    handshake.info_hash = torrent_.InfoHashV1(TorrentFormat::kHybrid);
+    handshake.peer_id.fill('p');
+    handshake.fast = fast;
+    return handshake;
+  }
+  static std::string Bytes(const wire::Message& message) {
+    std::string out;
+    wire::Append(message, out);
+    return out;
+  }
+  // Takes what has been received so far apart.
+  void Read(SmallWorld::RawPeer& raw, Script& script) {
+    if (raw.received.empty()) return;
+    script.decoder.Feed(Slice::Own(std::move(raw.received)));
+    raw.received.clear();
+    if (!script.greeted) {
+      if (script.decoder.NextHandshake(script.theirs) != wire::Decoder::Result::kMessage) return;
+      script.greeted = true;
+    }
+    wire::Message message;
+    while (script.decoder.Next(message) == wire::Decoder::Result::kMessage)
+      script.messages.push_back(message);
+  }
+  template <class M>
+  static size_t Count(const Script& script) {
+    size_t count = 0;
+    for (const auto& message : script.messages) count += std::holds_alternative<M>(message) ? 1 : 0;
+    return count;
+  }
+  // A seeder written out by hand. `bytes`: what it serves. `first`: what it says after its handshake.
+  SmallWorld::RawPeer& HandMadeSeeder(Script& script, std::string bytes, wire::Handshake hello,
+                                      std::string first) {
+    SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+    raw.on_bytes = [this, &script, bytes, hello, first](SmallWorld& world, SmallWorld::RawPeer& self) {
+      const bool new_here = !script.greeted;
+      Read(self, script);
+      if (new_here && script.greeted) {
+        world.RawSend(self, wire::EncodeHandshake(hello) + first + Bytes(wire::Unchoke{}));
+      }
+      for (; answered_ < script.messages.size(); ++answered_) {
+        const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
+        if (request == nullptr) continue;
+        const uint64_t offset = uint64_t{request->block.piece.value()} * kPieceLength + request->block.offset;
+        world.RawSend(self, Bytes(wire::Piece{
+                                request->block.piece, request->block.offset,
+                                Slice::Copy(std::string_view(bytes).substr(offset, request->block.length))}));
+      }
+    };
+    return raw;
+  }
+  // An inbound peer that has said hello and, if `fast`, HaveNone.
+  SmallWorld::RawPeer& Visitor(size_t node, bool fast, uint8_t host = 7) {
+    SmallWorld::RawPeer& raw = world_.AddRaw(Host(host));
+    world_.RawConnect(raw, node);
+    wire::Handshake hello = Hello(fast);
+    hello.peer_id[19] = host;
+    world_.RawSend(raw, wire::EncodeHandshake(hello) + (fast ? Bytes(wire::HaveNone{}) : ""));
+    return raw;
+  }
+
+  const Metainfo torrent_ = bt::test::SampleMetainfo(kLength, kPieceLength);
+  const std::string good_ = bt::test::SampleBytes(kLength);
+  SmallWorld world_{11};
+  size_t answered_ = 0;
+};
+
+TEST_F(PeerTest, ASeederFromBeforeTheFastExtensionServesEvenIfItRepeatsItsBitfield) {
+  Script script;
+  const std::string bitfield = Bytes(wire::Bitfield{Slice::Own(PieceMap::All(kPieces).ToBitfield())});
+  HandMadeSeeder(script, good_, Hello(false), bitfield + bitfield);
+  const size_t client = world_.Add(Downloading(), "");
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
+  EXPECT_EQ(world_.node(client).file, good_);
+  EXPECT_EQ(Count<wire::HaveNone>(script), 0u) << "not to a peer without the fast extension";
+  EXPECT_TRUE(script.theirs.fast && script.theirs.extended && script.theirs.v2);
+}
+
+TEST_F(PeerTest, NoMoreRequestsAreOutThanThePeerLetsWait) {
+  Script script;
+  wire::Handshake hello = Hello(true);
+  hello.extended = true;
+  wire::ExtendedHandshake extended;
+  extended.reqq = 3;
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    const bool new_here = !script.greeted;
+    Read(self, script);
+    if (new_here && script.greeted) {
+      world.RawSend(self, wire::EncodeHandshake(hello) + Bytes(extended) + Bytes(wire::HaveAll{}) +
+                              Bytes(wire::Unchoke{}));
+    }
+  };
+  world_.Add(Downloading(), "");
+  world_.RunFor(Seconds(2));
+  EXPECT_EQ(Count<wire::Request>(script), 3u);
+}
+
+TEST_F(PeerTest, APeerThatSendsWrongBytesIsBannedAndNeverDialledAgain) {
+  Script script;
+  HandMadeSeeder(script, std::string(kLength, 'x'), Hello(true), Bytes(wire::HaveAll{}));
+  const size_t client = world_.Add(Downloading(), "");
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.client(client).IsBanned(Host(9)); }));
+  const size_t messages = script.messages.size();
+  world_.RunFor(Seconds(300));
+  EXPECT_EQ(script.messages.size(), messages);
+  EXPECT_EQ(world_.client(client).verified().count(), 0u);
+  EXPECT_TRUE(world_.node(client).resume.empty()) << "nothing unverified is ever checkpointed";
+  ASSERT_EQ(world_.node(client).All<PeerBanned>().size(), 1u);
+  EXPECT_EQ(world_.node(client).All<PeerBanned>()[0].peer, Host(9));
+}
+
+TEST_F(PeerTest, GarbageIsCountedAndTheAddressTriedAgainLessAndLessOften) {
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  int visits = 0;
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    if (self.received.empty()) return;
+    self.received.clear();
+    ++visits;
+    world.RawSend(self, "SSH-2.0-OpenSSH\r\n");
+  };
+  const size_t client = world_.Add(Downloading(), "");
+  world_.RunFor(Seconds(20));
+  EXPECT_GE(visits, 3);
+  EXPECT_LE(visits, 12);
+  EXPECT_GE(world_.client(client).progress().protocol_errors, 3u);
+  EXPECT_EQ(world_.client(client).progress().peers_banned, 0u) << "rudeness is no proof of lying";
+}
+
+TEST_F(PeerTest, ARejectedPieceIsNotAskedForAgainAndAgain) {
+  Script script;
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    const bool new_here = !script.greeted;
+    Read(self, script);
+    if (new_here && script.greeted) {
+      world.RawSend(self,
+                    wire::EncodeHandshake(Hello(true)) + Bytes(wire::HaveAll{}) + Bytes(wire::Unchoke{}));
+    }
+    for (; answered_ < script.messages.size(); ++answered_) {
+      const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
+      if (request != nullptr) world.RawSend(self, Bytes(wire::Reject{request->block}));
+    }
+  };
+  world_.Add(Downloading(), "");
+  world_.RunFor(Seconds(30));
+  EXPECT_LE(Count<wire::Request>(script), 20u);
+}
+
+TEST_F(PeerTest, BlocksNobodyAskedForAreDroppedAndEndTheConnection) {
+  Script script;
+  std::string flood;
+  for (int i = 0; i < 200; ++i) {
+    flood += Bytes(wire::Piece{PieceIndex(0), 0, Slice::Own(std::string(kBlockSize, 'x'))});
+  }
+  wire::Handshake hello = Hello(true);
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    const bool new_here = !script.greeted;
+    Read(self, script);
+    if (new_here && script.greeted) world.RawSend(self, wire::EncodeHandshake(hello) + flood);
+  };
+  const size_t client = world_.Add(Downloading(), "");
+  world_.RunFor(Milliseconds(500));
+  EXPECT_TRUE(raw.closed);
+  EXPECT_EQ(world_.client(client).progress().protocol_errors, 1u);
+  EXPECT_EQ(world_.client(client).progress().peers_banned, 0u);
+  EXPECT_EQ(world_.node(client).file, std::string(kLength, '\0')) << "nothing of it was stored";
+}
+
+TEST_F(PeerTest, AnotherContentsInfoHashIsRefused) {
+  const size_t seeder = world_.Add(Offering(), good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(7));
+  world_.RawConnect(raw, seeder);
+  wire::Handshake hello = Hello(true);
+  hello.info_hash[0] ^= 1;
+  world_.RawSend(raw, wire::EncodeHandshake(hello));
+  world_.RunFor(Seconds(1));
+  EXPECT_TRUE(raw.closed);
+  EXPECT_TRUE(raw.received.empty());
+}
+
+TEST_F(PeerTest, EveryInfoHashOfTheContentIsAnsweredWithItself) {
+  const size_t seeder = world_.Add(Offering(), good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  uint8_t host = 20;
+  for (const InfoHash& hash : torrent_.AllInfoHashes()) {
+    SmallWorld::RawPeer& raw = world_.AddRaw(Host(host));
+    world_.RawConnect(raw, seeder);
+    wire::Handshake hello = Hello(true);
+    hello.info_hash = hash;
+    hello.peer_id[0] = host++;
+    world_.RawSend(raw, wire::EncodeHandshake(hello));
+    world_.RunFor(Milliseconds(100));
+    Script script;
+    Read(raw, script);
+    ASSERT_TRUE(script.greeted);
+    EXPECT_EQ(script.theirs.info_hash, hash);
+    EXPECT_EQ(Count<wire::HaveAll>(script), 1u);
+  }
+}
+
+TEST_F(PeerTest, AConnectionToItselfIsClosedAndNotTriedAgain) {
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  int visits = 0;
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    if (self.received.size() < wire::kHandshakeSize) return;
+    ++visits;
+    world.RawSend(self, std::exchange(self.received, {}));  // an echo carries our own peer id
+  };
+  const size_t client = world_.Add(Downloading(), "");
+  world_.RunFor(Seconds(100));
+  EXPECT_EQ(visits, 1);
+  EXPECT_EQ(world_.client(client).progress().peers_connected, 0u);
+}
+
+TEST_F(PeerTest, ASeederAnswersRequestsInOrderAndRejectsWhatItCannotTake) {
+  const size_t seeder = world_.Add(Offering(), good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  SmallWorld::RawPeer& raw = Visitor(seeder, true);
+  world_.RawSend(raw, Bytes(wire::Request{{PieceIndex(0), 0, kBlockSize}}));
+  world_.RunFor(Milliseconds(100));
+  Script script;
+  Read(raw, script);
+  EXPECT_EQ(Count<wire::Reject>(script), 1u) << "choked";
+  EXPECT_EQ(Count<wire::Piece>(script), 0u);
+  world_.RawSend(raw, Bytes(wire::Interested{}));
+  world_.RunFor(Milliseconds(100));
+  world_.RawSend(
+      raw, Bytes(wire::Request{{PieceIndex(9), 0, 5088}}) + Bytes(wire::Request{{PieceIndex(2), 100, 1000}}));
+  world_.RunFor(Milliseconds(100));
+  script.messages.clear();
+  Read(raw, script);
+  ASSERT_EQ(Count<wire::Unchoke>(script), 1u);
+  ASSERT_EQ(Count<wire::Piece>(script), 2u);
+  const auto& last = std::get<wire::Piece>(script.messages.back());
+  EXPECT_EQ(last.bytes.view(), std::string_view(good_).substr(2 * kPieceLength + 100, 1000));
+}
+
+TEST_F(PeerTest, ARequestOutsideTheContentEndsTheConnection) {
+  const size_t seeder = world_.Add(Offering(), good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  uint8_t host = 20;
+  const wire::BlockSpan bad[] = {{PieceIndex(10), 0, 100}, {PieceIndex(0), 0, kBlockSize + 1},
+                                 {PieceIndex(0), 0, 0},    {PieceIndex(0), kPieceLength - 10, 11},
+                                 {PieceIndex(9), 5088, 1}, {PieceIndex(0), 0xffffffff, 2}};
+  for (const wire::BlockSpan& span : bad) {
+    SmallWorld::RawPeer& raw = Visitor(seeder, true, host++);
+    world_.RawSend(raw, Bytes(wire::Interested{}) + Bytes(wire::Request{span}));
+    world_.RunFor(Milliseconds(100));
+    EXPECT_TRUE(raw.closed) << span.piece.value() << ' ' << span.offset << ' ' << span.length;
+  }
+  EXPECT_EQ(world_.node(seeder).served.size(), 0u);
+}
+
+TEST_F(PeerTest, APieceNotVerifiedIsRejected) {
+  const size_t client = world_.Add(Downloading(), "");
+  world_.RunFor(Milliseconds(100));
+  SmallWorld::RawPeer& raw = Visitor(client, true);
+  world_.RawSend(raw, Bytes(wire::Interested{}));
+  world_.RunFor(Milliseconds(100));
+  world_.RawSend(raw, Bytes(wire::Request{{PieceIndex(0), 0, kBlockSize}}));
+  world_.RunFor(Milliseconds(100));
+  Script script;
+  Read(raw, script);
+  EXPECT_EQ(Count<wire::Reject>(script), 1u);
+  EXPECT_TRUE(world_.node(client).served.empty());
+}
+
+TEST_F(PeerTest, HashMessagesAreRejectedUnderTheV2HashAndAnErrorOtherwise) {
+  const size_t seeder = world_.Add(Offering(), good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  SmallWorld::RawPeer& v1 = Visitor(seeder, true, 20);
+  world_.RawSend(v1, Bytes(wire::HashRequest{}));
+  SmallWorld::RawPeer& v2 = world_.AddRaw(Host(21));
+  world_.RawConnect(v2, seeder);
+  wire::Handshake hello = Hello(true);
+  const Sha256Digest hash = torrent_.InfoHashV2(TorrentFormat::kHybrid);
+  std::copy_n(hash.begin(), 20, hello.info_hash.begin());
+  hello.peer_id[0] = 21;
+  world_.RawSend(v2, wire::EncodeHandshake(hello) + Bytes(wire::HashRequest{}));
+  world_.RunFor(Milliseconds(100));
+  EXPECT_TRUE(v1.closed);
+  EXPECT_FALSE(v2.closed);
+  Script script;
+  Read(v2, script);
+  EXPECT_EQ(Count<wire::HashReject>(script), 1u);
+}
+
+TEST_F(PeerTest, ASilentVisitorIsCutOffAndAnIdleOneKeptAliveForAWhile) {
+  const size_t seeder = world_.Add(Offering(), good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  SmallWorld::RawPeer& silent = world_.AddRaw(Host(20));
+  world_.RawConnect(silent, seeder);
+  SmallWorld::RawPeer& idle = Visitor(seeder, true, 21);
+  world_.RunFor(Seconds(11));
+  EXPECT_TRUE(silent.closed);
+  EXPECT_FALSE(idle.closed);
+  world_.RunFor(Seconds(120));
+  Script script;
+  Read(idle, script);
+  EXPECT_EQ(Count<wire::KeepAlive>(script), 1u);
+  world_.RunFor(Seconds(100));
+  EXPECT_TRUE(idle.closed);
+}
+
+TEST_F(PeerTest, MorePeersThanTheLimitAreTurnedAway) {
+  Config config = Offering();
+  config.connection_limit = 5;
+  const size_t seeder = world_.Add(config, good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  int open = 0;
+  for (uint8_t host = 20; host < 40; ++host) {
+    SmallWorld::RawPeer& raw = Visitor(seeder, true, host);
+    open += raw.closed ? 0 : 1;
+  }
+  EXPECT_EQ(open, 5);
+}
+
+TEST_F(PeerTest, RandomMessagesFromManyPeersNeverBreakAClient) {
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    world_ = SmallWorld(seed);
+    world_.registered = torrent_;
+    const size_t client = world_.Add(Downloading(), "");
+    world_.RunFor(Milliseconds(10));
+    Rng rng(seed);
+    for (uint8_t host = 20; host < 23; ++host) {
+      SmallWorld::RawPeer& raw = Visitor(client, rng.Chance(1, 2), host);
+      std::string stream;
+      for (int i = 0; i < 40; ++i) {
+        const wire::BlockSpan span{PieceIndex(static_cast<uint32_t>(rng.Below(12))),
+                                   static_cast<uint32_t>(rng.Below(3)) * kBlockSize,
+                                   rng.Chance(1, 3) ? static_cast<uint32_t>(rng.Next()) : kBlockSize};
+        switch (rng.Below(10)) {
+          case 0:
+            wire::Append(wire::Request{span}, stream);
+            break;
+          case 1:
+            wire::Append(wire::Cancel{span}, stream);
+            break;
+          case 2:
+            wire::Append(wire::Reject{span}, stream);
+            break;
+          case 3:
+            wire::Append(wire::Have{span.piece}, stream);
+            break;
+          case 4:
+            wire::Append(wire::HaveAll{}, stream);
+            break;
+          case 5:
+            wire::Append(wire::Choke{}, stream);
+            break;
+          case 6:
+            wire::Append(wire::Unchoke{}, stream);
+            break;
+          case 7:
+            wire::Append(wire::Interested{}, stream);
+            break;
+          case 8:
+            wire::Append(wire::Bitfield{Slice::Copy(std::string(2, static_cast<char>(rng.Next())))}, stream);
+            break;
+          default:
+            wire::Append(wire::Piece{span.piece, span.offset, Slice::Own(std::string(kBlockSize, 'x'))},
+                         stream);
+        }
+      }
+      if (rng.Chance(1, 2)) stream[rng.Below(stream.size())] ^= static_cast<char>(rng.Next());
+      world_.RawSend(raw, stream);
+    }
+    world_.RunFor(Seconds(30));
+    ASSERT_EQ(world_.client(client).verified().count(), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace bt::swarm::test
