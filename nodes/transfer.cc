@@ -21,8 +21,6 @@ namespace bt::nodes {
 
 namespace {
 
-// Without an answer from any tracker for so long after the start there is nothing to wait for.
-constexpr Duration kFirstAnswerLimit = Seconds(20);
 // A download that has met no peer by then says that it waits.
 constexpr Duration kPatienceWithoutPeers = Seconds(5);
 
@@ -112,7 +110,6 @@ class Transfer {
   }
   void On(const swarm::Withdrawn&) {}
   void On(const swarm::TrackerTrouble& note) {
-    last_trouble_ = note.why;
     reporter_.Trouble(setup_.trackers.names.at(note.tracker.value()), note.why);
   }
   void On(const swarm::PeersFound&) {}
@@ -148,20 +145,11 @@ class Transfer {
     progress_timer_.Arm(now + reporter_.period());
     if (host_ == nullptr || stopping_) return;
     if (!name_.empty()) reporter_.Progress(host_->machine().progress(), now);
-    if (!answered_ && sources_.empty() && now - started_ >= kFirstAnswerLimit) return GiveUp();
     if (!offer_ && !waiting_told_ && !name_.empty() && sources_.empty() &&
         now - started_ >= kPatienceWithoutPeers) {
       waiting_told_ = true;
       reporter_.Warning(absl::StrCat("no peer offers ", name_, " yet; waiting for one (Ctrl-C stops)"));
     }
-  }
-
-  void GiveUp() {
-    failed_ = true;
-    stopping_ = true;
-    reporter_.Failed(absl::StrCat("no tracker answers", last_trouble_.empty() ? "" : ": ", last_trouble_,
-                                  "; start one, or name another with --tracker http://HOST:PORT"));
-    host_->Deliver(Call<swarm::Protocol>{CallId(1), swarm::Stop{}});
   }
 
   TransferSetup setup_;
@@ -173,8 +161,6 @@ class Transfer {
   Instant started_;
   uint64_t present_ = 0;  // bytes that were there already
   absl::btree_set<Address> sources_;
-  bool answered_ = false;  // some tracker has
-  std::string last_trouble_;
   bool waiting_told_ = false;
   bool offering_told_ = false;
   bool complete_ = false;
