@@ -54,7 +54,8 @@ void Client::Engine::EndOfStep(Ctx& context) {
   if (speaking()) {
     tracker_.SetLookups(phase_ == Phase::kDownloading, ready_ >= kEnoughPeers);
     if (tracker_.Unreachable(context.now) && config_.peers.empty() && !config_.wait_for_registration) {
-      Fail(absl::StrCat("no tracker could be reached: ", tracker_.last_trouble(), "; start one, or name another"),
+      Fail(absl::StrCat("no tracker could be reached: ", tracker_.last_trouble(),
+                        "; start one, or name another"),
            context);
     }
   }
