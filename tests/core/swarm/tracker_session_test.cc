@@ -80,7 +80,8 @@ TEST_F(TrackerSessionTest, ATrackerThatNeverAnswersIsOneClearError) {
   const size_t seeder = world_.Add(Offering(1, 2), good_);
   ASSERT_TRUE(world_.RunUntil([&] { return world_.client(seeder).stopped(); }, Seconds(30)));
   ASSERT_EQ(world_.node(seeder).All<Failed>().size(), 1u);
-  EXPECT_EQ(world_.node(seeder).All<Failed>()[0].reason, "no tracker could be reached: connection refused; start one, or name another");
+  EXPECT_EQ(world_.node(seeder).All<Failed>()[0].reason,
+            "no tracker could be reached: connection refused; start one, or name another");
 }
 
 TEST_F(TrackerSessionTest, ATrackerLostLaterIsNoReasonToStopServing) {
