@@ -35,7 +35,7 @@ class Reads {
 
  private:
   struct Asked {
-    uint64_t round;
+    uint64_t round = 0;
     Ready ready;
   };
   std::vector<CallId> waiting_;

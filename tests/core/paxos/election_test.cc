@@ -352,6 +352,22 @@ TEST(Election, ALeaderWithoutAQuorumStepsDownAndRefusesWhatWaits) {
   EXPECT_FALSE(cluster.armed(1, Timer::kHeartbeat));
 }
 
+TEST(Election, WritesResumeWithinAnElectionTimeoutOfALeadersDeath) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Cluster cluster(3, seed);
+    cluster.Elect(1);
+    cluster.Fire(1, Timer::kHeartbeat);
+    cluster.Settle();
+    cluster.Crash(1);
+    const Instant death = cluster.now();
+    while (!cluster.replica(2).is_leader() && !cluster.replica(3).is_leader()) {
+      ASSERT_TRUE(cluster.FireNext());
+      cluster.Settle();
+    }
+    EXPECT_LE(cluster.now() - death, Config().election_max) << "seed " << seed;
+  }
+}
+
 TEST(Election, StrangersAreNotHeard) {
   Cluster cluster(3);
   cluster.Inject({9, 1, PreVote{Ballot{5, NodeId(9)}, Slot(0)}});
