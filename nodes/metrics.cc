@@ -91,6 +91,7 @@ std::string MetricsText(const MetricsSources& sources) {
   Sample("http_dropped_total", "{why=\"garbage\"}", sources.http.malformed, out);
   Sample("http_dropped_total", "{why=\"too_many\"}", sources.http.refused, out);
   Sample("http_dropped_total", "{why=\"timeout\"}", sources.http.timed_out, out);
+  Sample("http_dropped_total", "{why=\"overload\"}", sources.http.overloaded, out);
   Single("journal_records_total", "counter", "Records made durable.", sources.journal.records, out);
   Single("journal_commits_total", "counter", "Group commits (one write and one fdatasync each).",
          sources.journal.commits, out);

@@ -99,7 +99,7 @@ bool HttpServer::ReadSome(Connection& connection) {
 
 bool HttpServer::Paused(const Connection& connection) const {
   return connection.pending.size() >= limits_.pipelined ||
-         connection.output.size() - connection.sent >= limits_.output;
+         connection.output.size() - connection.sent + connection.held >= limits_.output;
 }
 
 void HttpServer::Parse(Connection& connection) {
@@ -108,8 +108,14 @@ void HttpServer::Parse(Connection& connection) {
   std::string input = std::exchange(connection.input, {});
   std::string_view rest = input;
   while (!rest.empty() && !connection.no_more && !Paused(connection)) {
+    const size_t before = rest.size();
     const HttpRead result = connection.reader.Read(rest);
     if (result == HttpRead::kMore) {
+      CountUnfinished(connection, connection.unfinished + before - rest.size());
+      if (receiving_ > limits_.receiving) {
+        ++counters_.overloaded;
+        return Close(id);
+      }
       if (connection.reader.TakeExpectContinue() && connection.pending.empty()) {
         connection.output.append("HTTP/1.1 100 Continue\r\n\r\n");
         MarkDirty(connection);
@@ -122,6 +128,7 @@ void HttpServer::Parse(Connection& connection) {
     }
     HttpRequest request = connection.reader.Take();
     ++counters_.requests;
+    CountUnfinished(connection, 0);
     const HttpExchange exchange =
         (id << kSequenceBits) | (connection.next_sequence++ & ((uint64_t{1} << kSequenceBits) - 1));
     connection.pending.push_back({exchange, request.http_1_0, request.keep_alive && !stopping_,
@@ -135,6 +142,11 @@ void HttpServer::Parse(Connection& connection) {
   SetEvents(connection);
 }
 
+void HttpServer::CountUnfinished(Connection& connection, size_t bytes) {
+  receiving_ += bytes - connection.unfinished;
+  connection.unfinished = bytes;
+}
+
 void HttpServer::Refuse(Connection& connection, HttpRead why) {
   ++counters_.malformed;
   HttpResponse response;
@@ -146,6 +158,7 @@ void HttpServer::Refuse(Connection& connection, HttpRead why) {
                       : "this is not an HTTP request\n";
   Pending refused{0, false, false, false, std::string()};
   WriteHttpResponse(response, false, false, false, *refused.answer);
+  connection.held += refused.answer->size();
   connection.pending.push_back(std::move(refused));
   connection.no_more = true;
   MarkDirty(connection);
@@ -161,19 +174,24 @@ void HttpServer::Reply(HttpExchange exchange, const HttpResponse& response) {
     if (first) {
       // The common case writes straight into the output.
       WriteHttpResponse(response, pending.http_1_0, pending.keep_alive, pending.head_only, connection.output);
-      pending.answer.emplace();
+      connection.pending.pop_front();
+      ReleaseAnswers(connection);
+      MarkDirty(connection);
     } else {
       WriteHttpResponse(response, pending.http_1_0, pending.keep_alive, pending.head_only,
                         pending.answer.emplace());
-    }
-    if (first) {
-      while (!connection.pending.empty() && connection.pending.front().answer) {
-        connection.output.append(*connection.pending.front().answer);
-        connection.pending.pop_front();
-      }
-      MarkDirty(connection);
+      connection.held += pending.answer->size();
     }
     return;
+  }
+}
+
+// Answers at the front of the queue are free to go.
+void HttpServer::ReleaseAnswers(Connection& connection) {
+  while (!connection.pending.empty() && connection.pending.front().answer) {
+    connection.held -= connection.pending.front().answer->size();
+    connection.output.append(*connection.pending.front().answer);
+    connection.pending.pop_front();
   }
 }
 
@@ -199,10 +217,7 @@ void HttpServer::FlushDirty() {
 }
 
 void HttpServer::Flush(Connection& connection) {
-  while (!connection.pending.empty() && connection.pending.front().answer) {
-    connection.output.append(*connection.pending.front().answer);
-    connection.pending.pop_front();
-  }
+  ReleaseAnswers(connection);
   while (connection.sent < connection.output.size()) {
     const ssize_t sent = ::send(connection.fd.get(), connection.output.data() + connection.sent,
                                 connection.output.size() - connection.sent, MSG_NOSIGNAL);
@@ -253,8 +268,10 @@ void HttpServer::SetDeadline(Connection& connection) {
   } else if (!connection.pending.empty()) {
     connection.deadline = Instant::Never();  // ours to answer, and the node answers in bounded time
   } else if (receiving) {
-    // From the first byte on: later bytes do not extend it.
-    if (!connection.receiving) connection.deadline = loop_.now() + limits_.request;
+    // From the first byte on; later bytes extend it only as far as a slow but honest sender needs.
+    if (!connection.receiving) connection.request_began = loop_.now();
+    connection.deadline = connection.request_began + limits_.request +
+                          Seconds(static_cast<int64_t>(connection.unfinished / limits_.slow_bytes));
   } else {
     connection.deadline = loop_.now() + limits_.idle;
   }
@@ -267,6 +284,7 @@ void HttpServer::Close(uint64_t id) {
   const std::unique_ptr<Connection> connection = std::move(found->second);
   connections_.erase(found);
   connection->watcher.reset();
+  CountUnfinished(*connection, 0);
   for (const Pending& pending : connection->pending) {
     if (!pending.answer) gone_(pending.exchange);
   }

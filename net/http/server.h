@@ -28,18 +28,21 @@ namespace bt::net {
 using HttpExchange = uint64_t;  // one request and its answer
 
 struct HttpServerLimits {
-  size_t connections = 16384;             // more are closed as they are accepted
-  size_t pipelined = 64;                  // unanswered requests of one connection; above, it is not read
-  size_t output = 512 * 1024;             // unsent bytes of one connection; above, it is not read
-  Duration idle = Seconds(75);            // between requests
-  Duration request = Seconds(20);         // from a request's first byte to its last: slow senders
+  size_t connections = 16384;      // more are closed as they are accepted
+  size_t pipelined = 64;           // unanswered requests of one connection; above, it is not read
+  size_t output = 512 * 1024;      // unsent bytes of one connection; above, it is not read
+  size_t receiving = 256 << 20;    // bytes of unfinished requests, all connections together
+  Duration idle = Seconds(75);     // between requests
+  Duration request = Seconds(20);  // for a request, and a second more per slow_bytes of it
+  size_t slow_bytes = 16 * 1024;
   Duration stalled_output = Seconds(20);  // a receiver that takes nothing
   Duration drain = Seconds(2);            // after an error answer, so that it is not lost to a reset
 };
 
 struct HttpServerCounters {
   uint64_t accepted = 0;
-  uint64_t refused = 0;  // over the limit of connections
+  uint64_t overloaded = 0;  // dropped because unfinished requests fill the memory set aside for them
+  uint64_t refused = 0;     // over the limit of connections
   uint64_t requests = 0;
   uint64_t malformed = 0;  // not HTTP, or over a limit: answered 4xx and closed
   uint64_t timed_out = 0;
@@ -84,6 +87,9 @@ class HttpServer {
     std::deque<Pending> pending;  // in order of arrival
     uint64_t next_sequence = 0;
     std::string output;
+    size_t held = 0;        // bytes of answers that wait for an earlier request's
+    size_t unfinished = 0;  // bytes of the request that is being received
+    Instant request_began;
     size_t sent = 0;         // of output
     Instant deadline;        // of what the connection is doing now
     bool receiving = false;  // a request has begun and is not complete
@@ -96,7 +102,9 @@ class HttpServer {
   void OnReady(uint64_t id, uint32_t events);
   bool ReadSome(Connection& connection);
   void Parse(Connection& connection);
+  void CountUnfinished(Connection& connection, size_t bytes);
   void Refuse(Connection& connection, HttpRead why);
+  void ReleaseAnswers(Connection& connection);
   void MarkDirty(Connection& connection);
   void FlushDirty();
   void Flush(Connection& connection);
@@ -112,6 +120,7 @@ class HttpServer {
   Handler handler_;
   Gone gone_;
   HttpServerCounters counters_;
+  size_t receiving_ = 0;  // of all connections' `unfinished`
   absl::flat_hash_map<uint64_t, std::unique_ptr<Connection>> connections_;
   uint64_t next_connection_ = 1;
   std::vector<uint64_t> dirty_;

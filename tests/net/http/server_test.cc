@@ -221,6 +221,51 @@ TEST_F(HttpServerTest, StopsReadingAConnectionWithManyUnansweredRequestsAndGoesO
   EXPECT_EQ(Count(text, "answer"), 10u);
 }
 
+TEST_F(HttpServerTest, CountsAnswersThatWaitForAnEarlierOneAgainstTheLimit) {
+  HttpServerLimits limits;
+  limits.output = 1000;
+  Serve(limits);
+  const Fd fd = Connect();
+  std::string many = "GET /later HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 20; ++i) many += "GET /" + std::string(400, 'x') + " HTTP/1.1\r\n\r\n";
+  Write(fd, many);
+  Until([&] { return requests_.size() >= 3; });
+  for (int i = 0; i < 20; ++i) loop_.RunOnce(Milliseconds(1));
+  EXPECT_LT(requests_.size(), 6u);
+  server_->Reply(waiting_[0], Text("first"));
+  ReadUntil(fd, [](const std::string& t) { return Count(t, "HTTP/1.1 200") == 21; });
+  EXPECT_EQ(requests_.size(), 21u);
+}
+
+TEST_F(HttpServerTest, DropsUnfinishedRequestsThatFillTheMemorySetAsideForThem) {
+  HttpServerLimits limits;
+  limits.receiving = 100000;
+  Serve(limits);
+  const Fd a = Connect();
+  Write(a, "PUT /x HTTP/1.1\r\nContent-Length: 80000\r\n\r\n" + std::string(70000, 'x'));
+  const Fd b = Connect();
+  Write(b, "PUT /y HTTP/1.1\r\nContent-Length: 80000\r\n\r\n" + std::string(70000, 'y'));
+  Until([&] { return server_->counters().overloaded == 1; });
+  Write(a, std::string(10000, 'x'));
+  ReadUntil(a, [](const std::string& t) { return t.find("/x") != std::string::npos; });
+  EXPECT_EQ(requests_.size(), 1u);
+}
+
+TEST_F(HttpServerTest, GivesASlowButHonestSenderTheTimeItsBodyNeeds) {
+  HttpServerLimits limits;
+  limits.request = Milliseconds(1);
+  limits.slow_bytes = 100;  // 1000 bytes are worth ten seconds
+  Serve(limits);
+  const Fd fd = Connect();
+  Write(fd, "PUT /slow HTTP/1.1\r\nContent-Length: 1001\r\n\r\n" + std::string(1000, 'x'));
+  const Instant later = Loop::ReadClock() + Milliseconds(2500);  // two rounds of the server's sweep
+  Until([&] { return Loop::ReadClock() > later; });
+  Write(fd, "x");
+  EXPECT_NE(
+      ReadUntil(fd, [](const std::string& t) { return t.find("/slow") != std::string::npos; }).find("/slow"),
+      std::string::npos);
+}
+
 TEST_F(HttpServerTest, TellsWhenTheAskerIsGoneAndIgnoresALateReply) {
   Serve();
   {
