@@ -178,21 +178,21 @@ TEST(Election, TheHighestBallotsValueIsProposedAgainAndHolesAreFilled) {
   EXPECT_EQ(cluster.violation(), "");
 }
 
-TEST(Election, OfTwoAcceptedValuesTheOneOfTheHigherBallotWins) {
+// Node 1 holds "first" in slot 2 under 1.1, node 3 a no-op there under node 2's higher ballot; node 4 stands
+// and hears their promises in the given order.
+void TheHigherBallotWins(uint32_t promises_first, uint32_t promises_second) {
   Cluster cluster(5);
   cluster.Elect(1);
-  cluster.Propose(1, "first");  // slot 2 under 1.1: node 1 only
+  cluster.Propose(1, "first");
   cluster.Lose(Everything());
   cluster.Sync(1);
   cluster.Crash(1);
-
   cluster.Pass(Milliseconds(1000));
   cluster.Fire(2, Timer::kElection);
   cluster.UntilLeader(2, [&] {
     cluster.Deliver([](const Envelope& e) { return !std::holds_alternative<Accept>(e.message); });
     for (uint32_t node = 2; node <= 5; ++node) cluster.Sync(node);
   });
-  // Its no-op in slot 2, under a higher ballot, reaches node 3 only.
   cluster.Deliver(Of<Accept>() && To(3));
   cluster.Sync(3);
   cluster.Lose(Everything());
@@ -200,16 +200,27 @@ TEST(Election, OfTwoAcceptedValuesTheOneOfTheHigherBallotWins) {
 
   cluster.Restart(1);
   cluster.Pass(Milliseconds(1000));
-  for (int round = 0; round < 5 && !cluster.replica(4).is_leader(); ++round) {
-    cluster.Fire(4, Timer::kElection);
-    cluster.Settle();
-    cluster.Pass(Milliseconds(1000));
+  cluster.Fire(4, Timer::kElection);
+  while (cluster.Deliver(Of<PreVote>()) + cluster.Deliver(Of<PreVoteReply>()) > 0) {
+  }
+  cluster.Sync(4);
+  cluster.Deliver(Of<Prepare>());
+  for (const uint32_t node : {promises_first, promises_second}) {
+    ASSERT_FALSE(cluster.replica(4).is_leader());
+    cluster.Sync(node);
+    ASSERT_EQ(cluster.Deliver(Between(node, 4) && Of<Promise>()), 1u) << cluster.InFlight();
   }
   ASSERT_TRUE(cluster.replica(4).is_leader());
+  cluster.Settle();
   EXPECT_EQ(cluster.Log(4), "- | - | -") << "slot 2 is the no-op of the higher ballot, not \"first\"";
-  EXPECT_EQ(cluster.Log(1), cluster.Log(4));
   EXPECT_EQ(cluster.violation(), "");
 }
+
+TEST(Election, OfTwoAcceptedValuesTheOneOfTheHigherBallotWinsWhenItIsHeardFirst) {
+  TheHigherBallotWins(3, 1);
+}
+
+TEST(Election, OfTwoAcceptedValuesTheOneOfTheHigherBallotWinsWhenItIsHeardLast) { TheHigherBallotWins(1, 3); }
 
 TEST(Election, APromiseReportsWhatIsStillOnItsWayToDisk) {
   Cluster cluster(3);
@@ -366,6 +377,15 @@ TEST(Election, WritesResumeWithinAnElectionTimeoutOfALeadersDeath) {
     }
     EXPECT_LE(cluster.now() - death, Config().election_max) << "seed " << seed;
   }
+}
+
+TEST(Election, APrepareBelowThePromiseIsRefusedWithThePromise) {
+  Cluster cluster(3);
+  cluster.Elect(1);
+  cluster.Elect(2);
+  cluster.Inject({1, 3, Prepare{Ballot{1, NodeId(1)}, Slot(1)}});
+  cluster.Deliver(Everything());
+  EXPECT_EQ(cluster.InFlight(), "3>1 Rejected 1.1 promised 2.2");
 }
 
 TEST(Election, StrangersAreNotHeard) {
