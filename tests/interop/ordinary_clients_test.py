@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(_HERE, "..", "end_to_end", "lib"))
 # pylint: disable=wrong-import-position
 from files import make_file, same_bytes
 from processes import check, tell, wait_until
-from swarm import Client, Cluster, wait_for_offers
+from swarm import Client, Cluster, wait_for_claims, wait_for_offers
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # python3-libtorrent belongs to this one
 ARIA2 = """aria2c --no-conf --enable-dht=false --enable-dht6=false --bt-enable-lpd=false --enable-peer-exchange=false
@@ -24,10 +24,11 @@ ARIA2 = """aria2c --no-conf --enable-dht=false --enable-dht6=false --bt-enable-l
 class Scene:
     """A cluster, a file registered in one form, and our client offering it."""
 
-    def __init__(self, world, cluster, form):
+    def __init__(self, client, form):
+        world = client.world
         self.world = world
-        self.cluster = cluster
-        self.client = Client(world, cluster)
+        self.cluster = client.cluster
+        self.client = client
         self.name = f"{form}.bin"
         self.file = make_file(world.path(self.name), 10_000_019, seed=len(form))
         self.torrent = self.client.create(self.file, world.path(form + ".torrent"), "--format", form)
@@ -36,6 +37,8 @@ class Scene:
     def offer(self):
         offer = self.client.start_offer(self.file, self.torrent)
         wait_for_offers([offer])
+        # An announce is answered from what the asked node has applied, and then these clients wait for minutes.
+        wait_for_claims(self.cluster.nodes, self.name, [offer.address()])
         return offer
 
     def folder(self, name):
@@ -59,9 +62,9 @@ class Scene:
         print(f"our client from {who}: the same bytes")
 
 
-def with_aria2(world, cluster):
+def with_aria2(world, client):
     # v1: aria2 1.36 computes a wrong info-hash for a hybrid torrent.
-    scene = Scene(world, cluster, "v1")
+    scene = Scene(client, "v1")
     offer = scene.offer()
     folder = scene.folder("aria2-result")
     scene.downloads("aria2", ARIA2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, scene.torrent], folder)
@@ -73,8 +76,8 @@ def with_aria2(world, cluster):
     seeder.kill()
 
 
-def with_libtorrent(world, cluster):
-    scene = Scene(world, cluster, "hybrid")
+def with_libtorrent(world, client):
+    scene = Scene(client, "hybrid")
     offer = scene.offer()
     folder = scene.folder("libtorrent-result")
     peer = [SYSTEM_PYTHON, "-B", os.path.join(_HERE, "libtorrent_peer.py")]
@@ -86,13 +89,13 @@ def with_libtorrent(world, cluster):
 
 
 def story(world):
-    cluster = Cluster(world).start()
+    client = Client(world, Cluster(world).start())
     if shutil.which("aria2c"):
-        with_aria2(world, cluster)
+        with_aria2(world, client)
     else:
         print("SKIPPED: aria2 is not installed (tools/setup --bench installs it)")
     if subprocess.run([SYSTEM_PYTHON, "-c", "import libtorrent"], capture_output=True, check=False).returncode == 0:
-        with_libtorrent(world, cluster)
+        with_libtorrent(world, client)
     else:
         print("SKIPPED: libtorrent is not installed (tools/setup --bench installs python3-libtorrent)")
 

@@ -99,6 +99,8 @@ _ARROWS = [
     ("core/paxos/BUILD.bazel", 'package(default_visibility = ["//sim:__subpackages__"])\n', True),
     ("core/paxos/BUILD.bazel", 'package(default_visibility = ["//core/tracker:__pkg__", "//tests:__subpackages__"])\n', False),
     ("net/BUILD.bazel", 'package(default_visibility = ["//visibility:private"])\n', False),
+    ("sim/BUILD.bazel", 'cc_library(name = "x", deps = ["//sim/scenarios"])\n', True),
+    ("sim/BUILD.bazel", 'cc_test(name = "x", deps = ["//sim/scenarios"])\n', False),
     ("net/BUILD.bazel", 'cc_library(name = "x", visibility = ["//nodes:__pkg__"])\n', False),
 ]  # fmt: skip
 
@@ -122,6 +124,9 @@ def _text_cases():
     yield "wait", "tests/end_to_end/a_test.sh", "sleep 3\n", text.check_waits, True
     yield "wait", "tests/end_to_end/a_test.py", "time.sleep(1)\n", text.check_waits, True
     yield "wait", "tests/net/a_test.cc", "std::this_thread::sleep_for(x);\n", text.check_waits, True
+    yield "wait", "tests/net/a_test.cc", "usleep(500);\n", text.check_waits, True
+    yield "wait", "tests/net/a_test.cc", "while (!done()) {\n  usleep(2000);\n}\n", text.check_waits, False
+    yield "wait", "tests/net/a_test.cc", "while (!done()) {\n  usleep(2000000);\n}\n", text.check_waits, True
     yield "wait", "tests/end_to_end/a_test.py", "wait_until(ready, 30)\n", text.check_waits, False
     yield "readme", "net/x.cc", "", text.check_readmes, True
     yield "header-opening", "net/x.h", "// What it is for.\nint x;\n", text.check_headers, True

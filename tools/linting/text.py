@@ -7,6 +7,7 @@ from .rules import Finding, exempt, is_cpp
 
 _FILE_WARN, _FILE_LIMIT = 600, 700
 _FUNCTION_WARN, _FUNCTION_LIMIT = 70, 120
+_POLL_LIMIT_US = 10000
 
 # Spelled in parts, so that a search for them does not find this list.
 _UNFINISHED = re.compile(
@@ -54,9 +55,15 @@ def check_waits(tree):
         for number, line in enumerate(lines, 1):
             shell = path.endswith(".sh") and re.search(r"(?:^|[\s;&|(])sleep\s", line)
             python = path.endswith(".py") and re.search(r"\btime\.sleep\s*\(", line)
-            native = is_cpp(path) and re.search(r"\b(?:sleep_for|sleep_until|usleep|nanosleep|SleepFor)\b|(?<!\w)sleep\s*\(", line)
+            native = is_cpp(path) and not _polls(lines, number) and re.search(r"\b(?:sleep_for|sleep_until|usleep|nanosleep|SleepFor)\b|(?<!\w)sleep\s*\(", line)
             if (shell or python or native) and not exempt(lines, number, "wait"):
                 yield Finding(path, number, "wait", "a fixed sleep in a test: poll for the condition with a deadline")
+
+
+def _polls(lines, number):
+    """True for the short pause of a loop that looks again and again."""
+    pause = re.search(r"\busleep\((\d+)\)", lines[number - 1])
+    return pause and int(pause.group(1)) <= _POLL_LIMIT_US and any("while (" in line for line in lines[max(0, number - 12) : number])
 
 
 def check_readmes(tree):
