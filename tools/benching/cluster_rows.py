@@ -208,6 +208,6 @@ def sim_rows(world, quick):
         if done.returncode != 0 or not rates:
             yield Row(f"sim: {scenario}", None, "events/s", f"simrun ended with {done.returncode}: {words.strip()[-100:]}")
             continue
-        number, scale = rates[-1]
+        number, scale = rates[0]  # per job; the sum of all jobs comes after it
         value = float(number.replace(",", "")) * {"": 1, "k": 1e3, "M": 1e6}[scale]
         yield Row(f"sim: {scenario}, one core, judges on", value, "events/s", f"{seeds} seeds", 300000)
