@@ -37,7 +37,7 @@ struct StreamLinks::Link {
   size_t queued_bytes = 0;
   uint64_t sent = 0;
   bool told_sent = true;
-  bool blocked = false;  // the socket takes no more for now
+  bool blocked = false;  // the socket takes no more until it is writable
   bool dirty = false;
   std::unique_ptr<Watcher> watcher;
   std::unique_ptr<Timer> timeout;

@@ -282,7 +282,7 @@ class Host final : public Process, public Endpoint, public StreamUser, public Ev
 
   void FireTimers() {
     const uint64_t life = life_;
-    // A timer that is armed again for now waits for the next event, or it would never end.
+    // A timer that is armed again for this instant waits for the next event, or it would never end.
     for (size_t i = 0; i < TimerTable<typename P::Timer>::kCount && life_ == life && !stalled_; ++i) {
       const std::optional<typename P::Timer> timer = out_->timers.PopDue(world_.now());
       if (!timer.has_value()) break;

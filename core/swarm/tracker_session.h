@@ -90,7 +90,7 @@ class TrackerSession {
   // The pieces this client can prove, to be claimed (and, what is gone from it, withdrawn).
   void HoldChanged() { dirty_ = true; }
   void PauseClaims(bool paused) { claims_paused_ = paused; }
-  // Whether peers are wanted, and whether there are enough of them for now.
+  // Whether peers are wanted, and whether there are enough of them already.
   void SetLookups(bool wanted, bool enough);
   // A peer was lost: look again soon.
   void LookSoon(Instant now);
