@@ -278,8 +278,9 @@ TrackerSession::Event TrackerSession::Receive(const Protocol::Message& message, 
                                               Context<Protocol>& context) {
   Event event;
   std::string trouble;
+  // Also a node without a quorum is one that can be reached.
+  if (std::holds_alternative<tracker_api::Answer>(message)) answered_ = true;
   if (auto response = mutation_.Receive(message, pool_, context, &trouble)) {
-    answered_ = true;
     event = MutationAnswered(*std::move(response), context.now);
   } else if (trouble == tracker_api::kSessionExpired) {
     // The cluster has forgotten us (we were away for long). Claims may be repeated without harm.
@@ -289,7 +290,6 @@ TrackerSession::Event TrackerSession::Receive(const Protocol::Message& message, 
   }
   Trouble(mutation_.node(), std::exchange(trouble, {}), context);
   if (auto response = query_.Receive(message, pool_, context, &trouble)) {
-    answered_ = true;
     event = QueryAnswered(*std::move(response), context.now);
   }
   Trouble(query_.node(), std::move(trouble), context);
