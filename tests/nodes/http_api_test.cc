@@ -275,6 +275,8 @@ TEST(HttpApi, AnswersWrongPathsMethodsAndBodiesWithTheRightStatus) {
       {"POST", "/torrents/a/offers", R"({"peer":"127.0.0.1:1","session":4,"sequence":0})", 400},
       {"POST", "/torrents/a/offers", std::string(kOfferBodyLimit + 1, ' '), 413},
       {"POST", "/torrents/a/offers", std::string(200000, '['), 400},
+      {"POST", "/torrents/a/offers",
+       R"({"peer":"127.0.0.1:1","x":)" + std::string(100000, '[') + std::string(100000, ']') + "}", 400},
       {"GET", "/torrents?limit=0", "", 400},
       {"GET", "/torrents/a?format=v3", "", 400},
   };

@@ -1,0 +1,46 @@
+#include "nodes/trackers.h"
+
+#include <gtest/gtest.h>
+
+namespace bt::nodes {
+namespace {
+
+TEST(ResolveTrackers, TakesTheUsersFirstAndEveryAddressOnce) {
+  const auto list =
+      ResolveTrackers({"http://127.0.0.1:2"}, {"http://127.0.0.1:1/announce", "http://127.0.0.1:2/announce"});
+  ASSERT_TRUE(list.ok()) << list.status();
+  const std::vector<Address> expected = {Address::V4(127, 0, 0, 1, 2), Address::V4(127, 0, 0, 1, 1)};
+  EXPECT_EQ(list->addresses, expected);
+  EXPECT_EQ(list->names[1], "http://127.0.0.1:1");
+}
+
+TEST(ResolveTrackers, WarnsOfATorrentsUnusableTrackersAndRefusesTheUsers) {
+  const auto list = ResolveTrackers({}, {"udp://127.0.0.1:1", "http://127.0.0.1:1/announce"});
+  ASSERT_TRUE(list.ok());
+  EXPECT_EQ(list->addresses.size(), 1u);
+  EXPECT_EQ(list->warnings.size(), 1u);
+  for (const char* url :
+       {"udp://127.0.0.1:1", "http://127.0.0.1", "http://127.0.0.1:0", "http://127.0.0.1:99999", "", "x"}) {
+    EXPECT_EQ(ResolveTrackers({url}, {"http://127.0.0.1:1"}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << url;
+  }
+}
+
+TEST(ResolveTrackers, SaysWhatToDoWhenNothingIsLeft) {
+  const auto list = ResolveTrackers({}, {"udp://127.0.0.1:1"});
+  EXPECT_EQ(list.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(std::string(list.status().message()).find("--tracker"), std::string::npos);
+}
+
+TEST(AskTrackers, EndsWithAReasonWhenNobodyAnswers) {
+  const auto list = ResolveTrackers({"http://127.0.0.1:1"}, {});
+  ASSERT_TRUE(list.ok());
+  const auto response = AskTrackers(*list, tracker_api::Status{}, "", Milliseconds(300));
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->outcome, tracker_api::Outcome::kUnavailable);
+  EXPECT_NE(response->reason.find("127.0.0.1:1"), std::string::npos) << response->reason;
+}
+
+}  // namespace
+}  // namespace bt::nodes
