@@ -137,6 +137,12 @@ void Reporter::Offering(uint32_t pieces, std::string_view name, const Address& a
   Result(absl::StrCat("offering ", pieces, " pieces of ", Absl(name), " at ", at.ToString()));
 }
 
+void Reporter::Begin(const swarm::Progress& progress, Instant now) {
+  last_at_ = now;
+  last_bytes_ = progress.bytes_verified;
+  last_sent_ = progress.bytes_sent;
+}
+
 void Reporter::Progress(const swarm::Progress& progress, Instant now) {
   if (last_at_ != Instant{} && now > last_at_) {
     const auto elapsed_ms = static_cast<uint64_t>(std::max<int64_t>(1, (now - last_at_).millis()));
@@ -157,15 +163,16 @@ void Reporter::Progress(const swarm::Progress& progress, Instant now) {
                              ",\"banned\":", progress.peers_banned));
   }
   if ((!changed && !terminal_) || progress.length == 0) return;
+  const char* peers = progress.peers_connected == 1 ? " peer" : " peers";
   const uint64_t percent = progress.bytes_verified * 100 / progress.length;
   std::string text;
   if (command_ == "offer" || percent == 100) {
     text = absl::StrCat("sent ", SizeText(progress.bytes_sent), ", ", RateText(rate_), ", ",
-                        progress.peers_connected, " peers");
+                        progress.peers_connected, peers);
   } else {
     const uint64_t left = progress.length - progress.bytes_verified;
     text = absl::StrCat(percent, " %, ", RateText(rate_), ", ", rate_ == 0 ? "-:--" : TimeText(left / rate_),
-                        " left, ", progress.peers_connected, " peers");
+                        " left, ", progress.peers_connected, peers);
   }
   if (!terminal_) return Line(text);
   const size_t filled = std::min<size_t>(kBarWidth, percent * kBarWidth / 100);

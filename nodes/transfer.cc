@@ -93,7 +93,9 @@ class Transfer {
     reporter_.TorrentKnown(note);
   }
   void On(const swarm::FileReady& note) {
-    present_ = host_->machine().progress().bytes_verified;
+    const swarm::Progress progress = host_->machine().progress();
+    present_ = progress.bytes_verified;
+    reporter_.Begin(progress, loop_.now());
     reporter_.Checked(note, path_);
   }
   void On(const swarm::PieceUnusable& note) { reporter_.Unusable(note); }
