@@ -66,7 +66,7 @@ void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
   if (lost.none()) return;
   digest_.Add(uint64_t{lost.count()});
   tracker_.HoldChanged();
-  if (phase_ != Phase::kOffering) {
+  if (config_.role == Role::kDownload && phase_ != Phase::kOffering) {
     return Fail(absl::StrCat("cannot read the download back: ", input.status.message()), context);
   }
   if (config_.skip_verify) return;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/fields.h"
+#include "core/swarm/resume_state.h"
 #include "tests/core/swarm/small_world.h"
 #include "tests/support/sample_content.h"
 
@@ -234,9 +236,17 @@ TEST_F(ClientTest, ACheckpointOfAnotherTorrentIsNotTrusted) {
   AddSeeder(1);
   const size_t client = world_.Add(Downloading(2), std::string(kLength, 'z'));
   world_.node(client).existing = true;
-  world_.node(client).resume = Slice::Copy("not a checkpoint");
-  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
+  ContentId other = torrent_.content();
+  other.root[0] ^= 1;
+  const PieceMap all = PieceMap::All(torrent_.piece_count());
+  world_.node(client).resume =
+      Slice::Own(Encode(ResumeState{other, torrent_.piece_length, all.ToBitfield()}));
+  const size_t another = world_.Add(Downloading(3), std::string(kLength, 'z'));
+  world_.node(another).existing = true;
+  world_.node(another).resume = Slice::Copy("not a checkpoint");
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client) && world_.Completed(another); }));
   EXPECT_EQ(world_.node(client).file, good_);
+  EXPECT_EQ(world_.node(another).file, good_);
 }
 
 TEST_F(ClientTest, AFullDiskEndsTheDownloadWithItsReasonAndNothingIsFinished) {
