@@ -74,24 +74,38 @@ class LinearizabilitySearch {
     for (size_t i = first_unplaced_; i < history_.size(); ++i) {
       if (!Placed(i)) first_return = std::min(first_return, history_[i].returned);
     }
-    for (size_t i = first_unplaced_; i < history_.size() && history_[i].called <= first_return; ++i) {
+    const auto is_candidate = [&](size_t i) {
+      return i < history_.size() && history_[i].called <= first_return;
+    };
+    // An answered operation that fits the state and does not change it can come now: if it fits anywhere,
+    // moving it here breaks nothing. Without this rule concurrent reads would be tried in every order.
+    for (size_t i = first_unplaced_; is_candidate(i); ++i) {
+      if (Placed(i) || history_[i].returned == Instant::Never()) continue;
+      typename Spec::State next = state;
+      if (Spec::Apply(next, history_[i].op) && next == state) return PlaceAndSearch(i, next);
+    }
+    for (size_t i = first_unplaced_; is_candidate(i); ++i) {
       if (Placed(i)) continue;
       typename Spec::State next = state;
-      if (!Spec::Apply(next, history_[i].op)) continue;
-      const bool counts = history_[i].returned != Instant::Never();
-      if (!counts && next == state) continue;  // an unanswered operation without effect need not be placed
-      const size_t unplaced_before = first_unplaced_;
-      placed_[i / 64] |= uint64_t{1} << (i % 64);
-      completed_ -= counts;
-      while (first_unplaced_ < history_.size() && Placed(first_unplaced_)) ++first_unplaced_;
-      const bool found = Search(next);
-      placed_[i / 64] &= ~(uint64_t{1} << (i % 64));
-      completed_ += counts;
-      first_unplaced_ = unplaced_before;
-      if (found) return true;
+      // An unanswered operation without effect need not be placed.
+      if (!Spec::Apply(next, history_[i].op) || next == state) continue;
+      if (PlaceAndSearch(i, next)) return true;
       if (steps_ >= kStepsMax) return false;
     }
     return false;
+  }
+
+  bool PlaceAndSearch(size_t i, const typename Spec::State& next) {
+    const bool counts = history_[i].returned != Instant::Never();
+    const size_t unplaced_before = first_unplaced_;
+    placed_[i / 64] |= uint64_t{1} << (i % 64);
+    completed_ -= counts;
+    while (first_unplaced_ < history_.size() && Placed(first_unplaced_)) ++first_unplaced_;
+    const bool found = Search(next);
+    placed_[i / 64] &= ~(uint64_t{1} << (i % 64));
+    completed_ += counts;
+    first_unplaced_ = unplaced_before;
+    return found;
   }
 
   std::vector<Timed<typename Spec::Op>> history_;

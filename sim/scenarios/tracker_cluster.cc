@@ -8,6 +8,9 @@ namespace bt::sim {
 namespace {
 
 constexpr size_t kHeldMessagesMax = 100'000;
+// A node never hangs: five seconds, and then it says that it could not.
+constexpr Duration kAnswerBound = Seconds(6);
+constexpr Duration kSilence = Milliseconds(600);
 
 Slice EncodeEdge(EdgeMessage message) { return Slice::Own(Encode(message)); }
 
@@ -33,6 +36,7 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   config.replica = cluster_->replica_config();
   config.replica.self = NodeId(host.index() + 1);
   chosen_ = Slot(0);
+  last_step_ = host.world().now();
   cluster_->judge().OnStart(config.replica.self);
   return std::make_unique<tracker::TrackerNode>(config);
 }
@@ -49,7 +53,7 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
   if (!message.ok()) return host.world().Fail("a client's message does not decode");
   if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
     const CallId call(++next_call_);
-    calls_[call] = {from, ask->id};
+    calls_[call] = {from, ask->id, host.world().now(), stalled_};
     host.Call(call, std::move(ask->request));
   } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
     for (auto it = calls_.begin(); it != calls_.end(); ++it) {
@@ -96,8 +100,21 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   const Slot chosen = host.machine()->replica().chosen();
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
+  JudgeWaiting(host);
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
+}
+
+void TrackerAdaptor::JudgeWaiting(TrackerHost& host) {
+  const Instant now = host.world().now();
+  if (now - last_step_ > kSilence) stalled_ = stalled_ + (now - last_step_);
+  last_step_ = now;
+  if (calls_.empty()) return;
+  const Caller& oldest = calls_.begin()->second;
+  if (now - oldest.since - (stalled_ - oldest.stalled_before) > kAnswerBound) {
+    host.world().Fail(absl::StrFormat("liveness: %s has not answered client %d since %s", host.name(),
+                                      oldest.client, TimeText(oldest.since)));
+  }
 }
 
 void TrackerAdaptor::Ended(TrackerHost& host) {

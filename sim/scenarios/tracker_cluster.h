@@ -50,11 +50,16 @@ class TrackerAdaptor : public DefaultAdaptor {
   struct Caller {
     uint32_t client;
     uint64_t ask;
+    Instant since;
+    Duration stalled_before;
   };
+  void JudgeWaiting(TrackerHost& host);
   TrackerCluster* cluster_;
   absl::btree_map<CallId, Caller> calls_;
   uint64_t next_call_ = 0;
   Slot chosen_;
+  Instant last_step_{0};
+  Duration stalled_{0};  // in all: longer than any node is silent while it runs
 };
 
 using TrackerHost = TrackerAdaptor::TrackerHost;
