@@ -153,6 +153,31 @@ TEST_F(PeerTest, APeerThatSendsWrongBytesIsBannedAndNeverDialledAgain) {
   EXPECT_EQ(world_.node(client).All<PeerBanned>()[0].peer, Host(9));
 }
 
+TEST_F(PeerTest, APeerThatOwesBlocksLosesItsRequestsIsTriedWithOneAtATimeAndIsCutOffInTheEnd) {
+  Script script;
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    const bool new_here = !script.greeted;
+    Read(self, script);
+    if (new_here && script.greeted) {
+      world.RawSend(self,
+                    wire::EncodeHandshake(Hello(true)) + Bytes(wire::HaveAll{}) + Bytes(wire::Unchoke{}));
+    }
+  };
+  const size_t client = world_.Add(Downloading(), "");
+  world_.RunFor(Seconds(4));
+  const size_t asked = Count<wire::Request>(script);
+  EXPECT_GT(asked, 8u);
+  EXPECT_EQ(Count<wire::Cancel>(script), 0u);
+  world_.RunFor(Seconds(2));
+  EXPECT_EQ(Count<wire::Cancel>(script), asked);
+  EXPECT_EQ(Count<wire::Request>(script), asked + 1);
+  EXPECT_TRUE(world_.node(client).All<PeerDisconnected>().empty());
+  world_.RunFor(Seconds(26));
+  EXPECT_EQ(world_.node(client).All<PeerDisconnected>().size(), 1u);
+  EXPECT_EQ(world_.client(client).progress().peers_banned, 0u);
+}
+
 TEST_F(PeerTest, GarbageIsCountedAndTheAddressTriedAgainLessAndLessOften) {
   SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
   int visits = 0;
