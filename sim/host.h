@@ -18,6 +18,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -125,6 +126,7 @@ class Host final : public Process, public Endpoint, public StreamUser, public Ev
                  [&] { return "resumes, with " + std::to_string(backlog_.size()) + " inputs waiting"; });
     stalled_ = false;
     const uint64_t life = life_;
+    if (rng_.Chance(1, 2)) ShuffleBacklog();
     if (rng_.Chance(1, 2)) FireTimers();
     while (life_ == life && !stalled_ && !backlog_.empty()) {
       Waiting waiting = std::move(backlog_.front());
@@ -216,7 +218,8 @@ class Host final : public Process, public Endpoint, public StreamUser, public Ev
         return;
       }
       case Event::kCrash:
-        if (!journal_.idle()) {
+        // Not any more when the disk was healed meanwhile.
+        if (!journal_.idle() && options_.crash_while_writing_permille > 0) {
           world_.Count(Fault::kCrashWhileWriting);
           Crash();
         }
@@ -273,6 +276,22 @@ class Host final : public Process, public Endpoint, public StreamUser, public Ev
       return Wait({.what = what, .hash = hash, .input = std::move(input)});
     }
     Step(what, hash, input);
+  }
+
+  // Connections are read in any order; what one sender sent stays in order.
+  void ShuffleBacklog() {
+    std::vector<std::pair<uint32_t, uint64_t>> order;  // sender, draw
+    const auto draw_of = [&](const Waiting& waiting) {
+      const uint32_t sender = waiting.raw ? waiting.from : UINT32_MAX;
+      for (const auto& [known, draw] : order) {
+        if (known == sender) return draw;
+      }
+      order.emplace_back(sender, rng_.Next());
+      return order.back().second;
+    };
+    for (const Waiting& waiting : backlog_) draw_of(waiting);
+    std::stable_sort(backlog_.begin(), backlog_.end(),
+                     [&](const Waiting& a, const Waiting& b) { return draw_of(a) < draw_of(b); });
   }
 
   void Take(Waiting waiting) {

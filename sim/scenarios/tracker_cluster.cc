@@ -19,6 +19,14 @@ Slice EncodeEdge(EdgeMessage message) { return Slice::Own(Encode(message)); }
 paxos::Config DrawReplicaConfig(Rng& rng) {
   paxos::Config config;
   if (rng.Chance(1, 3)) return config;
+  if (rng.Chance(1, 3)) {
+    // Leaders come and go.
+    const int64_t times = static_cast<int64_t>(rng.Between(2, 5));
+    config.heartbeat = config.heartbeat / times;
+    config.election_min = config.election_min / times;
+    config.election_max = config.election_max / times;
+    config.retry = config.retry / times;
+  }
   config.window_slots = static_cast<uint32_t>(rng.Between(1, 12));
   if (rng.Chance(1, 2)) config.batch_commands_max = static_cast<uint32_t>(rng.Between(1, 8));
   if (rng.Chance(1, 2)) config.peer_slots_max = static_cast<uint32_t>(rng.Between(4, 64));

@@ -19,12 +19,12 @@ void Run(World& world) {
   Rng rng = world.Stream("tracker_faults");
   const FaultPlan plan = DrawPlan(rng);
   Network network(world, plan.network);
-  const uint32_t nodes = rng.Chance(1, 12) ? 1 : rng.Chance(2, 3) ? 3 : 5;
+  const uint32_t nodes = rng.Chance(1, 12) ? 1 : rng.Chance(1, 2) ? 3 : 5;
   TrackerCluster cluster(world, network, nodes, plan);
   RegistryHistory history(world);
   RegistryWorkload workload;
   workload.names = static_cast<uint32_t>(rng.Between(2, 10));
-  workload.think_max = Milliseconds(static_cast<int64_t>(4 << rng.Below(8)));
+  workload.think_max = Milliseconds(static_cast<int64_t>(1 << rng.Below(10)));
   workload.operations = static_cast<uint32_t>(rng.Between(20, 150));
   std::vector<std::unique_ptr<RegistryClient>> clients;
   std::vector<uint32_t> bystanders;

@@ -79,6 +79,20 @@ TEST(Host, AStalledProcessHearsEverythingLaterAndItsTimersFireOnce) {
   EXPECT_EQ(pair.b().machine()->pulses(), 4u);
 }
 
+TEST(Host, AfterAStallOneSendersMessagesStayInOrder) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    World world(seed);
+    ToyPair pair(world);
+    pair.b().Stall();
+    for (uint64_t i = 1; i <= 5; ++i) {
+      Add(pair.a(), i);
+      world.RunFor(Milliseconds(20));
+    }
+    pair.b().Resume();
+    EXPECT_EQ(pair.b().machine()->heard(), (std::vector<uint64_t>{1, 2, 3, 4, 5})) << "seed " << seed;
+  }
+}
+
 TEST(Host, ACrashedProcessHearsNothing) {
   World world(1);
   ToyPair pair(world);
