@@ -14,10 +14,18 @@ read -r -a bazel <<<"${BYTETORRENT_BAZEL:-bazel}"
 run_bazel_tests() {
   local events status=0 counts
   events=$(mktemp "${TMPDIR:-/tmp}/bytetorrent-events.XXXXXX")
-  "${bazel[@]}" test --keep_going --build_event_json_file="$events" "$@" || status=$?
+  # Only what tests need: a library built for its own sake is compiled a second time, for a shared object nobody uses.
+  "${bazel[@]}" test --keep_going --build_tests_only --build_event_json_file="$events" "$@" || status=$?
   counts=$(python3 -B tools/count_tests.py "$events" "$status") || counts="0 1"
   rm -f "$events"
   read -r tests_passed tests_failed <<<"$counts"
+}
+
+# Every program, also such as no test runs.
+build_every_binary() {
+  local programs
+  mapfile -t programs < <("${bazel[@]}" query 'kind(cc_binary, //...)' 2>/dev/null)
+  "${bazel[@]}" build --keep_going "${programs[@]}"
 }
 
 # The folder of the release binaries, after building the given targets.
