@@ -8,6 +8,7 @@
 namespace bt::sim {
 
 void FaultyFile::WriteAt(uint64_t offset, Slice bytes) {
+  if (bytes.empty()) return;
   const uint64_t before = bytes_.size();
   const uint64_t end = offset + bytes.size();
   const uint64_t overlap = offset < before ? std::min(end, before) - offset : 0;

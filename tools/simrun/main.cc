@@ -4,14 +4,15 @@
 //   simrun replay --scenario=S --seed=N [--trace=FILE] [--from=T --to=T]
 
 #include <absl/strings/str_format.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -194,6 +195,12 @@ int Replay(const Scenario& scenario, const Arguments& arguments) {
 }
 
 int Main(int argc, char** argv) {
+  // `bazel run` starts programs somewhere else: files are named from where the user is.
+  const char* directory = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (directory != nullptr && chdir(directory) != 0) {
+    std::fprintf(stderr, "simrun: cannot go to %s\n", directory);
+    return 2;
+  }
   Arguments arguments;
   std::string names;
   for (const Scenario* scenario : AllScenarios()) {
@@ -210,7 +217,8 @@ int Main(int argc, char** argv) {
   };
   CLI::App* sweep = app.add_subcommand("sweep", "Runs many seeds, each twice; stops at the first failure");
   sweep->add_option("--scenario", arguments.scenario, "which scenario")->required()->check(known);
-  sweep->add_option("--seeds", arguments.seeds, "how many")->check(CLI::PositiveNumber);
+  sweep->add_option("--seeds", arguments.seeds, "how many")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
   sweep->add_option("--first-seed", arguments.first_seed, "the first one; fresh if not given");
   sweep->add_option("--jobs", arguments.jobs, "processes")->check(CLI::Range(1, 256));
   CLI::App* replay = app.add_subcommand("replay", "Runs one seed again and shows what happened");
