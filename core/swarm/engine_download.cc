@@ -232,8 +232,7 @@ void Client::Engine::Convict(const Sender& sender, PieceIndex piece, Ctx& contex
   if (book_.banned(sender.address)) return;
   book_.Ban(sender.address);
   digest_.Add(uint64_t{sender.address.port});
-  context.out.Note(PeerBanned{
-      sender.address, absl::StrCat("sent wrong bytes for piece ", piece.value())});
+  context.out.Note(PeerBanned{sender.address, absl::StrCat("sent wrong bytes for piece ", piece.value())});
   for (size_t i = 0; i < peers_.size(); ++i) {
     Peer* peer = peers_[i].get();
     if (peer != nullptr && peer->sender().Same(sender)) Disconnect(*peer, "banned", true, context);

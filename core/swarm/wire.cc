@@ -158,6 +158,16 @@ ExtendedHandshake ParseExtendedHandshake(std::string_view bytes) {
   return handshake;
 }
 
+const char* ParseExtended(std::string_view body, Message& message) {
+  if (body.empty()) return "extension message without an id";
+  if (body[0] == 0) {
+    message = ParseExtendedHandshake(body.substr(1));
+  } else {
+    message = Ignored{kExtended};  // we have announced none
+  }
+  return nullptr;
+}
+
 // One message from the frame's body (without its length); nullptr or what is wrong.
 const char* Parse(const Slice& frame, Message& message) {
   const uint8_t id = static_cast<uint8_t>(frame.view()[0]);
@@ -205,15 +215,8 @@ const char* Parse(const Slice& frame, Message& message) {
       if (!sized(12)) return "reject of wrong length";
       message = Reject{GetSpan(body)};
       return nullptr;
-    case kExtended: {
-      if (body.empty()) return "extension message without an id";
-      if (body[0] != 0) {
-        message = Ignored{id};
-        return nullptr;
-      }
-      message = ParseExtendedHandshake(body.substr(1));
-      return nullptr;
-    }
+    case kExtended:
+      return ParseExtended(body, message);
     case kHashRequest:
       if (!sized(kHashSpanSize)) return "hash request of wrong length";
       message = HashRequest{GetHashSpan(body)};
