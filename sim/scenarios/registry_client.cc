@@ -21,6 +21,19 @@ Metainfo MakeContent(ContentNumber number) {
   return builder.Finish();
 }
 
+const InfoHash& TestInfoHash(ContentNumber number) {
+  static const std::vector<InfoHash> hashes = [] {
+    std::vector<InfoHash> made;
+    for (ContentNumber i = 1; i <= kTestContents; ++i) {
+      Metainfo named = TestContent(i);
+      named.name = "name-0";
+      made.push_back(named.AllInfoHashes().front());
+    }
+    return made;
+  }();
+  return hashes[number - 1];
+}
+
 }  // namespace
 
 const Metainfo& TestContent(ContentNumber number) {
@@ -113,6 +126,14 @@ RegistryClient::Op RegistryClient::DrawOp() {
       op.request = tracker_api::Withdraw{id, metainfo.content(), peer(),
                                          op.pieces ? op.pieces->ToRanges() : std::vector<PieceRange>()};
     }
+  } else if (draw < 90) {
+    // As an ordinary client would: from another port, so that the claims judged above stay its own.
+    op.what = What::kAnnounce;
+    tracker_api::Announce announce{.info_hash = TestInfoHash(op.content), .peer = peer()};
+    announce.peer.port = 6999;
+    announce.left = rng_.Below(2) * metainfo.length;
+    announce.event = static_cast<tracker_api::AnnounceEvent>(rng_.Below(4));
+    op.request = announce;
   } else {
     op.what = What::kLookup;
     op.request = tracker_api::Lookup{metainfo.content(), true, 1000};
@@ -189,6 +210,8 @@ void RegistryClient::Deliver(uint32_t, const Slice& bytes) {
     // Any attempt's answer will do, also one that comes after the next attempt went out.
     if (!op_.has_value() || answer->id < first_ask_ || answer->id > next_ask_) return;
     if (answer->response.outcome == Outcome::kUnavailable) {
+      if (op_->what == What::kAnnounce)
+        return world_.Fail("answers: an announce was refused for want of a quorum");
       if (answer->id == next_ask_) Retry();
       return;
     }
@@ -254,6 +277,9 @@ void RegistryClient::OnAnswer(const tracker_api::Response& response) {
       break;
     case What::kLookup:
       OnLookup(op, response);
+      break;
+    case What::kAnnounce:
+      if (response.outcome != Outcome::kOk && response.outcome != Outcome::kNotFound) return unexpected();
       break;
   }
   Finish();

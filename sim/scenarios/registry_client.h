@@ -1,8 +1,8 @@
 #pragma once
 
 // RegistryClient: a client of the tracker cluster that is all workload: it registers, fetches, offers,
-// withdraws and looks up, one operation at a time, retries mutations under the same id at other nodes
-// until they are answered, and writes everything into the RegistryHistory.
+// withdraws, looks up and announces, one operation at a time, retries mutations under the same id at other
+// nodes until they are answered, and writes everything into the RegistryHistory.
 
 #include <cstdint>
 #include <deque>
@@ -48,7 +48,7 @@ class RegistryClient final : public EventSink, public Endpoint {
 
  private:
   enum class Kind : uint64_t { kNext, kTimeout, kRetry };
-  enum class What : uint8_t { kRegister, kFetch, kOffer, kWithdraw, kLookup };
+  enum class What : uint8_t { kRegister, kFetch, kOffer, kWithdraw, kLookup, kAnnounce };
   struct Op {
     What what;
     std::string name;
