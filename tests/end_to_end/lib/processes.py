@@ -174,6 +174,9 @@ class World:
         return os.path.join(self.folder, *parts)
 
     def start(self, name, command, **options):
+        # A name of its own for each: what an earlier one said must not be taken for its words.
+        used = sum(1 for process in self.processes if process.name.split("~")[0] == name)
+        name = f"{name}~{used + 1}" if used else name
         process = Process(name, command, self.folder, **options)
         self.processes.append(process)
         return process
