@@ -72,7 +72,8 @@ void BlockStore::Start(OpenFile effect) {
     absl::StatusOr<std::shared_ptr<ContentFile>> file = effect.mode == FileMode::kRead
                                                             ? OpenForReading(place, effect.length)
                                                             : OpenForDownload(place, effect.length, resume);
-    return BlockWorkers::Completion{FileOpened{effect.file, file.status(), std::move(resume)},
+    const bool existing = effect.mode == FileMode::kDownload && file.ok() && !(*file)->untouched;
+    return BlockWorkers::Completion{FileOpened{effect.file, file.status(), std::move(resume), existing},
                                     file.ok() ? *std::move(file) : nullptr};
   });
 }

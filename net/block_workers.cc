@@ -153,6 +153,7 @@ absl::Status BlockWorkers::WriteNeighbours(std::span<StoreJob> jobs, Done& done)
     vectors[i] = {const_cast<char*>(bytes.data()), bytes.size()};
     total += bytes.size();
   }
+  file.untouched = false;
   uint64_t at = jobs.front().block.offset;
   size_t next = 0;
   while (next < jobs.size()) {

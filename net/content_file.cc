@@ -189,6 +189,10 @@ absl::Status FileError(const char* what, const std::string& path, int error) {
   }
 }
 
+ContentFile::~ContentFile() {
+  if (untouched && !finished) unlink(path.c_str());
+}
+
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place, uint64_t length) {
   auto file = std::make_shared<ContentFile>();
   // O_NONBLOCK: opening a FIFO must not hang.
@@ -225,7 +229,11 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
   status = CheckPart(file->fd, file->path, length, info);
   if (status.ok() && info.st_size == 0) status = Allocate(file->fd, file->path, length);
   if (!status.ok()) return status;
-  if (info.st_size != 0) resume = ReadState(file->path + ".state", info);
+  if (info.st_size != 0) {
+    resume = ReadState(file->path + ".state", info);
+  } else {
+    file->untouched = true;
+  }
   return file;
 }
 

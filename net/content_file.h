@@ -24,6 +24,12 @@ struct FilePlace {
 };
 
 struct ContentFile {
+  ContentFile() = default;
+  // A part file this process made and wrote nothing to is taken away again.
+  ~ContentFile();
+  ContentFile(const ContentFile&) = delete;
+  ContentFile& operator=(const ContentFile&) = delete;
+
   Fd fd;
   std::string path;    // as opened: TARGET.part for a download
   std::string target;  // the final name
@@ -32,6 +38,7 @@ struct ContentFile {
   uint64_t length = 0;
 
   mutable std::atomic<uint64_t> unwritten_bytes{0};  // stored since write-back was last asked for
+  mutable std::atomic<bool> untouched{false};        // a part file made just now, nothing stored in it
   std::atomic<bool> finished{false};
 };
 

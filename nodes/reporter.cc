@@ -137,6 +137,11 @@ void Reporter::Offering(uint32_t pieces, std::string_view name, const Address& a
   Result(absl::StrCat("offering ", pieces, " pieces of ", Absl(name), " at ", at.ToString()));
 }
 
+void Reporter::Withdrawn(std::string_view name) {
+  if (json_) return Json(absl::StrCat("\"event\":\"withdrawn\",\"name\":", Quoted(name)));
+  Line(absl::StrCat("withdrew the offer of ", Absl(name)));
+}
+
 void Reporter::Begin(const swarm::Progress& progress, Instant now) {
   last_at_ = now;
   last_bytes_ = progress.bytes_verified;

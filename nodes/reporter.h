@@ -33,6 +33,8 @@ class Reporter {
   void Banned(const swarm::PeerBanned& banned);
   void Trouble(std::string_view tracker, std::string_view why);
   void Offering(uint32_t pieces, std::string_view name, const Address& at);
+  // The trackers know: nobody is sent here any more.
+  void Withdrawn(std::string_view name);
   // The file is ready: what it holds now does not count into the rate.
   void Begin(const swarm::Progress& progress, Instant now);
   void Progress(const swarm::Progress& progress, Instant now);

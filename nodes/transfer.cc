@@ -110,7 +110,9 @@ class Transfer {
     offering_told_ = true;
     reporter_.Offering(note.pieces, name_, listen_);
   }
-  void On(const swarm::Withdrawn&) {}
+  void On(const swarm::Withdrawn& note) {
+    if (stopping_ && note.pieces == 0) reporter_.Withdrawn(name_);
+  }
   void On(const swarm::TrackerTrouble& note) {
     reporter_.Trouble(setup_.trackers.names.at(note.tracker.value()), note.why);
   }

@@ -59,13 +59,14 @@ FileOpened ContentDisk::DoOpen(const OpenFile& effect) {
   }
   const std::string name = effect.name + ".part";
   File& file = files_[name];
-  if (file.bytes.size() != effect.length) {
+  const bool existing = file.bytes.size() == effect.length;
+  if (!existing) {
     file.state = Slice();
     file.bytes.Sync();
     file.bytes.Resize(effect.length);
   }
   open_[effect.file] = {name, effect.name, {}};
-  return {effect.file, absl::OkStatus(), file.state};
+  return {effect.file, absl::OkStatus(), file.state, existing};
 }
 
 absl::StatusOr<Slice> ContentDisk::Read(FileId file, uint64_t offset, uint64_t length) {

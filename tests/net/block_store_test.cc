@@ -219,6 +219,22 @@ TEST_F(BlockStoreTest, TwoDownloadsOfOneFileDoNotMeetInOnePartFile) {
   EXPECT_EQ(Open(FileMode::kDownload, "film", kBlock).status.code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_F(BlockStoreTest, APartFileNothingWasStoredInIsTakenAwayOneWithBlocksStays) {
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", 2 * kBlock).status.ok());
+  EXPECT_TRUE(Exists("film.part"));
+  Restart();
+  EXPECT_FALSE(Exists("film.part"));
+
+  ASSERT_TRUE(Open(FileMode::kDownload, "film", 2 * kBlock).status.ok());
+  store_->Execute(bt::StoreBlock{BlockToken(1), kFile, 0, Slice::Own(std::string(kBlock, 'a'))});
+  EXPECT_TRUE(Next<BlockStored>().status.ok());
+  Restart();
+  EXPECT_TRUE(Exists("film.part"));
+  EXPECT_TRUE(Open(FileMode::kDownload, "film", 2 * kBlock).existing);
+  Restart();
+  EXPECT_TRUE(Exists("film.part"));
+}
+
 TEST_F(BlockStoreTest, ADiskTooSmallIsKnownAtOnceAndLeavesNothingBehind) {
   struct sigaction old_action {};
   struct sigaction ignore {};

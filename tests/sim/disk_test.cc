@@ -104,7 +104,9 @@ TEST(ContentDisk, ACheckpointUnderWayAtACrashIsThereWithItsDataOrNotAtAll) {
     download.disk.Crash();
     const bool state = download.Open().resume.view() == "one";
     const bool data = download.disk.Read(kFile, 0, 1)->view() == "a";
-    if (state) EXPECT_TRUE(data);
+    if (state) {
+      EXPECT_TRUE(data);
+    }
     there |= state;
     gone |= !state;
   }
