@@ -44,6 +44,15 @@ FaultPlan DrawPlan(Rng& rng) {
   plan.stall_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 6000)));
   plan.cut_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 5000)));
   plan.everyone_may_be_down = rng.Chance(1, 2);
+  if (rng.Chance(1, 5)) {
+    // Musical chairs: one short partition after the other, so that majorities form, write, and dissolve.
+    plan.network.drop_ppm = 0;
+    plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(60, 300)));
+    plan.cut_max = plan.interval * 2;
+    plan.partition = 100;
+    plan.one_way = plan.slow_link = plan.broken_link = 0;
+    plan.crash = plan.stall = static_cast<uint32_t>(rng.Below(10));
+  }
   return plan;
 }
 

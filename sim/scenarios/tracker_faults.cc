@@ -25,7 +25,7 @@ void Run(World& world) {
   RegistryWorkload workload;
   workload.names = static_cast<uint32_t>(rng.Between(2, 10));
   workload.think_max = Milliseconds(static_cast<int64_t>(1 << rng.Below(10)));
-  workload.operations = static_cast<uint32_t>(rng.Between(20, 150));
+  workload.operations = static_cast<uint32_t>(rng.Between(20, 300));
   std::vector<std::unique_ptr<RegistryClient>> clients;
   std::vector<uint32_t> bystanders;
   for (uint64_t i = rng.Between(1, 6); i > 0; --i) {
