@@ -4,6 +4,7 @@
 // withdraws, looks up and announces, one operation at a time, retries mutations under the same id at other
 // nodes until they are answered, and writes everything into the RegistryHistory.
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -37,6 +38,8 @@ class RegistryClient final : public EventSink, public Endpoint {
                  RegistryWorkload workload);
 
   void Begin();
+  // The faults are over: a few more operations, and then none.
+  void Hurry() { operations_left_ = std::min(operations_left_, kLastOperations); }
   // After healing: looks at everything that was ever acknowledged, and then is done.
   void Verify();
   bool idle() const { return !op_.has_value() && operations_left_ == 0 && to_verify_.empty(); }
@@ -47,6 +50,8 @@ class RegistryClient final : public EventSink, public Endpoint {
   void Deliver(uint32_t from, const Slice& bytes) override;
 
  private:
+  static constexpr uint32_t kLastOperations = 20;
+
   enum class Kind : uint64_t { kNext, kTimeout, kRetry };
   enum class What : uint8_t { kRegister, kFetch, kOffer, kWithdraw, kLookup, kAnnounce };
   struct Op {

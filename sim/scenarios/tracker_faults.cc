@@ -40,6 +40,7 @@ void Run(World& world) {
   if (world.failed()) return;
 
   nemesis.Heal(cluster.DrawCore(rng));
+  for (const auto& client : clients) client->Hurry();
   const auto everybody_idle = [&] {
     for (const auto& client : clients) {
       if (!client->idle()) return false;
