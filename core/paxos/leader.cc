@@ -226,8 +226,10 @@ void Leader::Resend(size_t index, Slot peer_chosen, const Acceptor& acceptor, Co
   const Instant long_ago = context.now - config_.retry;
   if (peer.sent.empty() || peer.sent.front().when > long_ago) return;
   if (peer.progress <= long_ago) {
-    // Nothing gets through: begin again behind what the peer knows to be chosen.
-    peer.next = std::min(peer.next, std::max(first_, peer_chosen.next()));
+    // Nothing gets through: begin again behind what the peer knows to be chosen; but not behind what this
+    // leader itself does not know yet: there it still needs the peer's answer.
+    const Slot known = std::min(peer_chosen, acceptor.chosen());
+    peer.next = std::min(peer.next, std::max(first_, known.next()));
     peer.sent.clear();
     peer.sent_bytes = 0;
     peer.progress = context.now;
