@@ -43,13 +43,9 @@ def story(world):
 
 def stop_in_the_middle(client, offer, torrent, result):
     """A download that has begun and cannot go on, because its only source is stopped."""
-
-    def begun():
-        part = result + ".part"
-        return os.path.exists(part) and os.stat(part).st_blocks * 512 > 10_000_000
-
     process = client.start("download", torrent, "-o", result)
-    wait_until(lambda: begun() or not process.running(), 60, "the download to begin")
+    # What it has written, not what the file takes on the disk: that is reserved beforehand.
+    wait_until(lambda: process.written_bytes() > 10_000_000 or not process.running(), 60, "the download to begin")
     offer.process.signal(signal.SIGSTOP)
     check(process.running(), lambda: f"the download ended before it could be interrupted: {process.err()}")
     return process

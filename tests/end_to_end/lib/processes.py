@@ -126,6 +126,14 @@ class Process:
             return None
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def written_bytes(self):
+        """What it has handed to write calls so far; 0 when it has ended."""
+        try:
+            with open(f"/proc/{self.pid}/io", encoding="ascii") as file:
+                return int(re.search(r"^wchar: (\d+)", file.read(), re.MULTILINE).group(1))
+        except OSError:
+            return 0
+
     def memory_kib(self, field="VmRSS"):
         try:
             with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
