@@ -103,7 +103,8 @@ std::optional<ContentDisk::Pending> ContentDisk::Execute(const FileEffect& effec
           [&](const StoreBlock& store) -> std::optional<Pending> {
             const auto open = open_.find(store.file);
             CHECK_MSG(open != open_.end(), "StoreBlock into a file that is not open");
-            BlockStored stored{store.token, absl::OkStatus(), Sha256(store.bytes.view())};
+            BlockStored stored{store.token, absl::OkStatus(),
+                               world_.hashes().Sha256At(store.offset, store.bytes)};
             const size_t size = store.bytes.size();
             files_[open->second.name].bytes.WriteAt(store.offset, store.bytes);
             return Pending{stored, WorkTime(size)};
@@ -114,10 +115,11 @@ std::optional<ContentDisk::Pending> ContentDisk::Execute(const FileEffect& effec
             if (!bytes.ok()) {
               hashed.status = bytes.status();
             } else if (range.kind == RangeHash::kSha1) {
-              hashed.sha1 = Sha1(bytes->view());
+              hashed.sha1 = world_.hashes().Sha1At(range.offset, *bytes);
             } else {
               for (uint64_t at = 0; at < range.length; at += kLeafBytes) {
-                hashed.leaves.push_back(Sha256(bytes->view().substr(at, kLeafBytes)));
+                const Slice leaf = bytes->Sub(at, std::min<uint64_t>(kLeafBytes, range.length - at));
+                hashed.leaves.push_back(world_.hashes().Sha256At(range.offset + at, leaf));
               }
             }
             return Pending{std::move(hashed), WorkTime(range.length)};

@@ -18,6 +18,7 @@
 #include "core/base/rng.h"
 #include "core/base/time.h"
 #include "sim/faults.h"
+#include "sim/hash_memo.h"
 
 namespace bt::sim {
 
@@ -78,6 +79,8 @@ class World {
   bool tracing() const { return tracing_; }
   const std::deque<std::string>& trace() const { return ring_; }
 
+  HashMemo& hashes() { return hashes_; }
+
   void Count(Fault fault) { faults_.Add(fault); }
   const FaultCounts& faults() const { return faults_; }
 
@@ -112,6 +115,7 @@ class World {
   uint64_t events_ = 0;
   std::deque<std::string> ring_;
   FaultCounts faults_;
+  HashMemo hashes_;
   std::optional<std::string> failure_;
 };
 

@@ -1,17 +1,12 @@
 #include "core/base/digest.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <xxhash.h>
 
 #include "core/base/check.h"
 
 namespace bt {
 namespace {
-
-const unsigned char* Bytes(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
 
 int HexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -26,18 +21,22 @@ uint64_t HashBytes(std::string_view bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
-// OpenSSL's one-shot functions, not EVP_Digest: the latter looks the algorithm up by name on every
-// call, which costs as much as hashing a kilobyte.
-Sha256Digest Sha256(std::string_view bytes) {
-  Sha256Digest digest;
-  SHA256(Bytes(bytes), bytes.size(), digest.data());
+// Fetched once: looking an algorithm up by name on every call costs as much as hashing a kilobyte.
+template <size_t N>
+std::array<uint8_t, N> DigestWith(const EVP_MD* algorithm, std::string_view bytes) {
+  std::array<uint8_t, N> digest;
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, algorithm, nullptr) == 1);
   return digest;
 }
 
+Sha256Digest Sha256(std::string_view bytes) {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return DigestWith<32>(algorithm, bytes);
+}
+
 Sha1Digest Sha1(std::string_view bytes) {
-  Sha1Digest digest;
-  SHA1(Bytes(bytes), bytes.size(), digest.data());
-  return digest;
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+  return DigestWith<20>(algorithm, bytes);
 }
 
 struct Sha1Stream::State {
