@@ -138,6 +138,12 @@ int Main(int argc, char** argv) {
   const CLI::App* download = AddDownload(app, options.download);
   const CLI::App* inspect = AddInspect(app, options.inspect);
   const CLI::App* status = AddStatus(app, options.status);
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    std::fprintf(stderr, "bytetorrent: unknown command '%s' (see bytetorrent --help for the commands)\n",
+                 Printable(argv[1]).c_str());
+    return 2;
+  }
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);

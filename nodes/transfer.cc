@@ -124,7 +124,9 @@ class Transfer {
   }
   void On(const swarm::Failed& note) {
     failed_ = true;
-    reporter_.Failed(note.reason);
+    // The machine knows the torrent's name, the user the file's.
+    const bool named = !offer_ || note.reason.find(setup_.path) != std::string::npos;
+    reporter_.Failed(named ? note.reason : absl::StrCat(setup_.path, ": ", note.reason));
   }
   void On(const swarm::Stopped&) {
     stopped_ = true;

@@ -48,7 +48,7 @@ class Desk:
 
 def client_usage(desk, program):
     desk.refuses("no command", WRONG_USAGE, "", [program])
-    desk.refuses("unknown command", WRONG_USAGE, "--help", [program, "frobnicate"])
+    desk.refuses("unknown command", WRONG_USAGE, "frobnicate", [program, "frobnicate"])
     desk.refuses("unknown flag", WRONG_USAGE, "--frobnicate", [program, "create", "x", "--frobnicate"])
     for verb in ("create", "register", "offer", "download", "inspect"):
         desk.refuses(f"{verb} of nothing", WRONG_USAGE, "", [program, verb])
@@ -96,7 +96,7 @@ def offering(desk, world, client, torrent, data):
     listen = ["--listen", "127.0.0.1:0"]
     desk.refuses("offer: missing file", FAILED, "absent.bin", [program, "offer", world.path("absent.bin"), torrent, *listen])
     other = make_file(world.path("other.bin"), os.path.getsize(data), seed=7)
-    desk.refuses("offer: other bytes of the same size", FAILED, "data.bin", [program, "offer", other, torrent, *listen])
+    desk.refuses("offer: other bytes of the same size", FAILED, os.path.basename(other), [program, "offer", other, torrent, *listen])
     short = make_file(world.path("short.bin"), 1000)
     desk.refuses("offer: wrong size", FAILED, "short.bin", [program, "offer", short, torrent, *listen])
     desk.refuses("offer: bad address", WRONG_USAGE, "listen", [program, "offer", data, torrent, "--listen", "nonsense"])

@@ -39,14 +39,14 @@ def registry_rows(world, quick):
     seconds = 2 if quick else 8
     cluster, content, _ = _registered(world)
     leader = cluster.wait_for_leader()
-    ours = 0
+    unpipelined = 0  # as etcd is asked below: one request at a time on each connection
     for name, nodes, connections, pipeline in (
         ("at all nodes, 96 connections, 16 deep", cluster.nodes, 96, 16),
         ("at the leader, 64 connections, 16 deep", [leader], 64, 16),
         ("at all nodes, 999 connections, 1 deep", cluster.nodes, 999, 1),
     ):
         figures = http_load(_targets(nodes), "offers", seconds, connections, pipeline, content)
-        ours = max(ours, figures["per_second"])
+        unpipelined = figures["per_second"] if pipeline == 1 else unpipelined
         goal = 20000 if "all nodes, 96" in name else None
         yield Row(f"registry: {name}", figures["per_second"], "ops/s", load_note(figures), goal)
     for node in cluster.nodes:
@@ -57,7 +57,7 @@ def registry_rows(world, quick):
     else:
         yield Row("registry: etcd, 3 nodes, 999 connections (HTTP puts)", etcd["per_second"], "ops/s", load_note(etcd))
         if etcd["per_second"]:
-            yield Row("registry: our best, times etcd", ours / etcd["per_second"], "x")
+            yield Row("registry: ours at 999 connections, times etcd", unpipelined / etcd["per_second"], "x")
 
 
 def _etcd(world, seconds):
