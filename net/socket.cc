@@ -32,6 +32,12 @@ absl::Status ListenError(const Address& address, int error) {
   }
 }
 
+// Answers are whole when they are written: waiting for more to send with them only delays.
+void SetNoDelay(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 }  // namespace
 
 std::string ErrnoText(int error) {
@@ -93,6 +99,7 @@ absl::StatusOr<Listener> Listen(const Address& address) {
   if (!fd.valid()) return ListenError(address, errno);
   const int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  SetNoDelay(fd.get());  // accepted sockets inherit it
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 ||
       listen(fd.get(), kListenBacklog) != 0) {
     return ListenError(address, errno);
@@ -130,7 +137,6 @@ Accepted Accept(int listener) {
   socklen_t size = sizeof storage;
   Fd fd(accept4(listener, reinterpret_cast<sockaddr*>(&storage), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd.valid()) {
-    SetNoDelay(fd.get());
     return {AcceptOutcome::kAccepted, std::move(fd), FromSockaddr(storage)};
   }
   switch (errno) {
@@ -144,11 +150,6 @@ Accepted Accept(int listener) {
     default:  // accept(2): errors of the new connection are delivered here and are to be passed over
       return {AcceptOutcome::kGone, Fd(), {}};
   }
-}
-
-void SetNoDelay(int fd) {
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 absl::StatusOr<Address> Resolve(std::string_view host_and_port) {

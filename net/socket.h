@@ -44,8 +44,6 @@ struct Accepted {
 };
 Accepted Accept(int listener);
 
-void SetNoDelay(int fd);
-
 Address FromSockaddr(const sockaddr_storage& storage);
 socklen_t ToSockaddr(const Address& address, sockaddr_storage& storage);
 absl::StatusOr<Address> LocalAddress(int fd);

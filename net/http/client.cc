@@ -91,7 +91,6 @@ void HttpClient::Pump(const Address& address) {
       auto connection = std::make_unique<Connection>();
       connection->id = next_id_++;
       connection->fd = *std::move(fd);
-      SetNoDelay(connection->fd.get());
       const uint64_t id = connection->id;
       connection->watcher =
           std::make_unique<Watcher>(loop_, connection->fd.get(), EPOLLOUT,

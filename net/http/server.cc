@@ -61,7 +61,6 @@ void HttpServer::AcceptAll() {
     connection->id = id;
     connection->fd = std::move(accepted.fd);
     connection->peer = accepted.peer;
-    SetNoDelay(connection->fd.get());
     connection->watcher = std::make_unique<Watcher>(loop_, connection->fd.get(), EPOLLIN,
                                                     [this, id](uint32_t events) { OnReady(id, events); });
     SetDeadline(*connection);
@@ -238,10 +237,10 @@ void HttpServer::Flush(Connection& connection) {
     }
     if (connection.no_more && connection.pending.empty()) {
       // Unread bytes in the socket would turn close() into a reset that can overtake the answer.
-      if (::shutdown(connection.fd.get(), SHUT_WR) != 0) return Close(connection.id);
       char probe;
       const ssize_t got = ::recv(connection.fd.get(), &probe, 1, MSG_PEEK | MSG_DONTWAIT);
       if (got == 0 || (got < 0 && connection.reader.idle())) return Close(connection.id);
+      if (::shutdown(connection.fd.get(), SHUT_WR) != 0) return Close(connection.id);
       connection.draining = true;
     }
   }
@@ -253,6 +252,7 @@ void HttpServer::Flush(Connection& connection) {
 }
 
 void HttpServer::SetEvents(Connection& connection) {
+  if (connection.dirty) return;  // the flush at the end of this iteration knows what is left to send
   uint32_t events = 0;
   if (connection.draining || (!connection.no_more && !Paused(connection))) events |= EPOLLIN;
   if (!connection.output.empty()) events |= EPOLLOUT;
