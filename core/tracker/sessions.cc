@@ -63,10 +63,9 @@ std::optional<Response> Sessions::Known(const MutationId& id) {
   const Entry& last = found->second;
   if (id.sequence > last.sequence) return std::nullopt;
   if (id.sequence < last.sequence) {
-    return Refusal(
-        Outcome::kInvalid,
-        absl::StrCat("sequence ", id.sequence, " of this session is stale: it is at ", last.sequence),
-        Duration{});
+    return Refusal(Outcome::kInvalid,
+                   absl::StrCat("sequence ", id.sequence, " is stale: the session is at ", last.sequence),
+                   Duration{});
   }
   Response response;
   response.outcome = last.outcome;
