@@ -12,8 +12,9 @@ namespace bt::net {
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Loop& loop, JournalOptions options,
                                                        JournalRecovery& recovery) {
   const uint64_t queued_bytes_max = options.queued_bytes_max;
-  absl::StatusOr<std::unique_ptr<JournalFiles>> files =
-      JournalFiles::Open({std::move(options.directory), options.identity, options.segment_bytes}, recovery);
+  absl::StatusOr<std::unique_ptr<JournalFiles>> files = JournalFiles::Open(
+      {std::move(options.directory), options.identity, options.segment_bytes, options.create_if_absent},
+      recovery);
   if (!files.ok()) return files.status();
   return std::unique_ptr<Journal>(new Journal(loop, *std::move(files), queued_bytes_max, recovery.last));
 }

@@ -28,11 +28,21 @@ struct JournalOptions {
   std::string directory;  // made if it is not there
   wal::Identity identity;
   uint64_t segment_bytes = wal::kSegmentBytesTarget;
+  // Without it a directory that holds no journal is kNotFound, and nothing is made or changed.
+  bool create_if_absent = true;
   // Queued and not yet durable; past it the disk has failed to keep up and the journal stops.
   uint64_t queued_bytes_max = uint64_t{256} << 20;
 };
 
+// What Open met. A damaged journal is none of these: Open refuses it (kDataLoss).
+enum class JournalFound : uint8_t {
+  kNoJournal,     // no segment at all; one was made
+  kEmptyJournal,  // made for this identity, without a durable record
+  kRecords,
+};
+
 struct JournalRecovery {
+  JournalFound found = JournalFound::kNoJournal;
   std::vector<JournalRecord> records;
   WriteSeq last;  // the last durable sequence
   // What an interrupted write left behind and was cut off: bytes, and why they did not count. 0: nothing.
@@ -51,7 +61,8 @@ class Journal {
   };
 
   // kAlreadyExists: another process has the directory; kFailedPrecondition: it is another node's or
-  // cluster's; kDataLoss: corrupt. All messages name the file and say what to do.
+  // cluster's; kDataLoss: corrupt, or its first segment is gone; kNotFound: see create_if_absent. All
+  // messages name the file and say what to do.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(Loop& loop, JournalOptions options,
                                                        JournalRecovery& recovery);
   // Writes what was appended, then stops the thread and gives up the lock.

@@ -75,8 +75,13 @@ absl::Status JournalFiles::Failed(const char* what, const std::string& path, int
   return absl::UnavailableError(absl::StrCat(text, "; check that disk before starting the node again"));
 }
 
+absl::Status JournalFiles::Absent() const {
+  return absl::NotFoundError(absl::StrCat("the data directory ", options_.directory, " holds no journal"));
+}
+
 absl::Status JournalFiles::LockDirectory() {
   std::error_code error;
+  if (!options_.create_if_absent && !std::filesystem::exists(options_.directory, error)) return Absent();
   std::filesystem::create_directories(options_.directory, error);
   if (error) return Failed("make the directory", options_.directory, error.value());
   directory_ = Fd(open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -108,6 +113,7 @@ absl::Status JournalFiles::Recover(JournalRecovery& recovery) {
   absl::StatusOr<std::vector<std::string>> names = SegmentNames();
   if (!names.ok()) return names.status();
   std::vector<Slice> segments;
+  if (names->empty() && !options_.create_if_absent) return Absent();
   for (const std::string& name : *names) {
     absl::StatusOr<Slice> bytes = ReadWhole(PathOf(name));
     if (!bytes.ok()) return bytes.status();
@@ -126,6 +132,9 @@ absl::Status JournalFiles::Recover(JournalRecovery& recovery) {
                      "; acknowledged records are damaged. Restore the directory from a copy, or let the ",
                      "cluster go on without this node; do not delete it and start again under the same id"));
   }
+  recovery.found = names->empty()         ? JournalFound::kNoJournal
+                   : scan.records.empty() ? JournalFound::kEmptyJournal
+                                          : JournalFound::kRecords;
   recovery.last = scan.last;
   recovery.records = std::move(scan.records);
   durable_ = scan.last;
@@ -165,15 +174,20 @@ absl::Status JournalFiles::OpenSegment(const std::string& name, uint64_t offset)
   return absl::OkStatus();
 }
 
+// The segment gets its name when its header is durable: a process that dies in between leaves a file that
+// recovery does not look at, never a segment that looks damaged.
 absl::Status JournalFiles::CreateSegment(WriteSeq first) {
-  segment_path_ = PathOf(wal::SegmentFileName(first));
-  segment_ = Fd(open(segment_path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  const std::string path = PathOf(wal::SegmentFileName(first));
+  segment_path_ = absl::StrCat(path, ".new");
+  segment_ = Fd(open(segment_path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!segment_.valid()) return Failed("create", segment_path_, errno);
   end_ = zeroed_ = 0;
   absl::Status status = WriteOut(wal::EncodeSegmentHeader(options_.identity, first));
   if (status.ok()) status = Sync();
-  if (status.ok()) status = SyncDirectory();
-  return status;
+  if (!status.ok()) return status;
+  if (rename(segment_path_.c_str(), path.c_str()) != 0) return Failed("name", path, errno);
+  segment_path_ = path;
+  return SyncDirectory();
 }
 
 // Everything in a segment is durable, and nothing behind it, before the next one is created: that is what

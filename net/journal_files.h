@@ -31,6 +31,7 @@ class JournalFiles {
     std::string directory;
     wal::Identity identity;
     uint64_t segment_bytes = wal::kSegmentBytesTarget;
+    bool create_if_absent = true;
   };
   // See Journal::Open.
   static absl::StatusOr<std::unique_ptr<JournalFiles>> Open(Options options, JournalRecovery& recovery);
@@ -54,6 +55,7 @@ class JournalFiles {
   absl::Status WriteOut(std::string_view bytes);
   absl::Status Sync();
   absl::Status SyncDirectory();
+  absl::Status Absent() const;
   std::string PathOf(const std::string& name) const;
   absl::Status Failed(const char* what, const std::string& path, int error) const;
 

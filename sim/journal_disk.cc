@@ -15,12 +15,17 @@ JournalDisk::JournalDisk(World& world, uint64_t node, wal::Identity identity, Di
       rng_(world.Stream("journal disk", node)),
       identity_(identity),
       faults_(faults),
-      segment_limit_(uint64_t{1} << rng_.Between(13, 20)) {}
+      segment_limit_(uint64_t{1} << rng_.Between(13, 20)) {
+  // As the operator leaves it before the node starts for the first time: made, durable and empty.
+  segments_.emplace_back();
+  segments_.back().Append(Slice::Own(wal::EncodeSegmentHeader(identity_, WriteSeq(1))));
+  segments_.back().Sync();
+}
 
 Duration JournalDisk::BeginSync() {
   CHECK(!syncing_ && !queue_.empty());
   std::string bytes;
-  if (segments_.empty() || segments_.back().size() >= segment_limit_) {
+  if (segments_.back().size() >= segment_limit_) {
     segments_.emplace_back();
     bytes = wal::EncodeSegmentHeader(identity_, queue_.front().seq);
   }
@@ -45,7 +50,7 @@ WriteSeq JournalDisk::FinishSync() {
 void JournalDisk::Crash() {
   queue_.clear();
   syncing_ = false;
-  if (!segments_.empty()) segments_.back().Crash(world_, rng_, faults_);
+  segments_.back().Crash(world_, rng_, faults_);
 }
 
 absl::StatusOr<std::vector<JournalRecord>> JournalDisk::Recover() {

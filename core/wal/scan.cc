@@ -106,10 +106,12 @@ class Scanner {
     const std::optional<SegmentHeader> header = ReadSegmentHeader(bytes);
     const WriteSeq next = result_.last.next();
     if (!header) {
-      // The first segment's header is what says where numbers begin: without it any number will do.
-      const WriteSeq highest =
-          result_.segment == 0 ? WriteSeq::Max() : next + bytes.size() / kRecordHeaderBytes;
-      return StopAtDamage(bytes, next, highest, "the segment header is damaged");
+      // The first segment gets its name only when its header is durable, so no crash leaves it damaged.
+      if (result_.segment == 0) {
+        return Stop(Verdict::kCorrupt, "the header of the journal's first segment is damaged");
+      }
+      return StopAtDamage(bytes, next, next + bytes.size() / kRecordHeaderBytes,
+                          "the segment header is damaged");
     }
     if (header->version != kFormatVersion) {
       return Stop(Verdict::kForeign,
@@ -121,9 +123,10 @@ class Scanner {
                                absl::Hex(header->owner.cluster), ", not to node ", identity_.node.value(),
                                " of cluster ", absl::Hex(identity_.cluster)));
     }
-    if (result_.segment > 0 ? header->first != next : header->first == WriteSeq(0)) {
+    if (header->first != next) {
       return Stop(Verdict::kCorrupt, absl::StrCat("the segment begins at record ", header->first.value(),
-                                                  " where ", next.value(), " was expected"));
+                                                  " where ", next.value(), " was expected",
+                                                  result_.segment == 0 ? ": the first segment is gone" : ""));
     }
     result_.last = header->first - 1;
     result_.offset = kSegmentHeaderBytes;

@@ -40,7 +40,9 @@ struct ScanResult {
   WriteSeq last;        // the last good record's sequence; what precedes the first segment if there is none
 };
 
-// `segments`: the whole files in order of their names. None at all is clean: a new node.
+// `segments`: the whole files in order of their names. None at all is clean and empty: whether that is a new
+// node or a lost disk is the caller's question. A journal begins with record 1; one whose first segment is
+// gone or has no header is corrupt, because nothing says what it held.
 ScanResult Scan(std::span<const Slice> segments, const Identity& identity);
 
 }  // namespace bt::wal

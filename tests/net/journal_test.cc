@@ -172,6 +172,67 @@ TEST_F(JournalTest, ADamagedRecordThatHadBeenDurableIsRefusedWithFileAndOffset) 
       << message;
 }
 
+TEST_F(JournalTest, RecoverySaysWhetherItMetNothingAnEmptyJournalOrRecords) {
+  EXPECT_EQ(Open().recovery.found, JournalFound::kNoJournal);
+  {
+    Opened opened = Open();
+    EXPECT_EQ(opened.recovery.found, JournalFound::kEmptyJournal);
+    AppendThrough(*opened.journal, 1, 1);
+  }
+  EXPECT_EQ(Open().recovery.found, JournalFound::kRecords);
+}
+
+TEST_F(JournalTest, AnAbsentJournalIsNotMadeWhenTheCallerSaysSo) {
+  const auto open = [&] {
+    JournalRecovery recovery;
+    return Journal::Open(loop_,
+                         {.directory = directory_ / "data", .identity = kIdentity, .create_if_absent = false},
+                         recovery)
+        .status();
+  };
+  EXPECT_EQ(open().code(), absl::StatusCode::kNotFound) << open();
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "data"));
+  std::filesystem::create_directory(directory_ / "data");
+  EXPECT_EQ(open().code(), absl::StatusCode::kNotFound) << open();
+  EXPECT_TRUE(Segments().empty());
+  ASSERT_TRUE(Open().status.ok());
+  EXPECT_TRUE(open().ok()) << open();
+}
+
+TEST_F(JournalTest, AFirstSegmentThatIsGoneOrHasNoHeaderIsRefusedAndNotBegunAnew) {
+  {
+    Opened opened = Open(kIdentity, 4096);
+    for (uint64_t seq = 1; seq <= 300; seq += 10) AppendThrough(*opened.journal, seq, seq + 9);
+  }
+  const std::string first = Segments().front();
+  const std::string bytes = ReadFile(first);
+  const auto expect_refused = [&] {
+    const Opened opened = Open(kIdentity, 4096);
+    EXPECT_EQ(opened.status.code(), absl::StatusCode::kDataLoss) << opened.status;
+    EXPECT_NE(std::string(opened.status.message()).find("data/journal-"), std::string::npos) << opened.status;
+  };
+  WriteFile(first, "");
+  expect_refused();
+  WriteFile(first, std::string(bytes.size(), '\0'));
+  expect_refused();
+  std::filesystem::remove(first);
+  expect_refused();
+  // And a journal of one segment, of which nothing is left.
+  for (const std::string& segment : Segments()) std::filesystem::remove(segment);
+  WriteFile(first, "");
+  expect_refused();
+}
+
+TEST_F(JournalTest, ASegmentWhoseCreationWasInterruptedIsNoSegment) {
+  std::filesystem::create_directory(directory_ / "data");
+  WriteFile(directory_ / "data/journal-00000000000000000001.wal.new", "");
+  Opened opened = Open();
+  ASSERT_TRUE(opened.status.ok()) << opened.status;
+  EXPECT_EQ(opened.recovery.found, JournalFound::kNoJournal);
+  AppendThrough(*opened.journal, 1, 3);
+  EXPECT_EQ(Segments().size(), 1u);
+}
+
 TEST_F(JournalTest, AWriteThatFailsStopsTheJournalAndConfirmsNothingMore) {
   Opened opened = Open();
   AppendThrough(*opened.journal, 1, 3);

@@ -101,13 +101,21 @@ TEST(Wal, RecordsComeBackInOrderAcrossSegments) {
   }
 }
 
-TEST(Wal, ALogWhoseFirstSegmentsWereCutAwayBeginsAtItsHeadersSequence) {
+TEST(Wal, AJournalWhoseFirstSegmentIsGoneIsCorruptNotEmpty) {
   std::string segment = EncodeSegmentHeader(kMine, WriteSeq(41));
   AppendRecord(segment, kMine, WriteSeq(41), WriteSeq(40), 1, "kept");
   const std::vector<Slice> segments{Slice::Copy(segment)};
   const ScanResult result = Scan(segments, kMine);
-  EXPECT_EQ(result.verdict, Verdict::kClean) << result.why;
-  EXPECT_EQ(result.last, WriteSeq(41));
+  EXPECT_EQ(result.verdict, Verdict::kCorrupt);
+  EXPECT_NE(result.why.find("the first segment is gone"), std::string::npos) << result.why;
+}
+
+TEST(Wal, AFirstSegmentWithoutAWholeHeaderIsCorruptAtEveryLength) {
+  const std::string header = EncodeSegmentHeader(kMine, WriteSeq(1));
+  for (size_t size = 0; size < header.size(); ++size) {
+    const std::vector<Slice> segments{Slice::Copy(header.substr(0, size))};
+    EXPECT_EQ(Scan(segments, kMine).verdict, Verdict::kCorrupt) << size;
+  }
 }
 
 TEST(Wal, EveryTruncationOfTheLastSegmentIsATornTailCutAtARecordsEnd) {
