@@ -91,7 +91,7 @@ class Reader {
     for (const auto step : {&Reader::ReadCommon, &Reader::ReadV1, &Reader::ReadV2, &Reader::ReadExtra}) {
       if (absl::Status status = (this->*step)(*info); !status.ok()) return status;
     }
-    if (absl::Status status = ReadTrackers(); !status.ok()) return status;
+    ReadTrackers();
     if (absl::Status status = metainfo().Validate(); !status.ok()) return status;
     KeepForeignHashes(info->raw());
     return std::move(torrent_);
@@ -215,35 +215,29 @@ class Reader {
     return DigestsMember(*extra, "piece layer", "bytetorrent.piece layer", metainfo().piece_layer);
   }
 
-  absl::Status ReadTrackers() {
+  // announce and announce-list stand outside info and are hints: what is no URL there is left out, and does
+  // not make a torrent unusable whose content can be proven.
+  void ReadTrackers() {
     if (const auto tiers = root_.Find("announce-list")) {
       for (auto tier = tiers->first(); tier; tier = tier->next()) {
-        for (auto url = tier->first(); url; url = url->next()) {
-          if (absl::Status status = AddTracker(*url, "announce-list"); !status.ok()) return status;
-        }
+        for (auto url = tier->first(); url; url = url->next()) AddTracker(*url);
       }
     }
     // BEP 12: where there is an announce-list, announce is not another tracker.
-    const auto announce = root_.Find("announce");
-    if (!announce || !torrent_.trackers.empty()) return absl::OkStatus();
-    return AddTracker(*announce, "announce");
+    if (!torrent_.trackers.empty()) return;
+    if (const auto announce = root_.Find("announce")) AddTracker(*announce);
   }
 
-  absl::Status AddTracker(const Value& value, const char* path) {
-    const auto url = value.text();
-    if (!url) return Invalid(path, " holds something that is not a string");
-    if (url->empty()) return absl::OkStatus();
-    if (url->size() > kTrackerUrlLimit) return Invalid(path, " holds a URL of ", url->size(), " bytes");
-    for (const char c : *url) {
-      if (c <= ' ' || c > '~') return Invalid(path, " holds a URL with a byte that no URL has");
-    }
+  void AddTracker(const Value& value) {
+    std::string_view url = value.text().value_or("");
+    // Typed and pasted URLs often end in a space or a line break.
+    while (!url.empty() && (url.back() == ' ' || url.back() == '\n' || url.back() == '\r'))
+      url.remove_suffix(1);
+    if (url.empty() || url.size() > kTrackerUrlLimit) return;
+    if (!std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c <= '~'; })) return;
     auto& trackers = torrent_.trackers;
-    if (std::find(trackers.begin(), trackers.end(), *url) != trackers.end()) return absl::OkStatus();
-    if (trackers.size() == kTrackerCountLimit) {
-      return Invalid(path, " holds more than ", kTrackerCountLimit, " trackers");
-    }
-    trackers.emplace_back(*url);
-    return absl::OkStatus();
+    if (trackers.size() == kTrackerCountLimit) return;
+    if (std::find(trackers.begin(), trackers.end(), url) == trackers.end()) trackers.emplace_back(url);
   }
 
   // An info dictionary with keys of its own has info-hashes that cannot be derived from the content.

@@ -229,19 +229,25 @@ TEST(ParseTorrent, RefusesV2FieldsThatAreWrong) {
   });
 }
 
-TEST(ParseTorrent, RefusesTrackersThatAreWrong) {
-  const auto many = [](size_t count) {
-    std::string list = "l";
-    for (size_t i = 0; i < count; ++i) list += "l" + Text("http://t:" + std::to_string(i)) + "e";
-    return list + "e";
+TEST(ParseTorrent, LeavesOutTrackersThatAreNoUrlsAndKeepsTheRest) {
+  using Urls = std::vector<std::string>;
+  const auto trackers = [](const std::string& key, const std::string& value) {
+    Parts parts(kV2);
+    parts.top[key] = value;
+    const auto torrent = ParseTorrent(parts.ToTorrent());
+    EXPECT_TRUE(torrent.ok()) << key << " " << value << ": " << torrent.status();
+    return torrent.ok() ? torrent->trackers : Urls{"refused"};
   };
-  ExpectRefused({
-      {kV2, [](Parts& p) { p.top["announce"] = "i1e"; }, "announce holds something that is not a string"},
-      {kV2, [](Parts& p) { p.top["announce"] = Text("http://t\x1b[2J"); }, "a byte that no URL has"},
-      {kV2, [](Parts& p) { p.top["announce"] = Text(std::string(3000, 'u')); }, "URL of 3000 bytes"},
-      {kV2, [](Parts& p) { p.top["announce-list"] = "lli1eee"; }, "announce-list holds something"},
-      {kV2, [&](Parts& p) { p.top["announce-list"] = many(257); }, "more than 256 trackers"},
-  });
+  EXPECT_EQ(trackers("announce", "i1e"), Urls{});
+  EXPECT_EQ(trackers("announce", Text("http://t\x1b[2J")), Urls{});
+  EXPECT_EQ(trackers("announce", Text(std::string(3000, 'u'))), Urls{});
+  EXPECT_EQ(trackers("announce", Text("http://t:1/announce \r\n")), Urls{"http://t:1/announce"});
+  EXPECT_EQ(trackers("announce-list", "lli1e8:http://aee"), Urls{"http://a"});
+  EXPECT_EQ(trackers("announce-list", "li1el8:http://aee"), Urls{"http://a"});
+  EXPECT_EQ(trackers("announce-list", "ll10:http://b c8:http://aee"), Urls{"http://a"});
+  std::string many = "l";
+  for (size_t i = 0; i < 300; ++i) many += "l" + Text("http://t:" + std::to_string(i)) + "e";
+  EXPECT_EQ(trackers("announce-list", many + "e").size(), kTrackerCountLimit);
 }
 
 TEST(ParseTorrent, RefusesWhatIsNoTorrentAtAll) {
