@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "nodes/commands.h"
-#include "nodes/torrent_commands/bytetorrent_create.h"
 #include "nodes/torrent_commands/torrent_files.h"
+#include "nodes/tracker_url.h"
 #include "nodes/transfer.h"
 
 namespace bt::nodes {
@@ -34,6 +34,7 @@ bool IsPath(const std::string& what) {
 int RunDownload(const DownloadOptions& options) {
   TransferSetup setup;
   setup.command = "download";
+  setup.what = options.what;
   setup.config.role = swarm::Role::kDownload;
   setup.config.keep_offering = options.keep_offering;
   std::vector<std::string> given = options.trackers;

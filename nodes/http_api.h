@@ -4,6 +4,9 @@
 // and Render, clients ToHttp and FromHttp. Pure functions over values; sockets are net/http's.
 // Invariant: ParseCall(ToHttp(x)) asks x again, and FromHttp(Render(y)) is y again (what each form leaves
 // out is stated at ToHttp). Nothing here throws, whatever the bytes.
+// The port of a tracker may belong to some other web server now. An answer therefore counts as the
+// cluster's word only in the cluster's own form: JSON and torrents carry kApiHeader, announces and scrapes
+// are bencoded dictionaries under status 200. FromHttp refuses everything else, whatever its status.
 //
 // Whose address a claim may name: see ClaimAddress.
 
@@ -83,10 +86,17 @@ bool IsLocalAddress(const Address& address);
 inline constexpr std::string_view kSessionHeader = "ByteTorrent-Session";
 inline constexpr std::string_view kSequenceHeader = "ByteTorrent-Sequence";
 
+// Says that an answer is a ByteTorrent tracker's, and in which version of this API it is written.
+inline constexpr std::string_view kApiHeader = "ByteTorrent-Api";
+inline constexpr std::string_view kApiVersion = "1";
+// An answer in the cluster's own form. `body` is JSON unless `content_type` says otherwise.
+net::HttpResponse ApiResponse(int status, std::string body,
+                              std::string_view content_type = "application/json");
+
 // A register carries `torrent_file` as it is when given (its own info dictionary gives info-hashes that
 // cannot be derived), else one made from the metainfo. Intervals are cut to whole seconds.
 net::HttpRequest ToHttp(const tracker_api::Request& request, std::string_view torrent_file = {});
-// kInvalidArgument: this is not an answer of a tracker to that request.
+// kInvalidArgument: this is not a tracker's answer to that request; the message says what it is instead.
 absl::StatusOr<tracker_api::Response> FromHttp(const tracker_api::Request& request,
                                                const net::HttpResponse& response);
 

@@ -162,6 +162,7 @@ absl::StatusOr<api::Response> FromBencode(const api::Request& request, std::stri
   if (const auto warning = root.Find("warning message"))
     response.reason = std::string(warning->text().value_or(""));
   if (std::holds_alternative<api::Announce>(request)) {
+    if (!root.Find("peers")) return absl::InvalidArgumentError("the answer names no peers");
     api::Peers peers;
     peers.complete = Count(IntegerOf(root, "complete"));
     peers.incomplete = Count(IntegerOf(root, "incomplete"));
@@ -173,7 +174,8 @@ absl::StatusOr<api::Response> FromBencode(const api::Request& request, std::stri
   }
   api::Scraped scraped;
   const auto files = root.Find("files");
-  for (auto key = files ? files->first() : std::nullopt; key && scraped.entries.size() < api::kScrapeLimit;) {
+  if (!files) return absl::InvalidArgumentError("the answer to a scrape lists nothing");
+  for (auto key = files->first(); key && scraped.entries.size() < api::kScrapeLimit;) {
     const auto value = key->next();
     const std::string_view hash = key->text().value_or("");
     api::ScrapeEntry entry;
@@ -209,6 +211,18 @@ absl::Status ReadBody(const api::Request& request, std::string_view body, api::R
   return absl::OkStatus();
 }
 
+// Whether the answer is in the cluster's own form (http_api.h says why that matters).
+absl::Status CheckForm(const net::HttpResponse& http, bool bencoded) {
+  const std::string_view version = http.Header(kApiHeader);
+  if (bencoded ? http.status == 200 : version == kApiVersion) return absl::OkStatus();
+  if (bencoded || version.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("it answers HTTP ", http.status, " and not as a ByteTorrent tracker does"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("it answers in another version of the API than ", std::string(kApiVersion)));
+}
+
 }  // namespace
 
 net::HttpRequest ToHttp(const api::Request& request, std::string_view torrent_file) {
@@ -216,10 +230,10 @@ net::HttpRequest ToHttp(const api::Request& request, std::string_view torrent_fi
 }
 
 absl::StatusOr<api::Response> FromHttp(const api::Request& request, const net::HttpResponse& http) {
-  if (http.status == 200 &&
-      (std::holds_alternative<api::Announce>(request) || std::holds_alternative<api::Scrape>(request))) {
-    return FromBencode(request, http.body);
-  }
+  const bool bencoded =
+      std::holds_alternative<api::Announce>(request) || std::holds_alternative<api::Scrape>(request);
+  if (const absl::Status status = CheckForm(http, bencoded); !status.ok()) return status;
+  if (bencoded) return FromBencode(request, http.body);
   api::Response response;
   switch (http.status) {
     case 200:

@@ -36,20 +36,13 @@ ApiCall Answer(Endpoint endpoint, net::HttpResponse response) {
   return call;
 }
 
-net::HttpResponse JsonError(int status, std::string_view reason) {
-  net::HttpResponse response;
-  response.status = status;
-  response.content_type = "application/json";
-  response.body = WriteError(reason);
-  return response;
-}
-
 ApiCall Refuse(Endpoint endpoint, int status, std::string_view reason) {
-  return Answer(endpoint, JsonError(status, reason));
+  return Answer(endpoint, ApiResponse(status, WriteError(reason)));
 }
 
 ApiCall WrongMethod(std::string_view allowed) {
-  net::HttpResponse response = JsonError(405, absl::StrCat("this path takes ", std::string(allowed)));
+  net::HttpResponse response =
+      ApiResponse(405, WriteError(absl::StrCat("this path takes ", std::string(allowed))));
   response.headers.push_back({"Allow", std::string(allowed)});
   return Answer(Endpoint::kOther, std::move(response));
 }

@@ -153,14 +153,6 @@ std::string ScrapeBody(const api::Response& response) {
   return out;
 }
 
-net::HttpResponse Json(int status, std::string body) {
-  net::HttpResponse response;
-  response.status = status;
-  response.content_type = "application/json";
-  response.body = std::move(body);
-  return response;
-}
-
 net::HttpResponse RenderTorrent(const Rendering& rendering, const Metainfo& metainfo,
                                 const EdgeIdentity& identity) {
   TorrentFile torrent;
@@ -168,29 +160,26 @@ net::HttpResponse RenderTorrent(const Rendering& rendering, const Metainfo& meta
   torrent.format = rendering.format.value_or(metainfo.Has(TorrentFormat::kHybrid) ? TorrentFormat::kHybrid
                                                                                   : TorrentFormat::kV2);
   if (!metainfo.Has(torrent.format)) {
-    return Json(404,
-                WriteError("this torrent was registered without v1 piece hashes: only ?format=v2 exists"));
+    return ApiResponse(
+        404, WriteError("this torrent was registered without v1 piece hashes: only ?format=v2 exists"));
   }
   for (const ClusterNode& node : identity.nodes) {
     torrent.trackers.push_back(absl::StrCat("http://", node.client.ToString(), "/announce"));
   }
-  net::HttpResponse response;
-  response.content_type = "application/x-bittorrent";
-  response.body = WriteTorrent(torrent);
-  return response;
+  return ApiResponse(200, WriteTorrent(torrent), "application/x-bittorrent");
 }
 
 net::HttpResponse RenderBody(const Rendering& rendering, const api::Response& response,
                              const EdgeIdentity& identity) {
   const int status = HttpStatus(response.outcome);
   if (const auto* registered = std::get_if<api::Registered>(&response.body)) {
-    return Json(status, WriteRegistered(*registered, rendering.name, response.reason));
+    return ApiResponse(status, WriteRegistered(*registered, rendering.name, response.reason));
   }
   if (const auto* peers = std::get_if<api::Peers>(&response.body)) {
-    return Json(status, WritePeers(*peers, response.reason));
+    return ApiResponse(status, WritePeers(*peers, response.reason));
   }
   if (const auto* listing = std::get_if<api::Listing>(&response.body))
-    return Json(status, WriteListing(*listing));
+    return ApiResponse(status, WriteListing(*listing));
   if (const auto* fetched = std::get_if<api::Fetched>(&response.body)) {
     return RenderTorrent(rendering, fetched->metainfo, identity);
   }
@@ -198,15 +187,24 @@ net::HttpResponse RenderBody(const Rendering& rendering, const api::Response& re
     if (rendering.endpoint == Endpoint::kHealth) {
       return TextResponse(node->has_quorum ? 200 : 503, node->has_quorum ? "ok\n" : "no quorum\n");
     }
-    net::HttpResponse answer = Json(status, WriteStatus(*node, identity.nodes));
+    net::HttpResponse answer = ApiResponse(status, WriteStatus(*node, identity.nodes));
     // People's page asks every node of the cluster.
     answer.headers.push_back({"Access-Control-Allow-Origin", "*"});
     return answer;
   }
-  return Json(status, WriteAccepted(response.reason));
+  return ApiResponse(status, WriteAccepted(response.reason));
 }
 
 }  // namespace
+
+net::HttpResponse ApiResponse(int status, std::string body, std::string_view content_type) {
+  net::HttpResponse response;
+  response.status = status;
+  response.content_type = std::string(content_type);
+  response.headers.push_back({std::string(kApiHeader), std::string(kApiVersion)});
+  response.body = std::move(body);
+  return response;
+}
 
 net::HttpResponse Render(const Rendering& rendering, const api::Response& response,
                          const EdgeIdentity& identity) {
@@ -217,11 +215,12 @@ net::HttpResponse Render(const Rendering& rendering, const api::Response& respon
                                                             : ScrapeBody(response);
     return answer;
   }
-  answer = Good(response.outcome)
-               ? RenderBody(rendering, response, identity)
-               : Json(HttpStatus(response.outcome),
-                      WriteError(response.reason.empty() ? net::HttpReason(HttpStatus(response.outcome))
-                                                         : std::string_view(response.reason)));
+  answer =
+      Good(response.outcome)
+          ? RenderBody(rendering, response, identity)
+          : ApiResponse(HttpStatus(response.outcome),
+                        WriteError(response.reason.empty() ? net::HttpReason(HttpStatus(response.outcome))
+                                                           : std::string_view(response.reason)));
   if (answer.status == 503) {
     answer.headers.push_back({"Retry-After", absl::StrCat(WholeSecondsUp(response.retry_after))});
   }

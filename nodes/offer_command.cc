@@ -21,6 +21,7 @@ int RunOffer(const OfferOptions& options) {
   }
   TransferSetup setup;
   setup.command = "offer";
+  setup.what = options.torrent;
   setup.config.role = swarm::Role::kOffer;
   setup.config.metainfo = std::move(torrent->metainfo);
   setup.config.skip_verify = options.skip_verify;

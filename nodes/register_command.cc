@@ -40,11 +40,6 @@ absl::Status Explain(const TorrentFile& torrent, const tracker_api::Response& re
         name, ": the cluster refuses it: ", reason,
         "; what is registered never changes: create the torrent under another name with --name"));
   }
-  if (response.outcome == tracker_api::Outcome::kUnavailable) {
-    return absl::UnavailableError(
-        absl::StrCat(name, ": not registered as far as known: ", reason,
-                     "; start the trackers or name others with --tracker, then run it again"));
-  }
   return absl::FailedPreconditionError(absl::StrCat(name, ": the cluster refuses it: ", reason));
 }
 
@@ -62,6 +57,13 @@ int RunRegister(const RegisterOptions& options) {
   }
   const absl::StatusOr<tracker_api::Response> response =
       AskTrackers(*trackers, tracker_api::Register{{}, torrent->metainfo}, *std::move(bytes), kRegisterLimit);
+  if (absl::IsUnavailable(response.status())) {
+    ReportError("register", absl::UnavailableError(absl::StrCat(
+                                Printable(torrent->metainfo.name),
+                                ": not registered as far as known: ", Message(response.status()),
+                                "; start the trackers or name others with --tracker, then run it again")));
+    return 1;
+  }
   if (!response.ok()) return ReportError("register", response.status()), 1;
   const bool created = response->outcome == tracker_api::Outcome::kCreated;
   if (!created && response->outcome != tracker_api::Outcome::kOk) {

@@ -14,8 +14,8 @@
 #include "nodes/http_api.h"
 #include "nodes/json_api.h"
 #include "nodes/text.h"
-#include "nodes/torrent_commands/bytetorrent_create.h"
 #include "nodes/torrent_commands/torrent_files.h"
+#include "nodes/tracker_url.h"
 #include "nodes/trackers.h"
 
 namespace bt::nodes {

@@ -1,6 +1,7 @@
 #include "nodes/trackers.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "net/socket.h"
 #include "nodes/http_api.h"
 #include "nodes/text.h"
+#include "nodes/tracker_url.h"
 
 namespace bt::nodes {
 
@@ -22,43 +24,19 @@ namespace {
 // Longer than a machine waits for one tracker: the machine decides, this is only the last resort.
 constexpr Duration kHttpTimeout = Seconds(12);
 
-struct ParsedUrl {
-  Address address;
-  std::string name;
-};
-
-absl::StatusOr<ParsedUrl> ParseUrl(const std::string& url) {
-  const std::string shown = Printable(url);
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("tracker ", shown, ": only http://HOST:PORT can be asked"));
-  }
-  const std::string host_and_port =
-      url.substr(kScheme.size(), url.find('/', kScheme.size()) - kScheme.size());
-  if (host_and_port.find(':') == std::string::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("tracker ", shown, ": the port is missing, write http://HOST:PORT"));
-  }
-  const absl::StatusOr<Address> address = net::Resolve(host_and_port);
-  if (!address.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("tracker ", shown, ": ", address.status().message()));
-  }
-  if (address->port == 0)
-    return absl::InvalidArgumentError(absl::StrCat("tracker ", shown, ": port 0 is no port"));
-  return ParsedUrl{*address, absl::StrCat("http://", Printable(host_and_port))};
-}
-
 // Hosts an Inquiry until its note.
 struct InquiryEdge {
   TrackerAsker* asker = nullptr;
+  TrackerTroubles troubles;
   std::optional<tracker_api::Response> response;
   net::Loop* loop = nullptr;
 
   void SendMessage(NodeId to, const swarm::Protocol::Message& message) { asker->Send(to, message); }
   void OnReply(CallId, swarm::Protocol::Response) {}
   void OnNote(swarm::Protocol::Note note) {
-    if (auto* done = std::get_if<swarm::InquiryDone>(&note)) {
+    if (auto* trouble = std::get_if<swarm::TrackerTrouble>(&note)) {
+      troubles.Add(trouble->tracker, std::move(trouble->why));
+    } else if (auto* done = std::get_if<swarm::InquiryDone>(&note)) {
       response = std::move(done->response);
       loop->Stop();
     }
@@ -71,31 +49,52 @@ struct InquiryEdge {
 absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
                                             const std::vector<std::string>& listed) {
   TrackerList list;
-  const auto add = [&list](const ParsedUrl& url) {
+  const auto resolve = [&list](const TrackerUrl& url) {
+    const absl::StatusOr<Address> address = net::Resolve(url.HostAndPort());
+    if (!address.ok()) {
+      list.warnings.push_back(absl::StrCat("tracker ", url.Base(), ": ", Message(address.status())));
+      return;
+    }
     const bool known =
-        std::find(list.addresses.begin(), list.addresses.end(), url.address) != list.addresses.end();
+        std::find(list.addresses.begin(), list.addresses.end(), *address) != list.addresses.end();
     if (known || list.addresses.size() == kTrackersLimit) return;
-    list.addresses.push_back(url.address);
-    list.names.push_back(url.name);
+    list.addresses.push_back(*address);
+    list.names.push_back(url.Base());
   };
   for (const std::string& text : given) {
-    const absl::StatusOr<ParsedUrl> url = ParseUrl(text);
+    const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
     if (!url.ok()) return url.status();
-    add(*url);
+    resolve(*url);
   }
   for (const std::string& text : listed) {
-    const absl::StatusOr<ParsedUrl> url = ParseUrl(text);
+    const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
     if (url.ok()) {
-      add(*url);
+      resolve(*url);
     } else {
       list.warnings.push_back(Message(url.status()));
     }
   }
   if (list.addresses.empty()) {
-    return absl::NotFoundError(absl::StrCat(list.warnings.empty() ? "no tracker is known" : list.warnings[0],
-                                            "; name one with --tracker http://HOST:PORT"));
+    return absl::NotFoundError(
+        absl::StrCat(list.warnings.empty() ? "no tracker is known" : absl::StrJoin(list.warnings, "; "),
+                     "; name one with --tracker http://HOST:PORT"));
   }
   return list;
+}
+
+TrackerTroubles::TrackerTroubles(TrackerList trackers)
+    : trackers_(std::move(trackers)), latest_(trackers_.addresses.size()) {}
+
+void TrackerTroubles::Add(NodeId tracker, std::string why) { latest_.at(tracker.value()) = std::move(why); }
+
+std::string TrackerTroubles::ToString() const {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < latest_.size(); ++i) {
+    parts.push_back(
+        absl::StrCat(trackers_.names[i], ": ", latest_[i].empty() ? "no answer yet" : latest_[i]));
+  }
+  parts.insert(parts.end(), trackers_.warnings.begin(), trackers_.warnings.end());
+  return absl::StrJoin(parts, "; ");
 }
 
 TrackerAsker::TrackerAsker(net::Loop& loop, std::vector<Address> trackers, std::string torrent_file,
@@ -128,8 +127,7 @@ absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, t
                                                   std::string torrent_file, Duration limit) {
   net::Loop loop;
   loop.OnSignals({SIGINT, SIGTERM}, [&loop](int) { loop.Stop(); });
-  InquiryEdge edge;
-  edge.loop = &loop;
+  InquiryEdge edge{.troubles = TrackerTroubles(trackers), .loop = &loop};
   using InquiryHost = net::Host<swarm::Inquiry, InquiryEdge>;
   std::unique_ptr<InquiryHost> host;
   TrackerAsker asker(loop, trackers.addresses, std::move(torrent_file),
@@ -145,6 +143,11 @@ absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, t
   host->Start({});
   if (!edge.response) loop.Run();
   if (!edge.response) return absl::CancelledError("stopped before a tracker answered");
+  // An Inquiry asks on when a node is unavailable: this outcome is its deadline's.
+  if (edge.response->outcome == tracker_api::Outcome::kUnavailable) {
+    return absl::UnavailableError(
+        absl::StrCat("no tracker answered within ", limit.seconds(), " s: ", edge.troubles.ToString()));
+  }
   return *std::move(edge.response);
 }
 

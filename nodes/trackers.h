@@ -25,11 +25,25 @@ struct TrackerList {
   std::vector<std::string> warnings;  // lines about URLs that cannot be used
 };
 
-// "http://HOST:PORT", also with a path such as /announce; names are resolved (blocking). A URL of `given`
-// (the user's own) that cannot be used is an error, one of `listed` (a torrent's) a warning. kNotFound when
-// nothing usable is left.
+// Reads URLs (tracker_url.h) and resolves their hosts (blocking). kInvalidArgument: a URL of `given` (the
+// user's own) cannot be read. A URL of `listed` (a torrent's) that cannot be read, and a host that cannot be
+// resolved, are warnings; kNotFound when nothing usable is left.
 absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
                                             const std::vector<std::string>& listed);
+
+// What each tracker did instead of answering, for the one message that says why nothing came of it.
+class TrackerTroubles {
+ public:
+  explicit TrackerTroubles(TrackerList trackers);
+
+  void Add(NodeId tracker, std::string why);
+  // "http://a:1: connection refused; http://b:2: ...": every tracker, in order, with its latest trouble.
+  std::string ToString() const;
+
+ private:
+  TrackerList trackers_;
+  std::vector<std::string> latest_;  // one per address, empty while there is none
+};
 
 // Carries Asks to the trackers over HTTP; NodeId(i) is the i-th of the list. Loop thread only.
 class TrackerAsker {
@@ -49,8 +63,9 @@ class TrackerAsker {
   net::HttpClient client_;
 };
 
-// One request to whichever tracker answers, with failover, on a loop of its own. SIGINT ends it with
-// kCancelled.
+// One request to whichever tracker answers, with failover, on a loop of its own. kUnavailable: none has
+// answered within `limit`; the message names each tracker and what it did. kCancelled: SIGINT or SIGTERM has
+// ended it.
 absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, tracker_api::Request request,
                                                   std::string torrent_file, Duration limit);
 

@@ -40,7 +40,8 @@ class Transfer {
   explicit Transfer(TransferSetup setup)
       : setup_(std::move(setup)),
         offer_(setup_.config.role == swarm::Role::kOffer),
-        reporter_(setup_.command, setup_.json) {}
+        reporter_(setup_.command, setup_.json),
+        troubles_(setup_.trackers) {}
 
   int Run() {
     // Before the block store's threads are started.
@@ -115,6 +116,7 @@ class Transfer {
   }
   void On(const swarm::TrackerTrouble& note) {
     reporter_.Trouble(setup_.trackers.names.at(note.tracker.value()), note.why);
+    troubles_.Add(note.tracker, note.why);
   }
   void On(const swarm::PeersFound&) {}
   void On(const swarm::DownloadComplete& note) {
@@ -124,6 +126,11 @@ class Transfer {
   }
   void On(const swarm::Failed& note) {
     failed_ = true;
+    if (note.cause == swarm::FailureCause::kNoTracker) {
+      return reporter_.Failed(absl::StrCat(offer_ ? setup_.path : setup_.what,
+                                           ": no tracker answers: ", troubles_.ToString(),
+                                           "; start one, or name another with --tracker"));
+    }
     // The machine knows the torrent's name, the user the file's.
     const bool named = !offer_ || note.reason.find(setup_.path) != std::string::npos;
     reporter_.Failed(named ? note.reason : absl::StrCat(setup_.path, ": ", note.reason));
@@ -161,6 +168,7 @@ class Transfer {
   TransferSetup setup_;
   const bool offer_;
   Reporter reporter_;
+  TrackerTroubles troubles_;
   Address listen_;
   std::string name_;
   std::string path_;

@@ -12,6 +12,7 @@ namespace bt::nodes {
 
 struct TransferSetup {
   const char* command;   // "offer" or "download"
+  std::string what;      // the torrent, as the user names it
   swarm::Config config;  // listen and trackers are filled in here
   TrackerList trackers;
   std::string listen;  // HOST:PORT

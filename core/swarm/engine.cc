@@ -56,7 +56,7 @@ void Client::Engine::EndOfStep(Ctx& context) {
     if (tracker_.Unreachable(context.now) && config_.peers.empty() && !config_.wait_for_registration) {
       Fail(absl::StrCat("no tracker could be reached: ", tracker_.last_trouble(),
                         "; start one, or name another"),
-           context);
+           context, FailureCause::kNoTracker);
     }
   }
   if (refill_all_) RefillAll(context);
@@ -277,7 +277,8 @@ void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
         if (phase_ == Phase::kFetching) tracker_.Fetch(*config_.key);
         return;
       }
-      return Fail(absl::StrCat("the trackers know no torrent ", name, ": register it first"), context);
+      return Fail(absl::StrCat("the trackers know no torrent ", name, ": register it first"), context,
+                  FailureCause::kNotFound);
     }
     case Kind::kRefused: {
       const std::string reason = absl::StrCat("the tracker refuses: ", event.response.reason);
@@ -320,11 +321,11 @@ void Client::Engine::Handle(const CallCancelled& input, Ctx&) {
   stop_calls_.erase(std::remove(stop_calls_.begin(), stop_calls_.end(), input.id), stop_calls_.end());
 }
 
-void Client::Engine::Fail(std::string reason, Ctx& context) {
+void Client::Engine::Fail(std::string reason, Ctx& context, FailureCause cause) {
   if (!speaking()) return;
   // What storage has refused once is not written to again.
   checkpoint_dirty_ = false;
-  context.out.Note(Failed{std::move(reason)});
+  context.out.Note(Failed{std::move(reason), cause});
   BeginStop(context);
 }
 

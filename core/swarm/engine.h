@@ -73,7 +73,7 @@ class Client::Engine {
   void Finish(Ctx& context);
   void ProgressMade(Ctx& context);
   void SaveProgress(Ctx& context);
-  void Fail(std::string reason, Ctx& context);
+  void Fail(std::string reason, Ctx& context, FailureCause cause = FailureCause::kOther);
   void BeginStop(Ctx& context);
   void MaybeStopped(Ctx& context);
   void EndOfStep(Ctx& context);

@@ -101,9 +101,16 @@ struct PeersFound {
 struct DownloadComplete {
   ContentId content;
 };
+// Why a client cannot go on, as far as its host tells the cases apart.
+enum class FailureCause : uint8_t {
+  kOther,
+  kNotFound,   // the trackers know no such torrent
+  kNoTracker,  // no tracker has ever answered
+};
 // It cannot go on; `reason` is one line for people. Stopped follows.
 struct Failed {
   std::string reason;
+  FailureCause cause = FailureCause::kOther;
 };
 // The last event of a client's life: nothing more will happen.
 struct Stopped {};

@@ -11,6 +11,7 @@
 
 #include "nodes/torrent_commands/file_hashing.h"
 #include "nodes/torrent_commands/torrent_files.h"
+#include "nodes/tracker_url.h"
 
 namespace bt::nodes {
 namespace {
@@ -48,9 +49,9 @@ absl::StatusOr<Plan> MakePlan(const CreateOptions& options) {
                                                    kTrackerCountLimit, " are allowed"));
   }
   for (const std::string& tracker : trackers) {
-    auto url = AnnounceUrl(tracker);
+    const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(tracker);
     if (!url.ok()) return url.status();
-    plan.announce_urls.push_back(*std::move(url));
+    plan.announce_urls.push_back(url->Announce());
   }
   plan.output = options.output.empty() ? absl::StrCat(plan.name, ".torrent") : options.output;
   return plan;
@@ -143,37 +144,6 @@ const char* FormatName(TorrentFormat format) {
       return "v2";
   }
   return "?";
-}
-
-absl::StatusOr<std::string> AnnounceUrl(const std::string& tracker) {
-  const auto wrong = [&] {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--tracker ", tracker, " is not http://HOST:PORT, such as ", kDefaultTracker));
-  };
-  constexpr std::string_view kScheme = "http://";
-  std::string_view rest = tracker;
-  if (!rest.starts_with(kScheme) || rest.size() > kTrackerUrlLimit - 16) return wrong();
-  rest.remove_prefix(kScheme.size());
-  const size_t slash = rest.find('/');
-  const std::string_view path = slash == std::string_view::npos ? "" : rest.substr(slash);
-  if (!path.empty() && path != "/" && path != "/announce") return wrong();
-  const std::string_view authority = rest.substr(0, slash);
-  const size_t colon = authority.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return wrong();
-  uint32_t port = 0;
-  for (const char c : authority.substr(colon + 1)) {
-    if (c < '0' || c > '9') return wrong();
-    port = port * 10 + static_cast<uint32_t>(c - '0');
-    if (port > 65535) return wrong();
-  }
-  if (port == 0) return wrong();
-  const std::string_view host = authority.substr(0, colon);
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  for (const char c : bracketed ? host.substr(1, host.size() - 2) : host) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!letter && c != '-' && c != '.' && c != '_' && !(bracketed && c == ':')) return wrong();
-  }
-  return std::string(kScheme) + std::string(authority) + "/announce";
 }
 
 }  // namespace bt::nodes

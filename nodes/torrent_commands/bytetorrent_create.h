@@ -15,13 +15,11 @@ namespace bt::nodes {
 struct CreateOptions {
   std::string file;
   std::string name;                   // empty: the last part of `file`
-  std::vector<std::string> trackers;  // http://HOST:PORT; empty: kDefaultTracker
+  std::vector<std::string> trackers;  // http://HOST:PORT; empty: kDefaultTracker of tracker_url.h
   uint64_t piece_length = 0;          // 0: DefaultPieceLength of the file's length
   std::string format = "hybrid";      // hybrid, v1 or v2
   std::string output;                 // empty: `name`.torrent in the working directory
 };
-
-inline constexpr char kDefaultTracker[] = "http://127.0.0.1:6969";
 
 // The exit status: 0 done, 1 failed, 2 wrong usage.
 int RunCreate(const CreateOptions& options);
@@ -29,8 +27,5 @@ int RunCreate(const CreateOptions& options);
 // "hybrid", "v1", "v2"; kInvalidArgument for anything else.
 absl::StatusOr<TorrentFormat> ParseFormat(const std::string& text);
 const char* FormatName(TorrentFormat format);
-
-// "http://HOST:PORT", also with a trailing "/" or "/announce", to "http://HOST:PORT/announce".
-absl::StatusOr<std::string> AnnounceUrl(const std::string& tracker);
 
 }  // namespace bt::nodes

@@ -301,6 +301,43 @@ TEST(HttpApi, RefusesAnswersNoTrackerWouldGive) {
   EXPECT_FALSE(FromHttp(api::Lookup{}, http).ok());
 }
 
+TEST(HttpApi, TakesNoAnswerOfAStrangersWebServerForTheClustersWord) {
+  const Metainfo metainfo = SomeTorrent();
+  const std::vector<api::Request> requests = {api::Register{{}, metainfo},
+                                              api::Offer{{}, metainfo.name, kHome, {}},
+                                              api::Withdraw{{}, metainfo.name, kHome, {}},
+                                              api::Lookup{metainfo.name},
+                                              api::Fetch{metainfo.name},
+                                              api::List{},
+                                              api::Status{},
+                                              api::Announce{},
+                                              api::Scrape{}};
+  const std::vector<std::string> pages = {"<html>an ordinary page</html>", R"({"error":"not found"})",
+                                          R"({"ok":true,"peers":[],"torrents":[],"more":false})", "", "de"};
+  for (const api::Request& request : requests) {
+    for (const int status : {200, 201, 301, 400, 403, 404, 409, 413, 502, 503}) {
+      for (const std::string& page : pages) {
+        net::HttpResponse http;
+        http.status = status;
+        http.body = page;
+        EXPECT_FALSE(FromHttp(request, http).ok()) << request.index() << " " << status << " " << page;
+      }
+    }
+  }
+  net::HttpResponse not_found;
+  not_found.status = 404;
+  EXPECT_NE(std::string(FromHttp(api::Status{}, not_found).status().message()).find("HTTP 404"),
+            std::string::npos);
+}
+
+TEST(HttpApi, SaysWhenATrackerSpeaksAnotherVersionOfTheApi) {
+  net::HttpResponse http = ApiResponse(404, R"({"error":"no such torrent"})");
+  EXPECT_TRUE(FromHttp(api::Lookup{}, http).ok());
+  http.headers[0].value = "2";
+  EXPECT_NE(std::string(FromHttp(api::Lookup{}, http).status().message()).find("another version"),
+            std::string::npos);
+}
+
 TEST(HttpApi, SurvivesRandomRequestsAndAnswers) {
   Rng rng(11);
   const std::vector<std::string> seeds = {

@@ -33,13 +33,24 @@ TEST(ResolveTrackers, SaysWhatToDoWhenNothingIsLeft) {
   EXPECT_NE(std::string(list.status().message()).find("--tracker"), std::string::npos);
 }
 
-TEST(AskTrackers, EndsWithAReasonWhenNobodyAnswers) {
-  const auto list = ResolveTrackers({"http://127.0.0.1:1"}, {});
+TEST(ResolveTrackers, GoesOnWithoutATrackerWhoseHostHasNoAddress) {
+  const auto list = ResolveTrackers({"http://no-such-host.invalid:1", "http://127.0.0.1:2"}, {});
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->names, std::vector<std::string>{"http://127.0.0.1:2"});
+  ASSERT_EQ(list->warnings.size(), 1u);
+  EXPECT_NE(list->warnings[0].find("no-such-host.invalid"), std::string::npos);
+}
+
+TEST(AskTrackers, NamesEveryTrackerAndWhatItDidWhenNobodyAnswers) {
+  const auto list =
+      ResolveTrackers({"http://127.0.0.1:1", "http://127.0.0.1:2"}, {"udp://tracker.example:3"});
   ASSERT_TRUE(list.ok());
-  const auto response = AskTrackers(*list, tracker_api::Status{}, "", Milliseconds(300));
-  ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_EQ(response->outcome, tracker_api::Outcome::kUnavailable);
-  EXPECT_NE(response->reason.find("127.0.0.1:1"), std::string::npos) << response->reason;
+  const auto response = AskTrackers(*list, tracker_api::Status{}, "", Milliseconds(500));
+  ASSERT_EQ(response.status().code(), absl::StatusCode::kUnavailable);
+  const std::string why(response.status().message());
+  for (const char* part : {"http://127.0.0.1:1: ", "http://127.0.0.1:2: ", "connection refused", "udp://"}) {
+    EXPECT_NE(why.find(part), std::string::npos) << why;
+  }
 }
 
 }  // namespace

@@ -131,7 +131,7 @@ TEST_F(TorrentCommands, CreateRefusesWrongUsage) {
   for (const std::string tracker : {"", "not a url", "127.0.0.1:6969", "https://a:1", "udp://a:1", "http://a",
                                     "http://:1", "http://a:", "http://a:0", "http://a:65536", "http://a:1/x",
                                     "http://a b:1", "http://a:1\n", "http://[::1:1"}) {
-    ExpectRefused({.file = file, .trackers = {tracker}, .output = out}, 2, "--tracker");
+    ExpectRefused({.file = file, .trackers = {tracker}, .output = out}, 2, "write http://HOST:PORT");
   }
   EXPECT_FALSE(fs::exists(out));
 }

@@ -1,0 +1,29 @@
+#pragma once
+
+// The one reader of tracker URLs: what the user gives with --tracker, what a .torrent lists, and what
+// `create` writes into one are judged alike. Nothing is resolved here. Pure.
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bt::nodes {
+
+inline constexpr char kDefaultTracker[] = "http://127.0.0.1:6969";
+
+struct TrackerUrl {
+  std::string host;  // a name, an IPv4 address, or an IPv6 address in brackets
+  uint16_t port = 0;
+
+  std::string HostAndPort() const;  // "HOST:PORT"
+  std::string Base() const;         // "http://HOST:PORT"
+  std::string Announce() const;     // "http://HOST:PORT/announce", as a .torrent lists it
+};
+
+// "http://HOST:PORT", also followed by "/" or "/announce". kInvalidArgument: one line that shows the URL
+// and says what is wrong with it.
+absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text);
+
+}  // namespace bt::nodes

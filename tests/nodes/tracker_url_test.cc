@@ -1,0 +1,50 @@
+#include "nodes/tracker_url.h"
+
+#include <gtest/gtest.h>
+
+namespace bt::nodes {
+namespace {
+
+TEST(ParseTrackerUrl, ReadsEveryFormOfOneTracker) {
+  for (const char* text :
+       {"http://10.0.0.1:6969", "http://10.0.0.1:6969/", "http://10.0.0.1:6969/announce"}) {
+    const auto url = ParseTrackerUrl(text);
+    ASSERT_TRUE(url.ok()) << url.status();
+    EXPECT_EQ(url->HostAndPort(), "10.0.0.1:6969");
+    EXPECT_EQ(url->Announce(), "http://10.0.0.1:6969/announce");
+  }
+  EXPECT_EQ(ParseTrackerUrl("http://[::1]:80")->Base(), "http://[::1]:80");
+  EXPECT_EQ(ParseTrackerUrl("http://tracker-1.example:1")->host, "tracker-1.example");
+}
+
+TEST(ParseTrackerUrl, SaysWhatIsWrongWithAUrlThatCannotBeAsked) {
+  const std::pair<std::string, const char*> wrong[] = {
+      {"", "only http://"},
+      {"udp://10.0.0.1:6969", "only http://"},
+      {"https://10.0.0.1:6969", "only http://"},
+      {"http://10.0.0.1", "port is missing"},
+      {"http://[::1]", "port is missing"},
+      {"http://10.0.0.1:", "port is not"},
+      {"http://10.0.0.1:0", "port is not"},
+      {"http://10.0.0.1:06969", "port is not"},
+      {"http://10.0.0.1:65536", "port is not"},
+      {"http://10.0.0.1:80x", "port is not"},
+      {"http://:80", "host is no"},
+      {"http://[]:80", "host is no"},
+      {"http://bad host:80", "host is no"},
+      {"http://user@host:80", "host is no"},
+      {"http://::1:80", "host is no"},
+      {"http://10.0.0.1:6969/private/announce?pass=1", "path is not"},
+      {"http://10.0.0.1:6969?x", "port is not"},
+      {"http://" + std::string(3000, 'h') + ":80", "too long"},
+  };
+  for (const auto& [text, why] : wrong) {
+    const auto url = ParseTrackerUrl(text);
+    ASSERT_EQ(url.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(std::string(url.status().message()).find(why), std::string::npos) << url.status();
+    EXPECT_LT(url.status().message().size(), 400u);
+  }
+}
+
+}  // namespace
+}  // namespace bt::nodes
