@@ -34,6 +34,11 @@ std::optional<std::string_view> ContentDisk::Look(std::string_view name) const {
   return std::nullopt;
 }
 
+std::vector<uint64_t> ContentDisk::TakeAltered(std::string_view name) {
+  const auto found = files_.find(std::string(name));
+  return found == files_.end() ? std::vector<uint64_t>() : std::exchange(found->second.altered, {});
+}
+
 Duration ContentDisk::WorkTime(uint64_t bytes) {
   return rng_.Between(Microseconds(20), Microseconds(200)) + Nanoseconds(static_cast<int64_t>(bytes));
 }
@@ -177,6 +182,16 @@ void ContentDisk::Crash() {
   for (auto& [name, file] : files_) {
     (void)name;
     file.bytes.Crash(world_, rng_, faults_);
+    // Only a checkpointed file: one without a checkpoint is looked at whole whatever it holds.
+    if (!file.state.empty() && rng_.Chance(faults_.alter_percent, 100)) Alter(file);
+  }
+}
+
+void ContentDisk::Alter(File& file) {
+  world_.Count(Fault::kAlteredFile);
+  for (uint64_t left = rng_.Between(1, 4); left > 0; --left) {
+    file.altered.push_back(rng_.Below(file.bytes.size()));
+    file.bytes.Alter(file.altered.back());
   }
 }
 

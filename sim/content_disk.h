@@ -47,11 +47,14 @@ class ContentDisk {
   // For scenarios: put a file there before the node starts, or look at one.
   void Provide(std::string name, Slice content);
   std::optional<std::string_view> Look(std::string_view name) const;
+  // Where DiskFaults::alter_percent has changed the file since this was last asked.
+  std::vector<uint64_t> TakeAltered(std::string_view name);
 
  private:
   struct File {
     FaultyFile bytes;
     Slice state;  // of the last durable checkpoint
+    std::vector<uint64_t> altered;
   };
   // A checkpoint or finish under way: the writes before it are durable once it completes.
   struct Sync {
@@ -67,6 +70,7 @@ class ContentDisk {
     Slice whole;  // of a provided file
   };
   FileOpened DoOpen(const OpenFile& effect);
+  void Alter(File& file);
   void Apply(const Sync& sync);
   Pending AddSync(FileId file, FileCompletion completion, std::optional<Slice> state, bool rename);
   Duration WorkTime(uint64_t bytes);

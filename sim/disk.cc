@@ -39,6 +39,11 @@ void FaultyFile::Crash(World& world, Rng& rng, const DiskFaults& faults) {
   for (const Write& write : writes) Leave(world, rng, faults, write);
 }
 
+void FaultyFile::Alter(uint64_t offset) {
+  CHECK(unsynced_.empty() && offset < bytes_.size());
+  bytes_[offset] = static_cast<char>(~bytes_[offset]);
+}
+
 void FaultyFile::Leave(World& world, Rng& rng, const DiskFaults& faults, const Write& write) {
   const uint64_t size = write.bytes.size();
   const uint64_t draw = rng.Below(100);

@@ -25,6 +25,7 @@ struct DiskFaults {
   Duration sync_max = Milliseconds(2);
   uint32_t slow_ppm = 0;  // syncs that take up to `slow_max` instead
   Duration slow_max = Milliseconds(300);
+  uint32_t alter_percent = 0;  // a content file that others change while its node is down
 };
 
 class FaultyFile {
@@ -40,6 +41,8 @@ class FaultyFile {
   // The first `count` unsynced writes become durable (all of them by default).
   void Sync(size_t count = SIZE_MAX);
   void Crash(World& world, Rng& rng, const DiskFaults& faults);
+  // Somebody else writes to the file: one byte is another one from now on.
+  void Alter(uint64_t offset);
 
  private:
   struct Write {

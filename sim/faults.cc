@@ -46,6 +46,8 @@ const char* FaultName(Fault fault) {
       return "kept_write";
     case Fault::kSlowDisk:
       return "slow_disk";
+    case Fault::kAlteredFile:
+      return "altered_file";
     case Fault::kWrongBytes:
       return "wrong_bytes";
     case Fault::kLyingBitfield:

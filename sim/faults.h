@@ -35,6 +35,7 @@ enum class Fault : uint8_t {
   kTornWrite,
   kKeptWrite,
   kSlowDisk,
+  kAlteredFile,
   // malicious peers
   kWrongBytes,
   kLyingBitfield,

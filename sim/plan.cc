@@ -32,6 +32,7 @@ FaultPlan DrawPlan(Rng& rng) {
   plan.disk.lose_percent = static_cast<uint32_t>(rng.Below(60));
   plan.disk.tear_percent = static_cast<uint32_t>(rng.Below(40));
   plan.disk.slow_ppm = Maybe(rng, 50'000);
+  plan.disk.alter_percent = Maybe(rng, 60);
   plan.crash_while_writing_permille = Maybe(rng, 60);
   plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(30, 800)));
   plan.crash = Maybe(rng, 100, 2);

@@ -107,7 +107,7 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
   }
   v2_hashes_.push_back(Cut(metainfo_->InfoHashV2(TorrentFormat::kV2)));
   dial_hashes_.push_back(v2_hashes_.back());
-  verified_ = PieceMap(metainfo_->piece_count());
+  verified_ = unproven_ = PieceMap(metainfo_->piece_count());
   phase_ = Phase::kVerifying;
   context.out.Note(TorrentKnown{metainfo_->content(), metainfo_->name});
   const FileMode mode = config_.role == Role::kOffer ? FileMode::kRead : FileMode::kDownload;
@@ -145,7 +145,7 @@ void Client::Engine::Handle(const FileOpened& input, Ctx& context) {
     if (!input.resume.empty() && resume.ok() && resume->content == metainfo_->content() &&
         resume->piece_length == metainfo_->piece_length) {
       if (auto verified = PieceMap::FromBitfield(resume->verified, pieces)) {
-        verified_ = *std::move(verified);
+        verified_ = unproven_ = *std::move(verified);
         return Ready(context);
       }
     }
@@ -159,8 +159,13 @@ void Client::Engine::Handle(const FileOpened& input, Ctx& context) {
 
 void Client::Engine::Handle(const RangeHashed& input, Ctx& context) {
   if (!check_ || !speaking()) return;
-  for (FileCheck::Verdict& verdict : check_->Hashed(input, context))
-    CheckedPiece(std::move(verdict), context);
+  for (FileCheck::Verdict& verdict : check_->Hashed(input, context)) {
+    if (phase_ == Phase::kDownloading) {
+      ReadBack(std::move(verdict), context);
+    } else {
+      CheckedPiece(std::move(verdict), context);
+    }
+  }
   if (context.now - check_since_ >= kClaimPatience) tracker_.PauseClaims(false);
   if (phase_ == Phase::kVerifying && check_->idle()) Ready(context);
 }
@@ -175,6 +180,25 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
   } else if (config_.role == Role::kOffer) {
     context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
   }
+}
+
+// The word of the last checkpoint about one piece, held against the file's bytes.
+void Client::Engine::ReadBack(FileCheck::Verdict verdict, Ctx& context) {
+  unproven_.Remove(verdict.piece);
+  if (verdict.good) return FinishIfProven(context);
+  // The file was changed between two lives of this client: the piece is fetched again.
+  CHECK(verified_.Remove(verdict.piece));
+  digest_.Add(uint64_t{verdict.piece.value()} << 1);
+  picker_->Lost(verdict.piece);
+  tracker_.HoldChanged();
+  ProgressMade(context);
+  context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
+  for (const auto& peer : peers_) {
+    if (peer == nullptr || peer->state != Peer::State::kReady || !peer->pieces.Has(verdict.piece)) continue;
+    ++peer->useful;
+    UpdateInterest(*peer);
+  }
+  refill_all_ = true;
 }
 
 // What the file holds is known: serve it, or fetch the rest.
@@ -192,8 +216,13 @@ void Client::Engine::Ready(Ctx& context) {
     return;
   }
   picker_.emplace(*metainfo_, verified_, context.rng);
-  if (verified_.all()) return Finish(context);
   phase_ = Phase::kDownloading;
+  if (!unproven_.none()) {
+    check_.emplace(*metainfo_, false);
+    check_->Add(unproven_, context);
+  }
+  FinishIfProven(context);
+  if (phase_ != Phase::kDownloading) return;
   // Peers that connected while the file was being checked were not looked at for what they have.
   for (const auto& peer : peers_) {
     if (peer != nullptr && peer->state == Peer::State::kReady) AdoptPieces(*peer);
@@ -201,7 +230,10 @@ void Client::Engine::Ready(Ctx& context) {
   Dial(context);
 }
 
-void Client::Engine::Finish(Ctx& context) {
+// Every piece counts as proven once its hash was computed, in this life, from the bytes that lie in the file:
+// a piece that came from peers as it was written, the others by reading them back.
+void Client::Engine::FinishIfProven(Ctx& context) {
+  if (!verified_.all() || !unproven_.none()) return;
   phase_ = Phase::kFinishing;
   context.out.Disarm(Timer::kCheckpoint);
   context.out.File(FinishFile{kContentFile});
@@ -384,7 +416,7 @@ void Client::Engine::CheckInvariants() const {
   CHECK(slot_of_.size() <= kPeerLimit);
   CHECK(requested_bytes_ + storing_bytes_ <= 2 * kBytesInFlightLimit);
   CHECK(book_.known() <= kKnownAddressLimit && book_.bans() <= kBanLimit);
-  CHECK(phase_ != Phase::kFinishing || verified_.all());
+  CHECK(phase_ != Phase::kFinishing || (verified_.all() && unproven_.none()));
   if (picker_) {
     picker_->CheckInvariants();
     // Offered pieces may be lost again (ReadFailed) when the download is over.

@@ -69,8 +69,9 @@ class Client::Engine {
   void Fetched(tracker_api::Response response, Ctx& context);
   void TrackerEvent(TrackerSession::Event event, Ctx& context);
   void CheckedPiece(FileCheck::Verdict verdict, Ctx& context);
+  void ReadBack(FileCheck::Verdict verdict, Ctx& context);
   void Ready(Ctx& context);
-  void Finish(Ctx& context);
+  void FinishIfProven(Ctx& context);
   void ProgressMade(Ctx& context);
   void SaveProgress(Ctx& context);
   void Fail(std::string reason, Ctx& context, FailureCause cause = FailureCause::kOther);
@@ -147,6 +148,9 @@ class Client::Engine {
   std::vector<InfoHash> dial_hashes_;  // in the order they are tried
   std::vector<InfoHash> v2_hashes_;    // BEP 52's, cut to 20 bytes
   PieceMap verified_;
+  // Of a download's verified pieces those that only the last checkpoint vouches for: they are claimed and
+  // served, but the file does not get its final name before they have been read back and hashed.
+  PieceMap unproven_;
   wire::PeerId self_id_{};
 
   TrackerSession tracker_;

@@ -215,7 +215,6 @@ void Client::Engine::HavePiece(PieceIndex piece, Ctx& context) {
   context.out.Note(PieceVerified{piece});
   tracker_.HoldChanged();
   ProgressMade(context);
-  const bool last = verified_.all();
   for (const auto& peer : peers_) {
     if (peer == nullptr || peer->state != Peer::State::kReady) continue;
     if (peer->pieces.Has(piece)) {
@@ -225,7 +224,7 @@ void Client::Engine::HavePiece(PieceIndex piece, Ctx& context) {
       Queue(*peer, wire::Have{piece});
     }
   }
-  if (last) Finish(context);
+  FinishIfProven(context);
 }
 
 void Client::Engine::Convict(const Sender& sender, PieceIndex piece, Ctx& context) {

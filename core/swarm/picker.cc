@@ -372,6 +372,13 @@ void Picker::Reject(PieceIndex piece, bool alone) {
   Insert(piece);
 }
 
+void Picker::Lost(PieceIndex piece) {
+  CHECK(state_[piece.value()] == State::kDone);
+  state_[piece.value()] = State::kMissing;
+  ++missing_;
+  Insert(piece);
+}
+
 void Picker::Distrust(const Sender& sender) {
   for (uint32_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];

@@ -85,6 +85,8 @@ class Picker {
   void Accept(PieceIndex piece);
   // All blocks are wanted again; `alone`: of one single peer, whichever picks it first.
   void Reject(PieceIndex piece, bool alone);
+  // A piece that was had (from the start on, or accepted) is not on the disk any more: it is missing again.
+  void Lost(PieceIndex piece);
   // Forgets stored blocks of pieces in progress that came from `sender`.
   void Distrust(const Sender& sender);
   // Pieces demanded of one peer alone that have not come since `since` start over.

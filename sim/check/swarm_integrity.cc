@@ -9,16 +9,36 @@ namespace bt::sim {
 void SwarmIntegrity::OnServed(const std::string& who, uint64_t offset, std::string_view bytes) {
   if (offset + bytes.size() <= content_.size() && content_.view().substr(offset, bytes.size()) == bytes)
     return;
+  if (Altered(who, static_cast<uint32_t>(offset / metainfo_.piece_length))) return;
   world_.Fail(absl::StrFormat(
       "swarm integrity: %s, which is honest, serves %d bytes at %d that are not the content's", who,
       bytes.size(), offset));
 }
 
 void SwarmIntegrity::OnVerified(const std::string& who, uint32_t piece, std::string_view bytes) {
+  if (const auto altered = altered_.find(who); altered != altered_.end()) altered->second.erase(piece);
   const uint64_t offset = uint64_t{piece} * metainfo_.piece_length;
   if (content_.view().substr(offset, metainfo_.piece_size(piece)) == bytes) return;
   world_.Fail(absl::StrFormat(
       "swarm integrity: %s takes piece %d for verified, and its file does not have it", who, piece));
+}
+
+void SwarmIntegrity::OnResumed(const std::string& who, uint32_t piece, std::string_view bytes) {
+  if (!Altered(who, piece)) OnVerified(who, piece, bytes);
+}
+
+void SwarmIntegrity::OnUnusable(const std::string& who, uint32_t piece, const std::string& why) {
+  if (!Altered(who, piece)) OnFailed(who, "its own good file is called unusable: " + why);
+}
+
+void SwarmIntegrity::OnAltered(const std::string& who, const Address& address, uint64_t offset) {
+  deceived_.insert(address.ip);
+  altered_[who].insert(static_cast<uint32_t>(offset / metainfo_.piece_length));
+}
+
+bool SwarmIntegrity::Altered(const std::string& who, uint32_t piece) const {
+  const auto found = altered_.find(who);
+  return found != altered_.end() && found->second.contains(piece);
 }
 
 void SwarmIntegrity::OnFinished(const std::string& who, std::string_view file) {
@@ -27,7 +47,7 @@ void SwarmIntegrity::OnFinished(const std::string& who, std::string_view file) {
 }
 
 void SwarmIntegrity::OnRejected(const std::string& who, uint32_t piece, const std::vector<Address>& peers) {
-  const auto honest = [&](const Address& peer) { return honest_.contains(peer.ip); };
+  const auto honest = [&](const Address& peer) { return Honest(peer); };
   if (std::all_of(peers.begin(), peers.end(), honest)) {
     return world_.Fail(absl::StrFormat(
         "swarm integrity: %s rejects piece %d although only honest peers sent it", who, piece));
@@ -38,7 +58,7 @@ void SwarmIntegrity::OnRejected(const std::string& who, uint32_t piece, const st
 void SwarmIntegrity::OnBanned(const std::string& who, const Address& peer) {
   ++bans_;
   banned_[who].insert(peer.ip);
-  if (honest_.contains(peer.ip)) {
+  if (Honest(peer)) {
     world_.Fail(absl::StrFormat("blame: %s bans %s, which is honest", who, peer.ToString()));
   }
 }

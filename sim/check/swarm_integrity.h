@@ -2,7 +2,9 @@
 
 // SwarmIntegrity: what must hold among peers whoever lies: nothing is served, verified or finished that is
 // not the content; a rejected piece has a liar among its senders; nobody honest is banned; a liar whose
-// bytes alone made a piece fail is; no honest client gives up. Peers are told apart by IP.
+// bytes alone made a piece fail is; no honest client gives up. Peers are told apart by IP. A client whose
+// file was changed by others between two of its lives may serve those pieces and be banned for it, until it
+// has fetched them anew; under the final name they are the content's all the same.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
@@ -29,6 +31,10 @@ class SwarmIntegrity {
 
   void OnServed(const std::string& who, uint64_t offset, std::string_view bytes);
   void OnVerified(const std::string& who, uint32_t piece, std::string_view bytes);
+  void OnResumed(const std::string& who, uint32_t piece, std::string_view bytes);
+  void OnUnusable(const std::string& who, uint32_t piece, const std::string& why);
+  // The byte at `offset` of its part file is not what it was in its last life.
+  void OnAltered(const std::string& who, const Address& address, uint64_t offset);
   void OnFinished(const std::string& who, std::string_view file);
   void OnRejected(const std::string& who, uint32_t piece, const std::vector<Address>& peers);
   void OnBanned(const std::string& who, const Address& peer);
@@ -48,7 +54,12 @@ class SwarmIntegrity {
   World& world_;
   Metainfo metainfo_;
   Slice content_;
+  bool Altered(const std::string& who, uint32_t piece) const;
+  bool Honest(const Address& peer) const { return honest_.contains(peer.ip) && !deceived_.contains(peer.ip); }
+
   absl::btree_set<Ip> honest_;
+  absl::btree_set<Ip> deceived_;  // by their own files
+  absl::btree_map<std::string, absl::btree_set<uint32_t>> altered_;
   absl::btree_map<std::string, absl::btree_set<Ip>> proven_;
   absl::btree_map<std::string, absl::btree_set<Ip>> banned_;
   uint64_t bans_ = 0;

@@ -20,7 +20,10 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   swarm_->judge().OnStart(host.name());
   // A download that was finished before the process died is offered by the next one.
   const bool has_it = host.content().Look(metainfo.name).has_value();
-  if (has_it && plan_.downloads) finished_ = true;
+  if (has_it && plan_.downloads) {
+    finished_ = true;
+    swarm_->judge().OnFinished(host.name(), *host.content().Look(metainfo.name));
+  }
   config.role = has_it ? swarm::Role::kOffer : swarm::Role::kDownload;
   if (plan_.by_key && !has_it) {
     config.key = metainfo.content();
@@ -43,23 +46,33 @@ void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes)
   host.Receive(NodeId(from), bytes);
 }
 
-void ClientAdaptor::CheckPiece(ClientHost& host, uint32_t piece) {
+Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
   const Metainfo& metainfo = swarm_->judge().metainfo();
-  const absl::StatusOr<Slice> bytes = host.content().Read(
-      swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece));
-  swarm_->judge().OnVerified(host.name(), piece, bytes.ok() ? bytes->view() : std::string_view());
+  return host.content()
+      .Read(swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece))
+      .value_or(Slice());
+}
+
+// What a client takes up again at its start is right, but for what others have changed in its file.
+void ClientAdaptor::CheckResumed(ClientHost& host) {
+  SwarmIntegrity& judge = swarm_->judge();
+  for (const uint64_t offset : host.content().TakeAltered(judge.metainfo().name + ".part")) {
+    judge.OnAltered(host.name(), plan_.address, offset);
+  }
+  const PieceMap& pieces = host.machine()->verified();
+  for (uint32_t i = 0; i < pieces.size(); ++i) {
+    if (pieces.Has(PieceIndex(i))) judge.OnResumed(host.name(), i, PieceBytes(host, i).view());
+  }
 }
 
 void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   if (!plan_.honest) return;
   SwarmIntegrity& judge = swarm_->judge();
   if (const auto* verified = std::get_if<swarm::PieceVerified>(&note)) {
-    CheckPiece(host, verified->piece.value());
+    const uint32_t piece = verified->piece.value();
+    judge.OnVerified(host.name(), piece, PieceBytes(host, piece).view());
   } else if (std::holds_alternative<swarm::FileReady>(note)) {
-    const PieceMap& pieces = host.machine()->verified();
-    for (uint32_t i = 0; i < pieces.size(); ++i) {
-      if (pieces.Has(PieceIndex(i))) CheckPiece(host, i);
-    }
+    CheckResumed(host);
   } else if (const auto* rejected = std::get_if<swarm::PieceRejected>(&note)) {
     judge.OnRejected(host.name(), rejected->piece.value(), rejected->peers);
   } else if (const auto* banned = std::get_if<swarm::PeerBanned>(&note)) {
@@ -70,7 +83,7 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
     judge.OnFailed(host.name(), failed->reason);
   } else if (const auto* unusable = std::get_if<swarm::PieceUnusable>(&note)) {
-    judge.OnFailed(host.name(), "its own good file is called unusable: " + unusable->why);
+    judge.OnUnusable(host.name(), unusable->piece.value(), unusable->why);
   }
 }
 

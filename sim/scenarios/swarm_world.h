@@ -46,7 +46,8 @@ class ClientAdaptor : public DefaultAdaptor {
   bool finished() const { return finished_; }
 
  private:
-  void CheckPiece(ClientHost& host, uint32_t piece);
+  Slice PieceBytes(ClientHost& host, uint32_t piece);
+  void CheckResumed(ClientHost& host);
 
   SwarmWorld* swarm_;
   ClientPlan plan_;

@@ -254,6 +254,32 @@ TEST_F(Swarm, FindsAProvenLiarThatIsNotBanned) {
   EXPECT_TRUE(Says(world, "has not banned it"));
 }
 
+TEST_F(Swarm, LetsAClientBeDeceivedByItsOwnFileUntilThePieceIsFetchedAnew) {
+  const std::string wrong(16'384, 'y');
+  judge.OnAltered("x", good, 16'400);
+  judge.OnResumed("x", 1, wrong);
+  judge.OnServed("x", 16'384, wrong);
+  judge.OnUnusable("x", 1, "not the torrent's");
+  judge.OnRejected("y", 1, {good});
+  judge.OnBanned("y", good);
+  EXPECT_FALSE(world.failed());
+  judge.OnVerified("x", 1, std::string_view(bytes).substr(16'384, 16'384));
+  judge.OnServed("x", 16'384, wrong);
+  EXPECT_TRUE(Says(world, "serves 16384 bytes"));
+}
+
+TEST_F(Swarm, FindsAnAlteredFileUnderTheFinalName) {
+  judge.OnAltered("x", good, 3);
+  judge.OnFinished("x", bytes.substr(0, 3) + "y" + bytes.substr(4));
+  EXPECT_TRUE(Says(world, "finished a file that is not the content"));
+}
+
+TEST_F(Swarm, FindsAResumedPieceThatNobodyHasAltered) {
+  judge.OnAltered("x", good, 3);
+  judge.OnResumed("x", 1, std::string(16'384, 'y'));
+  EXPECT_TRUE(Says(world, "takes piece 1 for verified"));
+}
+
 TEST_F(Swarm, FindsAnHonestClientThatGivesUp) {
   judge.OnFailed("x", "no reason");
   EXPECT_TRUE(Says(world, "gives up"));

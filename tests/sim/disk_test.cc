@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sim/content_disk.h"
 #include "sim/world.h"
 
@@ -111,6 +113,31 @@ TEST(ContentDisk, ACheckpointUnderWayAtACrashIsThereWithItsDataOrNotAtAll) {
     gone |= !state;
   }
   EXPECT_TRUE(there && gone);
+}
+
+TEST(ContentDisk, AnAlteredPartFileDiffersOnlyWhereItSaysSo) {
+  World world(1);
+  DiskFaults faults;
+  faults.alter_percent = 100;
+  Download download(world, faults);
+  download.Store(0, 'a');
+  download.disk.Crash();
+  EXPECT_TRUE(download.disk.TakeAltered("f.part").empty())
+      << "nobody vouches for a file without a checkpoint";
+  download.Open();
+  download.disk.Commit(download.Checkpoint("one"));
+  const std::string before(*download.disk.Look("f.part"));
+  download.disk.Crash();
+  const std::vector<uint64_t> altered = download.disk.TakeAltered("f.part");
+  ASSERT_FALSE(altered.empty());
+  EXPECT_TRUE(download.disk.TakeAltered("f.part").empty());
+  EXPECT_EQ(world.faults().count(Fault::kAlteredFile), 1u);
+  const std::string after(*download.disk.Look("f.part"));
+  EXPECT_NE(after, before);
+  for (size_t at = 0; at < before.size(); ++at) {
+    if (before[at] == after[at]) continue;
+    EXPECT_NE(std::find(altered.begin(), altered.end(), at), altered.end()) << at;
+  }
 }
 
 TEST(ContentDisk, AFinishedFileHasItsFinalNameAndADownloadOfItIsRefused) {

@@ -232,6 +232,43 @@ TEST_F(ClientTest, WithoutACheckpointWhatIsOnDiskIsHashedAndOnlyTheRestFetched) 
   EXPECT_EQ(world_.client(client).progress().bytes_received, kLength - 10 * kPieceLength);
 }
 
+TEST_F(ClientTest, APartFileChangedBetweenTwoLivesIsMendedBeforeItGetsItsFinalName) {
+  AddSeeder(1);
+  Config config = Downloading(2);
+  config.timing.checkpoint_interval = Milliseconds(1);
+  config.keep_offering = true;
+  const size_t client = world_.Add(config, "");
+  const auto half = [&] { return world_.client(client).verified().count() >= 12; };
+  ASSERT_TRUE(world_.RunUntil([&] { return !world_.node(client).resume.empty() && half(); }));
+  const auto resume = Decode<ResumeState>(world_.node(client).resume);
+  const PieceMap kept = *PieceMap::FromBitfield(resume->verified, torrent_.piece_count());
+  const PieceIndex changed = kept.ToRanges().front().first;
+  world_.node(client).file[changed.value() * kPieceLength + 100] ^= 1;
+  world_.Restart(client, config);
+  ASSERT_TRUE(world_.RunUntil([&] { return !world_.node(client).All<FileReady>().empty(); }));
+  EXPECT_TRUE(world_.client(client).verified().Has(changed)) << "the checkpoint is believed until looked at";
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
+  EXPECT_EQ(world_.node(client).file, good_);
+  ASSERT_EQ(world_.node(client).All<PieceUnusable>().size(), 1u);
+  EXPECT_EQ(world_.node(client).All<PieceUnusable>()[0].piece, changed);
+  EXPECT_EQ(world_.client(client).progress().bytes_received, (92 - kept.count() + 1) * kPieceLength - 14'656);
+  EXPECT_TRUE(world_.RunUntil([&] { return world_.Claimed(Host(2)).all(); }));
+}
+
+TEST_F(ClientTest, ADownloadWhoseCheckpointHasEveryPieceIsReadBackBeforeItIsFinished) {
+  AddSeeder(1);
+  std::string damaged = good_;
+  damaged[kLength - 1] ^= 1;
+  const size_t client = world_.Add(Downloading(2), damaged);
+  world_.node(client).existing = true;
+  const PieceMap all = PieceMap::All(torrent_.piece_count());
+  world_.node(client).resume =
+      Slice::Own(Encode(ResumeState{torrent_.content(), torrent_.piece_length, all.ToBitfield()}));
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
+  EXPECT_EQ(world_.node(client).file, good_);
+  EXPECT_EQ(world_.client(client).progress().bytes_received, torrent_.piece_size(91));
+}
+
 TEST_F(ClientTest, ACheckpointOfAnotherTorrentIsNotTrusted) {
   AddSeeder(1);
   const size_t client = world_.Add(Downloading(2), std::string(kLength, 'z'));
