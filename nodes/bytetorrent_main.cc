@@ -29,6 +29,7 @@ struct Options {
   DownloadOptions download;
   InspectOptions inspect;
   StatusOptions status;
+  ClusterInitOptions cluster_init;
 };
 
 void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const char* help) {
@@ -125,8 +126,28 @@ CLI::App* AddStatus(CLI::App& app, StatusOptions& options) {
   return command;
 }
 
+// The subcommand init of the command cluster.
+CLI::App* AddClusterInit(CLI::App& app, ClusterInitOptions& options) {
+  CLI::App* cluster = app.add_subcommand("cluster", "prepare a new tracker cluster");
+  cluster->require_subcommand(1);
+  CLI::App* command =
+      cluster->add_subcommand("init", "draw the secret that the nodes of a new cluster share");
+  command->footer(
+      "\nOnce per cluster. Copy the file to every node, give it to \"bytetorrent-tracker init\" there, and "
+      "keep "
+      "it\n"
+      "from others: who has it can speak as a node.\n\nExample:\n"
+      "  bytetorrent cluster init -o cluster.secret");
+  command->add_option("-o,--output", options.output, "the file to make; it must not exist")->required();
+  return command;
+}
+
 int Main(int argc, char** argv) {
   PrepareProcess();
+  if (const std::string wrong = EmptyArgument(argc, argv); !wrong.empty()) {
+    std::fprintf(stderr, "bytetorrent: %s (see bytetorrent --help)\n", wrong.c_str());
+    return 2;
+  }
   Options options;
   CLI::App app("ByteTorrent: files from many machines to many machines, with trackers that do not die.",
                "bytetorrent");
@@ -138,6 +159,7 @@ int Main(int argc, char** argv) {
   const CLI::App* download = AddDownload(app, options.download);
   const CLI::App* inspect = AddInspect(app, options.inspect);
   const CLI::App* status = AddStatus(app, options.status);
+  const CLI::App* cluster_init = AddClusterInit(app, options.cluster_init);
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr, "bytetorrent: unknown command '%s' (see bytetorrent --help for the commands)\n",
@@ -160,6 +182,7 @@ int Main(int argc, char** argv) {
   if (download->parsed()) return RunDownload(options.download);
   if (inspect->parsed()) return RunInspect(options.inspect);
   if (status->parsed()) return RunStatus(options.status);
+  if (cluster_init->parsed()) return RunClusterInit(options.cluster_init);
   return 2;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "nodes/first_start.h"
 #include "nodes/text.h"
 #include "nodes/tracker_edge.h"
 #include "nodes/tracker_flags.h"
@@ -36,14 +37,20 @@ class Tracker {
 
  private:
   absl::Status Start() {
+    absl::StatusOr<NodeState> state = StateToServe(flags_, Log);
+    if (!state.ok()) return state.status();
+    state_ = *std::move(state);
     absl::StatusOr<net::Listener> clients = net::Listen(flags_.own().client);
     if (!clients.ok()) {
       return absl::Status(clients.status().code(), absl::StrCat("client port: ", clients.status().message()));
     }
     client_address_ = clients->address;
     net::JournalRecovery recovery;
-    absl::StatusOr<std::unique_ptr<net::Journal>> journal =
-        net::Journal::Open(loop_, {flags_.data_dir, {flags_.cluster, flags_.self}}, recovery);
+    absl::StatusOr<std::unique_ptr<net::Journal>> journal = net::Journal::Open(
+        loop_,
+        {.directory = flags_.data_dir, .identity = state_.journal_identity(), .create_if_absent = false},
+        recovery);
+    if (absl::IsNotFound(journal.status())) return LostJournal(flags_);
     if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
     if (recovery.cut_bytes > 0) {
@@ -56,8 +63,7 @@ class Tracker {
         [](std::string line) { Log(std::move(line)); });
     tracker::Config config;
     config.replica.self = flags_.self;
-    config.replica.members.clear();
-    for (const auto& [id, member] : flags_.members) config.replica.members.push_back(id);
+    config.replica.members = state_.members;
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 net::HostParts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
@@ -76,7 +82,7 @@ class Tracker {
   absl::Status StartLinks() {
     if (flags_.members.size() == 1) return absl::OkStatus();
     net::ReplicaLinksOptions options;
-    options.cluster = flags_.cluster;
+    options.cluster = state_.agreed_id();
     options.self = flags_.self;
     for (const auto& [id, member] : flags_.members) {
       if (id != flags_.self) options.peers.emplace(id, member.replica);
@@ -135,6 +141,7 @@ class Tracker {
   static void Log(std::string line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
   const TrackerFlags flags_;
+  NodeState state_;
   Address client_address_;
   bool stopping_ = false;
   bool failed_ = false;
@@ -149,11 +156,23 @@ class Tracker {
   std::unique_ptr<net::HttpServer> server_;
 };
 
+int Init(const TrackerFlags& flags) {
+  const absl::StatusOr<NodeState> state = RunInit(flags);
+  if (!state.ok()) {
+    std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(state.status()).c_str());
+    return 1;
+  }
+  std::printf("node %u of cluster %s begins in %s; start it with the same flags, without init\n",
+              state->node.value(), ClusterIdText(state->secret).c_str(), flags.data_dir.c_str());
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   PrepareProcess();
   int exit_code = 0;
   std::optional<TrackerFlags> flags = ParseTrackerFlags(argc, argv, exit_code);
   if (!flags) return exit_code;
+  if (flags->init) return Init(*flags);
   return Tracker(*std::move(flags)).Run();
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The commands of bytetorrent that talk to trackers and peers. Each returns the exit status: 0 done,
-// 1 failed, 2 wrong usage; results on stdout, progress and errors on stderr.
+// The commands of bytetorrent that talk to trackers and peers, or prepare them. Each returns the exit status:
+// 0 done, 1 failed, 2 wrong usage; results on stdout, progress and errors on stderr.
 
 #include <string>
 #include <vector>
@@ -40,5 +40,10 @@ struct StatusOptions {
   bool json = false;
 };
 int RunStatus(const StatusOptions& options);
+
+struct ClusterInitOptions {
+  std::string output;
+};
+int RunClusterInit(const ClusterInitOptions& options);
 
 }  // namespace bt::nodes

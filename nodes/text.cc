@@ -1,5 +1,6 @@
 #include "nodes/text.h"
 
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -26,6 +27,19 @@ std::string Printable(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
   return out;
+}
+
+std::string EmptyArgument(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.starts_with("--") && argument.ends_with('=')) {
+      return absl::StrCat(Absl(argument), ": the value is empty; give one, or leave the flag away");
+    }
+    if (!argument.empty()) continue;
+    return i == 1 ? "the first argument is empty; give one, or leave it away"
+                  : absl::StrCat("the argument after ", argv[i - 1], " is empty; give one, or leave it away");
+  }
+  return "";
 }
 
 void PrepareProcess() {

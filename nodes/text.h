@@ -22,6 +22,10 @@ std::string SizeText(uint64_t bytes);
 // outside and goes to a terminal.
 std::string Printable(std::string_view text);
 
+// What is wrong with a command line that has an empty argument, `--flag ""` or `--flag=`, as an unset
+// variable of a script makes it; empty if none is. An empty value is a mistake and never means "not given".
+std::string EmptyArgument(int argc, const char* const* argv);
+
 // Raises the limit of open descriptors to what the system allows; SIGPIPE is ignored.
 void PrepareProcess();
 

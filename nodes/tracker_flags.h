@@ -19,10 +19,12 @@ struct TrackerMember {
 };
 
 struct TrackerFlags {
+  bool init = false;      // the command init, not serving
+  bool embedded = false;  // without --node: a cluster of one on loopback
   NodeId self{1};
   absl::btree_map<NodeId, TrackerMember> members;
   std::string data_dir;
-  uint64_t cluster = 0;  // of --cluster NAME, or of the members' ids and replica addresses
+  std::string cluster_secret;  // of init; empty: a cluster of one draws its own
 
   const TrackerMember& own() const { return members.at(self); }
 };

@@ -158,10 +158,9 @@ def trackers(desk, world, cluster):
     plain = make_file(world.path("plain-file"), 10)
     desk.refuses("tracker: data directory is a file", FAILED, "plain-file", [program, "--id", "1", "--node", node(1), "--data-dir", plain])
     member = cluster.nodes[0]
-    desk.refuses(
-        "tracker: port in use", FAILED, str(member.client_port),
-        [program, "--id", "1", "--node", node(1, client=member.client_port), "--data-dir", world.path("fresh-2")],
-    )  # fmt: skip
+    crowded = ["--id", "1", "--node", node(1, client=member.client_port), "--data-dir", world.path("fresh-2")]
+    check(world.run("init-fresh-2", [program, "init", *crowded]).status == 0, "a cluster of one was not initialised")
+    desk.refuses("tracker: port in use", FAILED, str(member.client_port), [program, *crowded])
     # The same members, so that only the lock can be the reason; for itself another client port than the one in use.
     same = []
     for each in cluster.nodes:

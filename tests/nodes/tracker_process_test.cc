@@ -10,12 +10,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "core/wal/format.h"
 #include "net/http/client.h"
 #include "net/socket.h"
 
@@ -95,8 +97,20 @@ std::string Directory(const std::string& name) {
   return std::string(std::getenv("TEST_TMPDIR")) + "/" + name;
 }
 
+std::vector<std::string> With(std::vector<std::string> words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// The flags of a cluster of one, whose directory is initialised when it is first named.
 std::vector<std::string> Alone(const std::string& directory, const std::string& client = "127.0.0.1:0") {
-  return {"--node", "1=127.0.0.1:0/" + client, "--data-dir", Directory(directory)};
+  const std::vector<std::string> flags = {"--node", "1=127.0.0.1:0/" + client, "--data-dir",
+                                          Directory(directory)};
+  if (!std::filesystem::exists(Directory(directory))) {
+    Process init(With({"init"}, flags), directory + ".init");
+    EXPECT_EQ(init.Wait(), 0) << init.err();
+  }
+  return flags;
 }
 
 net::HttpResponse Get(const Address& address, const std::string& target) {
@@ -167,21 +181,58 @@ TEST(TrackerProcess, APortInUseIsNamed) {
   EXPECT_NE(second.err().find(address->ToString()), std::string::npos) << second.err();
 }
 
-TEST(TrackerProcess, TheDataDirectoryOfAnotherNodeOrClusterIsRefused) {
-  {
-    Process first(Alone("foreign"), "foreign1");
-    ASSERT_TRUE(first.ClientAddress().has_value());
-    first.Signal(SIGINT);
-    ASSERT_EQ(first.Wait(), 0);
-  }
-  std::vector<std::string> other_cluster = Alone("foreign");
-  other_cluster.insert(other_cluster.end(), {"--cluster", "other"});
-  EXPECT_EQ(Process(other_cluster, "foreign2").Wait(), 1);
-  EXPECT_EQ(
-      Process({"--node", "2=127.0.0.1:0/127.0.0.1:0", "--data-dir", Directory("foreign")}, "foreign3").Wait(),
-      1);
-  Process again(Alone("foreign"), "foreign4");
+TEST(TrackerProcess, TheDataDirectoryOfAnotherNodeIsRefused) {
+  Alone("foreign");
+  Process other({"--node", "2=127.0.0.1:0/127.0.0.1:0", "--data-dir", Directory("foreign")}, "foreign2");
+  EXPECT_EQ(other.Wait(), 1);
+  EXPECT_NE(other.err().find("belongs to node 1, not to node 2"), std::string::npos) << other.err();
+  Process again(Alone("foreign"), "foreign1");
   EXPECT_TRUE(again.ClientAddress().has_value()) << again.err();
+}
+
+TEST(TrackerProcess, ANodeMayMoveToAnotherAddress) {
+  const std::vector<std::string> flags = Alone("moved");
+  const uint16_t port = Process(flags, "moved1").ClientAddress().value_or(Address()).port;
+  ASSERT_NE(port, 0);
+  Process moved({"--node", "1=127.0.0.1:0/127.0.0.2:0", "--data-dir", Directory("moved")}, "moved2");
+  EXPECT_TRUE(moved.ClientAddress().has_value()) << moved.err();
+}
+
+TEST(TrackerProcess, ADirectoryThatWasNotInitialisedIsRefusedAndLeftAlone) {
+  std::filesystem::create_directory(Directory("unmounted"));
+  for (const char* name : {"unmounted", "absent"}) {
+    Process tracker({"--node", "1=127.0.0.1:0/127.0.0.1:0", "--data-dir", Directory(name)}, name);
+    EXPECT_EQ(tracker.Wait(), 1);
+    EXPECT_EQ(Lines(tracker.err()), 1u) << tracker.err();
+    EXPECT_NE(tracker.err().find(Directory(name)), std::string::npos) << tracker.err();
+    EXPECT_NE(tracker.err().find("bytetorrent-tracker init"), std::string::npos) << tracker.err();
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(Directory("unmounted")));
+  EXPECT_FALSE(std::filesystem::exists(Directory("absent")));
+}
+
+TEST(TrackerProcess, ALostJournalIsSaidNotReplaced) {
+  const std::vector<std::string> flags = Alone("lost");
+  const std::string journal = Directory("lost") + "/" + wal::SegmentFileName(WriteSeq(1));
+  ASSERT_TRUE(std::filesystem::remove(journal));
+  Process tracker(flags, "lost");
+  EXPECT_EQ(tracker.Wait(), 1);
+  EXPECT_NE(tracker.err().find("has lost its journal"), std::string::npos) << tracker.err();
+  EXPECT_FALSE(std::filesystem::exists(journal));
+}
+
+TEST(TrackerProcess, WithoutNodesItBeginsByItselfOnlyWhereNoDirectoryIs) {
+  Process fresh({"--data-dir", Directory("embedded")}, "embedded1");
+  const Instant end = net::Loop::ReadClock() + kPatience;
+  // Its port may be another program's here: what counts is that it said what it made.
+  while (fresh.err().find("begins in " + Directory("embedded")) == std::string::npos) {
+    ASSERT_LT(net::Loop::ReadClock(), end) << fresh.err();
+    ::usleep(2000);
+  }
+  std::filesystem::create_directory(Directory("emptied"));
+  Process emptied({"--data-dir", Directory("emptied")}, "embedded2");
+  EXPECT_EQ(emptied.Wait(), 1);
+  EXPECT_NE(emptied.err().find("holds no node's state"), std::string::npos) << emptied.err();
 }
 
 TEST(TrackerProcess, WrongFlagsGetOneLineAndStatus2) {
@@ -196,6 +247,13 @@ TEST(TrackerProcess, WrongFlagsGetOneLineAndStatus2) {
       {"--node", "1=127.0.0.1:1/127.0.0.1:2", "--node", "2=127.0.0.1:3/127.0.0.1:4"},
       {"--id", "1", "--node", "1=127.0.0.1:0/127.0.0.1:2", "--node", "2=127.0.0.1:3/127.0.0.1:4"},
       {"--node", "1=127.0.0.1:1/127.0.0.1:2", "--node", "1=127.0.0.1:3/127.0.0.1:4"},
+      {"--data-dir", ""},
+      {"--data-dir="},
+      {""},
+      {"init", "--cluster-secret", ""},
+      {"init", "--id", "1", "--node", "1=127.0.0.1:1/127.0.0.1:2", "--node", "2=127.0.0.1:3/127.0.0.1:4"},
+      {"--cluster-secret", "file"},
+      {"begin"},
   };
   for (size_t i = 0; i < wrong.size(); ++i) {
     Process tracker(wrong[i], "wrong" + std::to_string(i));

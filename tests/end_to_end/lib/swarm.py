@@ -1,6 +1,7 @@
 """A tracker cluster and the clients of a story, on real processes."""
 
 import json
+import os
 import re
 import signal
 import time
@@ -33,7 +34,7 @@ class TrackerNode:
         self.id = number
         self.replica_port = replica_port
         self.client_port = client_port
-        # A fresh one for each choice of ports: they are what names the cluster a data directory belongs to.
+        # A fresh one for each choice of ports: a world may hold several clusters of one name.
         self.data = cluster.world.path(f"{cluster.name}-data-{replica_port}-{number}")
         self.process = None
 
@@ -45,10 +46,20 @@ class TrackerNode:
     def node_flag(self):
         return f"{self.id}=127.0.0.1:{self.replica_port}/127.0.0.1:{self.client_port}"
 
+    @property
+    def flags(self):
+        """What serving takes, and init."""
+        return ["--id", self.id, "--data-dir", self.data, *self.cluster.node_flags()]
+
+    def init(self):
+        """Writes its first state, as an operator does once for each node of a new cluster."""
+        world = self.cluster.world
+        command = [world.binaries.tracker, "init", "--cluster-secret", self.cluster.secret(), *self.flags]
+        process = world.run(f"{self.cluster.name}-init-{self.id}", command)
+        check(process.status == 0, lambda: f"init of node {self.id} failed: {process.err()}")
+
     def start(self):
-        command = [self.cluster.world.binaries.tracker, "--id", self.id, "--data-dir", self.data]
-        for node in self.cluster.nodes:
-            command += ["--node", node.node_flag]
+        command = [self.cluster.world.binaries.tracker, *self.flags]
         self.process = self.cluster.world.start(f"{self.cluster.name}-{self.replica_port}-{self.id}", command)
 
     def kill(self):
@@ -95,12 +106,21 @@ class Cluster:
             for number in range(1, self.size + 1):
                 self.nodes.append(TrackerNode(self, number, self.world.free_port(), self.world.free_port()))
             for node in self.nodes:
+                node.init()
                 node.start()
             if self._came_up():
                 return self
             for node in self.nodes:
                 node.kill()
         raise Failure("the tracker cluster did not start: see the words of its nodes")
+
+    def secret(self):
+        """The file with the cluster's secret, drawn when it is first asked for."""
+        path = self.world.path(f"{self.name}-{self.nodes[0].replica_port}.secret")
+        if not os.path.exists(path):
+            process = self.world.run(f"{self.name}-secret", [self.world.binaries.client, "cluster", "init", "-o", path])
+            check(process.status == 0, lambda: f"no secret was drawn: {process.err()}")
+        return path
 
     def _came_up(self):
         wait_until(
@@ -132,6 +152,9 @@ class Cluster:
     @property
     def urls(self):
         return [node.url for node in self.nodes]
+
+    def node_flags(self):
+        return [part for node in self.nodes for part in ("--node", node.node_flag)]
 
     def tracker_flags(self):
         return [part for url in self.urls for part in ("--tracker", url)]

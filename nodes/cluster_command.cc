@@ -1,0 +1,21 @@
+// bytetorrent cluster init: draws the secret of a new cluster.
+
+#include <cstdio>
+
+#include "nodes/cluster_secret.h"
+#include "nodes/commands.h"
+#include "nodes/text.h"
+#include "nodes/torrent_commands/torrent_files.h"
+
+namespace bt::nodes {
+
+int RunClusterInit(const ClusterInitOptions& options) {
+  const ClusterSecret secret = DrawClusterSecret();
+  const absl::Status written = WriteClusterSecret(options.output, secret);
+  if (!written.ok()) return ReportError("cluster init", written), 1;
+  std::printf("%s holds the secret of the new cluster %s\n", Printable(options.output).c_str(),
+              ClusterIdText(secret).c_str());
+  return 0;
+}
+
+}  // namespace bt::nodes

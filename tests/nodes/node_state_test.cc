@@ -1,0 +1,154 @@
+// A node's first state on disk: written whole or not at all, at whatever step a crash comes.
+
+#include "nodes/node_state.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "core/machine/outbox.h"
+#include "net/journal.h"
+#include "net/loop.h"
+#include "nodes/cluster_secret.h"
+
+namespace bt::nodes {
+namespace {
+
+namespace fs = std::filesystem;
+
+class NodeStateTest : public testing::Test {
+ protected:
+  NodeStateTest() { fs::create_directories(directory_); }
+  ~NodeStateTest() override { fs::remove_all(directory_); }
+
+  std::string Path(const std::string& name) const { return directory_ + "/" + name; }
+  std::string Bytes(const std::string& name) const {
+    std::ifstream in(Path(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void Put(const std::string& name, const std::string& bytes) const {
+    std::ofstream(Path(name), std::ios::binary) << bytes;
+  }
+  DirectoryKind Kind() const { return Inspect(directory_).value(); }
+  // A journal of `state`'s node with one record in it, as a node that has served leaves it.
+  void Serve(const NodeState& state) const {
+    net::Loop loop;
+    net::JournalRecovery recovery;
+    auto journal = net::Journal::Open(loop, {directory_, state.journal_identity()}, recovery);
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    (*journal)->Append({.seq = recovery.last.next(), .type = 1, .body = Slice::Static("acknowledged")});
+  }
+  size_t Records(const NodeState& state) const {
+    net::Loop loop;
+    net::JournalRecovery recovery;
+    EXPECT_TRUE(net::Journal::Open(loop, {directory_, state.journal_identity()}, recovery).ok());
+    return recovery.records.size();
+  }
+
+  const std::string directory_ = std::string(std::getenv("TEST_TMPDIR")) + "/node";
+  const NodeState state_{.secret = DrawClusterSecret(), .node = NodeId(2), .members = {NodeId(1), NodeId(2)}};
+};
+
+TEST_F(NodeStateTest, WhatWasInitialisedIsReadBackAndOnlyItsOwnerMayReadIt) {
+  EXPECT_EQ(Kind(), DirectoryKind::kEmpty);
+  ASSERT_TRUE(Initialise(directory_, state_).ok());
+  EXPECT_EQ(Kind(), DirectoryKind::kNode);
+  EXPECT_EQ(ReadNodeState(directory_).value(), state_);
+  struct stat info {};
+  ASSERT_EQ(::stat(Path("node").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(NodeStateTest, ADirectoryIsInitialisedOnce) {
+  ASSERT_TRUE(Initialise(directory_, state_).ok());
+  Serve(state_);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Initialise(directory_, state_)));
+  EXPECT_EQ(Records(state_), 1u);
+  EXPECT_FALSE(fs::exists(Path("node.new")));
+}
+
+TEST_F(NodeStateTest, AJournalWithoutAStateIsNeverTakenForALeftover) {
+  Serve(state_);
+  ASSERT_EQ(Kind(), DirectoryKind::kJournalAlone);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Initialise(directory_, state_)));
+  // A crash before the first byte of the new state: the next init must not remove the journal either.
+  Put("node.new", "");
+  EXPECT_EQ(Kind(), DirectoryKind::kJournalAlone);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Initialise(directory_, state_)));
+  EXPECT_EQ(Records(state_), 1u);
+}
+
+// The states a crash of Initialise leaves, in order; another cluster's init completes each.
+TEST_F(NodeStateTest, AnInterruptedInitIsBegunAnewByTheNextOne) {
+  ASSERT_TRUE(Initialise(directory_, state_).ok());
+  const std::string whole = Bytes("node");
+  const NodeState other{.secret = DrawClusterSecret(), .node = NodeId(1), .members = {NodeId(1)}};
+  for (const bool journal : {false, true}) {
+    for (const size_t written : {size_t{0}, size_t{1}, whole.size()}) {
+      if (journal && written < whole.size()) continue;  // the journal comes after the whole file is durable
+      fs::remove_all(directory_);
+      ASSERT_TRUE(Initialise(directory_, state_).ok());
+      fs::remove(Path("node"));
+      Put("node.new", whole.substr(0, written));
+      if (!journal) fs::remove(Path(wal::SegmentFileName(WriteSeq(1))));
+      ASSERT_EQ(Kind(), written == 0 ? DirectoryKind::kEmpty : DirectoryKind::kInterrupted);
+      const absl::Status again = Initialise(directory_, other);
+      ASSERT_TRUE(again.ok()) << again;
+      EXPECT_EQ(ReadNodeState(directory_).value(), other);
+      EXPECT_EQ(Records(other), 0u);
+    }
+  }
+}
+
+TEST_F(NodeStateTest, ADamagedStateIsRefusedWhereverTheDamageIs) {
+  ASSERT_TRUE(Initialise(directory_, state_).ok());
+  const std::string whole = Bytes("node");
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    Put("node", damaged);
+    EXPECT_TRUE(absl::IsDataLoss(ReadNodeState(directory_).status())) << at;
+    Put("node", whole.substr(0, at));
+    EXPECT_TRUE(absl::IsDataLoss(ReadNodeState(directory_).status())) << at;
+  }
+}
+
+TEST_F(NodeStateTest, ClustersAndListsOfMembersAreToldApart) {
+  NodeState more = state_;
+  more.members.push_back(NodeId(3));
+  EXPECT_NE(more.agreed_id(), state_.agreed_id());
+  EXPECT_EQ(more.journal_identity(), state_.journal_identity());
+  NodeState other = state_;
+  other.secret[31] ^= 1;
+  EXPECT_NE(other.agreed_id(), state_.agreed_id());
+  EXPECT_FALSE(other.journal_identity() == state_.journal_identity());
+}
+
+TEST_F(NodeStateTest, ASecretIsDrawnOnceAndReadBackByItsOwnerAlone) {
+  ASSERT_TRUE(WriteClusterSecret(Path("secret"), state_.secret).ok());
+  EXPECT_EQ(ReadClusterSecret(Path("secret")).value(), state_.secret);
+  struct stat info {};
+  ASSERT_EQ(::stat(Path("secret").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_TRUE(absl::IsAlreadyExists(WriteClusterSecret(Path("secret"), DrawClusterSecret())));
+  EXPECT_EQ(ReadClusterSecret(Path("secret")).value(), state_.secret);
+}
+
+TEST_F(NodeStateTest, WhatIsNoSecretIsRefused) {
+  ASSERT_TRUE(WriteClusterSecret(Path("secret"), state_.secret).ok());
+  const std::string whole = Bytes("secret");
+  for (const std::string& bytes : {std::string(), std::string("\n"), whole.substr(0, whole.size() - 2),
+                                   whole + "more", std::string(100'000, 'a')}) {
+    Put("wrong", bytes);
+    EXPECT_TRUE(absl::IsFailedPrecondition(ReadClusterSecret(Path("wrong")).status())) << bytes.size();
+  }
+  EXPECT_TRUE(absl::IsNotFound(ReadClusterSecret(Path("absent")).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ReadClusterSecret(directory_).status()));
+}
+
+}  // namespace
+}  // namespace bt::nodes
