@@ -1,9 +1,10 @@
 #pragma once
 
-// Fd: owns a file descriptor.
+// Fd: owns a file descriptor. ReadableFile: an open file and the name that errors give it.
 
 #include <unistd.h>
 
+#include <string>
 #include <utility>
 
 namespace bt::net {
@@ -31,6 +32,11 @@ class Fd {
 
  private:
   int fd_ = -1;
+};
+
+struct ReadableFile {
+  Fd fd;
+  std::string path;
 };
 
 }  // namespace bt::net

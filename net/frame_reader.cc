@@ -1,14 +1,9 @@
 #include "net/frame_reader.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <string_view>
 
 #include "core/base/digest.h"
-#include "net/replica_links.h"
 
 namespace bt::net {
 namespace {
@@ -25,7 +20,15 @@ uint64_t Load(const char* bytes, int width) {
 
 }  // namespace
 
-FrameReader::Progress FrameReader::Receive(int fd, size_t budget) {
+FrameHeader EncodeFrameHeader(std::string_view body) {
+  const uint64_t parts[2] = {kFrameMagic | uint64_t{body.size()} << 32, HashBytes(body)};
+  FrameHeader header;
+  for (size_t i = 0; i < header.size(); ++i)
+    header[i] = static_cast<char>(parts[i / 8] >> (i % 8 * 8) & 0xff);
+  return header;
+}
+
+FrameReader::Progress FrameReader::Receive(Connection& connection, size_t budget) {
   while (budget > 0) {
     if (begin_ > 0 && (begin_ == end_ || buffer_.size() - end_ < kRoomBytes)) {
       std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
@@ -35,13 +38,12 @@ FrameReader::Progress FrameReader::Receive(int fd, size_t budget) {
     // Doubling with what has really come, so that a long frame costs few moves.
     if (buffer_.size() - end_ < kRoomBytes) buffer_.resize(std::max(end_ * 2, end_ + kRoomBytes));
     const size_t room = std::min(buffer_.size() - end_, budget);
-    const ssize_t got = recv(fd, buffer_.data() + end_, room, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return Progress::kMore;
-    if (got <= 0) return Progress::kClosed;
-    end_ += static_cast<size_t>(got);
-    budget -= static_cast<size_t>(got);
-    if (static_cast<size_t>(got) < room) return Progress::kMore;
+    const IoResult got = connection.Read(buffer_.data() + end_, room);
+    if (got.state == IoResult::State::kBlocked) return Progress::kMore;
+    if (got.state != IoResult::State::kDone) return Progress::kClosed;
+    end_ += got.bytes;
+    budget -= got.bytes;
+    if (got.bytes < room) return Progress::kMore;
   }
   return Progress::kEnough;
 }

@@ -78,6 +78,28 @@ void Deferred::Schedule() {
   loop_.deferred_.push_back(this);
 }
 
+Later::Later(Loop& loop) : run_(loop, [this] { Run(); }) {}
+
+void Later::Tell(std::function<void()> function) {
+  functions_.push_back(std::move(function));
+  run_.Schedule();
+}
+
+std::function<void()> Later::UnlessGone(std::function<void()> function) const {
+  return [here = here_, function = std::move(function)] {
+    if (*here) function();
+  };
+}
+
+void Later::Run() {
+  const std::shared_ptr<bool> here = here_;
+  const std::vector<std::function<void()>> functions = std::exchange(functions_, {});
+  for (const auto& function : functions) {
+    if (!*here) return;
+    function();
+  }
+}
+
 Loop::Loop() : epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK_MSG(epoll_.valid() && wake_.valid(), std::strerror(errno));
   signal(SIGPIPE, SIG_IGN);  // sendfile has no MSG_NOSIGNAL

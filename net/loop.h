@@ -2,7 +2,8 @@
 
 // Loop: one thread, one epoll. It watches file descriptors (level-triggered), keeps timers, runs what other
 // threads post, and sleeps in the kernel until exactly the next thing to do. Everything but Post() and
-// Stop() is for the loop's own thread. Callbacks may destroy any Watcher, Timer or Deferred, their own too.
+// Stop() is for the loop's own thread. Callbacks may destroy any Watcher, Timer, Deferred or Later, their own
+// too.
 //
 // One iteration: posted functions and ready descriptors, due timers, then what was deferred to the end of
 // the iteration (flushing queues: one system call for everything the iteration produced).
@@ -79,12 +80,35 @@ class Deferred {
   Deferred& operator=(const Deferred&) = delete;
 
   void Schedule();
+  bool scheduled() const { return scheduled_; }
 
  private:
   friend class Loop;
   Loop& loop_;
   bool scheduled_ = false;
   std::shared_ptr<std::function<void()>> run_;
+};
+
+// "Tell me after this step, unless I am gone": for what is found out while its receiver is in the middle of
+// a step. The owner of the functions' targets keeps the Later as a member.
+class Later {
+ public:
+  explicit Later(Loop& loop);
+  ~Later() { *here_ = false; }
+  Later(const Later&) = delete;
+  Later& operator=(const Later&) = delete;
+
+  // Runs `function` at the end of this iteration, in order of the calls, unless this Later is gone by then.
+  void Tell(std::function<void()> function);
+  // `function`, made to do nothing once this Later is gone: for Loop::Post by another thread.
+  std::function<void()> UnlessGone(std::function<void()> function) const;
+
+ private:
+  void Run();
+
+  std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // read and written on the loop's thread alone
+  std::vector<std::function<void()>> functions_;
+  Deferred run_;
 };
 
 class Loop {

@@ -1,93 +1,52 @@
 #include "net/replica_links.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/uio.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <deque>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "core/base/check.h"
-#include "core/base/digest.h"
-#include "core/base/fields.h"
 #include "net/frame_reader.h"
+#include "net/socket.h"
 
 namespace bt::net {
 namespace {
 
-constexpr size_t kFramesPerWrite = 256;
-constexpr int kAcceptsPerWake = 16;
-constexpr Duration kAcceptPause = Milliseconds(200);
-// A peer whose machine vanished, without so much as a reset, is given up after this long.
-constexpr unsigned kUserTimeoutMilliseconds = 10'000;
+// Frames given to a connection can no longer make room for newer ones, so it gets no more than keeps the
+// socket busy.
+constexpr size_t kHandedOverMax = 1 << 20;
 
-struct QueuedFrame {
-  std::array<char, kFrameHeaderBytes> header;
-  Slice body;
-
-  size_t size() const { return kFrameHeaderBytes + body.size(); }
-};
-
-void StoreHeader(std::string_view body, char* out) {
-  const uint64_t parts[2] = {kFrameMagic | uint64_t{body.size()} << 32, HashBytes(body)};
-  for (int i = 0; i < 16; ++i) out[i] = static_cast<char>(parts[i / 8] >> (i % 8 * 8) & 0xff);
-}
-
-void GiveUpOnVanishedPeer(int fd) {
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMilliseconds, sizeof kUserTimeoutMilliseconds);
-  const int on = 1;
-  const int idle_seconds = 5;
-  const int interval_seconds = 2;
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof interval_seconds);
+void WriteFrame(Connection& connection, Slice body) {
+  const FrameHeader header = EncodeFrameHeader(body.view());
+  connection.Write(std::string_view(header.data(), header.size()));
+  connection.Write(std::move(body));
 }
 
 }  // namespace
 
-std::string EncodeFrameHeader(std::string_view body) {
-  std::string header(kFrameHeaderBytes, '\0');
-  StoreHeader(body, header.data());
-  return header;
-}
-
 struct ReplicaLinks::Outgoing {
-  enum class State : uint8_t { kWaiting, kConnecting, kUp };
-
   NodeId id;
   Address address;
-  State state = State::kWaiting;
-  Fd fd;
-  std::unique_ptr<Watcher> watcher;
-  std::unique_ptr<Timer> timer;  // when waiting: the next attempt; else: connect and greeting time out
-  std::optional<FrameReader> reader;
-  bool greeted = false;  // the peer's Hello came: it is who we meant
   Duration back_off;
-  std::deque<QueuedFrame> queue;
+  std::unique_ptr<Timer> next_attempt;
+  std::unique_ptr<Connection> connection;  // none while the next attempt is waited for
+  FrameReader reader;
+  std::optional<ReplicaHandshake> handshake;
+  bool greeted = false;     // the handshake is over: it is who we meant, and frames may go
+  std::deque<Slice> queue;  // bodies, not yet given to the connection
   size_t queued_bytes = 0;
-  size_t front_written = 0;  // of the first frame, its header included
+  size_t handed_over = 0;  // frames given to the connection since it was last flushed
   bool dirty = false;
 };
 
 struct ReplicaLinks::Incoming {
-  Fd fd;
-  std::unique_ptr<Watcher> watcher;
-  std::unique_ptr<Timer> hello_timer;
+  std::unique_ptr<Connection> connection;
   FrameReader reader;
-  std::optional<NodeId> from;
+  ReplicaHandshake handshake;
+  std::optional<NodeId> from;  // once the handshake is over
 };
 
 ReplicaLinks::ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t seed)
-    : loop_(loop),
-      options_(std::move(options)),
-      rng_(seed),
-      flush_(loop, [this] { Flush(); }),
-      accept_pause_(loop, [this] { accept_watcher_->SetEvents(EPOLLIN); }) {
+    : loop_(loop), options_(std::move(options)), rng_(seed), flush_(loop, [this] { Flush(); }) {
   for (const auto& [id, address] : options_.peers) {
     CHECK(id != options_.self);
     auto peer = std::make_unique<Outgoing>();
@@ -101,23 +60,19 @@ ReplicaLinks::ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t see
 ReplicaLinks::~ReplicaLinks() = default;
 
 absl::StatusOr<Address> ReplicaLinks::Listen(const Address& address) {
-  CHECK(!listener_.fd.valid());
+  CHECK(!acceptor_.has_value());
   absl::StatusOr<Listener> listener = net::Listen(address);
   if (!listener.ok()) return listener.status();
-  listener_ = *std::move(listener);
-  accept_watcher_ =
-      std::make_unique<Watcher>(loop_, listener_.fd.get(), EPOLLIN, [this](uint32_t) { AcceptMany(); });
-  return listener_.address;
+  acceptor_.emplace(loop_, *std::move(listener),
+                    [this](Fd fd, const Address& peer) { Take(std::move(fd), peer); });
+  return acceptor_->address();
 }
 
 void ReplicaLinks::Connect(Deliver deliver) {
   CHECK(deliver_ == nullptr);
   deliver_ = std::move(deliver);
   for (auto& [id, peer] : outgoing_) {
-    peer->timer = std::make_unique<Timer>(loop_, [this, peer = peer.get()] {
-      if (peer->state == Outgoing::State::kWaiting) return Dial(*peer);
-      Lose(*peer);
-    });
+    peer->next_attempt = std::make_unique<Timer>(loop_, [this, peer = peer.get()] { Dial(*peer); });
     Dial(*peer);
   }
 }
@@ -127,87 +82,70 @@ bool ReplicaLinks::connected(NodeId peer) const {
   return found != outgoing_.end() && found->second->greeted;
 }
 
+// Says whether the peer of a handshake may stay.
+bool ReplicaLinks::Count(ReplicaHandshake::Outcome outcome) {
+  if (outcome == ReplicaHandshake::Outcome::kMalformed) ++counters_.malformed;
+  if (outcome == ReplicaHandshake::Outcome::kForeign) ++counters_.foreign;
+  return outcome == ReplicaHandshake::Outcome::kDone;
+}
+
 // --- outgoing ---
 
 void ReplicaLinks::Dial(Outgoing& peer) {
   ++counters_.connects;
-  absl::StatusOr<Fd> fd = StartConnect(peer.address);
-  if (!fd.ok()) return Lose(peer);
-  peer.fd = *std::move(fd);
-  GiveUpOnVanishedPeer(peer.fd.get());
-  peer.state = Outgoing::State::kConnecting;
-  peer.reader.emplace();
-  peer.timer->Arm(loop_.now() + options_.connect_timeout);
-  peer.watcher = std::make_unique<Watcher>(loop_, peer.fd.get(), EPOLLOUT,
-                                           [this, &peer](uint32_t events) { OnOutgoingReady(peer, events); });
+  peer.reader = FrameReader();
+  peer.handshake.emplace(options_.cluster, options_.self, peer.id);
+  peer.connection =
+      std::make_unique<Connection>(loop_, options_.connection, counters_, peer.address,
+                                   [this, &peer](ConnectionEvent event) { OnOutgoing(peer, event); });
+}
+
+void ReplicaLinks::OnOutgoing(Outgoing& peer, ConnectionEvent event) {
+  switch (event) {
+    case ConnectionEvent::kUp:
+      peer.connection->SetDeadline(loop_.now() + options_.hello_timeout);
+      return WriteFrame(*peer.connection, Slice::Own(peer.handshake->Open()));
+    case ConnectionEvent::kReadable:
+      return OnAnswer(peer);
+    case ConnectionEvent::kFlushed:
+      peer.handed_over = 0;
+      if (peer.greeted) HandOver(peer);
+      return;
+    case ConnectionEvent::kDown:
+      return Lose(peer);
+  }
+}
+
+// The peer says its part of the handshake on this connection; then only its end.
+void ReplicaLinks::OnAnswer(Outgoing& peer) {
+  if (peer.reader.Receive(*peer.connection, kHelloBytesMax) == FrameReader::Progress::kClosed) {
+    return Lose(peer);
+  }
+  const FrameReader::Next next = peer.reader.Pop(kHelloBytesMax);
+  if (next.kind == FrameReader::Kind::kNone) return;
+  if (next.kind == FrameReader::Kind::kBad || peer.greeted) {
+    ++counters_.malformed;
+    return Lose(peer);
+  }
+  if (!Count(peer.handshake->Receive(next.body).outcome)) return Lose(peer);
+  peer.greeted = true;
+  peer.back_off = options_.back_off_min;
+  peer.connection->SetDeadline(Instant::Never());
+  HandOver(peer);
 }
 
 // Closes what there is of the connection and tries again later.
 void ReplicaLinks::Lose(Outgoing& peer) {
   if (!peer.greeted) ++counters_.connect_failures;
-  peer.watcher.reset();
-  peer.fd.Reset();
-  peer.state = Outgoing::State::kWaiting;
+  peer.connection.reset();
   peer.greeted = false;
-  counters_.dropped_unconnected += peer.queue.size();
+  counters_.dropped_unconnected += peer.queue.size() + std::exchange(peer.handed_over, 0);
   peer.queue.clear();
   peer.queued_bytes = 0;
-  peer.front_written = 0;
   // Half of the back-off is fixed, half random: nodes that lost each other together do not return together.
   const Duration half = peer.back_off / 2;
-  peer.timer->Arm(loop_.now() + half + rng_.Between(Duration{0}, half));
+  peer.next_attempt->Arm(loop_.now() + half + rng_.Between(Duration{0}, half));
   peer.back_off = std::min(peer.back_off * 2, options_.back_off_max);
-}
-
-void ReplicaLinks::OnOutgoingReady(Outgoing& peer, uint32_t events) {
-  if (peer.state == Outgoing::State::kConnecting) {
-    if (!ConnectError(peer.fd.get(), peer.address).ok()) return Lose(peer);
-    peer.state = Outgoing::State::kUp;
-    peer.timer->Arm(loop_.now() + options_.hello_timeout);
-    peer.watcher->SetEvents(EPOLLIN);
-    // Ahead of what was queued meanwhile; no need to wait for the answer.
-    QueuedFrame hello{.header = {},
-                      .body = Slice::Own(Encode(
-                          ReplicaHello{.cluster = options_.cluster, .from = options_.self, .to = peer.id}))};
-    StoreHeader(hello.body.view(), hello.header.data());
-    peer.queued_bytes += hello.size();
-    peer.queue.push_front(std::move(hello));
-    return FlushPeer(peer);
-  }
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-    OnGreeting(peer);
-    if (peer.state != Outgoing::State::kUp) return;
-  }
-  if (events & EPOLLOUT) FlushPeer(peer);
-}
-
-// The peer says one thing on this connection, its Hello; then only its end.
-void ReplicaLinks::OnGreeting(Outgoing& peer) {
-  switch (peer.reader->Receive(peer.fd.get(), kHelloBytesMax)) {
-    case FrameReader::Progress::kMore:
-      break;
-    case FrameReader::Progress::kClosed:
-      return Lose(peer);
-    case FrameReader::Progress::kEnough:
-      break;
-  }
-  const FrameReader::Next next = peer.reader->Pop(kHelloBytesMax);
-  if (next.kind == FrameReader::Kind::kNone) return;
-  const auto hello = next.kind == FrameReader::Kind::kFrame
-                         ? Decode<ReplicaHello>(next.body)
-                         : absl::StatusOr<ReplicaHello>(absl::InvalidArgumentError("no frame"));
-  const ReplicaHello expected{.cluster = options_.cluster, .from = peer.id, .to = options_.self};
-  if (peer.greeted || !hello.ok()) {
-    ++counters_.malformed;
-    return Lose(peer);
-  }
-  if (*hello != expected) {
-    ++counters_.foreign;
-    return Lose(peer);
-  }
-  peer.greeted = true;
-  peer.timer->Disarm();
-  peer.back_off = options_.back_off_min;
 }
 
 void ReplicaLinks::Send(NodeId to, Slice body) {
@@ -215,21 +153,17 @@ void ReplicaLinks::Send(NodeId to, Slice body) {
   const auto found = outgoing_.find(to);
   CHECK_MSG(found != outgoing_.end(), "node " + std::to_string(to.value()) + " is not a peer");
   Outgoing& peer = *found->second;
-  if (peer.state == Outgoing::State::kWaiting) {
+  if (peer.connection == nullptr) {
     ++counters_.dropped_unconnected;
     return;
   }
-  QueuedFrame frame{.header = {}, .body = std::move(body)};
-  StoreHeader(frame.body.view(), frame.header.data());
-  peer.queued_bytes += frame.size();
-  peer.queue.push_back(std::move(frame));
-  // The oldest go first, newer ones tell more; but not one that is half written.
+  peer.queued_bytes += kFrameHeaderBytes + body.size();
+  peer.queue.push_back(std::move(body));
+  // The oldest go first: newer ones tell more.
   while (peer.queue.size() > 1 &&
          (peer.queued_bytes > options_.queued_bytes_max || peer.queue.size() > options_.queued_frames_max)) {
-    const auto oldest = peer.queue.begin() + (peer.front_written > 0 || !peer.greeted ? 1 : 0);
-    if (oldest + 1 == peer.queue.end()) break;
-    peer.queued_bytes -= oldest->size();
-    peer.queue.erase(oldest);
+    peer.queued_bytes -= kFrameHeaderBytes + peer.queue.front().size();
+    peer.queue.pop_front();
     ++counters_.dropped_overflow;
   }
   peer.dirty = true;
@@ -238,127 +172,101 @@ void ReplicaLinks::Send(NodeId to, Slice body) {
 
 void ReplicaLinks::Flush() {
   for (auto& [id, peer] : outgoing_) {
-    if (std::exchange(peer->dirty, false) && peer->state == Outgoing::State::kUp) FlushPeer(*peer);
+    if (std::exchange(peer->dirty, false) && peer->greeted) HandOver(*peer);
   }
 }
 
-void ReplicaLinks::FlushPeer(Outgoing& peer) {
-  while (!peer.queue.empty()) {
-    std::array<iovec, 2 * kFramesPerWrite> vectors;
-    size_t count = 0;
-    size_t skip = peer.front_written;
-    for (size_t i = 0; i < peer.queue.size() && i < kFramesPerWrite; ++i) {
-      QueuedFrame& frame = peer.queue[i];
-      const size_t from_header = std::min(skip, kFrameHeaderBytes);
-      const size_t from_body = skip - from_header;
-      if (from_header < kFrameHeaderBytes) {
-        vectors[count++] = {frame.header.data() + from_header, kFrameHeaderBytes - from_header};
-      }
-      if (from_body < frame.body.size()) {
-        vectors[count++] = {const_cast<char*>(frame.body.data()) + from_body, frame.body.size() - from_body};
-      }
-      skip = 0;
-    }
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t written = sendmsg(peer.fd.get(), &message, MSG_NOSIGNAL);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == EAGAIN) break;
-    if (written < 0) return Lose(peer);
-    ++counters_.writes;
-    counters_.sent_bytes += static_cast<uint64_t>(written);
-    size_t left = static_cast<size_t>(written) + peer.front_written;
-    while (!peer.queue.empty() && left >= peer.queue.front().size()) {
-      left -= peer.queue.front().size();
-      peer.queued_bytes -= peer.queue.front().size();
-      peer.queue.pop_front();
-      ++counters_.sent_frames;
-    }
-    peer.front_written = left;
+void ReplicaLinks::HandOver(Outgoing& peer) {
+  while (!peer.queue.empty() && peer.connection->queued_bytes() < kHandedOverMax) {
+    peer.queued_bytes -= kFrameHeaderBytes + peer.queue.front().size();
+    WriteFrame(*peer.connection, std::move(peer.queue.front()));
+    peer.queue.pop_front();
+    ++peer.handed_over;
+    ++counters_.sent_frames;
   }
-  peer.watcher->SetEvents(peer.queue.empty() ? uint32_t{EPOLLIN} : uint32_t{EPOLLIN | EPOLLOUT});
 }
 
 // --- incoming ---
 
-void ReplicaLinks::AcceptMany() {
-  for (int i = 0; i < kAcceptsPerWake; ++i) {
-    Accepted accepted = Accept(listener_.fd.get());
-    if (accepted.outcome == AcceptOutcome::kNothing) return;
-    if (accepted.outcome == AcceptOutcome::kGone) continue;
-    if (accepted.outcome == AcceptOutcome::kNoResources) {
-      accept_watcher_->SetEvents(0);
-      accept_pause_.Arm(loop_.now() + kAcceptPause);
-      return;
-    }
-    if (incoming_.size() >= options_.inbound_max) {
-      // Strangers must not keep a peer out: the longest silent one makes room.
-      ++counters_.turned_away;
-      const auto silent = std::find_if(incoming_.begin(), incoming_.end(),
-                                       [](const auto& entry) { return !entry.second->from.has_value(); });
-      if (silent == incoming_.end()) continue;
-      incoming_.erase(silent);
-    }
-    const uint64_t id = ++incoming_count_;
-    auto connection = std::make_unique<Incoming>();
-    connection->fd = std::move(accepted.fd);
-    GiveUpOnVanishedPeer(connection->fd.get());
-    connection->hello_timer = std::make_unique<Timer>(loop_, [this, id] { Drop(id); });
-    connection->hello_timer->Arm(loop_.now() + options_.hello_timeout);
-    connection->watcher = std::make_unique<Watcher>(loop_, connection->fd.get(), EPOLLIN,
-                                                    [this, id](uint32_t) { OnIncomingReady(id); });
-    incoming_.emplace(id, std::move(connection));
+void ReplicaLinks::Take(Fd fd, const Address& address) {
+  if (incoming_.size() >= options_.inbound_max) {
+    // Strangers must not keep a peer out: the longest silent one makes room.
+    ++counters_.turned_away;
+    const auto silent = std::find_if(incoming_.begin(), incoming_.end(),
+                                     [](const auto& entry) { return !entry.second->from.has_value(); });
+    if (silent == incoming_.end()) return;
+    incoming_.erase(silent);
   }
+  const uint64_t id = ++incoming_count_;
+  auto incoming =
+      std::make_unique<Incoming>(Incoming{.connection = nullptr,
+                                          .reader = {},
+                                          .handshake = ReplicaHandshake(options_.cluster, options_.self),
+                                          .from = std::nullopt});
+  incoming->connection =
+      std::make_unique<Connection>(loop_, options_.connection, counters_, address, std::move(fd),
+                                   [this, id](ConnectionEvent event) { OnIncoming(id, event); });
+  incoming->connection->SetDeadline(loop_.now() + options_.hello_timeout);
+  incoming_.emplace(id, std::move(incoming));
 }
 
 void ReplicaLinks::Drop(uint64_t id) { incoming_.erase(id); }
 
-void ReplicaLinks::OnIncomingReady(uint64_t id) {
-  Incoming& connection = *incoming_.at(id);
-  const size_t budget = connection.from ? options_.read_bytes_per_wake : kHelloBytesMax;
-  const FrameReader::Progress progress = connection.reader.Receive(connection.fd.get(), budget);
+void ReplicaLinks::OnIncoming(uint64_t id, ConnectionEvent event) {
+  if (event == ConnectionEvent::kReadable) OnReadable(id);
+  if (event == ConnectionEvent::kDown) Drop(id);
+}
+
+void ReplicaLinks::OnReadable(uint64_t id) {
+  Incoming& incoming = *incoming_.at(id);
+  const size_t budget = incoming.from ? options_.read_bytes_per_wake : kHelloBytesMax;
+  const FrameReader::Progress progress = incoming.reader.Receive(*incoming.connection, budget);
   while (true) {
-    FrameReader::Next next = connection.reader.Pop(connection.from ? kFrameBytesMax : kHelloBytesMax);
+    FrameReader::Next next = incoming.reader.Pop(incoming.from ? kFrameBytesMax : kHelloBytesMax);
     if (next.kind == FrameReader::Kind::kNone) break;
     if (next.kind == FrameReader::Kind::kBad) {
       ++counters_.malformed;
       return Drop(id);
     }
-    counters_.received_bytes += next.body.size() + kFrameHeaderBytes;
-    if (connection.from) {
-      ++counters_.received_frames;
-      if (deliver_ == nullptr || deliver_(*connection.from, std::move(next.body))) continue;
-      ++counters_.malformed;
-      return Drop(id);
+    if (!incoming.from) {
+      if (!Greet(incoming, next.body)) return Drop(id);
+      continue;
     }
-    const absl::StatusOr<ReplicaHello> hello = Decode<ReplicaHello>(next.body);
-    if (!hello.ok()) {
-      ++counters_.malformed;
-      return Drop(id);
-    }
-    if (hello->version != ReplicaHello::kVersion || hello->cluster != options_.cluster ||
-        hello->to != options_.self || !options_.peers.contains(hello->from)) {
-      ++counters_.foreign;
-      return Drop(id);
-    }
-    // A peer has one connection to us; an older one is a leftover that it has given up.
-    const auto leftover = std::find_if(incoming_.begin(), incoming_.end(), [&hello](const auto& entry) {
-      return entry.second->from == hello->from;
-    });
-    if (leftover != incoming_.end()) incoming_.erase(leftover);
-    connection.from = hello->from;
-    connection.hello_timer->Disarm();
-    // The answer is small and the first thing written: it fits the socket's buffer.
-    const std::string body =
-        Encode(ReplicaHello{.cluster = options_.cluster, .from = options_.self, .to = hello->from});
-    const std::string frame = EncodeFrameHeader(body) + body;
-    if (send(connection.fd.get(), frame.data(), frame.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(frame.size())) {
-      return Drop(id);
-    }
+    ++counters_.received_frames;
+    if (deliver_ == nullptr || deliver_(*incoming.from, std::move(next.body))) continue;
+    ++counters_.malformed;
+    return Drop(id);
   }
   if (progress == FrameReader::Progress::kClosed) Drop(id);
+}
+
+// One word of the handshake; says whether the connection may stay.
+bool ReplicaLinks::Greet(Incoming& incoming, const Slice& body) {
+  ReplicaHandshake::Step step = incoming.handshake.Receive(body);
+  if (step.outcome == ReplicaHandshake::Outcome::kDone && !outgoing_.contains(incoming.handshake.peer())) {
+    step.outcome = ReplicaHandshake::Outcome::kForeign;
+  }
+  if (!Count(step.outcome) || !ClaimId(incoming.handshake.peer())) return false;
+  incoming.from = incoming.handshake.peer();
+  incoming.connection->SetDeadline(Instant::Never());
+  WriteFrame(*incoming.connection, Slice::Own(std::move(step.answer)));
+  return true;
+}
+
+// A node has one connection to us. A second one comes from the same node when it was started anew or gave up
+// the first, or from a stranger that claims to be it. The first decides: while its peer's kernel is heard
+// from, the node has not given it up, for a process that ends, however it does, closes its connections. A
+// connection that was cut silently is not heard from, so the node comes back after `silence`.
+bool ReplicaLinks::ClaimId(NodeId node) {
+  const auto holder = std::find_if(incoming_.begin(), incoming_.end(),
+                                   [node](const auto& entry) { return entry.second->from == node; });
+  if (holder == incoming_.end()) return true;
+  if (holder->second->connection->HeardFrom(options_.silence)) {
+    ++counters_.in_use;
+    return false;
+  }
+  incoming_.erase(holder);
+  return true;
 }
 
 }  // namespace bt::net

@@ -5,8 +5,9 @@
 // Delivery is at most once and in order per connection; anything may be lost (Paxos tolerates it): a full
 // queue drops its oldest frames, a broken connection its queue, all of it counted.
 //
-// Frame: magic u32, length u32, xxh3-64 of the body u64 (little-endian), body. The first frame each way is a
-// Hello; a stranger (other protocol version, cluster, node, or garbage) is counted and disconnected.
+// A connection begins with a handshake (replica_handshake.h); a stranger (other protocol version, cluster,
+// node, or garbage) is counted and disconnected. A node id that is in use by a living connection is not
+// given to another: who claims it is disconnected and may try again.
 
 #include <absl/container/btree_map.h>
 #include <absl/status/status.h>
@@ -15,40 +16,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 
 #include "core/base/address.h"
 #include "core/base/ids.h"
 #include "core/base/rng.h"
 #include "core/base/slice.h"
+#include "net/acceptor.h"
+#include "net/connection.h"
 #include "net/loop.h"
-#include "net/socket.h"
+#include "net/replica_handshake.h"
 
 namespace bt::net {
-
-inline constexpr uint32_t kFrameMagic = 0x46725442;  // "BTrF"
-inline constexpr size_t kFrameHeaderBytes = 16;
-inline constexpr size_t kFrameBytesMax = 32u << 20;
-
-// The header of a frame around `body`.
-std::string EncodeFrameHeader(std::string_view body);
-
-struct ReplicaHello {
-  static constexpr uint64_t kVersion = 1;
-
-  uint64_t version = kVersion;
-  uint64_t cluster = 0;
-  NodeId from;
-  NodeId to;
-
-  static void Fields(auto& self, auto&& visit) {
-    visit("version", self.version);
-    visit("cluster", self.cluster);
-    visit("from", self.from);
-    visit("to", self.to);
-  }
-  friend bool operator==(const ReplicaHello&, const ReplicaHello&) = default;
-};
 
 struct ReplicaLinksOptions {
   uint64_t cluster = 0;
@@ -58,24 +37,26 @@ struct ReplicaLinksOptions {
   size_t queued_frames_max = 64 * 1024;    // per peer
   size_t inbound_max = 64;                 // connections, told apart from strangers' only by their Hello
   Duration hello_timeout = Seconds(5);
-  Duration connect_timeout = Seconds(3);
   Duration back_off_min = Milliseconds(20);
   Duration back_off_max = Seconds(1);
+  // A connection whose peer was not heard from for so long does not keep its node id. The kernels of living
+  // peers exchange something once a second (notice_vanished_peer); one such exchange may be lost.
+  Duration silence = Milliseconds(2500);
   size_t read_bytes_per_wake = 1024 * 1024;
+  // Connecting is given up earlier than elsewhere, after one repeated SYN: the next attempt is near.
+  ConnectionOptions connection = {.connect = Seconds(3), .notice_vanished_peer = true};
 };
 
 class ReplicaLinks {
  public:
-  struct Counters {
-    uint64_t sent_frames = 0;
-    uint64_t sent_bytes = 0;
-    uint64_t writes = 0;  // system calls for them
+  struct Counters : ConnectionCounters {
+    uint64_t sent_frames = 0;  // given to a connection
     uint64_t received_frames = 0;
-    uint64_t received_bytes = 0;
     uint64_t dropped_unconnected = 0;  // sent while there was no connection, or lost with one
     uint64_t dropped_overflow = 0;
     uint64_t malformed = 0;    // bad magic, length, checksum or message: connection closed
     uint64_t foreign = 0;      // a well-formed Hello of another cluster, version or node: connection closed
+    uint64_t in_use = 0;       // another connection of the same node is alive: connection closed
     uint64_t turned_away = 0;  // over inbound_max
     uint64_t connects = 0;
     uint64_t connect_failures = 0;
@@ -93,7 +74,7 @@ class ReplicaLinks {
   void Connect(Deliver deliver);
 
   // Queues a frame; written at the end of the loop's iteration with all others for that peer in one system
-  // call. The body's bytes are not copied. `to` must be a peer.
+  // call. A long body's bytes are not copied. `to` must be a peer.
   void Send(NodeId to, Slice body);
 
   bool connected(NodeId peer) const;
@@ -104,27 +85,29 @@ class ReplicaLinks {
   struct Incoming;
 
   void Dial(Outgoing& peer);
-  void OnOutgoingReady(Outgoing& peer, uint32_t events);
-  void OnGreeting(Outgoing& peer);
+  void OnOutgoing(Outgoing& peer, ConnectionEvent event);
+  void OnAnswer(Outgoing& peer);
   void Lose(Outgoing& peer);
   void Flush();
-  void FlushPeer(Outgoing& peer);
-  void AcceptMany();
-  void OnIncomingReady(uint64_t id);
+  void HandOver(Outgoing& peer);
+  void Take(Fd fd, const Address& address);
+  void OnIncoming(uint64_t id, ConnectionEvent event);
+  void OnReadable(uint64_t id);
+  bool Greet(Incoming& incoming, const Slice& body);
+  bool ClaimId(NodeId node);
+  bool Count(ReplicaHandshake::Outcome outcome);
   void Drop(uint64_t id);
 
   Loop& loop_;
   const ReplicaLinksOptions options_;
   Rng rng_;
+  Counters counters_;
   Deliver deliver_;
   absl::btree_map<NodeId, std::unique_ptr<Outgoing>> outgoing_;
   absl::btree_map<uint64_t, std::unique_ptr<Incoming>> incoming_;
   uint64_t incoming_count_ = 0;
   Deferred flush_;
-  Listener listener_;
-  std::unique_ptr<Watcher> accept_watcher_;
-  Timer accept_pause_;
-  Counters counters_;
+  std::optional<Acceptor> acceptor_;
 };
 
 }  // namespace bt::net

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -132,24 +133,23 @@ absl::Status ConnectError(int fd, const Address& address) {
       absl::StrCat("cannot connect to ", address.ToString(), ": ", ErrnoText(error)));
 }
 
-Accepted Accept(int listener) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  Fd fd(accept4(listener, reinterpret_cast<sockaddr*>(&storage), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (fd.valid()) {
-    return {AcceptOutcome::kAccepted, std::move(fd), FromSockaddr(storage)};
+void NoticeVanishedPeer(int fd) {
+  const int on = 1;
+  const int probe_seconds = 1;
+  const unsigned patience = static_cast<unsigned>(kVanishedAfter.millis());
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &probe_seconds, sizeof probe_seconds);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &probe_seconds, sizeof probe_seconds);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+}
+
+bool HeardFrom(int fd, Duration recent) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_state != TCP_ESTABLISHED) {
+    return false;
   }
-  switch (errno) {
-    case EAGAIN:
-      return {AcceptOutcome::kNothing, Fd(), {}};
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-      return {AcceptOutcome::kNoResources, Fd(), {}};
-    default:  // accept(2): errors of the new connection are delivered here and are to be passed over
-      return {AcceptOutcome::kGone, Fd(), {}};
-  }
+  return std::min(info.tcpi_last_data_recv, info.tcpi_last_ack_recv) <= recent.millis();
 }
 
 absl::StatusOr<Address> Resolve(std::string_view host_and_port) {

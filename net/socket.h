@@ -1,6 +1,6 @@
 #pragma once
 
-// TCP sockets: listening, connecting without blocking, accepting, and Address <-> sockaddr. All sockets are
+// TCP sockets: listening, connecting without blocking, liveness, and Address <-> sockaddr. All sockets are
 // non-blocking and close-on-exec. Errors name the address, the reason and, where one helps, the next step.
 
 #include <absl/status/status.h>
@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "core/base/address.h"
+#include "core/base/time.h"
 #include "net/fd.h"
 
 namespace bt::net {
@@ -31,22 +32,16 @@ absl::StatusOr<Fd> StartConnect(const Address& address);
 // OK once connected; kUnavailable with the reason otherwise.
 absl::Status ConnectError(int fd, const Address& address);
 
-enum class AcceptOutcome : uint8_t {
-  kAccepted,
-  kNothing,      // nobody is waiting
-  kGone,         // that one hung up already; try the next
-  kNoResources,  // out of descriptors or memory: leave the listener alone for a while
-};
-struct Accepted {
-  AcceptOutcome outcome = AcceptOutcome::kNothing;
-  Fd fd;
-  Address peer;
-};
-Accepted Accept(int listener);
-
 Address FromSockaddr(const sockaddr_storage& storage);
 socklen_t ToSockaddr(const Address& address, sockaddr_storage& storage);
 absl::StatusOr<Address> LocalAddress(int fd);
+
+// Makes the kernel ask the peer's kernel, on an idle connection, once a second whether the connection still
+// exists, and break it when neither an answer nor an acknowledgement has come for kVanishedAfter.
+void NoticeVanishedPeer(int fd);
+inline constexpr Duration kVanishedAfter = Seconds(5);
+// Whether the connection is established and the peer's kernel was heard from within `recent`.
+bool HeardFrom(int fd, Duration recent);
 
 // "host:port", "1.2.3.4:port" or "[v6]:port". Blocks on DNS for a name: at start-up only.
 absl::StatusOr<Address> Resolve(std::string_view host_and_port);

@@ -15,8 +15,6 @@ namespace bt::net {
 namespace {
 
 constexpr size_t kVectorsPerWrite = 64;
-constexpr int kAcceptsPerWake = 64;
-constexpr Duration kAcceptPause = Milliseconds(200);
 
 }  // namespace
 
@@ -44,15 +42,10 @@ struct StreamLinks::Link {
 };
 
 StreamLinks::StreamLinks(Loop& loop, StreamLinksOptions options)
-    : loop_(loop),
-      options_(options),
-      flush_(loop, [this] { Flush(); }),
-      run_later_(loop,
-                 [this] {
-                   const auto later = std::exchange(later_, {});
-                   for (const auto& function : later) function();
-                 }),
-      accept_pause_(loop, [this] { accept_watcher_->SetEvents(EPOLLIN); }) {}
+    : loop_(loop), options_(options), flush_(loop, [this] { Flush(); }), run_later_(loop, [this] {
+        const auto later = std::exchange(later_, {});
+        for (const auto& function : later) function();
+      }) {}
 
 StreamLinks::~StreamLinks() = default;
 
@@ -67,13 +60,12 @@ void StreamLinks::Later(std::function<void()> function) {
 }
 
 absl::StatusOr<Address> StreamLinks::Listen(const Address& address) {
-  CHECK(!listener_.fd.valid());
+  CHECK(!acceptor_.has_value());
   absl::StatusOr<Listener> listener = net::Listen(address);
   if (!listener.ok()) return listener.status();
-  listener_ = *std::move(listener);
-  accept_watcher_ =
-      std::make_unique<Watcher>(loop_, listener_.fd.get(), EPOLLIN, [this](uint32_t) { AcceptMany(); });
-  return listener_.address;
+  acceptor_.emplace(loop_, *std::move(listener),
+                    [this](Fd fd, const Address& peer) { Take(std::move(fd), peer); });
+  return acceptor_->address();
 }
 
 void StreamLinks::Execute(LinkEffect effect) {
@@ -129,36 +121,23 @@ void StreamLinks::Start(const LinkConnect& connect) {
   links_.emplace(id, std::move(link));
 }
 
-void StreamLinks::AcceptMany() {
-  for (int i = 0; i < kAcceptsPerWake; ++i) {
-    Accepted accepted = Accept(listener_.fd.get());
-    if (accepted.outcome == AcceptOutcome::kNothing) return;
-    if (accepted.outcome == AcceptOutcome::kGone) continue;
-    if (accepted.outcome == AcceptOutcome::kNoResources) {
-      // The listener stays readable: without a pause the loop would spin.
-      ++counters_.accept_pauses;
-      accept_watcher_->SetEvents(0);
-      accept_pause_.Arm(loop_.now() + kAcceptPause);
-      return;
-    }
-    if (links_.size() >= options_.links_max) {
-      ++counters_.turned_away;
-      continue;
-    }
-    ++counters_.accepted;
-    auto link = std::make_unique<Link>();
-    const LinkId id(kInboundLink | ++inbound_count_);
-    link->id = id;
-    link->peer = accepted.peer;
-    link->fd = std::move(accepted.fd);
-    link->state = Link::State::kUp;
-    link->timeout = std::make_unique<Timer>(loop_, [this, id] { OnTimeout(id); });
-    link->watcher = std::make_unique<Watcher>(loop_, link->fd.get(), reading_paused_ ? 0u : uint32_t{EPOLLIN},
-                                              [this, id](uint32_t events) { OnReady(id, events); });
-    const Address peer = link->peer;
-    links_.emplace(id, std::move(link));
-    deliver_(LinkUp{id, peer});
+void StreamLinks::Take(Fd fd, const Address& peer) {
+  if (links_.size() >= options_.links_max) {
+    ++counters_.turned_away;
+    return;
   }
+  ++counters_.accepted;
+  auto link = std::make_unique<Link>();
+  const LinkId id(kInboundLink | ++inbound_count_);
+  link->id = id;
+  link->peer = peer;
+  link->fd = std::move(fd);
+  link->state = Link::State::kUp;
+  link->timeout = std::make_unique<Timer>(loop_, [this, id] { OnTimeout(id); });
+  link->watcher = std::make_unique<Watcher>(loop_, link->fd.get(), reading_paused_ ? 0u : uint32_t{EPOLLIN},
+                                            [this, id](uint32_t events) { OnReady(id, events); });
+  links_.emplace(id, std::move(link));
+  deliver_(LinkUp{id, peer});
 }
 
 void StreamLinks::OnReady(LinkId id, uint32_t events) {

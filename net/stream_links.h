@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "core/base/slice.h"
 #include "core/machine/input.h"
 #include "core/machine/outbox.h"
+#include "net/acceptor.h"
 #include "net/buffer_pool.h"
 #include "net/content_file.h"
 #include "net/loop.h"
@@ -47,8 +49,7 @@ class StreamLinks {
  public:
   struct Counters {
     uint64_t accepted = 0;
-    uint64_t turned_away = 0;    // accepted and closed at once: links_max
-    uint64_t accept_pauses = 0;  // out of descriptors or memory
+    uint64_t turned_away = 0;  // accepted and closed at once: links_max
     uint64_t connect_failed = 0;
     uint64_t queue_overflow = 0;
     uint64_t received_bytes = 0;
@@ -95,7 +96,7 @@ class StreamLinks {
   void Send(LinkSendBlock send);
   void Close(const LinkClose& close);
   Link* Find(LinkId id);
-  void AcceptMany();
+  void Take(Fd fd, const Address& peer);
   void OnReady(LinkId id, uint32_t events);
   void OnConnected(Link& link);
   void Read(LinkId id);
@@ -125,10 +126,7 @@ class StreamLinks {
   uint64_t inbound_count_ = 0;
   bool reading_paused_ = false;
   Counters counters_;
-
-  Listener listener_;
-  std::unique_ptr<Watcher> accept_watcher_;
-  Timer accept_pause_;
+  std::optional<Acceptor> acceptor_;
 };
 
 }  // namespace bt::net

@@ -13,9 +13,7 @@ namespace bt::net {
 namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
-constexpr int kAcceptsPerWakeup = 256;
 constexpr Duration kSweepPeriod = Seconds(1);
-constexpr Duration kAcceptPause = Milliseconds(100);
 // An exchange is its connection's number and the low bits of its own within the connection.
 constexpr int kSequenceBits = 16;
 
@@ -24,49 +22,36 @@ constexpr int kSequenceBits = 16;
 HttpServer::HttpServer(Loop& loop, Listener listener, const HttpServerLimits& limits, Handler handler,
                        Gone gone)
     : loop_(loop),
-      listener_(std::move(listener)),
+      address_(listener.address),
       limits_(limits),
       handler_(std::move(handler)),
       gone_(std::move(gone)),
       buffer_(kReadSize) {
   CHECK(limits_.pipelined < (size_t{1} << kSequenceBits));
-  accept_watcher_ =
-      std::make_unique<Watcher>(loop_, listener_.fd.get(), EPOLLIN, [this](uint32_t) { AcceptAll(); });
+  acceptor_.emplace(loop_, std::move(listener),
+                    [this](Fd fd, const Address& peer) { Take(std::move(fd), peer); });
   sweep_timer_ = std::make_unique<Timer>(loop_, [this] { Sweep(); });
-  accept_again_timer_ = std::make_unique<Timer>(loop_, [this] {
-    if (accept_watcher_) accept_watcher_->SetEvents(EPOLLIN);
-  });
   flush_ = std::make_unique<Deferred>(loop_, [this] { FlushDirty(); });
 }
 
 HttpServer::~HttpServer() = default;
 
-void HttpServer::AcceptAll() {
-  for (int i = 0; i < kAcceptsPerWakeup; ++i) {
-    Accepted accepted = Accept(listener_.fd.get());
-    if (accepted.outcome == AcceptOutcome::kNothing) return;
-    if (accepted.outcome == AcceptOutcome::kGone) continue;
-    if (accepted.outcome == AcceptOutcome::kNoResources) {
-      accept_watcher_->SetEvents(0);
-      accept_again_timer_->Arm(loop_.now() + kAcceptPause);
-      return;
-    }
-    if (connections_.size() >= limits_.connections) {
-      ++counters_.refused;
-      continue;
-    }
-    ++counters_.accepted;
-    const uint64_t id = next_connection_++;
-    auto connection = std::make_unique<Connection>();
-    connection->id = id;
-    connection->fd = std::move(accepted.fd);
-    connection->peer = accepted.peer;
-    connection->watcher = std::make_unique<Watcher>(loop_, connection->fd.get(), EPOLLIN,
-                                                    [this, id](uint32_t events) { OnReady(id, events); });
-    SetDeadline(*connection);
-    connections_.emplace(id, std::move(connection));
-    if (!sweep_timer_->armed()) sweep_timer_->Arm(loop_.now() + kSweepPeriod);
+void HttpServer::Take(Fd fd, const Address& peer) {
+  if (connections_.size() >= limits_.connections) {
+    ++counters_.refused;
+    return;
   }
+  ++counters_.accepted;
+  const uint64_t id = next_connection_++;
+  auto connection = std::make_unique<Connection>();
+  connection->id = id;
+  connection->fd = std::move(fd);
+  connection->peer = peer;
+  connection->watcher = std::make_unique<Watcher>(loop_, connection->fd.get(), EPOLLIN,
+                                                  [this, id](uint32_t events) { OnReady(id, events); });
+  SetDeadline(*connection);
+  connections_.emplace(id, std::move(connection));
+  if (!sweep_timer_->armed()) sweep_timer_->Arm(loop_.now() + kSweepPeriod);
 }
 
 void HttpServer::OnReady(uint64_t id, uint32_t events) {
@@ -304,8 +289,7 @@ void HttpServer::Sweep() {
 
 void HttpServer::StopAccepting() {
   stopping_ = true;
-  accept_watcher_.reset();
-  listener_.fd.Reset();
+  acceptor_.reset();
   std::vector<uint64_t> idle;
   for (const auto& [id, connection] : connections_) {
     connection->no_more = true;

@@ -18,6 +18,7 @@
 
 #include "core/base/address.h"
 #include "core/base/time.h"
+#include "net/acceptor.h"
 #include "net/http/codec.h"
 #include "net/http/message.h"
 #include "net/loop.h"
@@ -60,7 +61,7 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  const Address& address() const { return listener_.address; }
+  const Address& address() const { return address_; }
   const HttpServerCounters& counters() const { return counters_; }
   size_t open_connections() const { return connections_.size(); }
 
@@ -98,7 +99,7 @@ class HttpServer {
     bool dirty = false;      // in dirty_
   };
 
-  void AcceptAll();
+  void Take(Fd fd, const Address& peer);
   void OnReady(uint64_t id, uint32_t events);
   bool ReadSome(Connection& connection);
   void Parse(Connection& connection);
@@ -115,7 +116,7 @@ class HttpServer {
   void Sweep();
 
   Loop& loop_;
-  Listener listener_;
+  const Address address_;
   const HttpServerLimits limits_;
   Handler handler_;
   Gone gone_;
@@ -126,9 +127,8 @@ class HttpServer {
   std::vector<uint64_t> dirty_;
   std::vector<char> buffer_;
   bool stopping_ = false;
-  std::unique_ptr<Watcher> accept_watcher_;
+  std::optional<Acceptor> acceptor_;
   std::unique_ptr<Timer> sweep_timer_;
-  std::unique_ptr<Timer> accept_again_timer_;
   std::unique_ptr<Deferred> flush_;
 };
 

@@ -106,6 +106,42 @@ TEST(LoopTest, DeferredWorkRunsOncePerIterationAndMayDeferMore) {
   EXPECT_EQ(inner, 1);
 }
 
+TEST(LoopTest, WhatIsToldLaterRunsInOrderAfterTheStepUnlessItsOwnerIsGone) {
+  Loop loop;
+  std::vector<int> told;
+  std::optional<Later> later(loop);
+  later->Tell([&] {
+    told.push_back(1);
+    later->Tell([&] { told.push_back(3); });
+  });
+  later->Tell([&] { told.push_back(2); });
+  EXPECT_TRUE(told.empty());
+  loop.RunOnce(Duration{0});
+  EXPECT_EQ(told, (std::vector<int>{1, 2, 3}));
+
+  later->Tell([&] { told.push_back(4); });
+  loop.Post(later->UnlessGone([&] { told.push_back(5); }));
+  std::thread([&loop, function = later->UnlessGone([&] { told.push_back(6); })] {
+    loop.Post(function);
+  }).join();
+  later.reset();
+  loop.RunOnce(Duration{0});
+  EXPECT_EQ(told.size(), 3u);
+}
+
+TEST(LoopTest, WhoIsDestroyedByWhatItTellsTellsNothingMore) {
+  Loop loop;
+  int told = 0;
+  std::optional<Later> later(loop);
+  later->Tell([&] {
+    ++told;
+    later.reset();
+  });
+  later->Tell([&] { ++told; });
+  loop.RunOnce(Duration{0});
+  EXPECT_EQ(told, 1);
+}
+
 TEST(LoopTest, SignalsArriveAsCallbacksOnTheLoop) {
   Loop loop;
   int seen = 0;

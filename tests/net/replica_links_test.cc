@@ -1,6 +1,7 @@
 #include "net/replica_links.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <sys/socket.h>
 
 #include <map>
@@ -8,7 +9,9 @@
 #include <vector>
 
 #include "core/base/fields.h"
+#include "net/frame_reader.h"
 #include "net/message_links.h"
+#include "net/socket.h"
 #include "tests/net/support.h"
 
 namespace bt::net {
@@ -28,6 +31,15 @@ struct Replica {
 
   ReplicaLinks links;
   std::map<NodeId, std::vector<std::string>> received;
+};
+
+// Over after a while in which the loop runs.
+struct Impatient {
+  Impatient(Loop& loop, Duration patience) : timer(loop, [this] { over = true; }) {
+    timer.Arm(Loop::ReadClock() + patience);
+  }
+  bool over = false;
+  Timer timer;
 };
 
 class ReplicaLinksTest : public testing::Test {
@@ -72,7 +84,10 @@ class ReplicaLinksTest : public testing::Test {
       return sent && (got == 0 || (got < 0 && errno != EAGAIN));
     }));
   }
-  static std::string Frame(const std::string& body) { return EncodeFrameHeader(body) + body; }
+  static std::string Frame(const std::string& body) {
+    const FrameHeader header = EncodeFrameHeader(body);
+    return std::string(header.begin(), header.end()) + body;
+  }
   static std::string HelloFrame(ReplicaHello hello) { return Frame(Encode(hello)); }
 
   Loop loop_;
@@ -111,6 +126,59 @@ TEST_F(ReplicaLinksTest, APeerThatComesBackIsReconnectedAndWhatWasSentMeanwhileI
   a().Send(NodeId(2), Slice::Static("again"));
   ASSERT_TRUE(RunUntil(loop_, [&] { return !AtB().empty(); }));
   EXPECT_EQ(AtB().back(), "again");
+}
+
+TEST_F(ReplicaLinksTest, APeerThatIsStartedAnewIsTakenBackAtOnceThoughItsOldConnectionWasNotSeenToEnd) {
+  ASSERT_TRUE(BothConnected());
+  const Instant start = Loop::ReadClock();
+  replicas_[1].reset();  // no iteration of the loop before it is back
+  Start(1);
+  replicas_[1]->Connect();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return b().connected(NodeId(1)); }));
+  EXPECT_LT(Loop::ReadClock() - start, Options(0).silence);
+}
+
+TEST_F(ReplicaLinksTest, WhoClaimsTheIdOfALivingPeerIsClosedAndThePeerStays) {
+  ASSERT_TRUE(BothConnected());
+  const uint64_t connects = b().counters().connects;
+  for (int i = 0; i < 5; ++i) {
+    SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(1)}) + Frame("a lie"));
+  }
+  EXPECT_EQ(a().counters().in_use, 5u);
+  // Silent for longer than `silence`, as followers are to each other: the kernels speak for them.
+  Impatient idle(loop_, Options(0).silence + Milliseconds(500));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return idle.over; }));
+  SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(1)}) + Frame("a lie"));
+  EXPECT_EQ(a().counters().in_use, 6u);
+  b().Send(NodeId(1), Slice::Static("the truth"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !replicas_[0]->received[NodeId(2)].empty(); }));
+  EXPECT_EQ(replicas_[0]->received[NodeId(2)], std::vector<std::string>{"the truth"});
+  EXPECT_EQ(b().counters().connects, connects);
+}
+
+TEST_F(ReplicaLinksTest, APeerThatWasCutOffSilentlyIsTakenBackSoon) {
+  replicas_[1].reset();
+  // The peer as it was before the cut: it says Hello, then its kernel drops whatever comes, acknowledges
+  // nothing and resets nothing.
+  const Fd before = *StartConnect(addresses_[0]);
+  const std::string hello = HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(1)});
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    return send(before.get(), hello.data(), hello.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(hello.size());
+  }));
+  char answer = 0;
+  ASSERT_TRUE(RunUntil(loop_, [&] { return recv(before.get(), &answer, 1, 0) == 1; }));
+  sock_filter drop[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+  const sock_fprog program{.len = 1, .filter = drop};
+  if (setsockopt(before.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+    GTEST_SKIP() << "this process may not cut a connection off: " << ErrnoText(errno);
+  }
+
+  const Instant start = Loop::ReadClock();
+  Start(1);
+  replicas_[1]->Connect();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return b().connected(NodeId(1)); }));
+  EXPECT_GT(a().counters().in_use, 0u) << "at first nobody knows which of the two is cut off";
+  EXPECT_LT(Loop::ReadClock() - start, Options(0).silence + Options(0).back_off_max + Seconds(1));
 }
 
 TEST_F(ReplicaLinksTest, AttemptsAtAnAbsentPeerBackOff) {

@@ -1,7 +1,7 @@
 #include "net/stream_links.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <map>
 #include <string>
@@ -223,30 +223,6 @@ TEST_F(StreamLinksTest, APeerThatNeverReadsCannotMakeTheQueueGrowWithoutBound) {
   }
   ASSERT_EQ(small.down.size(), 1u);
   EXPECT_EQ(small.links.counters().queue_overflow, 1u);
-}
-
-TEST_F(StreamLinksTest, WithoutDescriptorsAcceptingPausesInsteadOfSpinningAndThenGoesOn) {
-  Connected(1);
-  const Fd next(dup(0));
-  const int lowest_free = next.get();
-  rlimit old_limit{};
-  getrlimit(RLIMIT_NOFILE, &old_limit);
-  // Room for the client's socket (it takes the freed number), none for the accepted one.
-  const_cast<Fd&>(next).Reset();
-  const rlimit limit{.rlim_cur = static_cast<rlim_t>(lowest_free) + 1, .rlim_max = old_limit.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  client_.links.Execute(LinkConnect{LinkId(2), *address_});
-  const bool paused = RunUntil(loop_, [&] { return server_.links.counters().accept_pauses > 0; });
-  int wakes = 0;
-  const Instant until = Loop::ReadClock() + Milliseconds(100);
-  while (Loop::ReadClock() < until) {
-    loop_.RunOnce(until - Loop::ReadClock());
-    ++wakes;
-  }
-  setrlimit(RLIMIT_NOFILE, &old_limit);
-  ASSERT_TRUE(paused);
-  EXPECT_LT(wakes, 20);
-  EXPECT_TRUE(RunUntil(loop_, [&] { return server_.up.size() == 2; }));
 }
 
 TEST(BufferPoolTest, BuffersComeBackWhenTheirLastSliceIsGone) {
