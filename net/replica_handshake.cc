@@ -1,22 +1,96 @@
 #include "net/replica_handshake.h"
 
 #include <absl/status/statusor.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/random.h>
 
+#include "core/base/check.h"
 #include "core/base/fields.h"
 
 namespace bt::net {
+namespace {
 
-std::string ReplicaHandshake::Open() const {
-  return Encode(ReplicaHello{.cluster = cluster_, .from = self_, .to = peer_});
+constexpr std::string_view kDialsLabel = "bytetorrent replica link 2: who dials\n";
+constexpr std::string_view kAcceptsLabel = "bytetorrent replica link 2: who accepts\n";
+
+Sha256Digest HmacSha256(const ReplicaSecret& secret, std::string_view text) {
+  Sha256Digest digest;
+  unsigned size = 0;
+  CHECK(HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+             reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(),
+             &size) != nullptr);
+  CHECK(size == digest.size());
+  return digest;
 }
 
+// How long it takes says nothing about where the first difference is.
+bool EqualInConstantTime(const Sha256Digest& a, const Sha256Digest& b) {
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace
+
+ReplicaHandshake::ReplicaHandshake(const Identity& identity, const ReplicaNonce& nonce)
+    : secret_(identity.secret),
+      role_(Role::kAccepts),
+      own_{.cluster = identity.cluster, .from = identity.self, .nonce = nonce} {}
+
+ReplicaHandshake::ReplicaHandshake(const Identity& identity, const ReplicaNonce& nonce, NodeId peer)
+    : secret_(identity.secret),
+      role_(Role::kDials),
+      own_{.cluster = identity.cluster, .from = identity.self, .to = peer, .nonce = nonce} {}
+
+ReplicaNonce ReplicaHandshake::FreshNonce() {
+  ReplicaNonce nonce;
+  CHECK(getrandom(nonce.data(), nonce.size(), 0) == static_cast<ssize_t>(nonce.size()));
+  return nonce;
+}
+
+std::string ReplicaHandshake::Open() const { return Encode(own_); }
+
 ReplicaHandshake::Step ReplicaHandshake::Receive(const Slice& body) {
+  if (role_ == Role::kDials) return OnChallenge(body);
+  return theirs_ ? OnProof(body) : OnHello(body);
+}
+
+bool ReplicaHandshake::IsForMe(const ReplicaHello& hello) const {
+  return hello.version == ReplicaHello::kVersion && hello.cluster == own_.cluster && hello.to == own_.from;
+}
+
+// Encodings are self-delimiting: two different pairs of Hellos never give the same text.
+Sha256Digest ReplicaHandshake::ProofOf(Role author) const {
+  const bool dialled = role_ == Role::kDials;
+  const std::string dialler = Encode(dialled ? own_ : *theirs_);
+  const std::string acceptor = Encode(dialled ? *theirs_ : own_);
+  const std::string_view label = author == Role::kDials ? kDialsLabel : kAcceptsLabel;
+  return HmacSha256(secret_, std::string(label) + dialler + acceptor);
+}
+
+ReplicaHandshake::Step ReplicaHandshake::OnHello(const Slice& body) {
   const absl::StatusOr<ReplicaHello> hello = Decode<ReplicaHello>(body);
   if (!hello.ok()) return {Outcome::kMalformed, {}};
-  const NodeId from = dialled_.value_or(hello->from);
-  if (*hello != ReplicaHello{.cluster = cluster_, .from = from, .to = self_}) return {Outcome::kForeign, {}};
-  peer_ = from;
-  return {Outcome::kDone, dialled_ ? std::string() : Open()};
+  if (!IsForMe(*hello)) return {Outcome::kForeign, {}};
+  own_.to = hello->from;
+  theirs_ = *hello;
+  return {Outcome::kMore, Encode(ReplicaChallenge{own_, ProofOf(Role::kAccepts)})};
+}
+
+ReplicaHandshake::Step ReplicaHandshake::OnChallenge(const Slice& body) {
+  const absl::StatusOr<ReplicaChallenge> challenge = Decode<ReplicaChallenge>(body);
+  if (!challenge.ok()) return {Outcome::kMalformed, {}};
+  if (!IsForMe(challenge->hello) || challenge->hello.from != own_.to) return {Outcome::kForeign, {}};
+  theirs_ = challenge->hello;
+  if (!EqualInConstantTime(challenge->proof, ProofOf(Role::kAccepts))) return {Outcome::kUnproven, {}};
+  return {Outcome::kDone, Encode(ReplicaProof{ProofOf(Role::kDials)})};
+}
+
+ReplicaHandshake::Step ReplicaHandshake::OnProof(const Slice& body) {
+  const absl::StatusOr<ReplicaProof> proof = Decode<ReplicaProof>(body);
+  if (!proof.ok()) return {Outcome::kMalformed, {}};
+  if (!EqualInConstantTime(proof->proof, ProofOf(Role::kDials))) return {Outcome::kUnproven, {}};
+  return {Outcome::kDone, {}};
 }
 
 }  // namespace bt::net

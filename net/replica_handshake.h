@@ -1,64 +1,117 @@
 #pragma once
 
-// ReplicaHandshake: what two nodes say on a new connection before any message, each frame's body one word of
-// it: the node that dialled says Hello, the node that accepted answers with its own Hello. One object per
-// connection and side; it does no I/O and trusts nothing that it is given.
+// ReplicaHandshake: what two nodes say on a new connection before any message, so that each knows the other
+// to hold the cluster's secret. One object per connection and side; it does no I/O and trusts nothing that it
+// is given. Each frame's body is one word of it:
+//
+//   who dials:    Hello{version, cluster, from, to, nonce}
+//   who accepts:  Challenge{its own Hello, proof}
+//   who dials:    Proof{proof}
+//
+// A proof is an HMAC-SHA256 under the secret over the direction and both Hellos, and so over the version, the
+// cluster, both ids and both nonces. A proof is of use in no other handshake, because one of its nonces is
+// the other side's, and not to its own author, because the direction is in it. What it does not do: the
+// frames that follow are neither encrypted nor signed, so whoever can change packets under way can still
+// change them.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "core/base/digest.h"
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 
 namespace bt::net {
 
+using ReplicaSecret = std::array<uint8_t, 32>;
+using ReplicaNonce = std::array<uint8_t, 32>;
+
 struct ReplicaHello {
-  static constexpr uint64_t kVersion = 1;
+  static constexpr uint64_t kVersion = 2;
 
   uint64_t version = kVersion;
   uint64_t cluster = 0;
   NodeId from;
   NodeId to;
+  ReplicaNonce nonce{};
 
   static void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
     visit("cluster", self.cluster);
     visit("from", self.from);
     visit("to", self.to);
+    visit("nonce", self.nonce);
   }
   friend bool operator==(const ReplicaHello&, const ReplicaHello&) = default;
 };
 
+struct ReplicaChallenge {
+  ReplicaHello hello;
+  Sha256Digest proof{};
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("hello", self.hello);
+    visit("proof", self.proof);
+  }
+  friend bool operator==(const ReplicaChallenge&, const ReplicaChallenge&) = default;
+};
+
+struct ReplicaProof {
+  Sha256Digest proof{};
+
+  static void Fields(auto& self, auto&& visit) { visit("proof", self.proof); }
+  friend bool operator==(const ReplicaProof&, const ReplicaProof&) = default;
+};
+
 class ReplicaHandshake {
  public:
+  struct Identity {
+    uint64_t cluster = 0;
+    ReplicaSecret secret{};
+    NodeId self;
+  };
   enum class Outcome : uint8_t {
+    kMore,       // another word is awaited; peer() is who it claims to be
     kDone,       // the peer is who peer() says
     kMalformed,  // not a word of this handshake
     kForeign,    // another protocol version, cluster or node than meant
+    kUnproven,   // does not know the secret
   };
   struct Step {
     Outcome outcome = Outcome::kMalformed;
     std::string answer;  // a body to send, if not empty
   };
 
-  // Who accepts learns the peer from its Hello.
-  ReplicaHandshake(uint64_t cluster, NodeId self) : cluster_(cluster), self_(self) {}
+  // Who accepts learns the peer from its Hello. `nonce` is drawn for this connection alone, as FreshNonce
+  // does.
+  ReplicaHandshake(const Identity& identity, const ReplicaNonce& nonce);
   // Who dials means `peer`.
-  ReplicaHandshake(uint64_t cluster, NodeId self, NodeId peer)
-      : cluster_(cluster), self_(self), dialled_(peer), peer_(peer) {}
+  ReplicaHandshake(const Identity& identity, const ReplicaNonce& nonce, NodeId peer);
+
+  static ReplicaNonce FreshNonce();
 
   // The body that the dialling side sends first.
   std::string Open() const;
   Step Receive(const Slice& body);
-  // Valid once kDone.
-  NodeId peer() const { return peer_; }
+  // Valid from the first kMore or kDone on.
+  NodeId peer() const { return own_.to; }
 
  private:
-  uint64_t cluster_;
-  NodeId self_;
-  std::optional<NodeId> dialled_;
-  NodeId peer_;
+  enum class Role : uint8_t { kDials, kAccepts };
+
+  bool IsForMe(const ReplicaHello& hello) const;
+  Sha256Digest ProofOf(Role author) const;
+  Step OnHello(const Slice& body);
+  Step OnChallenge(const Slice& body);
+  Step OnProof(const Slice& body);
+
+  ReplicaSecret secret_;
+  Role role_;
+  ReplicaHello own_;
+  std::optional<ReplicaHello> theirs_;
 };
 
 }  // namespace bt::net

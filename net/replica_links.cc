@@ -1,5 +1,7 @@
 #include "net/replica_links.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -48,7 +50,7 @@ struct ReplicaLinks::Incoming {
 ReplicaLinks::ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t seed)
     : loop_(loop), options_(std::move(options)), rng_(seed), flush_(loop, [this] { Flush(); }) {
   for (const auto& [id, address] : options_.peers) {
-    CHECK(id != options_.self);
+    CHECK(id != options_.identity.self);
     auto peer = std::make_unique<Outgoing>();
     peer->id = id;
     peer->address = address;
@@ -82,11 +84,33 @@ bool ReplicaLinks::connected(NodeId peer) const {
   return found != outgoing_.end() && found->second->greeted;
 }
 
-// Says whether the peer of a handshake may stay.
-bool ReplicaLinks::Count(ReplicaHandshake::Outcome outcome) {
-  if (outcome == ReplicaHandshake::Outcome::kMalformed) ++counters_.malformed;
-  if (outcome == ReplicaHandshake::Outcome::kForeign) ++counters_.foreign;
-  return outcome == ReplicaHandshake::Outcome::kDone;
+// Anyone can make refusals happen as often as he likes, so they are counted one by one and told of rarely.
+void ReplicaLinks::Refuse(uint64_t& counter, const Address& address, const char* why) {
+  ++counter;
+  ++refused_;
+  if (loop_.now() < next_note_) return;
+  next_note_ = loop_.now() + options_.note_pause;
+  options_.note(absl::StrCat("node ", options_.identity.self.value(), " refuses a replica link with ",
+                             address.ToString(), ": ", why, " (", std::exchange(refused_, 0),
+                             " refused since this was last said)"));
+}
+
+bool ReplicaLinks::MayStay(ReplicaHandshake::Outcome outcome, const Address& address) {
+  switch (outcome) {
+    case ReplicaHandshake::Outcome::kMore:
+    case ReplicaHandshake::Outcome::kDone:
+      return true;
+    case ReplicaHandshake::Outcome::kMalformed:
+      return Refuse(counters_.malformed, address, "what it says is no handshake of this version"), false;
+    case ReplicaHandshake::Outcome::kForeign:
+      return Refuse(counters_.foreign, address,
+                    "it is of another cluster, of other members, or another node than meant; compare the "
+                    "--node flags, and the cluster that init printed on each node"),
+             false;
+    case ReplicaHandshake::Outcome::kUnproven:
+      return Refuse(counters_.unproven, address, "it cannot prove the cluster's secret"), false;
+  }
+  return false;
 }
 
 // --- outgoing ---
@@ -94,7 +118,7 @@ bool ReplicaLinks::Count(ReplicaHandshake::Outcome outcome) {
 void ReplicaLinks::Dial(Outgoing& peer) {
   ++counters_.connects;
   peer.reader = FrameReader();
-  peer.handshake.emplace(options_.cluster, options_.self, peer.id);
+  peer.handshake.emplace(options_.identity, ReplicaHandshake::FreshNonce(), peer.id);
   peer.connection =
       std::make_unique<Connection>(loop_, options_.connection, counters_, peer.address,
                                    [this, &peer](ConnectionEvent event) { OnOutgoing(peer, event); });
@@ -124,10 +148,12 @@ void ReplicaLinks::OnAnswer(Outgoing& peer) {
   const FrameReader::Next next = peer.reader.Pop(kHelloBytesMax);
   if (next.kind == FrameReader::Kind::kNone) return;
   if (next.kind == FrameReader::Kind::kBad || peer.greeted) {
-    ++counters_.malformed;
+    Refuse(counters_.malformed, peer.address, "what it answers is no handshake of this version");
     return Lose(peer);
   }
-  if (!Count(peer.handshake->Receive(next.body).outcome)) return Lose(peer);
+  ReplicaHandshake::Step step = peer.handshake->Receive(next.body);
+  if (!MayStay(step.outcome, peer.address)) return Lose(peer);
+  WriteFrame(*peer.connection, Slice::Own(std::move(step.answer)));
   peer.greeted = true;
   peer.back_off = options_.back_off_min;
   peer.connection->SetDeadline(Instant::Never());
@@ -201,7 +227,7 @@ void ReplicaLinks::Take(Fd fd, const Address& address) {
   auto incoming =
       std::make_unique<Incoming>(Incoming{.connection = nullptr,
                                           .reader = {},
-                                          .handshake = ReplicaHandshake(options_.cluster, options_.self),
+                                          .handshake = {options_.identity, ReplicaHandshake::FreshNonce()},
                                           .from = std::nullopt});
   incoming->connection =
       std::make_unique<Connection>(loop_, options_.connection, counters_, address, std::move(fd),
@@ -225,7 +251,7 @@ void ReplicaLinks::OnReadable(uint64_t id) {
     FrameReader::Next next = incoming.reader.Pop(incoming.from ? kFrameBytesMax : kHelloBytesMax);
     if (next.kind == FrameReader::Kind::kNone) break;
     if (next.kind == FrameReader::Kind::kBad) {
-      ++counters_.malformed;
+      Refuse(counters_.malformed, incoming.connection->peer(), "what it sends are no frames");
       return Drop(id);
     }
     if (!incoming.from) {
@@ -234,7 +260,7 @@ void ReplicaLinks::OnReadable(uint64_t id) {
     }
     ++counters_.received_frames;
     if (deliver_ == nullptr || deliver_(*incoming.from, std::move(next.body))) continue;
-    ++counters_.malformed;
+    Refuse(counters_.malformed, incoming.connection->peer(), "it sent what is no message of this version");
     return Drop(id);
   }
   if (progress == FrameReader::Progress::kClosed) Drop(id);
@@ -242,31 +268,35 @@ void ReplicaLinks::OnReadable(uint64_t id) {
 
 // One word of the handshake; says whether the connection may stay.
 bool ReplicaLinks::Greet(Incoming& incoming, const Slice& body) {
+  using Outcome = ReplicaHandshake::Outcome;
+  const Address& address = incoming.connection->peer();
   ReplicaHandshake::Step step = incoming.handshake.Receive(body);
-  if (step.outcome == ReplicaHandshake::Outcome::kDone && !outgoing_.contains(incoming.handshake.peer())) {
-    step.outcome = ReplicaHandshake::Outcome::kForeign;
+  const bool claimed = step.outcome == Outcome::kMore || step.outcome == Outcome::kDone;
+  if (claimed && !outgoing_.contains(incoming.handshake.peer())) step.outcome = Outcome::kForeign;
+  if (!MayStay(step.outcome, address)) return false;
+  // Asked at the first word already, so that a node whose id is in use knows that it is not connected, and
+  // comes back later and later.
+  if (!IdIsFree(incoming.handshake.peer())) {
+    return Refuse(counters_.in_use, address, "the node it says it is has a living link"), false;
   }
-  if (!Count(step.outcome) || !ClaimId(incoming.handshake.peer())) return false;
+  if (!step.answer.empty()) WriteFrame(*incoming.connection, Slice::Own(std::move(step.answer)));
+  if (step.outcome == Outcome::kMore) return true;
+  absl::erase_if(incoming_,
+                 [&](const auto& entry) { return entry.second->from == incoming.handshake.peer(); });
   incoming.from = incoming.handshake.peer();
   incoming.connection->SetDeadline(Instant::Never());
-  WriteFrame(*incoming.connection, Slice::Own(std::move(step.answer)));
   return true;
 }
 
 // A node has one connection to us. A second one comes from the same node when it was started anew or gave up
-// the first, or from a stranger that claims to be it. The first decides: while its peer's kernel is heard
-// from, the node has not given it up, for a process that ends, however it does, closes its connections. A
-// connection that was cut silently is not heard from, so the node comes back after `silence`.
-bool ReplicaLinks::ClaimId(NodeId node) {
-  const auto holder = std::find_if(incoming_.begin(), incoming_.end(),
-                                   [node](const auto& entry) { return entry.second->from == node; });
-  if (holder == incoming_.end()) return true;
-  if (holder->second->connection->HeardFrom(options_.silence)) {
-    ++counters_.in_use;
-    return false;
-  }
-  incoming_.erase(holder);
-  return true;
+// the first, from another process that was given the same id, or from a stranger that claims to be it. The
+// first decides: while its peer's kernel is heard from, the node has not given it up, for a process that
+// ends, however it does, closes its connections. A connection that was cut silently is not heard from, so the
+// node comes back after `silence`; only one that has proven itself then takes the place.
+bool ReplicaLinks::IdIsFree(NodeId node) {
+  return std::none_of(incoming_.begin(), incoming_.end(), [&](const auto& entry) {
+    return entry.second->from == node && entry.second->connection->HeardFrom(options_.silence);
+  });
 }
 
 }  // namespace bt::net

@@ -5,9 +5,12 @@
 // Delivery is at most once and in order per connection; anything may be lost (Paxos tolerates it): a full
 // queue drops its oldest frames, a broken connection its queue, all of it counted.
 //
-// A connection begins with a handshake (replica_handshake.h); a stranger (other protocol version, cluster,
-// node, or garbage) is counted and disconnected. A node id that is in use by a living connection is not
-// given to another: who claims it is disconnected and may try again.
+// A connection begins with a handshake (replica_handshake.h) in which both sides prove to know the cluster's
+// secret, within hello_timeout. A stranger (other protocol version, cluster or node, garbage, no proof) is
+// disconnected, counted, and told of at most once in note_pause. At most inbound_max connections are accepted
+// at a time; one that has not proven itself makes room for the next, and never displaces one that has. A node
+// id that is in use by a living connection is not given to another: who claims it is disconnected and may try
+// again.
 
 #include <absl/container/btree_map.h>
 #include <absl/status/status.h>
@@ -17,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "core/base/address.h"
 #include "core/base/ids.h"
@@ -30,13 +34,15 @@
 namespace bt::net {
 
 struct ReplicaLinksOptions {
-  uint64_t cluster = 0;
-  NodeId self;
+  ReplicaHandshake::Identity identity;
   absl::btree_map<NodeId, Address> peers;  // the other members
   size_t queued_bytes_max = 48u << 20;     // per peer; one frame always fits
   size_t queued_frames_max = 64 * 1024;    // per peer
-  size_t inbound_max = 64;                 // connections, told apart from strangers' only by their Hello
-  Duration hello_timeout = Seconds(5);
+  size_t inbound_max = 64;                 // connections, strangers' among them until the handshake is over
+  Duration hello_timeout = Seconds(5);     // for the whole handshake
+  Duration note_pause = Seconds(60);
+  // Told a line for the operator about a refused connection.
+  std::function<void(std::string)> note = [](const std::string&) {};
   Duration back_off_min = Milliseconds(20);
   Duration back_off_max = Seconds(1);
   // A connection whose peer was not heard from for so long does not keep its node id. The kernels of living
@@ -56,6 +62,7 @@ class ReplicaLinks {
     uint64_t dropped_overflow = 0;
     uint64_t malformed = 0;    // bad magic, length, checksum or message: connection closed
     uint64_t foreign = 0;      // a well-formed Hello of another cluster, version or node: connection closed
+    uint64_t unproven = 0;     // a proof that the cluster's secret did not make: connection closed
     uint64_t in_use = 0;       // another connection of the same node is alive: connection closed
     uint64_t turned_away = 0;  // over inbound_max
     uint64_t connects = 0;
@@ -94,8 +101,9 @@ class ReplicaLinks {
   void OnIncoming(uint64_t id, ConnectionEvent event);
   void OnReadable(uint64_t id);
   bool Greet(Incoming& incoming, const Slice& body);
-  bool ClaimId(NodeId node);
-  bool Count(ReplicaHandshake::Outcome outcome);
+  bool IdIsFree(NodeId node);
+  void Refuse(uint64_t& counter, const Address& address, const char* why);
+  bool MayStay(ReplicaHandshake::Outcome outcome, const Address& address);
   void Drop(uint64_t id);
 
   Loop& loop_;
@@ -106,6 +114,8 @@ class ReplicaLinks {
   absl::btree_map<NodeId, std::unique_ptr<Outgoing>> outgoing_;
   absl::btree_map<uint64_t, std::unique_ptr<Incoming>> incoming_;
   uint64_t incoming_count_ = 0;
+  uint64_t refused_ = 0;  // since the last note
+  Instant next_note_;
   Deferred flush_;
   std::optional<Acceptor> acceptor_;
 };

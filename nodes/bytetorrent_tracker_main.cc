@@ -82,8 +82,8 @@ class Tracker {
   absl::Status StartLinks() {
     if (flags_.members.size() == 1) return absl::OkStatus();
     net::ReplicaLinksOptions options;
-    options.cluster = state_.agreed_id();
-    options.self = flags_.self;
+    options.identity = {.cluster = state_.agreed_id(), .secret = state_.secret, .self = flags_.self};
+    options.note = Log;
     for (const auto& [id, member] : flags_.members) {
       if (id != flags_.self) options.peers.emplace(id, member.replica);
     }

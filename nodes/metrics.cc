@@ -36,6 +36,7 @@ void AppendLinks(const net::ReplicaLinks::Counters& links, std::string& out) {
   Family("replica_refused_total", "counter", "Replica connections closed for what came over them.", out);
   Sample("replica_refused_total", "{why=\"malformed\"}", links.malformed, out);
   Sample("replica_refused_total", "{why=\"foreign\"}", links.foreign, out);
+  Sample("replica_refused_total", "{why=\"unproven\"}", links.unproven, out);
   Sample("replica_refused_total", "{why=\"in_use\"}", links.in_use, out);
   Sample("replica_refused_total", "{why=\"too_many\"}", links.turned_away, out);
 }

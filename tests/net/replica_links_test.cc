@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <linux/filter.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <map>
@@ -51,9 +53,13 @@ class ReplicaLinksTest : public testing::Test {
     for (auto& replica : replicas_) replica->Connect();
   }
 
+  static ReplicaHandshake::Identity Identity(uint32_t id) {
+    return {.cluster = 9, .secret = {7}, .self = NodeId(id)};
+  }
   ReplicaLinksOptions Options(uint32_t i) {
-    ReplicaLinksOptions options{.cluster = 9, .self = NodeId(i + 1)};
+    ReplicaLinksOptions options{.identity = Identity(i + 1)};
     options.peers[NodeId(2 - i)] = addresses_[1 - i];
+    options.note = [this](std::string line) { notes_.push_back(std::move(line)); };
     return options;
   }
   void Start(uint32_t i, std::optional<ReplicaLinksOptions> options = std::nullopt) {
@@ -88,10 +94,27 @@ class ReplicaLinksTest : public testing::Test {
     const FrameHeader header = EncodeFrameHeader(body);
     return std::string(header.begin(), header.end()) + body;
   }
+  // A connection to a's port on which `handshake` has said its first word and `challenge` is the answer.
+  Fd Dial(const ReplicaHandshake& handshake, std::string& challenge) {
+    absl::StatusOr<Fd> fd = StartConnect(addresses_[0]);
+    const std::string hello = Frame(handshake.Open());
+    EXPECT_TRUE(RunUntil(loop_, [&] {
+      return send(fd->get(), hello.data(), hello.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(hello.size());
+    }));
+    const size_t whole = Frame(Encode(ReplicaChallenge{.hello = {.cluster = 9}})).size();
+    std::string answer(whole, '\0');
+    EXPECT_TRUE(RunUntil(loop_, [&] {
+      return recv(fd->get(), answer.data(), whole, MSG_PEEK) == static_cast<ssize_t>(whole) &&
+             recv(fd->get(), answer.data(), whole, 0) == static_cast<ssize_t>(whole);
+    }));
+    challenge = answer.substr(kFrameHeaderBytes);
+    return *std::move(fd);
+  }
   static std::string HelloFrame(ReplicaHello hello) { return Frame(Encode(hello)); }
 
   Loop loop_;
   std::vector<Address> addresses_;
+  std::vector<std::string> notes_;
   std::vector<std::unique_ptr<Replica>> replicas_;
 };
 
@@ -158,15 +181,18 @@ TEST_F(ReplicaLinksTest, WhoClaimsTheIdOfALivingPeerIsClosedAndThePeerStays) {
 
 TEST_F(ReplicaLinksTest, APeerThatWasCutOffSilentlyIsTakenBackSoon) {
   replicas_[1].reset();
-  // The peer as it was before the cut: it says Hello, then its kernel drops whatever comes, acknowledges
-  // nothing and resets nothing.
-  const Fd before = *StartConnect(addresses_[0]);
-  const std::string hello = HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(1)});
-  ASSERT_TRUE(RunUntil(loop_, [&] {
-    return send(before.get(), hello.data(), hello.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(hello.size());
-  }));
-  char answer = 0;
-  ASSERT_TRUE(RunUntil(loop_, [&] { return recv(before.get(), &answer, 1, 0) == 1; }));
+  // The peer as it was before the cut: it proves itself and says something, then its kernel drops whatever
+  // comes, acknowledges nothing and resets nothing.
+  ReplicaHandshake handshake(Identity(2), ReplicaHandshake::FreshNonce(), NodeId(1));
+  std::string challenge;
+  const Fd before = Dial(handshake, challenge);
+  const std::string proof = Frame(handshake.Receive(Slice::Copy(challenge)).answer) + Frame("last words");
+  ASSERT_EQ(send(before.get(), proof.data(), proof.size(), MSG_NOSIGNAL), static_cast<ssize_t>(proof.size()));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return replicas_[0]->received[NodeId(2)].size() == 1; }));
+  // Acknowledged: its kernel has nothing left to repeat, which would be heard.
+  int unacknowledged = 1;
+  ASSERT_TRUE(RunUntil(
+      loop_, [&] { return ioctl(before.get(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0; }));
   sock_filter drop[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
   const sock_fprog program{.len = 1, .filter = drop};
   if (setsockopt(before.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
@@ -226,10 +252,64 @@ TEST_F(ReplicaLinksTest, StrangersAreRefusedAndCounted) {
   SendGarbage(HelloFrame({.cluster = 8, .from = NodeId(2), .to = NodeId(1)}));
   SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(5), .to = NodeId(1)}));
   SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(4)}));
-  SendGarbage(HelloFrame({.version = 2, .cluster = 9, .from = NodeId(2), .to = NodeId(1)}));
+  SendGarbage(HelloFrame({.version = 3, .cluster = 9, .from = NodeId(2), .to = NodeId(1)}));
   EXPECT_EQ(a().counters().foreign, 4u);
   EXPECT_TRUE(a().connected(NodeId(2)));
   EXPECT_EQ(a().counters().received_frames, 0u);
+}
+
+TEST_F(ReplicaLinksTest, WhoCannotProveTheSecretNeverTakesAnId) {
+  replicas_[1].reset();
+  // One claims to be node 2 and waits, one lies about the proof, both while node 2 is away.
+  ReplicaHandshake stranger({.cluster = 9, .secret = {8}, .self = NodeId(2)}, {}, NodeId(1));
+  std::string challenge;
+  const Fd waiting = Dial(stranger, challenge);
+  EXPECT_EQ(stranger.Receive(Slice::Copy(challenge)).outcome, ReplicaHandshake::Outcome::kUnproven);
+  {
+    const Fd lying = Dial(stranger, challenge);
+    const std::string proof = Frame(Encode(ReplicaProof{{1, 2, 3}})) + Frame("a lie");
+    ASSERT_EQ(send(lying.get(), proof.data(), proof.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(proof.size()));
+    ASSERT_TRUE(RunUntil(loop_, [&] { return a().counters().unproven == 1; }));
+  }
+  Start(1);
+  replicas_[1]->Connect();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return b().connected(NodeId(1)); }));
+  b().Send(NodeId(1), Slice::Static("the truth"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !replicas_[0]->received[NodeId(2)].empty(); }));
+  EXPECT_EQ(replicas_[0]->received[NodeId(2)], std::vector<std::string>{"the truth"});
+  EXPECT_EQ(a().counters().in_use, 0u);
+}
+
+TEST_F(ReplicaLinksTest, NothingIsSentToAListenerThatCannotProveTheSecret) {
+  replicas_[1].reset();
+  ReplicaLinksOptions options = Options(1);
+  options.identity.secret = {8};
+  Start(1, options);
+  replicas_[1]->Connect();
+  for (int i = 0; i < 3; ++i) a().Send(NodeId(2), Slice::Static("confidential"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a().counters().unproven > 1 && b().counters().unproven > 1; }));
+  EXPECT_FALSE(a().connected(NodeId(2)));
+  EXPECT_FALSE(b().connected(NodeId(1)));
+  EXPECT_EQ(b().counters().received_frames, 0u);
+}
+
+TEST_F(ReplicaLinksTest, RefusalsAreToldOfOnceInAPause) {
+  ReplicaLinksOptions options = Options(0);
+  options.note_pause = Milliseconds(300);
+  replicas_[0].reset();
+  Start(0, options);
+  replicas_[0]->Connect();
+  ASSERT_TRUE(BothConnected());
+  notes_.clear();
+  for (int i = 0; i < 5; ++i) SendGarbage("GET / HTTP/1.1\r\n\r\n");
+  ASSERT_EQ(notes_.size(), 1u);
+  EXPECT_NE(notes_[0].find("127.0.0.1"), std::string::npos) << notes_[0];
+  Impatient pause(loop_, options.note_pause);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return pause.over; }));
+  SendGarbage(HelloFrame({.cluster = 8, .from = NodeId(2), .to = NodeId(1)}));
+  ASSERT_EQ(notes_.size(), 2u);
+  EXPECT_NE(notes_[1].find("5 refused"), std::string::npos) << notes_[1];
 }
 
 TEST_F(ReplicaLinksTest, ABodyThatIsNoMessageClosesTheConnectionAndIsCounted) {
@@ -266,9 +346,9 @@ TEST(MessageLinksTest, MessagesAreEncodedAndDecodedAndNonsenseIsMalformed) {
   using Message = std::variant<Ping, Text>;
   Loop loop;
   const Address address = Listen(Address::V4(127, 0, 0, 1, 0))->address;
-  ReplicaLinksOptions at{.cluster = 1, .self = NodeId(1)};
+  ReplicaLinksOptions at{.identity = {.cluster = 1, .self = NodeId(1)}};
   at.peers[NodeId(2)] = Address::V4(127, 0, 0, 1, 1);
-  ReplicaLinksOptions from{.cluster = 1, .self = NodeId(2)};
+  ReplicaLinksOptions from{.identity = {.cluster = 1, .self = NodeId(2)}};
   from.peers[NodeId(1)] = address;
   ReplicaLinks receiver(loop, at, 1);
   ReplicaLinks sender(loop, from, 2);

@@ -51,10 +51,10 @@ class TrackerNode:
         """What serving takes, and init."""
         return ["--id", self.id, "--data-dir", self.data, *self.cluster.node_flags()]
 
-    def init(self):
+    def init(self, secret=None):
         """Writes its first state, as an operator does once for each node of a new cluster."""
         world = self.cluster.world
-        command = [world.binaries.tracker, "init", "--cluster-secret", self.cluster.secret(), *self.flags]
+        command = [world.binaries.tracker, "init", "--cluster-secret", secret or self.cluster.secret(), *self.flags]
         process = world.run(f"{self.cluster.name}-init-{self.id}", command)
         check(process.status == 0, lambda: f"init of node {self.id} failed: {process.err()}")
 
@@ -102,9 +102,7 @@ class Cluster:
     def start(self):
         """Starts every node on free ports; should another program take one in between, chooses again."""
         for _ in range(5):
-            self.nodes = []
-            for number in range(1, self.size + 1):
-                self.nodes.append(TrackerNode(self, number, self.world.free_port(), self.world.free_port()))
+            self.choose_nodes()
             for node in self.nodes:
                 node.init()
                 node.start()
@@ -113,6 +111,10 @@ class Cluster:
             for node in self.nodes:
                 node.kill()
         raise Failure("the tracker cluster did not start: see the words of its nodes")
+
+    def choose_nodes(self):
+        ports = self.world.free_port
+        self.nodes = [TrackerNode(self, number, ports(), ports()) for number in range(1, self.size + 1)]
 
     def secret(self):
         """The file with the cluster's secret, drawn when it is first asked for."""

@@ -1,0 +1,118 @@
+#include "net/replica_handshake.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "core/base/fields.h"
+
+namespace bt::net {
+namespace {
+
+using Outcome = ReplicaHandshake::Outcome;
+
+constexpr ReplicaNonce kNonce1{1};
+constexpr ReplicaNonce kNonce2{2};
+constexpr ReplicaNonce kNonce3{3};
+
+ReplicaHandshake::Identity Node(uint32_t id, uint8_t secret = 7) {
+  return {.cluster = 9, .secret = {secret}, .self = NodeId(id)};
+}
+
+template <class T>
+T Decoded(const std::string& body) {
+  return Decode<T>(Slice::Copy(body)).value();
+}
+
+class ReplicaHandshakeTest : public testing::Test {
+ protected:
+  ReplicaHandshake::Step ToAcceptor(const std::string& body) { return acceptor_.Receive(Slice::Copy(body)); }
+  ReplicaHandshake::Step ToDialler(const std::string& body) { return dialler_.Receive(Slice::Copy(body)); }
+
+  ReplicaHandshake dialler_{Node(1), kNonce1, NodeId(2)};
+  ReplicaHandshake acceptor_{Node(2), kNonce2};
+};
+
+TEST_F(ReplicaHandshakeTest, TwoNodesOfOneClusterProveThemselvesToEachOther) {
+  const auto challenge = ToAcceptor(dialler_.Open());
+  ASSERT_EQ(challenge.outcome, Outcome::kMore);
+  EXPECT_EQ(acceptor_.peer(), NodeId(1));
+  const auto proof = ToDialler(challenge.answer);
+  ASSERT_EQ(proof.outcome, Outcome::kDone);
+  EXPECT_EQ(dialler_.peer(), NodeId(2));
+  const auto end = ToAcceptor(proof.answer);
+  EXPECT_EQ(end.outcome, Outcome::kDone);
+  EXPECT_EQ(end.answer, "");
+}
+
+TEST_F(ReplicaHandshakeTest, NoSideBelievesOneWithAnotherSecret) {
+  ReplicaHandshake liar(Node(2, 8), kNonce3);
+  EXPECT_EQ(ToDialler(liar.Receive(Slice::Copy(dialler_.Open())).answer).outcome, Outcome::kUnproven);
+
+  ReplicaHandshake impostor(Node(1, 8), kNonce3, NodeId(2));
+  ASSERT_EQ(ToAcceptor(impostor.Open()).outcome, Outcome::kMore);
+  // It cannot even check the challenge, and guesses.
+  EXPECT_EQ(ToAcceptor(Encode(ReplicaProof{})).outcome, Outcome::kUnproven);
+}
+
+TEST_F(ReplicaHandshakeTest, AProofCoversEveryFieldOfBothHellos) {
+  const std::string challenge = ToAcceptor(dialler_.Open()).answer;
+  const std::vector<std::function<void(ReplicaHello&)>> changes = {
+      [](ReplicaHello& hello) { hello.version = 3; },      [](ReplicaHello& hello) { hello.cluster = 8; },
+      [](ReplicaHello& hello) { hello.from = NodeId(3); }, [](ReplicaHello& hello) { hello.to = NodeId(3); },
+      [](ReplicaHello& hello) { hello.nonce = kNonce3; },
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    auto changed = Decoded<ReplicaChallenge>(challenge);
+    changes[i](changed.hello);
+    const Outcome outcome = ToDialler(Encode(changed)).outcome;
+    EXPECT_TRUE(outcome == Outcome::kForeign || outcome == Outcome::kUnproven) << i;
+
+    auto hello = Decoded<ReplicaHello>(dialler_.Open());
+    changes[i](hello);
+    ReplicaHandshake acceptor(Node(2), kNonce2);
+    const auto answer = acceptor.Receive(Slice::Copy(Encode(hello)));
+    if (answer.outcome == Outcome::kForeign) continue;
+    EXPECT_NE(ToDialler(answer.answer).outcome, Outcome::kDone) << i;
+  }
+}
+
+TEST_F(ReplicaHandshakeTest, AProofThatWasOverheardIsOfNoUseInAnotherHandshake) {
+  const std::string hello = dialler_.Open();
+  const std::string challenge = ToAcceptor(hello).answer;
+  const std::string proof = ToDialler(challenge).answer;
+
+  ReplicaHandshake later_acceptor(Node(2), kNonce3);
+  ASSERT_EQ(later_acceptor.Receive(Slice::Copy(hello)).outcome, Outcome::kMore);
+  EXPECT_EQ(later_acceptor.Receive(Slice::Copy(proof)).outcome, Outcome::kUnproven);
+
+  ReplicaHandshake later_dialler(Node(1), kNonce3, NodeId(2));
+  EXPECT_EQ(later_dialler.Receive(Slice::Copy(challenge)).outcome, Outcome::kUnproven);
+}
+
+TEST_F(ReplicaHandshakeTest, AProofDoesNotServeTheOtherDirection) {
+  const std::string challenge = ToAcceptor(dialler_.Open()).answer;
+  const Sha256Digest accepts = Decoded<ReplicaChallenge>(challenge).proof;
+  EXPECT_EQ(ToAcceptor(Encode(ReplicaProof{accepts})).outcome, Outcome::kUnproven);
+}
+
+TEST_F(ReplicaHandshakeTest, ANodeDoesNotMistakeItselfForAPeer) {
+  EXPECT_EQ(ToDialler(Encode(ReplicaChallenge{Decoded<ReplicaHello>(dialler_.Open()), {}})).outcome,
+            Outcome::kForeign);
+}
+
+TEST_F(ReplicaHandshakeTest, WhatIsNotTheNextWordIsMalformed) {
+  const std::string hello = dialler_.Open();
+  EXPECT_EQ(ToAcceptor("").outcome, Outcome::kMalformed);
+  EXPECT_EQ(ToDialler(hello).outcome, Outcome::kMalformed);
+  ASSERT_EQ(ToAcceptor(hello).outcome, Outcome::kMore);
+  EXPECT_EQ(ToAcceptor(hello).outcome, Outcome::kMalformed);
+  EXPECT_EQ(ToAcceptor(std::string(4000, 'x')).outcome, Outcome::kMalformed);
+}
+
+TEST_F(ReplicaHandshakeTest, NoncesAreFresh) {
+  EXPECT_NE(ReplicaHandshake::FreshNonce(), ReplicaHandshake::FreshNonce());
+}
+
+}  // namespace
+}  // namespace bt::net
