@@ -73,6 +73,14 @@ void TrackerEdge::OnNote(const tracker::Protocol::Note& note) {
   } else if (const auto* stepped = std::get_if<paxos::SteppedDown>(replica)) {
     note_(absl::StrCat("node ", identity_.node.value(), " no longer leads, ballot round ",
                        stepped->ballot.round));
+  } else if (const auto* diverged = std::get_if<paxos::Diverged>(replica)) {
+    fatal_(absl::DataLossError(absl::StrCat(
+        "slot ", diverged->slot.value(), " of the log was decided otherwise here than at node ",
+        diverged->peer.value(), " (digest ", absl::Hex(diverged->here, absl::kZeroPad16), " here, ",
+        absl::Hex(diverged->there, absl::kZeroPad16),
+        " there): one of the two has lost or changed what was acknowledged; keep its data directory, see "
+        "with "
+        "`bytetorrent status` which node differs from the others, and start that one anew from them")));
   }
 }
 

@@ -114,9 +114,16 @@ Promise Acceptor::Report(Slot from) const {
 std::optional<WriteSeq> Acceptor::Accept(Ballot ballot, Slot slot, const Slice& value,
                                          Outbox<Protocol>& out) {
   CHECK(ballot == promised_);
-  // Chosen here: then this leader's value is that one, and the answer is as good as an acceptance.
-  if (slot <= chosen_) return out.last_write();
   const uint64_t digest = HashBytes(value.view());
+  if (slot <= chosen_) {
+    // Another value than the chosen one comes from a leader whose ballot is below the ballot that chose.
+    // This replica can meet such a leader although it knows the choice: it may have learned the value by
+    // catch-up while its promise was still below the choosing ballot. That leader never gets a quorum
+    // ("Paxos Made Simple", P2c), and this replica does not vote for its value.
+    // The chosen value itself is answered like an acceptance. The answer promises nothing that could
+    // later be missed: whatever ballot is prepared next, Promise.chosen tells it that the slot is chosen.
+    return ChosenValue(slot).value_or(digest) == digest ? std::optional(out.last_write()) : std::nullopt;
+  }
   const LogEntry* entry = log_.Find(slot);
   if (entry != nullptr && entry->ballot == ballot) {
     // A repetition; it may have come before the first one's write was durable.
@@ -170,12 +177,24 @@ void Acceptor::Choose(Outbox<Protocol>& out) {
   chain.Add(chain_);
   chain.Add(entry->digest);
   chain_ = chain.value();
+  log_.SetChain(chosen_, chain_);
   Batch batch = DecodeBatch(entry->value);
   // Leaders' clocks are not compared anywhere else: here, in slot order, log time is made monotone.
   stamp_ = std::max(stamp_, batch.stamp);
   batch.stamp = stamp_;
   decided_.push_back({chosen_, std::move(batch)});
   out.Note(Chosen{chosen_, entry->digest, chain_});
+}
+
+std::optional<uint64_t> Acceptor::ChainAt(Slot slot) const {
+  if (slot == Slot(0)) return 0;
+  const LogEntry* entry = slot <= chosen_ ? log_.Find(slot) : nullptr;
+  return entry != nullptr ? std::optional(entry->chain) : std::nullopt;
+}
+
+std::optional<uint64_t> Acceptor::ChosenValue(Slot slot) const {
+  const LogEntry* entry = slot <= chosen_ ? log_.Find(slot) : nullptr;
+  return entry != nullptr ? std::optional(entry->digest) : std::nullopt;
 }
 
 void Acceptor::CheckInvariants() const {

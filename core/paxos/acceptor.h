@@ -38,6 +38,10 @@ class Acceptor {
   Instant stamp() const { return stamp_; }
   // Digest of all chosen values in order.
   uint64_t chain() const { return chain_; }
+  // The digest of the chosen values up to `slot`; nullopt above chosen() and below the log.
+  std::optional<uint64_t> ChainAt(Slot slot) const;
+  // The digest of the value known chosen at `slot`; nullopt above chosen() and below the log.
+  std::optional<uint64_t> ChosenValue(Slot slot) const;
 
   // Raises the promise. `ballot` must be above promised().
   WriteSeq RaisePromise(Ballot ballot, Outbox<Protocol>& out);
@@ -45,7 +49,8 @@ class Acceptor {
   Promise Report(Slot from) const;
 
   // Accepts under `ballot`, which must be promised(). The result is what the acceptance rests on;
-  // nullopt: not accepted, because this ballot has brought another value for the slot.
+  // nullopt: not accepted, because this ballot has brought another value for the slot, or because another
+  // one is known chosen there.
   std::optional<WriteSeq> Accept(Ballot ballot, Slot slot, const Slice& value, Outbox<Protocol>& out);
 
   // The leader of `ballot` says that all slots up to `watermark` are chosen. Moves up as far as this

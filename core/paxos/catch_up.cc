@@ -17,6 +17,9 @@ void CatchUpClient::Want(Slot target, NodeId peer, Slot chosen, bool at_once, Co
 
 void CatchUpClient::OnTimer(Slot chosen, Context<Protocol>& context) {
   if (state_ == State::kIdle) return;
+  // The watermark that was heard of may be one that nobody has. Whoever does have more says so again with
+  // the next Accept or heartbeat.
+  if (state_ == State::kAsked && exhausted_) target_ = chosen;
   if (chosen >= target_) {
     state_ = State::kIdle;
     return;
@@ -38,11 +41,14 @@ void CatchUpClient::OnPiece(NodeId peer, Slot target, Slot before, Slot chosen, 
   } else if (chosen > before) {
     peer_ = peer;
     Ask(chosen, context);
+  } else {
+    exhausted_ = peer == peer_ && target <= chosen;
   }
 }
 
 void CatchUpClient::Ask(Slot chosen, Context<Protocol>& context) {
   state_ = State::kAsked;
+  exhausted_ = false;
   context.out.Send(peer_, CatchUp{chosen.next()});
   context.out.Arm(Protocol::Timer::kCatchUp, context.now + config_.retry);
 }

@@ -35,6 +35,7 @@ class CatchUpClient {
   State state_ = State::kIdle;
   Slot target_;
   NodeId peer_;
+  bool exhausted_ = false;  // kAsked: the peer has answered, and has nothing more
 };
 
 }  // namespace bt::paxos

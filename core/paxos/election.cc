@@ -97,16 +97,31 @@ void Replica::StandForElection(Ctx& context) {
   }
 }
 
+// An acceptor reports values above its watermark, from the slot it was asked about on, as far as it stores
+// them, accepted under ballots below the one it now promises. A message with anything else was not sent by
+// one, and the whole of it is dropped: a promise without one of its entries would lose what was accepted.
+bool Replica::CanReport(const Promise& promise, const AcceptedEntry& entry) const {
+  // Twice: a leader itself stores what it inherits, and its own no-op above that.
+  const Slot last = promise.chosen + 2 * uint64_t{config_.gap_slots_max};
+  return entry.slot >= promise.from && entry.slot > promise.chosen && entry.slot <= last &&
+         entry.ballot.round > 0 && entry.ballot < promise.ballot && IsValue(entry.value);
+}
+
 void Replica::On(size_t from, const Promise& message, Ctx& context) {
   Candidate* candidate = std::get_if<Candidate>(&role_);
   if (candidate == nullptr || candidate->ballot != message.ballot) return;
   if (message.from != candidate->expected[from]) return;  // a repetition
+  for (const AcceptedEntry& entry : message.entries) {
+    if (!CanReport(message, entry)) return;
+  }
   if (message.chosen > candidate->floor) {
     candidate->floor = message.chosen;
     candidate->floor_holder = members_.node(from);
+    // What a peer knows to be chosen is learned, never taken from a report.
+    candidate->highest.erase(candidate->highest.begin(), candidate->highest.upper_bound(message.chosen));
   }
   for (const AcceptedEntry& entry : message.entries) {
-    if (!IsValue(entry.value) || entry.slot > candidate->floor + config_.gap_slots_max) continue;
+    if (entry.slot <= candidate->floor) continue;
     AcceptedEntry& highest = candidate->highest[entry.slot];
     // Paxos Made Simple, P2c: the value of the highest-numbered ballot accepted.
     if (entry.ballot > highest.ballot) highest = entry;

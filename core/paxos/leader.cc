@@ -114,6 +114,7 @@ Slot Leader::WatermarkFor(const Peer& peer, const Acceptor& acceptor) const {
 
 void Leader::OnAccepted(size_t index, const Accepted& message, Acceptor& acceptor,
                         Context<Protocol>& context) {
+  if (message.slot < first_ || message.slot >= next_) return;  // never proposed under this ballot
   Peer& peer = peers_[index];
   peer.heard = context.now;
   peer.progress = context.now;
@@ -126,7 +127,7 @@ void Leader::OnAccepted(size_t index, const Accepted& message, Acceptor& accepto
     peer.sent.erase(sent);
   }
   const Slot open_first = next_ - open_.size();
-  if (message.slot >= open_first && message.slot < next_) {
+  if (message.slot >= open_first) {
     open_[message.slot - open_first].votes.Add(index);
     ChooseReady(acceptor, context);
   }
@@ -181,7 +182,10 @@ void Leader::BeginRound(const Acceptor& acceptor, Context<Protocol>& context) {
   if (acceptor.chosen() >= own_no_op_) reads_.Begin(round_, acceptor.chosen());
   for (size_t peer = 0; peer < peers_.size(); ++peer) {
     if (peer == members_.self()) continue;
-    context.out.Send(members_.node(peer), Heartbeat{ballot_, round_, WatermarkFor(peers_[peer], acceptor)});
+    const Slot common = std::min(peers_[peer].chosen, acceptor.chosen());
+    const Prefix prefix{common, acceptor.ChainAt(common).value()};
+    context.out.Send(members_.node(peer),
+                     Heartbeat{ballot_, round_, WatermarkFor(peers_[peer], acceptor), prefix});
   }
 }
 
@@ -216,6 +220,7 @@ void Leader::OnHeartbeatReply(size_t index, const HeartbeatReply& message, const
   Peer& peer = peers_[index];
   peer.heard = context.now;
   peer.round = std::max(peer.round, message.round);
+  peer.chosen = message.chosen;
   Resend(index, message.chosen, acceptor, context);
   AnswerReads(acceptor, context);
 }

@@ -67,6 +67,7 @@ class Leader {
     uint64_t round = 0;     // highest heartbeat round answered
     Slot next;              // the next slot to send
     Slot acknowledged;      // the highest slot answered
+    Slot chosen;            // its watermark, as it last said
     std::deque<Sent> sent;  // not answered, in the order sent
     size_t sent_bytes = 0;
   };

@@ -17,6 +17,7 @@ struct LogEntry {
   Ballot ballot;
   uint64_t digest = 0;  // xxh3-64 of the value
   Slice value;
+  uint64_t chain = 0;  // of all values up to this one, once it is known chosen
 };
 
 class Log {
@@ -28,6 +29,8 @@ class Log {
   // nullptr: nothing accepted there. Valid until the next Put.
   const LogEntry* Find(Slot slot) const;
   void Put(Slot slot, LogEntry entry);
+  // Slot has an entry.
+  void SetChain(Slot slot, uint64_t chain) { entries_[slot - first_].chain = chain; }
 
  private:
   Slot first_{1};

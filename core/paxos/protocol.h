@@ -45,6 +45,19 @@ struct Decided {
   Batch batch;
 };
 
+// A chosen prefix in one number: `chain` digests the chosen values of slots 1 to `slot` in order. Two
+// replicas that agree have equal chains at equal slots; slot 0 has chain 0.
+struct Prefix {
+  Slot slot;
+  uint64_t chain = 0;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("slot", self.slot);
+    visit("chain", self.chain);
+  }
+  friend bool operator==(const Prefix&, const Prefix&) = default;
+};
+
 // --- election ---
 
 // "Would you promise me `ballot`?" Binds nobody: it keeps a node that merely lost touch from unseating
@@ -164,15 +177,19 @@ struct Rejected {
 };
 
 // "I lead with `ballot`." A quorum that answers round r confirms that nobody else did when r began.
+// `common` is the leader's own prefix up to where it knows both itself and the receiver to be, so that
+// the receiver can see whether they agree.
 struct Heartbeat {
   Ballot ballot;
   uint64_t round = 0;
   Slot chosen;
+  Prefix common;
 
   static void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("round", self.round);
     visit("chosen", self.chosen);
+    visit("common", self.common);
   }
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
@@ -300,7 +317,23 @@ struct Promised {
 
   static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
 };
-using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Promised>;
+// `peer` knows another value, or another chain of values, as chosen at `slot` than this replica does: the
+// two digests. One of them has lost or changed what was chosen. This replica takes no further part, and
+// its node must stop.
+struct Diverged {
+  NodeId peer;
+  Slot slot;
+  uint64_t here = 0;
+  uint64_t there = 0;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("peer", self.peer);
+    visit("slot", self.slot);
+    visit("here", self.here);
+    visit("there", self.there);
+  }
+};
+using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Promised, Diverged>;
 
 struct Protocol {
   using Message = paxos::Message;

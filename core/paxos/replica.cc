@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
+#include "core/base/fields.h"
 
 namespace bt::paxos {
 
@@ -30,11 +31,12 @@ void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
         } else if constexpr (std::is_same_v<Event, Received<Protocol>>) {
           const std::optional<size_t> from = members_.Index(event.from);
           if (!from || *from == members_.self()) return;
+          if (stopped_ || !plausibility_.Admits(event.message, context.now)) return;
           std::visit([&](const auto& message) { On(*from, message, context); }, event.message);
         } else if constexpr (std::is_same_v<Event, TimerFired<Protocol>>) {
           OnTimer(event.timer, context);
         } else if constexpr (std::is_same_v<Event, WriteDone>) {
-          OnDurable(event.seq, context);
+          if (!stopped_) OnDurable(event.seq, context);
         } else if constexpr (std::is_same_v<Event, Call<Protocol>>) {
           OnCall(event, context);
         }
@@ -46,6 +48,7 @@ void Replica::OnStarted(const Started& started, Ctx& context) {
   CHECK(!started_);
   started_ = true;
   acceptor_.Recover(started.records, context.out);
+  plausibility_.Start(acceptor_.promised().round, context.now);
   if (members_.size() == 1) return StandForElection(context);
   BecomeFollower(std::nullopt, context);
 }
@@ -84,6 +87,18 @@ void Replica::OnCall(const Call<Protocol>& call, Ctx& context) {
   }
 }
 
+// A replica whose chosen prefix is not its peer's can only spread the damage: it gives up its role,
+// answers nothing more, and leaves its journal as it is for people to look at.
+void Replica::Stop(const Diverged& diverged, Ctx& context) {
+  stopped_ = true;
+  BecomeFollower(std::nullopt, context);
+  for (const auto timer :
+       {Protocol::Timer::kElection, Protocol::Timer::kHeartbeat, Protocol::Timer::kCatchUp}) {
+    context.out.Disarm(timer);
+  }
+  context.out.Note(diverged);
+}
+
 // --- acceptor's side ---
 
 void Replica::On(size_t from, const Prepare& message, Ctx& context) {
@@ -119,8 +134,15 @@ bool Replica::Follow(size_t from, Ballot ballot, Ctx& context) {
 }
 
 void Replica::On(size_t from, const Accept& message, Ctx& context) {
+  if (message.slot == Slot(0) || !IsValue(message.value)) return;
+  // A leader that calls the slot chosen sends the value it knows as chosen; if this replica knows another
+  // one, they have diverged. Without that word the value may be one of a leader whose ballot lost.
+  const std::optional<uint64_t> known = acceptor_.ChosenValue(message.slot);
+  if (known && message.slot <= message.chosen && HashBytes(message.value.view()) != *known) {
+    return Stop({members_.node(from), message.slot, *known, HashBytes(message.value.view())}, context);
+  }
   if (!Follow(from, message.ballot, context)) return;
-  if (IsValue(message.value) && message.slot <= chosen() + config_.gap_slots_max) {
+  if (message.slot <= chosen() + config_.gap_slots_max) {
     const std::optional<WriteSeq> after =
         acceptor_.Accept(message.ballot, message.slot, message.value, context.out);
     if (after) context.out.SendAfter(members_.node(from), Accepted{message.ballot, message.slot}, *after);
@@ -129,6 +151,11 @@ void Replica::On(size_t from, const Accept& message, Ctx& context) {
 }
 
 void Replica::On(size_t from, const Heartbeat& message, Ctx& context) {
+  // What is chosen is chosen whoever says so: the comparison holds under any ballot.
+  const std::optional<uint64_t> chain = acceptor_.ChainAt(message.common.slot);
+  if (chain && *chain != message.common.chain) {
+    return Stop({members_.node(from), message.common.slot, *chain, message.common.chain}, context);
+  }
   if (!Follow(from, message.ballot, context)) return;
   OnWatermark(from, message.ballot, message.chosen, context);
   acceptor_.RecordChosen(context.out);
@@ -184,6 +211,10 @@ void Replica::On(size_t from, const CatchUpReply& message, Ctx& context) {
   Slot slot = message.from;
   for (const Slice& value : message.values) {
     if (slot > chosen().next() || !IsValue(value)) break;
+    const std::optional<uint64_t> known = acceptor_.ChosenValue(slot);
+    if (known && HashBytes(value.view()) != *known) {
+      return Stop({members_.node(from), slot, *known, HashBytes(value.view())}, context);
+    }
     if (slot == chosen().next()) acceptor_.Learn(value, context.out);
     ++slot;
   }
@@ -218,6 +249,8 @@ uint64_t Replica::Digest() const {
   digest.Add(role_.index());
   digest.Add(leader().value_or(NodeId(0)).value());
   digest.Add(highest_round_);
+  digest.Add(plausibility_.limit());
+  digest.Add(stopped_);
   digest.Add(static_cast<uint64_t>(election_timeout_.ns));
   if (const Leader* leader = std::get_if<Leader>(&role_)) digest.Add(leader->Digest());
   return digest.value();

@@ -15,6 +15,7 @@
 #include "core/paxos/acceptor.h"
 #include "core/paxos/catch_up.h"
 #include "core/paxos/config.h"
+#include "core/paxos/plausibility.h"
 #include "core/paxos/protocol.h"
 #include "core/paxos/quorum.h"
 #include "core/paxos/roles.h"
@@ -46,6 +47,9 @@ class Replica final {
   std::string_view role_name() const;
   // Digest of all chosen values in order: equal at equal chosen().
   uint64_t chain() const { return acceptor_.chain(); }
+  // It has found that a peer's chosen prefix is another than its own (Diverged): it neither answers nor
+  // writes any more, in this life.
+  bool stopped() const { return stopped_; }
   const Config& config() const { return config_; }
 
   void CheckInvariants() const;
@@ -58,6 +62,7 @@ class Replica final {
   void OnTimer(Protocol::Timer timer, Ctx& context);
   void OnDurable(WriteSeq durable, Ctx& context);
   void OnCall(const Call<Protocol>& call, Ctx& context);
+  void Stop(const Diverged& diverged, Ctx& context);
 
   // --- acceptor's side (replica.cc) ---
   void On(size_t from, const Prepare& message, Ctx& context);
@@ -75,6 +80,7 @@ class Replica final {
   void On(size_t from, const PreVote& message, Ctx& context);
   void On(size_t from, const PreVoteReply& message, Ctx& context);
   void On(size_t from, const Promise& message, Ctx& context);
+  bool CanReport(const Promise& promise, const AcceptedEntry& entry) const;
   void OnElectionTimer(Ctx& context);
   void Canvass(Ctx& context);
   void StandForElection(Ctx& context);
@@ -95,7 +101,9 @@ class Replica final {
   Acceptor acceptor_;
   CatchUpClient catch_up_;
   Role role_;
+  Plausibility plausibility_;
   bool started_ = false;
+  bool stopped_ = false;
   uint64_t highest_round_ = 0;     // of any ballot heard of
   uint32_t failed_elections_ = 0;  // since a leader was last heard
   Duration election_timeout_;      // drawn anew whenever the role changes

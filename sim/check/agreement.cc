@@ -20,6 +20,11 @@ void AgreementJudge::OnNote(NodeId node, const paxos::Note& note) {
     OnChosen(node, *chosen);
   } else if (const auto* leader = std::get_if<paxos::BecameLeader>(&note)) {
     OnLeader(node, leader->ballot);
+  } else if (const auto* diverged = std::get_if<paxos::Diverged>(&note)) {
+    world_.Fail(absl::StrFormat(
+        "divergence: node %d stops, for slot %d is chosen as %016x here and as %016x "
+        "at node %d",
+        node.value(), diverged->slot.value(), diverged->here, diverged->there, diverged->peer.value()));
   }
 }
 

@@ -65,6 +65,11 @@ TEST_F(Agreement, FindsABallotUsedForTwoElections) {
   EXPECT_TRUE(Says(world, "used before"));
 }
 
+TEST_F(Agreement, FindsAReplicaThatHasDiverged) {
+  judge.OnNote(kOne, paxos::Diverged{kTwo, Slot(7), 1, 2});
+  EXPECT_TRUE(Says(world, "divergence: node 1 stops, for slot 7"));
+}
+
 TEST_F(Agreement, FindsTwoValuesUnderOneBallot) {
   judge.OnNote(kOne, paxos::Proposing{Ballot{4, kOne}, Slot(7), 1});
   judge.OnNote(kTwo, paxos::Proposing{Ballot{4, kTwo}, Slot(7), 2});

@@ -144,6 +144,8 @@ void Cluster::Judge(uint32_t id, const Note& note) {
       Violate(absl::StrCat("two values for slot ", proposing->slot.value(), " under ballot ",
                            Text(proposing->ballot)));
     }
+  } else if (const auto* diverged = std::get_if<paxos::Diverged>(&note)) {
+    node_at(id).diverged = absl::StrCat("slot ", diverged->slot.value(), ", node ", diverged->peer.value());
   } else if (const auto* leader = std::get_if<BecameLeader>(&note)) {
     if (!led_.emplace(leader->ballot, true).second) {
       Violate(absl::StrCat("ballot ", Text(leader->ballot), " was used for two elections"));

@@ -80,6 +80,8 @@ class Cluster {
   bool armed(uint32_t node, Timer timer) { return node_at(node).out.timers.armed(timer); }
   // The chosen prefix as this life of the node has delivered it: "a | b c | -", slots separated by bars.
   std::string Log(uint32_t node);
+  // "slot 3, node 1": where and with whom the node said it had diverged; "" if it did not.
+  std::string Diverged(uint32_t node) { return node_at(node).diverged; }
   // What was wrong, if anything ever was.
   const std::string& violation() const { return violation_; }
 
@@ -94,6 +96,7 @@ class Cluster {
     std::vector<Outbox<Protocol>::Outgoing> held;
     std::vector<Decided> decided;
     Ballot durable_promise;
+    std::string diverged;
   };
 
   Node& node_at(uint32_t node) { return nodes_[node - 1]; }
