@@ -1,9 +1,8 @@
 #pragma once
 
-// Host<M, Edges>: runs one machine in the real world, on the loop's thread. It delivers inputs one at a
-// time, executes the outbox after each step, and holds back every message that rests on the journal until
-// what it rests on is durable. Queues filled by a step (journal, links, blocks) are flushed once, at the
-// end of the loop's iteration.
+// Host<M, Edges>: runs one machine in the real world, on the loop's thread: a Runner (core/machine/runner.h)
+// whose surroundings are a journal, links and files on the loop. Queues filled by a step (journal, links,
+// blocks) are flushed once, at the end of the loop's iteration.
 //
 // Edges is what lies outside: it must outlive the host, may be called in the middle of a step's effects,
 // and may call Deliver at any time (a nested call is taken up after the step under way). It supplies
@@ -15,18 +14,15 @@
 #include <absl/status/status.h>
 #include <sys/random.h>
 
-#include <deque>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "core/base/check.h"
 #include "core/base/rng.h"
-#include "core/machine/input.h"
-#include "core/machine/machine.h"
-#include "core/machine/outbox.h"
+#include "core/machine/runner.h"
 #include "net/block_store.h"
 #include "net/journal.h"
 #include "net/loop.h"
@@ -55,138 +51,78 @@ class Host {
   // The parts are connected to this host here; they must outlive it, and deliver nothing after it is gone
   // (destroy the host only when the loop has stopped).
   Host(Loop& loop, std::unique_ptr<M> machine, Edges& edges, HostParts parts, uint64_t seed = SystemSeed())
-      : loop_(loop),
-        machine_(std::move(machine)),
-        edges_(edges),
-        parts_(parts),
-        rng_(seed),
-        timer_(loop, [this] { OnTimer(); }) {
-    ConnectParts();
+      : surroundings_(loop, edges, parts, seed, [this] { runner_.FireDueTimers(); }),
+        runner_(std::move(machine), surroundings_) {
+    ConnectParts(edges, parts);
   }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
   // Once, before anything is delivered. `last_durable` is what recovery found, with or without records.
   void Start(std::vector<JournalRecord> records, WriteSeq last_durable = WriteSeq(0)) {
-    CHECK(out_ == std::nullopt);
-    out_.emplace(last_durable);
-    durable_ = last_durable;
-    Deliver(Started{std::move(records)});
+    runner_.Start(std::move(records), last_durable);
   }
+  void Deliver(Input<P> input) { runner_.Deliver(std::move(input)); }
 
-  void Deliver(Input<P> input) {
-    CHECK_MSG(out_ != std::nullopt, "an input before Start");
-    if (stepping_) {
-      pending_.push_back(std::move(input));
-      return;
-    }
-    stepping_ = true;
-    Step(input);
-    while (!pending_.empty()) {
-      const Input<P> next = std::move(pending_.front());
-      pending_.pop_front();
-      Step(next);
-    }
-    stepping_ = false;
-    timer_.Arm(out_->timers.Next());
-  }
-
-  const M& machine() const { return *machine_; }
+  const M& machine() const { return runner_.machine(); }
   // Messages waiting for the disk.
-  size_t held_sends() const { return held_.size(); }
+  size_t held_sends() const { return runner_.held(); }
 
  private:
-  void ConnectParts() {
+  struct OnTheLoop : Unwatched<P> {
+    OnTheLoop(Loop& on, Edges& outside, HostParts with, uint64_t seed, std::function<void()> fire)
+        : loop(on), edges(outside), parts(with), random(seed), timer(on, std::move(fire)) {}
+
+    Instant Now() const { return loop.now(); }
+    Rng& rng() { return random; }
+    void Append(JournalWrite write) {
+      CHECK(parts.journal != nullptr);
+      parts.journal->Append(std::move(write));
+    }
+    void Commit() {}  // the journal does, at the end of the loop's iteration: one sync for all its steps
+    void Transmit(NodeId to, const typename P::Message& message) { edges.SendMessage(to, message); }
+    void Do(FileEffect effect) {
+      CHECK(parts.files != nullptr);
+      parts.files->Execute(std::move(effect));
+    }
+    void Do(LinkEffect effect) {
+      CHECK(parts.links != nullptr);
+      parts.links->Execute(std::move(effect));
+    }
+    void Answer(CallId call, typename P::Response response) { edges.OnReply(call, std::move(response)); }
+    void Note(typename P::Note note) { edges.OnNote(std::move(note)); }
+    void Wake(Instant when) { timer.Arm(when); }
+
+    Loop& loop;
+    Edges& edges;
+    const HostParts parts;
+    Rng random;
+    Timer timer;
+  };
+
+  void ConnectParts(Edges& edges, const HostParts& parts) {
     const auto deliver = [this](auto parts_input) {
       std::visit([this](auto&& input) { Deliver(Input<P>(std::move(input))); }, std::move(parts_input));
     };
-    if (parts_.journal != nullptr) {
-      parts_.journal->Connect([this](WriteSeq seq) { OnDurable(seq); },
-                              [this](absl::Status status) { edges_.OnFatal(std::move(status)); });
+    if (parts.journal != nullptr) {
+      parts.journal->Connect([this](WriteSeq seq) { runner_.Durable(seq); },
+                             [&edges](absl::Status status) { edges.OnFatal(std::move(status)); });
     }
-    if (parts_.links != nullptr) {
-      BlockStore* files = parts_.files;
-      parts_.links->Connect(deliver,
-                            [files](FileId file) { return files == nullptr ? nullptr : files->Find(file); });
+    if (parts.links != nullptr) {
+      BlockStore* files = parts.files;
+      parts.links->Connect(deliver,
+                           [files](FileId file) { return files == nullptr ? nullptr : files->Find(file); });
     }
-    if (parts_.files != nullptr) {
-      StreamLinks* links = parts_.links;
-      parts_.files->Connect(deliver, [links](bool congested) {
+    if (parts.files != nullptr) {
+      StreamLinks* links = parts.links;
+      parts.files->Connect(deliver, [links](bool congested) {
         if (links != nullptr) links->PauseReading(congested);
       });
     }
   }
 
-  void Step(const Input<P>& input) {
-    Context<P> context{loop_.now(), rng_, *out_};
-    machine_->Step(input, context);
-    machine_->CheckInvariants();
-    Execute();
-  }
-
-  void Execute() {
-    for (JournalWrite& write : out_->writes) {
-      CHECK(parts_.journal != nullptr);
-      parts_.journal->Append(std::move(write));
-    }
-    for (auto& send : out_->sends) {
-      if (send.after <= durable_) {
-        edges_.SendMessage(send.to, send.message);
-      } else {
-        held_.push_back(std::move(send));
-      }
-    }
-    for (LinkEffect& effect : out_->links) {
-      CHECK(parts_.links != nullptr);
-      parts_.links->Execute(std::move(effect));
-    }
-    for (FileEffect& effect : out_->files) {
-      CHECK(parts_.files != nullptr);
-      parts_.files->Execute(std::move(effect));
-    }
-    for (auto& answer : out_->replies) edges_.OnReply(answer.call, std::move(answer.response));
-    for (auto& note : out_->notes) edges_.OnNote(std::move(note));
-    out_->Clear();
-  }
-
-  void OnDurable(WriteSeq seq) {
-    CHECK(seq >= durable_ && seq <= out_->last_write());
-    durable_ = seq;
-    // Not in order of `after`: a step may rest one message on an older write than another's.
-    size_t kept = 0;
-    for (size_t i = 0; i < held_.size(); ++i) {
-      if (held_[i].after <= durable_) {
-        edges_.SendMessage(held_[i].to, held_[i].message);
-      } else {
-        if (kept != i) held_[kept] = std::move(held_[i]);
-        ++kept;
-      }
-    }
-    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(kept), held_.end());
-    Deliver(WriteDone{seq});
-  }
-
-  void OnTimer() {
-    // At most each one once: a machine that arms a deadline already past must not keep out everything else.
-    for (size_t i = 0; i < TimerTable<typename P::Timer>::kCount; ++i) {
-      const auto timer = out_->timers.PopDue(loop_.now());
-      if (!timer) break;
-      Deliver(TimerFired<P>{*timer});
-    }
-    timer_.Arm(out_->timers.Next());
-  }
-
-  Loop& loop_;
-  std::unique_ptr<M> machine_;
-  Edges& edges_;
-  const HostParts parts_;
-  Rng rng_;
-  Timer timer_;
-  std::optional<Outbox<P>> out_;
-  WriteSeq durable_;
-  std::deque<typename Outbox<P>::Outgoing> held_;
-  std::deque<Input<P>> pending_;
-  bool stepping_ = false;
+  OnTheLoop surroundings_;
+  Runner<M, OnTheLoop> runner_;
 };
 
 }  // namespace bt::net

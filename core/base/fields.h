@@ -293,12 +293,13 @@ uint64_t DigestOf(const T& value) {
 
 namespace fields_internal {
 
-// "bt::paxos::Accept" -> "Accept".
+// "bt::paxos::Accept" -> "Accept", "bt::Received<bt::paxos::Protocol>" -> "Received".
 template <class T>
 constexpr std::string_view TypeName() {
   std::string_view name = __PRETTY_FUNCTION__;
   const size_t start = name.find("T = ") + 4;
   name = name.substr(start, name.find_first_of(";]", start) - start);
+  name = name.substr(0, name.find('<'));
   const size_t colon = name.rfind(':');
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
@@ -359,11 +360,15 @@ class Tracer {
       std::visit([this](const auto& alternative) { Put(alternative); }, value);
     } else if constexpr (std::same_as<T, std::monostate>) {
       text_ += "nothing";
-    } else {
+    } else if constexpr (std::same_as<T, absl::Status>) {
+      text_ += value.ok() ? "ok" : value.ToString();
+    } else if constexpr (HasFields<T>) {
       text_ += TypeName<T>();
       text_ += '{';
       T::Fields(value, *this);
       text_ += '}';
+    } else {
+      text_ += TypeName<T>();  // what does not travel needs no Fields, and is shown by its name
     }
   }
 

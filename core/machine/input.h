@@ -1,6 +1,7 @@
 #pragma once
 
-// Input<P>: everything that can happen to a machine, a closed variant.
+// Input<P>: everything that can happen to a machine, a closed variant. Each input lists its members in
+// Fields, from which traces and digests name it: see input_name.h.
 
 #include <absl/status/status.h>
 
@@ -34,22 +35,33 @@ struct JournalRecord {
 // journal is corrupt (not merely torn at its tail) does not start the machine.
 struct Started {
   std::vector<JournalRecord> records;
+
+  static void Fields(auto& self, auto&& visit) { visit("records", self.records); }
 };
 
 template <class P>
 struct Received {
   NodeId from;
   typename P::Message message;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("from", self.from);
+    visit("message", self.message);
+  }
 };
 
 template <class P>
 struct TimerFired {
   typename P::Timer timer;
+
+  static void Fields(auto& self, auto&& visit) { visit("timer", self.timer); }
 };
 
 // Every Write with sequence <= seq is durable. Monotone; may skip numbers.
 struct WriteDone {
   WriteSeq seq;
+
+  static void Fields(auto& self, auto&& visit) { visit("seq", self.seq); }
 };
 
 // Requests by the local user or an edge; answered once by Outbox::Reply(id, ...).
@@ -57,11 +69,18 @@ template <class P>
 struct Call {
   CallId id;
   typename P::Request request;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("request", self.request);
+  }
 };
 
 // The caller is gone (an HTTP connection closed): no reply is wanted any more.
 struct CallCancelled {
   CallId id;
+
+  static void Fields(auto& self, auto&& visit) { visit("id", self.id); }
 };
 
 // --- byte-stream links (ordered, reliable until down) ---
@@ -70,22 +89,42 @@ struct CallCancelled {
 struct LinkUp {
   LinkId link;
   Address peer;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("link", self.link);
+    visit("peer", self.peer);
+  }
 };
 struct LinkReceived {
   LinkId link;
   Slice bytes;  // any cut of the stream, at least one byte
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("link", self.link);
+    visit("bytes", self.bytes);
+  }
 };
 // `total`: bytes handed to the network since LinkUp (everything SendBytes and SendBlock queued, in order).
 // Told whenever the host's queue for the link has become empty.
 struct LinkSent {
   LinkId link;
   uint64_t total = 0;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("link", self.link);
+    visit("total", self.total);
+  }
 };
 // The link is gone, or could not be made. Nothing more will be heard of it. Not told for links the
 // machine closed itself.
 struct LinkDown {
   LinkId link;
   std::string why;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("link", self.link);
+    visit("why", self.why);
+  }
 };
 
 // --- content files ---
@@ -99,12 +138,25 @@ struct FileOpened {
   Slice resume;
   // A download's file was there already: without `resume` its bytes may still be good and are worth hashing.
   bool existing = false;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("status", self.status);
+    visit("resume", self.resume);
+    visit("existing", self.existing);
+  }
 };
 // Completion of StoreBlock: the bytes are written (not synced). `leaf` is the SHA-256 of the block.
 struct BlockStored {
   BlockToken token;
   absl::Status status;
   Sha256Digest leaf{};
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("token", self.token);
+    visit("status", self.status);
+    visit("leaf", self.leaf);
+  }
 };
 // Completion of HashRange: leaves (SHA-256 of each 16 KiB block, the last one short) or sha1.
 struct RangeHashed {
@@ -112,6 +164,13 @@ struct RangeHashed {
   absl::Status status;
   std::vector<Sha256Digest> leaves;
   Sha1Digest sha1{};
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("token", self.token);
+    visit("status", self.status);
+    visit("leaves", self.leaves);
+    visit("sha1", self.sha1);
+  }
 };
 // A SendBlock could not read its file; the link was closed with it (LinkDown follows separately).
 struct ReadFailed {
@@ -119,16 +178,33 @@ struct ReadFailed {
   uint64_t offset = 0;
   uint64_t length = 0;
   absl::Status status;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("offset", self.offset);
+    visit("length", self.length);
+    visit("status", self.status);
+  }
 };
 // Completion of Checkpoint: file data and state are durable.
 struct Checkpointed {
   FileId file;
   absl::Status status;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("status", self.status);
+  }
 };
 // Completion of FinishFile: synced, renamed to its final name, directory synced.
 struct FileFinished {
   FileId file;
   absl::Status status;
+
+  static void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("status", self.status);
+  }
 };
 
 template <class P>

@@ -10,8 +10,9 @@
 //   Request, Response   what the local user or an edge (HTTP) asks and is answered
 //   Note      events for judges, logs and progress: a std::variant; costs nothing when not looked at
 //
-// Call order for a host: once Started; then, for each input, Step, execute the outbox, clear it.
-// After a crash the machine object is destroyed and a new one is Started from what was durable.
+// Call order: once Started; then, for each input, Step, execute the outbox, clear it: that is what Runner
+// (runner.h) does. After a crash the machine object is destroyed and a new one is Started from what was
+// durable.
 
 #include <concepts>
 #include <cstdint>

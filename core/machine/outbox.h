@@ -1,12 +1,22 @@
 #pragma once
 
-// Outbox<P>: the effects of one step. Owned by the host; cleared, not freed, between steps.
+// Outbox<P>: the effects of one step. Owned by the runner; cleared, not freed, between steps.
+//
+// The order in which the effects of one step happen is contract (runner.h executes it, and nothing else
+// does):
+//     journal writes, then the messages that may go, file work, links, replies, notes;
+// within each kind, in the order the machine asked for them. A message that rests on a write goes when that
+// write is durable: all messages that one WriteDone lets go leave in the order they were sent, before the
+// machine's step for that WriteDone. A message that rests on no unfinished write goes in its own step, also
+// past earlier ones to the same node that are still held: a leader's Accept and heartbeats must not wait for
+// the leader's own disk, and a follower's heartbeat replies must not wait for its Accepted. Machines
+// therefore take messages of one sender in any order; the network may reorder them anyway.
 //
 // Durability gating is in the type. A message struct that tells others of something this node has
 // written declares
 //     static constexpr bool kRestsOnJournal = true;
 // and Send() does not compile for it: only SendAfter(to, message, after), which demands the WriteSeq it
-// rests on. The host holds such a message until every write <= `after` is durable; a crash discards it.
+// rests on. The runner holds such a message until every write <= `after` is durable; a crash discards it.
 
 #include <concepts>
 #include <cstdint>
@@ -144,7 +154,7 @@ class Outbox {
   void Reply(CallId call, typename P::Response response) { replies.push_back({call, std::move(response)}); }
   void Note(typename P::Note note) { notes.push_back(std::move(note)); }
 
-  // For the host, after it has executed the effects. Timers stay.
+  // For the runner, after it has executed the effects. Timers stay.
   void Clear() {
     sends.clear();
     writes.clear();

@@ -4,6 +4,7 @@
 // moves it. The earliest deadline is the host's next wake-up.
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -31,11 +32,12 @@ class TimerTable {
     return next;
   }
 
-  // Takes one timer that is due at `now` off the table (the earliest; ties by enum order).
-  std::optional<Timer> PopDue(Instant now) {
+  // Takes one timer that is due at `now` and not in `except` off the table (the earliest; ties by enum
+  // order).
+  std::optional<Timer> PopDue(Instant now, std::bitset<kCount> except = {}) {
     size_t best = kCount;
     for (size_t i = 0; i < kCount; ++i) {
-      if (deadlines_[i] <= now && deadlines_[i] != Instant::Never() &&
+      if (deadlines_[i] <= now && deadlines_[i] != Instant::Never() && !except[i] &&
           (best == kCount || deadlines_[i] < deadlines_[best])) {
         best = i;
       }

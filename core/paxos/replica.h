@@ -1,8 +1,8 @@
 #pragma once
 
 // Replica: one participant of the replicated log, stable-leader Multi-Paxos. A Machine over
-// paxos::Protocol, so it can be hosted alone; core/tracker holds one as a plain member and drains its
-// outbox. It is the only writer of its node's journal. After each Step call TakeDecided().
+// paxos::Protocol, so it can be hosted alone; core/tracker holds one as a SubMachine. It is the only
+// writer of its node's journal. After each Step call TakeDecided().
 
 #include <cstdint>
 #include <optional>

@@ -201,11 +201,11 @@ void Mutations::OnReplica(CallId call, const paxos::Response& response, Context<
 void Mutations::Dispatch(uint32_t place, ReplicaPort& port, Context<Protocol>& context) {
   Pending& entry = entries_[place];
   if (entry.id.session.value() == 0) return;  // gone in the meantime
-  if (port.replica().is_leader()) {
+  if (port.machine().is_leader()) {
     if (entry.proposed_in == epoch_) return;
     entry.proposed_in = epoch_;
-    port.Ask(ProposalCall(place, entry.generation), paxos::Propose{entry.command}, context);
-  } else if (origin(entry) && port.replica().leader()) {
+    port.Call(ProposalCall(place, entry.generation), paxos::Propose{entry.command}, context);
+  } else if (origin(entry) && port.machine().leader()) {
     entry.sent = context.now;
     to_forward_.push_back({place, entry.generation});
   }
@@ -224,7 +224,7 @@ void Mutations::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& 
   if (!to_forward_.empty()) {
     const Instant due = flushed_ + config_.coalesce;
     if (due <= context.now) {
-      Flush(port.replica(), context);
+      Flush(port.machine(), context);
     } else if (context.out.timers.deadline(Protocol::Timer::kFlush) > due) {
       context.out.Arm(Protocol::Timer::kFlush, due);
     }

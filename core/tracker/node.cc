@@ -73,7 +73,7 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
   std::visit(
       Overloaded{
           [&](const paxos::Message& message) {
-            port_.Step(Received<paxos::Protocol>{received.from, message}, context);
+            port_.Deliver(Received<paxos::Protocol>{received.from, message}, context);
           },
           [&](const ForwardCommands& message) {
             mutations_.OnForwarded(received.from, message, replica().is_leader(), context);
@@ -86,8 +86,8 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
 }
 
 void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
-  if (fired.timer < Timer::kFirstOwn) {
-    port_.Fire(static_cast<paxos::Protocol::Timer>(fired.timer), context);
+  if (fired.timer == Timer::kReplica) {
+    port_.FireDueTimers(context);
   } else if (fired.timer == Timer::kRetry) {
     mutations_.OnRetryTimer(replica(), context);
     for (const Reads::Read& read : reads_.TakeOverdue(context.now)) {
@@ -98,11 +98,11 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     }
   } else if (fired.timer == Timer::kExpiry && replica().is_leader()) {
     last_tick_ = context.now;
-    port_.Ask(CallId(0), paxos::Propose{EncodeCommand({}, Tick{})}, context);
+    port_.Call(CallId(0), paxos::Propose{EncodeCommand({}, Tick{})}, context);
   }
 }
 
-void TrackerNode::On(const WriteDone& done, Ctx& context) { port_.Step(done, context); }
+void TrackerNode::On(const WriteDone& done, Ctx& context) { port_.Deliver(done, context); }
 
 void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
   std::visit([&](const auto& request) { OnRequest(call.id, request, context); }, call.request);
@@ -226,13 +226,13 @@ void TrackerNode::Settle(Ctx& context) {
     mutations_.Poll(leader_changed, port_, context);
     reads_.Poll(leader_changed, port_, context);
     AnswerReads(context);
-    again |= leader_changed || port_.has_effects();
+    again |= leader_changed || port_.has_answers();
   }
   ArmTimers(context);
 }
 
 void TrackerNode::RouteReplicaAnswers(Ctx& context) {
-  for (const auto& answer : port_.Drain(context)) {
+  for (const auto& answer : port_.TakeAnswers()) {
     if (Reads::IsReadCall(answer.call)) {
       reads_.OnReplica(answer.call, answer.response, context);
     } else {
@@ -242,7 +242,7 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
 }
 
 bool TrackerNode::ApplyDecided(Ctx& context) {
-  const std::vector<paxos::Decided> decided = port_.replica().TakeDecided();
+  const std::vector<paxos::Decided> decided = port_.machine().TakeDecided();
   for (const paxos::Decided& entry : decided) {
     CHECK(entry.slot == applied_.next());
     for (const Slice& command : entry.batch.commands) {
@@ -265,7 +265,7 @@ bool TrackerNode::ApplyDecided(Ctx& context) {
 }
 
 bool TrackerNode::LeaderChanged() {
-  const paxos::Replica& replica = port_.replica();
+  const paxos::Replica& replica = port_.machine();
   const bool changed = replica.leader() != last_leader_ || replica.ballot() != last_ballot_ ||
                        replica.is_leader() != was_leader_;
   last_leader_ = replica.leader();
@@ -293,6 +293,7 @@ void TrackerNode::AnswerReads(Ctx& context) {
 
 void TrackerNode::ArmTimers(Ctx& context) {
   auto& timers = context.out.timers;
+  timers.Arm(Timer::kReplica, port_.next_timer());
   if (!has_pending()) {
     timers.Disarm(Timer::kRetry);
   } else if (!timers.armed(Timer::kRetry)) {
@@ -312,15 +313,14 @@ Instant TrackerNode::EstimatedLogTime(Instant now) const {
 }
 
 void TrackerNode::CheckInvariants() const {
-  port_.replica().CheckInvariants();
   state_.CheckInvariants();
   mutations_.CheckInvariants();
-  CHECK(applied_ <= port_.replica().chosen());
+  CHECK(applied_ <= port_.machine().chosen());
 }
 
 uint64_t TrackerNode::Digest() const {
   RollingDigest digest;
-  digest.Add(port_.replica().Digest());
+  digest.Add(port_.machine().Digest());
   digest.Add(state_.Digest());
   digest.Add(applied_.value());
   digest.Add(mutations_.size());

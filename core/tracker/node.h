@@ -37,7 +37,7 @@ class TrackerNode final {
 
   const Registry& registry() const { return state_.registry(); }
   const ReplicatedState& state() const { return state_; }
-  const paxos::Replica& replica() const { return port_.replica(); }
+  const paxos::Replica& replica() const { return port_.machine(); }
   const Counters& counters() const { return counters_; }
   Slot applied() const { return applied_; }
   // Mutations and linearizable reads that wait for the log.

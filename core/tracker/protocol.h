@@ -92,12 +92,11 @@ struct Acked {
 struct Protocol {
   using Message =
       std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer>;
-  // The replica's timers come first, under their own numbers.
   enum class Timer : uint8_t {
-    kFirstOwn = static_cast<uint8_t>(paxos::Protocol::Timer::kCount),
-    kFlush = kFirstOwn,  // what was held back to be sent together
-    kRetry,              // deadlines and repetitions of what is pending
-    kExpiry,             // the leader moves log time on
+    kReplica,  // the earliest of the replica's own
+    kFlush,    // what was held back to be sent together
+    kRetry,    // deadlines and repetitions of what is pending
+    kExpiry,   // the leader moves log time on
     kCount
   };
   using Request = tracker_api::Request;

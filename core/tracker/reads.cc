@@ -20,12 +20,12 @@ void Reads::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& cont
   }
   Round& round = rounds_.back();
   if (round.asked && !leader_changed && context.now < *round.asked + retry_) return;
-  const paxos::Replica& replica = port.replica();
+  const paxos::Replica& replica = port.machine();
   if (replica.is_leader()) {
     round.asked = context.now;
     const CallId call(kCallBit | ++next_call_);
     calls_[call] = {std::nullopt, round.id};
-    port.Ask(call, paxos::ReadIndex{}, context);
+    port.Call(call, paxos::ReadIndex{}, context);
   } else if (const std::optional<NodeId> leader = replica.leader()) {
     round.asked = context.now;
     context.out.Send(*leader, AskReadIndex{round.id});
@@ -34,10 +34,10 @@ void Reads::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& cont
 
 void Reads::OnAsked(NodeId from, uint64_t round, ReplicaPort& port, Context<Protocol>& context) {
   // Not answered: the asker repeats it, to the leader of that time.
-  if (!port.replica().is_leader() || calls_.size() >= remote_max_) return;
+  if (!port.machine().is_leader() || calls_.size() >= remote_max_) return;
   const CallId call(kCallBit | ++next_call_);
   calls_[call] = {from, round};
-  port.Ask(call, paxos::ReadIndex{}, context);
+  port.Call(call, paxos::ReadIndex{}, context);
 }
 
 void Reads::OnAnswered(uint64_t round, Slot slot) {

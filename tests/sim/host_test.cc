@@ -171,7 +171,7 @@ TEST(Harness, PrintsSentenceSeedEventsAndReplayCommandInThisOrder) {
   const std::string text = FailureText(scenario, RunChecked(scenario, 42));
   const size_t sentence = text.find("node a has more sense");
   const size_t seed = text.find("seed 42");
-  const size_t events = text.find("durable up to 1");
+  const size_t events = text.find("WriteDone{seq=1}");
   const size_t replay = text.find("bazel run //tools:simrun -- replay --scenario=complains --seed=42");
   EXPECT_NE(replay, std::string::npos) << text;
   EXPECT_LT(sentence, seed);

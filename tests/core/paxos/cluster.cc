@@ -70,11 +70,11 @@ std::string Describe(const Envelope& envelope) {
 }
 
 Cluster::Cluster(uint32_t size, uint64_t seed, Config config, bool start)
-    : config_(std::move(config)), rng_(Rng(seed).Fork("test")), nodes_(size) {
+    : config_(std::move(config)), rng_(Rng(seed).Fork("test")) {
   config_.members.clear();
   for (uint32_t node = 1; node <= size; ++node) config_.members.push_back(NodeId(node));
   for (uint32_t node = 1; node <= size; ++node) {
-    node_at(node).rng = Rng(seed).Fork("replica", node);
+    nodes_.push_back(std::make_unique<Node>(now_, Rng(seed).Fork("replica", node)));
     if (start) Restart(node);
   }
 }
@@ -83,52 +83,52 @@ void Cluster::Restart(uint32_t id) {
   Node& node = node_at(id);
   Config config = config_;
   config.self = NodeId(id);
-  node.replica = std::make_unique<Replica>(config);
-  node.out = Outbox<Protocol>(WriteSeq(node.durable.size()));
+  node.runner = std::make_unique<ReplicaRunner>(std::make_unique<Replica>(config), node.effects);
   node.stalled = false;
-  Step(id, Started{node.durable});
-  if (node.replica->ballot() < node.durable_promise) Violate(absl::StrCat("node ", id, " forgot a promise"));
+  Judged(id, [&](ReplicaRunner& runner) { runner.Start(node.durable, WriteSeq(node.durable.size())); });
+  if (replica(id).ballot() < node.durable_promise) Violate(absl::StrCat("node ", id, " forgot a promise"));
 }
 
 void Cluster::Crash(uint32_t id) {
   Node& node = node_at(id);
-  node.replica.reset();
-  node.unsynced.clear();
-  node.held.clear();
+  node.runner.reset();
+  node.effects.Clear();
   node.decided.clear();
 }
 
-void Cluster::Step(uint32_t id, const Input<Protocol>& input) {
+void Cluster::Step(uint32_t id, Input<Protocol> input) {
+  if (!running(id)) return;
+  Judged(id, [&](ReplicaRunner& runner) { runner.Deliver(std::move(input)); });
+}
+
+void Cluster::Judged(uint32_t id, const std::function<void(ReplicaRunner&)>& action) {
   Node& node = node_at(id);
-  if (node.replica == nullptr) return;
-  Context<Protocol> context{now_, node.rng, node.out};
-  const Ballot before = node.replica->ballot();
-  const Slot chosen_before = node.replica->chosen();
-  node.replica->Step(input, context);
-  node.replica->CheckInvariants();
-  (void)node.replica->Digest();
-  if (node.replica->ballot() < before) Violate(absl::StrCat("node ", id, ": the promise went back"));
-  if (node.replica->chosen() < chosen_before) Violate(absl::StrCat("node ", id, ": the watermark went back"));
-  for (Decided& decided : node.replica->TakeDecided()) {
+  Replica& replica = node.runner->machine();
+  const Ballot before = replica.ballot();
+  const Slot chosen_before = replica.chosen();
+  action(*node.runner);
+  (void)replica.Digest();
+  if (replica.ballot() < before) Violate(absl::StrCat("node ", id, ": the promise went back"));
+  if (replica.chosen() < chosen_before) Violate(absl::StrCat("node ", id, ": the watermark went back"));
+  JudgeDecided(id);
+  for (auto& sent : std::exchange(node.effects.sent, {})) {
+    in_flight_.push_back({id, sent.to.value(), std::move(sent.message)});
+  }
+  for (auto& answer : std::exchange(node.effects.answers, {})) {
+    if (!answers_.emplace(answer.call, answer.response).second) Violate("a call was answered twice");
+  }
+  for (const Note& note : std::exchange(node.effects.notes, {})) Judge(id, note);
+}
+
+void Cluster::JudgeDecided(uint32_t id) {
+  Node& node = node_at(id);
+  for (Decided& decided : replica(id).TakeDecided()) {
     if (decided.slot != Slot(node.decided.size() + 1)) Violate("decided with a gap or twice");
     if (!node.decided.empty() && decided.batch.stamp < node.decided.back().batch.stamp) {
       Violate("log time went back");
     }
     node.decided.push_back(std::move(decided));
   }
-  for (JournalWrite& write : node.out.writes) node.unsynced.push_back(std::move(write));
-  for (auto& send : node.out.sends) {
-    if (send.after.value() > node.durable.size()) {
-      node.held.push_back(std::move(send));
-    } else {
-      in_flight_.push_back({id, send.to.value(), std::move(send.message)});
-    }
-  }
-  for (auto& answer : node.out.replies) {
-    if (!answers_.emplace(answer.call, answer.response).second) Violate("a call was answered twice");
-  }
-  for (const Note& note : node.out.notes) Judge(id, note);
-  node.out.Clear();
 }
 
 void Cluster::Judge(uint32_t id, const Note& note) {
@@ -159,45 +159,38 @@ void Cluster::Violate(std::string what) {
 
 void Cluster::SyncOnly(uint32_t id, size_t count) {
   Node& node = node_at(id);
-  if (node.replica == nullptr || node.stalled || count == 0) return;
+  if (!running(id) || node.stalled || count == 0) return;
+  std::vector<JournalWrite>& unsynced = node.effects.writes;
   for (size_t i = 0; i < count; ++i) {
-    JournalWrite& write = node.unsynced[i];
+    JournalWrite& write = unsynced[i];
     CHECK(write.seq.value() == node.durable.size() + 1);
     node.durable.push_back({write.seq, write.type, write.body});
   }
-  node.unsynced.erase(node.unsynced.begin(), node.unsynced.begin() + static_cast<std::ptrdiff_t>(count));
-  if (node.unsynced.empty()) node.durable_promise = node.replica->ballot();
-  std::vector<Outbox<Protocol>::Outgoing> held = std::exchange(node.held, {});
-  for (auto& send : held) {
-    if (send.after.value() > node.durable.size()) {
-      node.held.push_back(std::move(send));
-    } else {
-      in_flight_.push_back({id, send.to.value(), std::move(send.message)});
-    }
-  }
-  Step(id, WriteDone{WriteSeq(node.durable.size())});
+  unsynced.erase(unsynced.begin(), unsynced.begin() + static_cast<std::ptrdiff_t>(count));
+  if (unsynced.empty()) node.durable_promise = replica(id).ballot();
+  Judged(id, [&](ReplicaRunner& runner) { runner.Durable(WriteSeq(node.durable.size())); });
 }
 
-void Cluster::Sync(uint32_t id) { SyncOnly(id, node_at(id).unsynced.size()); }
+void Cluster::Sync(uint32_t id) { SyncOnly(id, unsynced(id)); }
 
 void Cluster::Fire(uint32_t id, Timer timer) {
-  Node& node = node_at(id);
-  CHECK_MSG(node.out.timers.armed(timer), "the timer is not armed");
-  now_ = std::max(now_, node.out.timers.deadline(timer));
-  node.out.Disarm(timer);
+  auto& timers = node_at(id).runner->timers();
+  CHECK_MSG(timers.armed(timer), "the timer is not armed");
+  now_ = std::max(now_, timers.deadline(timer));
+  timers.Disarm(timer);
   Step(id, TimerFired<Protocol>{timer});
 }
 
 bool Cluster::FireNext() {
   uint32_t first = 0;
+  const auto next = [this](uint32_t id) { return node_at(id).runner->timers().Next(); };
   for (uint32_t id = 1; id <= size(); ++id) {
-    if (!running(id) || node_at(id).stalled || node_at(id).out.timers.Next() == Instant::Never()) continue;
-    if (first == 0 || node_at(id).out.timers.Next() < node_at(first).out.timers.Next()) first = id;
+    if (!running(id) || node_at(id).stalled || next(id) == Instant::Never()) continue;
+    if (first == 0 || next(id) < next(first)) first = id;
   }
   if (first == 0) return false;
-  Node& node = node_at(first);
-  now_ = std::max(now_, node.out.timers.Next());
-  Step(first, TimerFired<Protocol>{*node.out.timers.PopDue(now_)});
+  now_ = std::max(now_, next(first));
+  Judged(first, [](ReplicaRunner& runner) { runner.FireDueTimers(); });
   return true;
 }
 
@@ -220,7 +213,7 @@ void Cluster::Settle() {
   for (bool moved = true; moved;) {
     moved = Deliver(Everything()) > 0;
     for (uint32_t id = 1; id <= size(); ++id) {
-      if (!running(id) || node_at(id).stalled || node_at(id).unsynced.empty()) continue;
+      if (!running(id) || node_at(id).stalled || unsynced(id) == 0) continue;
       Sync(id);
       moved = true;
     }

@@ -18,6 +18,7 @@
 #include "core/base/rng.h"
 #include "core/machine/machine.h"
 #include "core/paxos/replica.h"
+#include "tests/support/vector_surroundings.h"
 
 namespace bt::paxos {
 
@@ -70,14 +71,14 @@ class Cluster {
   void UntilLeader(uint32_t node, const std::function<void()>& action);
   // Elects `node` and settles.
   void Elect(uint32_t node);
-  Replica& replica(uint32_t node) { return *node_at(node).replica; }
-  bool running(uint32_t node) { return node_at(node).replica != nullptr; }
+  Replica& replica(uint32_t node) { return node_at(node).runner->machine(); }
+  bool running(uint32_t node) { return node_at(node).runner != nullptr; }
   Instant now() const { return now_; }
   Rng& rng() { return rng_; }
   uint32_t size() const { return static_cast<uint32_t>(nodes_.size()); }
-  size_t unsynced(uint32_t node) { return node_at(node).unsynced.size(); }
+  size_t unsynced(uint32_t node) { return node_at(node).effects.writes.size(); }
   const std::vector<JournalRecord>& durable(uint32_t node) { return node_at(node).durable; }
-  bool armed(uint32_t node, Timer timer) { return node_at(node).out.timers.armed(timer); }
+  bool armed(uint32_t node, Timer timer) { return node_at(node).runner->timers().armed(timer); }
   // The chosen prefix as this life of the node has delivered it: "a | b c | -", slots separated by bars.
   std::string Log(uint32_t node);
   // "slot 3, node 1": where and with whom the node said it had diverged; "" if it did not.
@@ -86,28 +87,31 @@ class Cluster {
   const std::string& violation() const { return violation_; }
 
  private:
+  using ReplicaRunner = Runner<Replica, VectorSurroundings<Protocol>>;
   struct Node {
-    std::unique_ptr<Replica> replica;
-    Outbox<Protocol> out;
-    Rng rng{0};
+    Node(const Instant& clock, Rng rng) : effects(clock, rng) {}
+
+    VectorSurroundings<Protocol> effects;  // its writes are those not synced yet
+    std::unique_ptr<ReplicaRunner> runner;
     bool stalled = false;
     std::vector<JournalRecord> durable;
-    std::vector<JournalWrite> unsynced;
-    std::vector<Outbox<Protocol>::Outgoing> held;
     std::vector<Decided> decided;
     Ballot durable_promise;
     std::string diverged;
   };
 
-  Node& node_at(uint32_t node) { return nodes_[node - 1]; }
-  void Step(uint32_t node, const Input<Protocol>& input);
+  Node& node_at(uint32_t node) { return *nodes_[node - 1]; }
+  void Step(uint32_t node, Input<Protocol> input);
+  // Runs the node as `action` says, judges what it did and takes its messages and answers over.
+  void Judged(uint32_t node, const std::function<void(ReplicaRunner&)>& action);
+  void JudgeDecided(uint32_t node);
   void Judge(uint32_t node, const Note& note);
   void Violate(std::string what);
 
   Config config_;
   Rng rng_;
   Instant now_{1'000'000'000};
-  std::vector<Node> nodes_;
+  std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<Envelope> in_flight_;
   uint64_t next_call_ = 1;
   absl::btree_map<CallId, Response> answers_;

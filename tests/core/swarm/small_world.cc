@@ -21,9 +21,11 @@ PieceMap SmallWorld::Claimed(const Address& peer) const {
 size_t SmallWorld::Add(Config config, std::string file) {
   const size_t index = nodes_.size();
   const Address address = config.listen;
-  nodes_.push_back(
-      std::unique_ptr<Node>(new Node{std::make_unique<Client>(std::move(config)), Outbox<Protocol>(),
-                                     rng_.Fork("node", index), address, std::move(file)}));
+  nodes_.push_back(std::make_unique<Node>(now_, rng_.Fork("node", index)));
+  Node& node = *nodes_.back();
+  node.runner = std::make_unique<ClientRunner>(std::make_unique<Client>(std::move(config)), node.effects);
+  node.address = address;
+  node.file = std::move(file);
   to_start_.push_back(index);
   return index;
 }
@@ -38,8 +40,7 @@ void SmallWorld::Restart(size_t index, Config config) {
     }
   }
   Node& node = *nodes_[index];
-  node.client = std::make_unique<Client>(std::move(config));
-  node.out = Outbox<Protocol>();
+  node.runner = std::make_unique<ClientRunner>(std::make_unique<Client>(std::move(config)), node.effects);
   node.notes.clear();
   node.existing = true;
   to_start_.push_back(index);
@@ -56,23 +57,19 @@ void SmallWorld::Later(Duration delay, std::function<void()> action) {
 }
 
 void SmallWorld::Step(size_t index, Input<Protocol> input) {
-  Node& node = *nodes_[index];
-  Context<Protocol> context{now_, node.rng, node.out};
-  node.client->Step(input, context);
-  node.client->CheckInvariants();
-  Execute(index);
+  Run(index, [&](ClientRunner& runner) { runner.Deliver(std::move(input)); });
 }
 
-void SmallWorld::Execute(size_t index) {
+void SmallWorld::Run(size_t index, const std::function<void(ClientRunner&)>& action) {
   Node& node = *nodes_[index];
-  std::vector<LinkEffect> links = std::move(node.out.links);
-  std::vector<FileEffect> files = std::move(node.out.files);
-  for (auto& send : node.out.sends) DoAsk(index, send.to, std::get<tracker_api::Ask>(send.message));
-  for (auto& note : node.out.notes) node.notes.push_back(std::move(note));
-  for (auto& reply : node.out.replies) replies.push_back(std::move(reply.response));
-  node.out.Clear();
-  for (LinkEffect& effect : links) DoLink(index, std::move(effect));
-  for (FileEffect& effect : files) DoFile(index, std::move(effect));
+  action(*node.runner);
+  auto& effects = node.effects;
+  for (auto& sent : std::exchange(effects.sent, {}))
+    DoAsk(index, sent.to, std::get<tracker_api::Ask>(sent.message));
+  for (FileEffect& effect : std::exchange(effects.files, {})) DoFile(index, std::move(effect));
+  for (LinkEffect& effect : std::exchange(effects.links, {})) DoLink(index, std::move(effect));
+  for (auto& answer : std::exchange(effects.answers, {})) replies.push_back(std::move(answer.response));
+  for (auto& note : std::exchange(effects.notes, {})) node.notes.push_back(std::move(note));
 }
 
 std::pair<size_t, int> SmallWorld::FindStream(size_t node, LinkId link) const {
@@ -121,9 +118,9 @@ void SmallWorld::CloseStream(size_t s, int from) {
     return;
   }
   const std::string why = "closed by the peer";
-  Client* const client = nodes_[end.node]->client.get();
-  Later(kLatency, [this, end, why, client] {
-    if (nodes_[end.node]->client.get() == client) Step(end.node, LinkDown{end.link, why});
+  const ClientRunner* const runner = nodes_[end.node]->runner.get();
+  Later(kLatency, [this, end, why, runner] {
+    if (nodes_[end.node]->runner.get() == runner) Step(end.node, LinkDown{end.link, why});
   });
 }
 
@@ -142,7 +139,7 @@ void SmallWorld::DoLink(size_t index, LinkEffect effect) {
       return Later(kLatency, [this, index, link, peer = connect->peer] { Step(index, LinkUp{link, peer}); });
     }
     for (size_t n = 0; n < nodes_.size(); ++n) {
-      if (nodes_[n]->address != connect->peer || nodes_[n]->client->stopped()) continue;
+      if (nodes_[n]->address != connect->peer || client(n).stopped()) continue;
       const LinkId other(kInboundLink | next_inbound_++);
       streams_.push_back({{{false, index, link}, {false, n, other}}});
       const size_t s = streams_.size() - 1;
@@ -224,10 +221,10 @@ void SmallWorld::DoFile(size_t index, FileEffect effect) {
   } else {
     return;
   }
-  Client* const client = node.client.get();
+  const ClientRunner* const runner = node.runner.get();
   Later(Microseconds(static_cast<int64_t>(rng_.Between(1, 500))),
-        [this, index, client, input = std::move(input)] {
-          if (nodes_[index]->client.get() == client) Step(index, input);
+        [this, index, runner, input = std::move(input)] {
+          if (nodes_[index]->runner.get() == runner) Step(index, input);
         });
 }
 
@@ -276,9 +273,9 @@ void SmallWorld::DoAsk(size_t index, NodeId to, const tracker_api::Ask& ask) {
   } else {
     message = tracker_api::Answer{ask.id, Answer(ask.request)};
   }
-  Client* const client = nodes_[index]->client.get();
-  Later(kLatency * 2, [this, index, to, client, message = std::move(message)] {
-    if (nodes_[index]->client.get() == client) Step(index, Received<Protocol>{to, message});
+  const ClientRunner* const runner = nodes_[index]->runner.get();
+  Later(kLatency * 2, [this, index, to, runner, message = std::move(message)] {
+    if (nodes_[index]->runner.get() == runner) Step(index, Received<Protocol>{to, message});
   });
 }
 
@@ -313,10 +310,12 @@ void SmallWorld::Ask(size_t node, Protocol::Request request) {
 
 bool SmallWorld::RunUntil(const std::function<bool()>& done, Duration limit) {
   const Instant end = now_ + limit;
-  for (const size_t index : std::exchange(to_start_, {})) Step(index, Started{});
+  for (const size_t index : std::exchange(to_start_, {})) {
+    Run(index, [](ClientRunner& runner) { runner.Start({}, WriteSeq(0)); });
+  }
   while (!done()) {
     Instant next = events_.empty() ? Instant::Never() : events_.begin()->first.first;
-    for (const auto& node : nodes_) next = std::min(next, node->out.timers.Next());
+    for (const auto& node : nodes_) next = std::min(next, node->runner->timers().Next());
     if (next > end) {
       now_ = end;
       return false;
@@ -329,10 +328,9 @@ bool SmallWorld::RunUntil(const std::function<bool()>& done, Duration limit) {
       continue;
     }
     for (size_t index = 0; index < nodes_.size(); ++index) {
-      if (const auto timer = nodes_[index]->out.timers.PopDue(now_)) {
-        Step(index, TimerFired<Protocol>{*timer});
-        break;
-      }
+      if (nodes_[index]->runner->timers().Next() > now_) continue;
+      Run(index, [](ClientRunner& runner) { runner.FireDueTimers(); });
+      break;
     }
   }
   return true;

@@ -14,6 +14,7 @@
 #include "core/base/rng.h"
 #include "core/swarm/client.h"
 #include "core/swarm/wire.h"
+#include "tests/support/vector_surroundings.h"
 
 namespace bt::swarm::test {
 
@@ -22,20 +23,22 @@ inline Address Host(uint8_t number) { return Address::V4(10, 0, 0, number, 6881)
 class SmallWorld {
  public:
   using Protocol = swarm::Protocol;
+  using ClientRunner = Runner<Client, VectorSurroundings<Protocol>>;
 
   struct Node {
-    std::unique_ptr<Client> client;
-    Outbox<Protocol> out;
-    Rng rng;
+    Node(const Instant& clock, Rng rng) : effects(clock, rng) {}
+
+    VectorSurroundings<Protocol> effects;
+    std::unique_ptr<ClientRunner> runner;
     Address address;
     std::string file;       // the content as it lies on this node's disk
     bool existing = false;  // a download's file is there already
     Slice resume;           // the last checkpoint
     bool finished = false;
-    bool mute = false;          // never serves a block
-    absl::Status store_status;  // what StoreBlock answers
-    std::vector<Protocol::Note> notes;
-    std::vector<uint64_t> served;  // offsets of blocks it sent
+    bool mute = false;                  // never serves a block
+    absl::Status store_status;          // what StoreBlock answers
+    std::vector<Protocol::Note> notes;  // of this life
+    std::vector<uint64_t> served;       // offsets of blocks it sent
 
     template <class N>
     std::vector<N> All() const {
@@ -78,11 +81,11 @@ class SmallWorld {
   void Ask(size_t node, Protocol::Request request);
 
   Node& node(size_t index) { return *nodes_[index]; }
-  Client& client(size_t index) { return *nodes_[index]->client; }
+  Client& client(size_t index) { return nodes_[index]->runner->machine(); }
   Instant now() const { return now_; }
   bool Completed(size_t index) const { return !nodes_[index]->All<DownloadComplete>().empty(); }
   bool Banned(size_t index, size_t other) const {
-    return nodes_[index]->client->IsBanned(nodes_[other]->address);
+    return nodes_[index]->runner->machine().IsBanned(nodes_[other]->address);
   }
 
   // The scripted tracker: what each of its nodes answers.
@@ -108,7 +111,8 @@ class SmallWorld {
   };
 
   void Step(size_t node, Input<Protocol> input);
-  void Execute(size_t node);
+  // Runs the client as `action` says and starts what it did on its way.
+  void Run(size_t node, const std::function<void(ClientRunner&)>& action);
   void DoLink(size_t node, LinkEffect effect);
   void DoFile(size_t node, FileEffect effect);
   void DoAsk(size_t node, NodeId to, const tracker_api::Ask& ask);

@@ -19,6 +19,7 @@
 #include "core/base/fields.h"
 #include "core/tracker/node.h"
 #include "tests/core/tracker/fixtures.h"
+#include "tests/support/vector_surroundings.h"
 
 namespace bt::tracker {
 
@@ -30,28 +31,29 @@ class Cluster {
   explicit Cluster(uint32_t size, Config base = Config()) : base_(std::move(base)) {
     for (uint32_t i = 1; i <= size; ++i)
       base_.replica.members.resize(size), base_.replica.members[i - 1] = NodeId(i);
-    processes_.resize(size);
+    for (uint32_t i = 0; i < size; ++i) processes_.push_back(std::make_unique<Process>(now_));
     for (uint32_t i = 0; i < size; ++i) Restart(i);
   }
 
   // --- faults; nodes are numbered from 0 ---
 
   void Crash(size_t node) {
-    Process& process = processes_[node];
-    process.node.reset();
+    Process& process = *processes_[node];
+    process.runner.reset();
+    process.effects.Clear();
     ++process.life;
   }
   void Restart(size_t node) {
-    Process& process = processes_[node];
-    CHECK(process.node == nullptr);
+    Process& process = *processes_[node];
+    CHECK(process.runner == nullptr);
     Config config = base_;
     config.replica.self = NodeId(static_cast<uint32_t>(node) + 1);
-    process.node = std::make_unique<TrackerNode>(config);
+    process.runner =
+        std::make_unique<NodeRunner>(std::make_unique<TrackerNode>(std::move(config)), process.effects);
+    // A restarted host's generator starts alike: nodes must not rely on it alone.
+    process.effects.random = Rng(node);
     const WriteSeq last = process.journal.empty() ? WriteSeq(0) : process.journal.back().seq;
-    process.out = std::make_unique<Outbox<Protocol>>(last);
-    process.durable = last;
-    process.rng = Rng(node);  // a restarted host's generator starts alike: nodes must not rely on it alone
-    Step(node, Started{process.journal});
+    Run(node, [&](NodeRunner& runner) { runner.Start(process.journal, last); });
   }
   void Cut(size_t a, size_t b) { cut_.insert({std::min(a, b), std::max(a, b)}); }
   void Isolate(size_t node) {
@@ -105,29 +107,28 @@ class Cluster {
   std::optional<size_t> Leader() const {
     std::optional<size_t> leader;
     for (size_t i = 0; i < processes_.size(); ++i) {
-      const TrackerNode* node = processes_[i].node.get();
-      if (node == nullptr || !node->replica().is_leader()) continue;
-      if (!leader || processes_[*leader].node->replica().ballot() < node->replica().ballot()) leader = i;
+      if (processes_[i]->runner == nullptr || !node(i).replica().is_leader()) continue;
+      if (!leader || node(*leader).replica().ballot() < node(i).replica().ballot()) leader = i;
     }
     return leader;
   }
   size_t AFollower(size_t leader) const { return leader == 0 ? 1 : 0; }
 
-  TrackerNode& node(size_t index) { return *processes_[index].node; }
+  const TrackerNode& node(size_t index) const { return processes_[index]->runner->machine(); }
   Instant now() const { return now_; }
-  uint64_t steps(size_t index) const { return processes_[index].steps; }
+  uint64_t steps(size_t index) const { return processes_[index]->steps; }
   // Called for each message before it is sent; false drops it.
   std::function<bool(size_t from, size_t to, const Protocol::Message&)> filter;
   std::map<std::string, uint64_t> sent;  // by kind: "paxos", "forward", "replies", ...
 
  private:
+  using NodeRunner = Runner<TrackerNode, VectorSurroundings<Protocol>>;
   struct Process {
-    std::unique_ptr<TrackerNode> node;
-    std::unique_ptr<Outbox<Protocol>> out;
+    explicit Process(const Instant& clock) : effects(clock, Rng(0)) {}
+
+    VectorSurroundings<Protocol> effects;
+    std::unique_ptr<NodeRunner> runner;
     std::vector<JournalRecord> journal;  // durable
-    WriteSeq durable;
-    std::vector<std::pair<WriteSeq, std::function<void()>>> held;
-    Rng rng{0};
     uint64_t life = 0;
     uint64_t steps = 0;
   };
@@ -136,62 +137,46 @@ class Cluster {
     events_.emplace(now_ + delay, std::move(action));
   }
 
-  void Step(size_t index, const Input<Protocol>& input) {
-    Process& process = processes_[index];
-    if (process.node == nullptr) return;
-    ++process.steps;
-    Context<Protocol> context{now_, process.rng, *process.out};
-    process.node->Step(input, context);
-    process.node->CheckInvariants();
-    Execute(index);
+  void Step(size_t index, Input<Protocol> input) {
+    Run(index, [&](NodeRunner& runner) { runner.Deliver(std::move(input)); });
   }
 
-  void Execute(size_t index) {
-    Process& process = processes_[index];
-    auto writes = std::move(process.out->writes);
-    auto sends = std::move(process.out->sends);
-    auto replies = std::move(process.out->replies);
-    process.out->Clear();
-    const uint64_t life = process.life;
-    if (!writes.empty()) {
-      Schedule(Milliseconds(1), [this, index, life, writes = std::move(writes)]() mutable {
-        Process& process = processes_[index];
-        if (process.life != life) return;
-        for (JournalWrite& write : writes) process.journal.push_back({write.seq, write.type, write.body});
-        process.durable = process.journal.back().seq;
-        auto held = std::exchange(process.held, {});
-        for (auto& [after, action] : held) {
-          if (after <= process.durable) {
-            action();
-          } else {
-            process.held.push_back({after, std::move(action)});
-          }
-        }
-        Step(index, WriteDone{process.durable});
-      });
+  // Runs a live node as `action` says and starts what it did on its way.
+  void Run(size_t index, const std::function<void(NodeRunner&)>& action) {
+    Process& process = *processes_[index];
+    if (process.runner == nullptr) return;
+    ++process.steps;
+    action(*process.runner);
+    auto& effects = process.effects;
+    if (!effects.writes.empty()) Sync(index, std::exchange(effects.writes, {}));
+    for (auto& sent : std::exchange(effects.sent, {})) Send(index, sent.to.value() - 1, sent.message);
+    for (auto& answer : std::exchange(effects.answers, {})) {
+      EXPECT_TRUE(replies_.emplace(answer.call, std::move(answer.response)).second) << "answered twice";
     }
-    for (auto& send : sends) {
-      const size_t to = send.to.value() - 1;
-      ++sent[Kind(send.message)];
-      if (filter && !filter(index, to, send.message)) continue;
-      auto deliver = [this, index, to, bytes = Slice::Own(Encode(send.message))] {
-        if (cut_.contains({std::min(index, to), std::max(index, to)})) return;
-        Schedule(Milliseconds(1), [this, index, to, bytes] {
-          if (cut_.contains({std::min(index, to), std::max(index, to)})) return;
-          auto message = Decode<Protocol::Message>(bytes);
-          ASSERT_TRUE(message.ok()) << message.status();
-          Step(to, Received<Protocol>{NodeId(static_cast<uint32_t>(index) + 1), *std::move(message)});
-        });
-      };
-      if (send.after <= process.durable) {
-        deliver();
-      } else {
-        process.held.push_back({send.after, deliver});
-      }
-    }
-    for (auto& reply : replies) {
-      EXPECT_TRUE(replies_.emplace(reply.call, std::move(reply.response)).second) << "answered twice";
-    }
+    effects.notes.clear();
+  }
+
+  void Sync(size_t index, std::vector<JournalWrite> writes) {
+    const uint64_t life = processes_[index]->life;
+    Schedule(Milliseconds(1), [this, index, life, writes = std::move(writes)] {
+      Process& process = *processes_[index];
+      if (process.life != life) return;
+      for (const JournalWrite& write : writes) process.journal.push_back({write.seq, write.type, write.body});
+      Run(index, [&](NodeRunner& runner) { runner.Durable(process.journal.back().seq); });
+    });
+  }
+
+  void Send(size_t from, size_t to, const Protocol::Message& message) {
+    ++sent[Kind(message)];
+    if (filter && !filter(from, to, message)) return;
+    const auto cut = [this, from, to] { return cut_.contains({std::min(from, to), std::max(from, to)}); };
+    if (cut()) return;
+    Schedule(Milliseconds(1), [this, from, to, cut, bytes = Slice::Own(Encode(message))] {
+      if (cut()) return;
+      auto decoded = Decode<Protocol::Message>(bytes);
+      ASSERT_TRUE(decoded.ok()) << decoded.status();
+      Step(to, Received<Protocol>{NodeId(static_cast<uint32_t>(from) + 1), *std::move(decoded)});
+    });
   }
 
   static const char* Kind(const Protocol::Message& message) {
@@ -204,8 +189,8 @@ class Cluster {
     Instant next = events_.empty() ? Instant::Never() : events_.begin()->first;
     std::optional<size_t> timer;
     for (size_t i = 0; i < processes_.size(); ++i) {
-      if (processes_[i].node == nullptr) continue;
-      const Instant at = std::max(processes_[i].out->timers.Next(), now_);
+      if (processes_[i]->runner == nullptr) continue;
+      const Instant at = std::max(processes_[i]->runner->timers().Next(), now_);
       if (at < next) {
         next = at;
         timer = i;
@@ -217,7 +202,7 @@ class Cluster {
     }
     now_ = std::max(now_, next);
     if (timer) {
-      Step(*timer, TimerFired<Protocol>{*processes_[*timer].out->timers.PopDue(now_)});
+      Run(*timer, [](NodeRunner& runner) { runner.FireDueTimers(); });
     } else {
       const auto action = std::move(events_.begin()->second);
       events_.erase(events_.begin());
@@ -228,7 +213,7 @@ class Cluster {
 
   Config base_;
   Instant now_{};
-  std::vector<Process> processes_;
+  std::vector<std::unique_ptr<Process>> processes_;
   std::multimap<Instant, std::function<void()>> events_;
   std::set<std::pair<size_t, size_t>> cut_;
   std::map<CallId, Instant> asked_;

@@ -1,0 +1,241 @@
+#pragma once
+
+// NodeSurroundings<M, Adaptor>: what a simulated node stands on, for its Runner: a journal and content files
+// on a faulty disk, byte streams, timers as events of the world, and the adaptor for everything else. It
+// digests and traces each step. Nothing here steps a machine: what an effect leads to is a later event. Used
+// by Host alone, which lives as long.
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "core/base/check.h"
+#include "core/base/fields.h"
+#include "core/machine/input_name.h"
+#include "core/machine/runner.h"
+#include "sim/content_disk.h"
+#include "sim/journal_disk.h"
+#include "sim/streams.h"
+#include "sim/world.h"
+
+namespace bt::sim {
+
+struct HostOptions {
+  std::string name;
+  wal::Identity identity;
+  DiskFaults disk;
+  Address address;  // where its byte streams come from and arrive; only with Streams
+  // Chance out of a thousand that the process dies during one sync of its journal, drawn per sync.
+  uint32_t crash_while_writing_permille = 0;
+};
+
+template <Machine M, class Adaptor>
+class Host;
+
+template <Machine M, class Adaptor>
+class NodeSurroundings final : public EventSink {
+ public:
+  using P = typename M::Protocol;
+  using Owner = Host<M, Adaptor>;
+  static constexpr uint64_t kDigestEvery = 256;  // steps between two digests of the whole machine
+
+  NodeSurroundings(Owner& host, World& world, Streams* streams, uint32_t index, HostOptions options,
+                   Adaptor adaptor)
+      : host_(host),
+        world_(world),
+        streams_(streams),
+        index_(index),
+        options_(std::move(options)),
+        adaptor_(std::move(adaptor)),
+        rng_(world.Stream("host", index)),
+        journal_(world, index, options_.identity, options_.disk),
+        content_(world, index, options_.disk) {}
+
+  // --- a process's lives ---
+
+  absl::StatusOr<std::vector<JournalRecord>> Recover() { return journal_.Recover(); }
+  // A machine is about to be made.
+  void BeginLife() {
+    ++life_;
+    machine_rng_.emplace(rng_.Fork("machine", life_));
+  }
+  void Crash() {
+    ++life_;  // events of the life that ended are nobody's
+    pending_files_.clear();
+    wake_at_ = Instant::Never();
+    journal_.Crash();
+    content_.Crash();
+  }
+  void HealDisk() {
+    journal_.StopSlowing();
+    content_.StopSlowing();
+    options_.crash_while_writing_permille = 0;
+  }
+
+  const HostOptions& options() const { return options_; }
+  Adaptor& adaptor() { return adaptor_; }
+  JournalDisk& journal() { return journal_; }
+  const JournalDisk& journal() const { return journal_; }
+  ContentDisk& content() { return content_; }
+  Rng& host_rng() { return rng_; }
+  uint64_t life() const { return life_; }
+
+  // --- for the runner ---
+
+  Instant Now() const { return world_.now(); }
+  Rng& rng() { return *machine_rng_; }
+
+  void StepBegins(const Input<P>& input) {
+    world_.Trace(options_.name, [&] { return InputText(input); });
+  }
+  void Holds(const typename Outbox<P>::Outgoing& message) {
+    world_.Trace(options_.name, [&] {
+      return "  holds until write " + std::to_string(message.after.value()) + " for " +
+             std::to_string(message.to.value()) + "  " + TraceText(message.message);
+    });
+  }
+  void StepEnds(const Input<P>& input) {
+    if (++steps_ % kDigestEvery == 0) world_.Mix(host_.machine()->Digest());
+    if (const auto* received = std::get_if<LinkReceived>(&input)) {
+      streams_->Consumed(index_, received->link, received->bytes.size());
+    }
+    world_.Observe(index_, input.index(), InputDigest(input));
+    adaptor_.AfterStep(host_);
+  }
+
+  void Append(JournalWrite write) {
+    world_.Mix(HashBytes(write.body.view(), write.type));
+    journal_.Queue(std::move(write));
+  }
+  void Commit() {
+    if (!journal_.idle() || !journal_.pending()) return;
+    const Duration takes = journal_.BeginSync();
+    world_.After(takes, this, Argument(Event::kSynced));
+    if (options_.crash_while_writing_permille > 0 &&
+        rng_.Chance(options_.crash_while_writing_permille, 1000)) {
+      world_.After(rng_.Between(Duration{0}, takes), this, Argument(Event::kCrash));
+    }
+  }
+  void Transmit(NodeId to, const typename P::Message& message) {
+    const Slice bytes = Slice::Own(Encode(message));
+    world_.Mix(HashBytes(bytes.view(), to.value()));
+    world_.Trace(options_.name,
+                 [&] { return "  -> " + std::to_string(to.value()) + "  " + TraceText(message); });
+    adaptor_.Transmit(host_, to, bytes);
+  }
+  void Do(const FileEffect& effect) {
+    std::optional<ContentDisk::Pending> pending = content_.Execute(effect);
+    if (pending.has_value()) CompleteLater(std::move(*pending));
+  }
+  void Do(LinkEffect effect) {
+    CHECK_MSG(streams_ != nullptr, "a machine with links in a world without streams");
+    std::visit([this](auto& one) { DoLink(one); }, effect);
+  }
+  void Answer(CallId call, typename P::Response response) { adaptor_.Reply(host_, call, response); }
+  void Note(const typename P::Note& note) {
+    world_.Trace(options_.name, [&] { return "  note " + TraceText(note); });
+    adaptor_.Note(host_, note);
+  }
+  void Wake(Instant when) {
+    if (when == Instant::Never()) return;
+    if (when < world_.now()) when = world_.now();
+    if (when >= wake_at_) return;
+    wake_at_ = when;
+    world_.Schedule(when, this, Argument(Event::kWake));
+  }
+
+  // --- EventSink ---
+
+  void Fire(uint64_t argument) override {
+    // The event of an earlier life.
+    if ((argument >> 32 & 0xffffff) != (life_ & 0xffffff) || !host_.alive()) return;
+    switch (static_cast<Event>(argument >> 56)) {
+      case Event::kWake:
+        if (world_.now() != wake_at_) return;  // an earlier one took its place
+        wake_at_ = Instant::Never();
+        return host_.OnWake();
+      case Event::kSynced: {
+        const WriteSeq seq = journal_.FinishSync();
+        Commit();
+        return host_.Enter(WriteDone{seq});
+      }
+      case Event::kFileDone: {
+        const auto found = pending_files_.find(argument & 0xffffffff);
+        CHECK(found != pending_files_.end());
+        ContentDisk::Pending pending = std::move(found->second);
+        pending_files_.erase(found);
+        content_.Commit(pending.ticket);
+        std::visit([&](auto& done) { host_.Enter(std::move(done)); }, pending.completion);
+        return;
+      }
+      case Event::kCrash:
+        // Not any more when the disk was healed meanwhile.
+        if (!journal_.idle() && options_.crash_while_writing_permille > 0) {
+          world_.Count(Fault::kCrashWhileWriting);
+          host_.Crash();
+        }
+        return;
+    }
+  }
+
+ private:
+  enum class Event : uint64_t { kWake, kSynced, kFileDone, kCrash };
+
+  uint64_t Argument(Event event, uint64_t detail = 0) const {
+    return static_cast<uint64_t>(event) << 56 | (life_ & 0xffffff) << 32 | detail;
+  }
+
+  void CompleteLater(ContentDisk::Pending pending) {
+    const uint64_t id = ++next_file_ & 0xffffffff;
+    const Duration delay = pending.delay;
+    pending_files_[id] = std::move(pending);
+    world_.After(delay, this, Argument(Event::kFileDone, id));
+  }
+
+  void DoLink(const LinkConnect& connect) {
+    world_.Trace(options_.name, [&] { return "  connects to " + connect.peer.ToString(); });
+    streams_->Connect(index_, connect.link, connect.peer);
+  }
+  void DoLink(LinkSendBytes& send) {
+    world_.Mix(HashBytes(send.bytes.view(), send.link.value()));
+    streams_->SendBytes(index_, send.link, std::move(send.bytes));
+  }
+  void DoLink(const LinkSendBlock& block) {
+    absl::StatusOr<Slice> bytes = content_.Read(block.file, block.offset, block.length);
+    if (!bytes.ok()) {
+      CompleteLater({ReadFailed{block.file, block.offset, block.length, bytes.status()}, Duration{0}});
+      streams_->Reset(index_, block.link);
+      return;
+    }
+    adaptor_.ServesBlock(host_, block, bytes->view());
+    world_.Mix(HashBytes(bytes->view(), block.link.value()));
+    streams_->SendBytes(index_, block.link, block.header);
+    streams_->SendBytes(index_, block.link, std::move(*bytes));
+  }
+  void DoLink(const LinkClose& close) {
+    world_.Trace(options_.name, [&] { return "  closes link " + std::to_string(close.link.value()); });
+    streams_->Close(index_, close.link, close.flush);
+  }
+
+  Owner& host_;
+  World& world_;
+  Streams* streams_;
+  const uint32_t index_;
+  HostOptions options_;
+  Adaptor adaptor_;
+  Rng rng_;
+  JournalDisk journal_;
+  ContentDisk content_;
+  std::optional<Rng> machine_rng_;
+  uint64_t life_ = 0;
+  uint64_t steps_ = 0;
+  Instant wake_at_ = Instant::Never();
+  absl::flat_hash_map<uint64_t, ContentDisk::Pending> pending_files_;  // look-up only
+  uint64_t next_file_ = 0;
+};
+
+}  // namespace bt::sim
