@@ -130,22 +130,27 @@ void Connection::OnEndOfIteration() {
   if (state_ == State::kUp || state_ == State::kFinishing) Flush();
 }
 
+bool Connection::Takes() const {
+  return !output_broken_ &&
+         (state_ == State::kConnecting || state_ == State::kHandshake || state_ == State::kUp);
+}
+
 void Connection::Write(std::string_view bytes) {
-  if (state_ == State::kFinishing || state_ == State::kDraining || state_ == State::kDown) return;
+  if (!Takes()) return;
   const bool was_empty = queue_.empty();
   queue_.Push(bytes);
   Pushed(was_empty);
 }
 
 void Connection::Write(Slice bytes) {
-  if (state_ == State::kFinishing || state_ == State::kDraining || state_ == State::kDown) return;
+  if (!Takes()) return;
   const bool was_empty = queue_.empty();
   queue_.Push(std::move(bytes));
   Pushed(was_empty);
 }
 
 void Connection::Write(FileRange range) {
-  if (state_ == State::kFinishing || state_ == State::kDraining || state_ == State::kDown) return;
+  if (!Takes()) return;
   const bool was_empty = queue_.empty();
   queue_.Push(std::move(range));
   Pushed(was_empty);
@@ -170,13 +175,13 @@ bool Connection::WritesWait() const { return !queue_.empty() || transport_->has_
 void Connection::Flush() {
   if (!blocked_ && transport_->has_encoded()) {
     const IoResult result = transport_->Flush();
-    if (result.state == IoState::kBroken) return Fail(DownReason::kBroken, transport_->error());
+    if (result.state == IoState::kBroken) return OutputBroke();
     blocked_ = result.state == IoState::kBlocked;
   }
   const uint64_t stop_at = sent_ + options_.write_bytes_per_wake;
   while (!blocked_ && !queue_.empty() && sent_ < stop_at) {
     const IoResult result = queue_.SendTo(*transport_);
-    if (result.state == IoState::kBroken) return Fail(DownReason::kBroken, transport_->error());
+    if (result.state == IoState::kBroken) return OutputBroke();
     if (result.state == IoState::kUnreadable) {
       unreadable_ = queue_.front_file();
       return Fail(DownReason::kUnreadable, transport_->error());
@@ -195,6 +200,15 @@ void Connection::Flush() {
   if (blocked_) return Rearm();
   if (state_ == State::kFinishing) return EndOutput();
   if (std::exchange(unflushed_, false)) Told(ConnectionEvent::kFlushed);
+}
+
+// What the peer has said before it went, such as an early answer, is still to be read; its end comes after.
+void Connection::OutputBroke() {
+  if (state_ != State::kUp || !reading_) return Fail(DownReason::kBroken, transport_->error());
+  output_broken_ = true;
+  blocked_ = false;
+  queue_.Clear();
+  UpdateEvents();
 }
 
 void Connection::Finish(Drain drain) {
@@ -301,13 +315,16 @@ void Connection::Rearm() {
 
 void Connection::OnTimer() {
   if (NextDeadline() > loop_.now()) return Rearm();
-  if (state_ == State::kConnecting || state_ == State::kHandshake) {
+  const bool opening = state_ == State::kConnecting || state_ == State::kHandshake;
+  if (deadline_ <= loop_.now() && (opening || state_ == State::kUp)) {
+    return Fail(DownReason::kTimedOut, "nothing came in time");
+  }
+  if (opening) {
     return Fail(DownReason::kNotConnected, absl::StrCat("cannot connect to ", peer_.ToString(),
                                                         ": no answer in ", options_.connect.seconds(), " s"));
   }
-  const bool by_user = state_ == State::kUp && deadline_ <= loop_.now();
-  if (!by_user && PeerTakesBytes()) return Rearm();
-  Fail(DownReason::kTimedOut, by_user ? "nothing came in time" : "the peer takes our bytes too slowly");
+  if (PeerTakesBytes()) return Rearm();
+  Fail(DownReason::kTimedOut, "the peer takes our bytes too slowly");
 }
 
 // A large socket buffer takes nothing for long while the peer's kernel takes from it all the time. So the

@@ -90,7 +90,8 @@ class Connection {
   const std::string& why() const { return why_; }
   const FileRange& unreadable() const { return unreadable_; }
 
-  // To be written at the end of the iteration, or once up. Ignored after Finish or kDown.
+  // To be written at the end of the iteration, or once up. Ignored after Finish or kDown, and while a peer
+  // that takes no more is read to its end.
   void Write(std::string_view bytes);  // copied
   void Write(Slice bytes);
   void Write(FileRange range);
@@ -125,7 +126,9 @@ class Connection {
   void Discard();
   void OnEndOfIteration();
   void Flush();
+  void OutputBroke();
   void EndOutput();
+  bool Takes() const;
   void Pushed(bool was_empty);
   bool WritesWait() const;
   void UpdateEvents();
@@ -147,7 +150,8 @@ class Connection {
   Drain drain_ = Drain::kAlways;
   bool up_told_ = false;
   bool reading_ = true;
-  bool blocked_ = false;    // the socket takes no more until it is writable
+  bool blocked_ = false;  // the socket takes no more until it is writable
+  bool output_broken_ = false;
   bool unflushed_ = false;  // kFlushed is due once the queue is empty
   bool* gone_ = nullptr;    // set by the destructor, for Told
   std::optional<Transport> transport_;

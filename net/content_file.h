@@ -23,15 +23,14 @@ struct FilePlace {
   bool overwrite = false;  // a download may replace an existing file
 };
 
-struct ContentFile {
+// `path` is the file as opened: TARGET.part for a download.
+struct ContentFile : ReadableFile {
   ContentFile() = default;
   // A part file this process made and wrote nothing to is taken away again.
   ~ContentFile();
   ContentFile(const ContentFile&) = delete;
   ContentFile& operator=(const ContentFile&) = delete;
 
-  Fd fd;
-  std::string path;    // as opened: TARGET.part for a download
   std::string target;  // the final name
   bool overwrite = false;
   FileMode mode = FileMode::kRead;

@@ -87,8 +87,8 @@ std::string MetricsText(const MetricsSources& sources) {
   }
   Single("http_connections", "gauge", "Open client connections.", sources.http_connections, out);
   Single("http_connections_total", "counter", "Accepted client connections.", sources.http.accepted, out);
-  Single("http_received_bytes_total", "counter", "Bytes from clients.", sources.http.bytes_in, out);
-  Single("http_sent_bytes_total", "counter", "Bytes to clients.", sources.http.bytes_out, out);
+  Single("http_received_bytes_total", "counter", "Bytes from clients.", sources.http.received_bytes, out);
+  Single("http_sent_bytes_total", "counter", "Bytes to clients.", sources.http.sent_bytes, out);
   Family("http_dropped_total", "counter", "Client connections closed for a reason of their own.", out);
   Sample("http_dropped_total", "{why=\"garbage\"}", sources.http.malformed, out);
   Sample("http_dropped_total", "{why=\"too_many\"}", sources.http.refused, out);

@@ -1,8 +1,6 @@
 #include "net/http/client.h"
 
 #include <absl/strings/str_cat.h>
-#include <errno.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
@@ -19,16 +17,14 @@ absl::Status Unavailable(const Address& server, std::string_view what) {
   return absl::UnavailableError(absl::StrCat(server.ToString(), ": ", std::string(what)));
 }
 
+absl::Status NoAnswerInTime(const Address& server) {
+  return absl::DeadlineExceededError(absl::StrCat(server.ToString(), ": no answer in time"));
+}
+
 }  // namespace
 
 HttpClient::HttpClient(Loop& loop, const HttpClientLimits& limits)
-    : loop_(loop),
-      limits_(limits),
-      buffer_(kReadSize),
-      timer_(loop, [this] { OnTimer(); }),
-      tell_later_(loop, [this] {
-        for (const auto& tell : std::exchange(later_, {})) tell();
-      }) {}
+    : loop_(loop), limits_(limits), buffer_(kReadSize), timer_(loop, [this] { OnTimer(); }), later_(loop) {}
 
 HttpClient::~HttpClient() = default;
 
@@ -40,7 +36,9 @@ uint64_t HttpClient::Send(const Address& server, const HttpRequest& request, Dur
            absl::ResourceExhaustedError("too many requests are waiting for the trackers"));
     return id;
   }
-  WriteHttpRequest(request, server.ToString(), exchange.bytes);
+  std::string bytes;
+  WriteHttpRequest(request, server.ToString(), bytes);
+  exchange.bytes = Slice::Own(std::move(bytes));
   servers_[server].waiting.push_back(std::move(exchange));
   ++waiting_;
   Pump(server);
@@ -56,9 +54,9 @@ void HttpClient::Cancel(uint64_t request) {
       --waiting_;
       return;
     }
-    for (const auto& connection : server.connections) {
-      if (!connection->exchange || connection->exchange->id != request) continue;
-      Remove(address, connection->id);
+    for (const auto& pooled : server.pool) {
+      if (!pooled->exchange || pooled->exchange->id != request) continue;
+      Remove(address, pooled->id);
       Pump(Address(address));
       return;
     }
@@ -69,118 +67,95 @@ void HttpClient::Cancel(uint64_t request) {
 void HttpClient::Pump(const Address& address) {
   Server& server = servers_[address];
   while (!server.waiting.empty()) {
-    Connection* free = nullptr;
-    for (const auto& connection : server.connections) {
-      if (!connection->exchange) free = connection.get();
-    }
-    if (free != nullptr && server.waiting.front().retried) {
-      // It has met the end of an old connection once: the second try deserves a new one.
-      Remove(address, free->id);
-      free = nullptr;
-    }
-    if (free == nullptr) {
-      if (server.connections.size() >= limits_.connections_per_server) return;
-      absl::StatusOr<Fd> fd = StartConnect(address);
-      if (!fd.ok()) {
-        Exchange exchange = std::move(server.waiting.front());
-        server.waiting.pop_front();
-        --waiting_;
-        Finish(std::move(exchange), fd.status());
-        continue;
-      }
-      auto connection = std::make_unique<Connection>();
-      connection->id = next_id_++;
-      connection->fd = *std::move(fd);
-      const uint64_t id = connection->id;
-      connection->watcher =
-          std::make_unique<Watcher>(loop_, connection->fd.get(), EPOLLOUT,
-                                    [this, address, id](uint32_t events) { OnReady(address, id, events); });
-      free = connection.get();
-      server.connections.push_back(std::move(connection));
-    }
+    Pooled* free = FreeConnection(address, server.waiting.front().retried);
+    if (free == nullptr) return;
     free->exchange = std::move(server.waiting.front());
     server.waiting.pop_front();
     --waiting_;
-    free->sent = 0;
-    free->watcher->SetEvents(EPOLLIN | EPOLLOUT);
+    free->connection->SetDeadline(free->exchange->deadline);
+    free->connection->Write(free->exchange->bytes);
   }
 }
 
-HttpClient::Connection* HttpClient::Find(const Address& address, uint64_t connection) {
-  const auto server = servers_.find(address);
-  if (server == servers_.end()) return nullptr;
-  for (const auto& candidate : server->second.connections) {
-    if (candidate->id == connection) return candidate.get();
+// nullptr when all are busy. A request that has met the end of an old connection once deserves a new one.
+HttpClient::Pooled* HttpClient::FreeConnection(const Address& address, bool must_be_new) {
+  Server& server = servers_[address];
+  const auto free = std::find_if(server.pool.rbegin(), server.pool.rend(),
+                                 [](const auto& pooled) { return !pooled->exchange.has_value(); });
+  if (free != server.pool.rend()) {
+    if (!must_be_new) return free->get();
+    Remove(address, (*free)->id);
+  }
+  if (server.pool.size() >= limits_.connections_per_server) return nullptr;
+  auto pooled = std::make_unique<Pooled>();
+  const uint64_t id = pooled->id = next_id_++;
+  pooled->connection = std::make_unique<Connection>(
+      loop_, limits_.connection, counters_, address,
+      [this, address, id](ConnectionEvent event) { OnEvent(address, id, event); });
+  return server.pool.emplace_back(std::move(pooled)).get();
+}
+
+HttpClient::Pooled* HttpClient::Find(const Address& address, uint64_t id) {
+  for (const auto& pooled : servers_[address].pool) {
+    if (pooled->id == id) return pooled.get();
   }
   return nullptr;
 }
 
-std::unique_ptr<HttpClient::Connection> HttpClient::Remove(const Address& address, uint64_t connection) {
-  std::vector<std::unique_ptr<Connection>>& connections = servers_[address].connections;
-  const auto found = std::find_if(connections.begin(), connections.end(),
-                                  [&](const auto& candidate) { return candidate->id == connection; });
-  CHECK(found != connections.end());
-  std::unique_ptr<Connection> removed = std::move(*found);
-  connections.erase(found);
-  removed->watcher.reset();
+std::unique_ptr<HttpClient::Pooled> HttpClient::Remove(const Address& address, uint64_t id) {
+  std::vector<std::unique_ptr<Pooled>>& pool = servers_[address].pool;
+  const auto found =
+      std::find_if(pool.begin(), pool.end(), [id](const auto& pooled) { return pooled->id == id; });
+  CHECK(found != pool.end());
+  std::unique_ptr<Pooled> removed = std::move(*found);
+  pool.erase(found);
   return removed;
 }
 
-void HttpClient::OnReady(const Address& address_of_closure, uint64_t id, uint32_t events) {
-  const Address address = address_of_closure;  // the closure may be destroyed below
-  Connection* connection = Find(address, id);
-  if (connection == nullptr) return;
-  if (!connection->connected) {
-    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    const absl::Status status = ConnectError(connection->fd.get(), address);
-    if (!status.ok()) return Fail(address, id, status);
-    connection->connected = true;
-  }
-  if (connection->exchange && connection->sent < connection->exchange->bytes.size()) {
-    const std::string& bytes = connection->exchange->bytes;
-    const ssize_t sent = ::send(connection->fd.get(), bytes.data() + connection->sent,
-                                bytes.size() - connection->sent, MSG_NOSIGNAL);
-    if (sent > 0) connection->sent += static_cast<size_t>(sent);
-    // A server that has answered early and closed still has its answer read below.
-    if (sent < 0 && errno != EAGAIN && errno != EINTR && (events & EPOLLIN) == 0) {
-      return Fail(address, id, Unavailable(address, ErrnoText(errno)));
-    }
-    if (connection->sent == bytes.size()) connection->watcher->SetEvents(EPOLLIN);
-  }
-  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0) return;
-  const ssize_t got = ::recv(connection->fd.get(), buffer_.data(), buffer_.size(), 0);
-  if (got < 0) {
-    if (errno == EAGAIN || errno == EINTR) return;
-    return Fail(address, id, Unavailable(address, ErrnoText(errno)));
-  }
-  if (!connection->exchange) {  // closed by the server, or speaking unasked
-    Remove(address, id);
-    return Pump(address);
-  }
-  if (got == 0) {
-    if (connection->reader.End() == HttpRead::kDone) return Complete(address, *connection);
-    return Fail(address, id, Unavailable(address, "closed the connection before it answered"));
-  }
-  std::string_view bytes(buffer_.data(), static_cast<size_t>(got));
-  const HttpRead result = connection->reader.Read(bytes);
-  if (result == HttpRead::kMore) return;
-  if (result != HttpRead::kDone) {
-    connection->used_before = false;  // no second try: it would answer the same
-    return Fail(address, id,
-                Unavailable(address, "did not answer in HTTP; is this a tracker's client port?"));
-  }
-  Complete(address, *connection);
+void HttpClient::OnEvent(const Address& address, uint64_t id, ConnectionEvent event) {
+  Pooled& pooled = *Find(address, id);
+  if (event == ConnectionEvent::kReadable) return Read(address, pooled);
+  if (event == ConnectionEvent::kDown) return OnDown(address, pooled);
 }
 
-void HttpClient::Complete(const Address& address, Connection& connection) {
-  HttpResponse response = connection.reader.Take();
-  Exchange exchange = *std::exchange(connection.exchange, std::nullopt);
-  if (response.keep_alive && connection.sent == exchange.bytes.size()) {
-    connection.used_before = true;
-    connection.idle_since = loop_.now();
-    connection.watcher->SetEvents(EPOLLIN);
+void HttpClient::Read(const Address& address, Pooled& pooled) {
+  const IoResult got = pooled.connection->Read(buffer_.data(), buffer_.size());
+  if (got.state == IoResult::State::kBlocked || got.state == IoResult::State::kBroken) return;
+  if (!pooled.exchange) {  // closed by the server, or speaking unasked
+    Remove(address, pooled.id);
+    return Pump(address);
+  }
+  if (got.state == IoResult::State::kEnd) {
+    if (pooled.reader.End() == HttpRead::kDone) return Complete(address, pooled);
+    return Fail(address, pooled.id, Unavailable(address, "closed the connection before it answered"));
+  }
+  std::string_view bytes(buffer_.data(), got.bytes);
+  const HttpRead result = pooled.reader.Read(bytes);
+  if (result == HttpRead::kMore) return;
+  if (result == HttpRead::kDone) return Complete(address, pooled);
+  pooled.used_before = false;  // no second try: it would answer the same
+  Fail(address, pooled.id, Unavailable(address, "did not answer in HTTP; is this a tracker's client port?"));
+}
+
+void HttpClient::OnDown(const Address& address, Pooled& pooled) {
+  const Connection& connection = *pooled.connection;
+  if (connection.reason() == DownReason::kTimedOut) {
+    pooled.used_before = false;  // no second try: its time is over
+    return Fail(address, pooled.id, NoAnswerInTime(address));
+  }
+  Fail(address, pooled.id,
+       connection.reason() == DownReason::kNotConnected ? absl::UnavailableError(connection.why())
+                                                        : Unavailable(address, connection.why()));
+}
+
+void HttpClient::Complete(const Address& address, Pooled& pooled) {
+  HttpResponse response = pooled.reader.Take();
+  Exchange exchange = *std::exchange(pooled.exchange, std::nullopt);
+  if (response.keep_alive && pooled.connection->flushed()) {
+    pooled.used_before = true;
+    pooled.connection->SetDeadline(loop_.now() + limits_.idle);
   } else {
-    Remove(address, connection.id);
+    Remove(address, pooled.id);
   }
   Pump(address);
   ArmTimer();
@@ -188,10 +163,10 @@ void HttpClient::Complete(const Address& address, Connection& connection) {
 }
 
 void HttpClient::Fail(const Address& address, uint64_t id, absl::Status why) {
-  const std::unique_ptr<Connection> connection = Remove(address, id);
-  if (connection->exchange) {
-    Exchange exchange = std::move(*connection->exchange);
-    if (connection->used_before && connection->reader.idle() && !exchange.retried) {
+  const std::unique_ptr<Pooled> pooled = Remove(address, id);
+  if (pooled->exchange) {
+    Exchange exchange = std::move(*pooled->exchange);
+    if (pooled->used_before && pooled->reader.idle() && !exchange.retried) {
       exchange.retried = true;
       servers_[address].waiting.push_front(std::move(exchange));
       ++waiting_;
@@ -200,51 +175,33 @@ void HttpClient::Fail(const Address& address, uint64_t id, absl::Status why) {
     }
   }
   Pump(address);
+  ArmTimer();
 }
 
 void HttpClient::Finish(Exchange exchange, absl::StatusOr<HttpResponse> result) {
-  later_.push_back([done = std::move(exchange.done), result = std::move(result)] { done(result); });
-  tell_later_.Schedule();
+  later_.Tell(
+      [done = std::move(exchange.done), result = std::move(result)]() mutable { done(std::move(result)); });
 }
 
 void HttpClient::ArmTimer() {
   Instant next = Instant::Never();
   for (const auto& [address, server] : servers_) {
     for (const Exchange& exchange : server.waiting) next = std::min(next, exchange.deadline);
-    for (const auto& connection : server.connections) {
-      next = std::min(next, connection->exchange ? connection->exchange->deadline
-                                                 : connection->idle_since + limits_.idle);
-    }
   }
   timer_.Arm(next);
 }
 
 void HttpClient::OnTimer() {
-  const Instant now = loop_.now();
   for (auto& [address, server] : servers_) {
     for (auto it = server.waiting.begin(); it != server.waiting.end();) {
-      if (it->deadline > now) {
+      if (it->deadline > loop_.now()) {
         ++it;
         continue;
       }
       --waiting_;
-      Finish(std::move(*it),
-             absl::DeadlineExceededError(absl::StrCat(address.ToString(), ": no answer in time")));
+      Finish(std::move(*it), NoAnswerInTime(address));
       it = server.waiting.erase(it);
     }
-    std::vector<uint64_t> late;
-    for (const auto& connection : server.connections) {
-      const Instant end =
-          connection->exchange ? connection->exchange->deadline : connection->idle_since + limits_.idle;
-      if (end <= now) late.push_back(connection->id);
-    }
-    for (const uint64_t id : late) {
-      std::unique_ptr<Connection> connection = Remove(address, id);
-      if (!connection->exchange) continue;
-      Finish(std::move(*connection->exchange),
-             absl::DeadlineExceededError(absl::StrCat(address.ToString(), ": no answer in time")));
-    }
-    if (!late.empty()) Pump(address);
   }
   ArmTimer();
 }

@@ -12,15 +12,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "core/base/address.h"
+#include "core/base/slice.h"
 #include "core/base/time.h"
+#include "net/connection.h"
 #include "net/http/codec.h"
 #include "net/http/message.h"
 #include "net/loop.h"
-#include "net/socket.h"
 
 namespace bt::net {
 
@@ -28,6 +28,7 @@ struct HttpClientLimits {
   size_t connections_per_server = 4;
   size_t waiting = 1024;        // requests of all servers that wait for a connection
   Duration idle = Seconds(30);  // then an unused connection is closed (below the servers' own limit)
+  ConnectionOptions connection;
 };
 
 class HttpClient {
@@ -48,47 +49,47 @@ class HttpClient {
  private:
   struct Exchange {
     uint64_t id;
-    std::string bytes;
+    Slice bytes;
     Instant deadline;
     Done done;
     bool retried = false;
   };
-  struct Connection {
+  // A connection of the pool, free or with one exchange.
+  struct Pooled {
     uint64_t id;
-    Fd fd;
-    std::unique_ptr<Watcher> watcher;
+    std::unique_ptr<Connection> connection;
     HttpResponseReader reader;
-    bool connected = false;
     bool used_before = false;
-    size_t sent = 0;
     std::optional<Exchange> exchange;
-    Instant idle_since;
   };
   struct Server {
     std::deque<Exchange> waiting;
-    std::vector<std::unique_ptr<Connection>> connections;
+    std::vector<std::unique_ptr<Pooled>> pool;
   };
 
   void Pump(const Address& address);
-  void OnReady(const Address& address, uint64_t connection, uint32_t events);
-  void Fail(const Address& address, uint64_t connection, absl::Status why);
-  void Complete(const Address& address, Connection& connection);
+  Pooled* FreeConnection(const Address& address, bool must_be_new);
+  void OnEvent(const Address& address, uint64_t id, ConnectionEvent event);
+  void Read(const Address& address, Pooled& pooled);
+  void OnDown(const Address& address, Pooled& pooled);
+  void Fail(const Address& address, uint64_t id, absl::Status why);
+  void Complete(const Address& address, Pooled& pooled);
   void Finish(Exchange exchange, absl::StatusOr<HttpResponse> result);
-  Connection* Find(const Address& address, uint64_t connection);
-  std::unique_ptr<Connection> Remove(const Address& address, uint64_t connection);
+  Pooled* Find(const Address& address, uint64_t id);
+  std::unique_ptr<Pooled> Remove(const Address& address, uint64_t id);
   void ArmTimer();
   void OnTimer();
 
   Loop& loop_;
   const HttpClientLimits limits_;
+  ConnectionCounters counters_;
   absl::btree_map<Address, Server> servers_;
   uint64_t next_id_ = 1;
   size_t waiting_ = 0;
   std::vector<char> buffer_;
-  Timer timer_;
-  // Failures met inside Send() are told from here, after it has returned.
-  std::vector<std::function<void()>> later_;
-  Deferred tell_later_;
+  Timer timer_;  // for exchanges that wait for a connection; the others' deadline is their connection's
+  // Failures, some of which are met inside Send(), are told from here, after it has returned.
+  Later later_;
 };
 
 }  // namespace bt::net

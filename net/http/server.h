@@ -19,6 +19,7 @@
 #include "core/base/address.h"
 #include "core/base/time.h"
 #include "net/acceptor.h"
+#include "net/connection.h"
 #include "net/http/codec.h"
 #include "net/http/message.h"
 #include "net/loop.h"
@@ -36,19 +37,16 @@ struct HttpServerLimits {
   Duration idle = Seconds(75);     // between requests
   Duration request = Seconds(20);  // for a request, and a second more per slow_bytes of it
   size_t slow_bytes = 16 * 1024;
-  Duration stalled_output = Seconds(20);  // a receiver that takes nothing
-  Duration drain = Seconds(2);            // after an error answer, so that it is not lost to a reset
+  ConnectionOptions connection;
 };
 
-struct HttpServerCounters {
+struct HttpServerCounters : ConnectionCounters {
   uint64_t accepted = 0;
   uint64_t overloaded = 0;  // dropped because unfinished requests fill the memory set aside for them
   uint64_t refused = 0;     // over the limit of connections
   uint64_t requests = 0;
   uint64_t malformed = 0;  // not HTTP, or over a limit: answered 4xx and closed
   uint64_t timed_out = 0;
-  uint64_t bytes_in = 0;
-  uint64_t bytes_out = 0;
 };
 
 class HttpServer {
@@ -63,7 +61,7 @@ class HttpServer {
 
   const Address& address() const { return address_; }
   const HttpServerCounters& counters() const { return counters_; }
-  size_t open_connections() const { return connections_.size(); }
+  size_t open_connections() const { return clients_.size(); }
 
   // Once per exchange, from the handler or later; ignored when the connection is gone.
   void Reply(HttpExchange exchange, const HttpResponse& response);
@@ -78,42 +76,33 @@ class HttpServer {
     bool head_only;
     std::optional<std::string> answer;  // bytes, once given
   };
-  struct Connection {
+  struct Client {
     uint64_t id;
-    Fd fd;
-    Address peer;
-    std::unique_ptr<Watcher> watcher;
+    std::unique_ptr<Connection> connection;
     HttpRequestReader reader;
     std::string input;            // read but not yet parsed: reading was paused meanwhile
     std::deque<Pending> pending;  // in order of arrival
     uint64_t next_sequence = 0;
-    std::string output;
     size_t held = 0;        // bytes of answers that wait for an earlier request's
     size_t unfinished = 0;  // bytes of the request that is being received
     Instant request_began;
-    size_t sent = 0;         // of output
-    Instant deadline;        // of what the connection is doing now
     bool receiving = false;  // a request has begun and is not complete
     bool no_more = false;    // nothing after the pending requests will be read
-    bool draining = false;   // our end is shut; reading into the void until the peer's end is
-    bool dirty = false;      // in dirty_
   };
 
   void Take(Fd fd, const Address& peer);
-  void OnReady(uint64_t id, uint32_t events);
-  bool ReadSome(Connection& connection);
-  void Parse(Connection& connection);
-  void CountUnfinished(Connection& connection, size_t bytes);
-  void Refuse(Connection& connection, HttpRead why);
-  void ReleaseAnswers(Connection& connection);
-  void MarkDirty(Connection& connection);
-  void FlushDirty();
-  void Flush(Connection& connection);
-  void SetEvents(Connection& connection);
-  void SetDeadline(Connection& connection);
-  bool Paused(const Connection& connection) const;
-  void Close(uint64_t id);
-  void Sweep();
+  void OnEvent(Client& client, ConnectionEvent event);
+  void Read(Client& client);
+  void Parse(Client& client, std::string_view bytes);
+  bool ParseOne(Client& client, std::string_view& rest);
+  void CountUnfinished(Client& client, size_t bytes);
+  void Refuse(Client& client, HttpRead why);
+  void Send(Client& client, std::string& answer);
+  void ReleaseAnswers(Client& client);
+  void GoOn(Client& client);
+  void SetDeadline(Client& client);
+  bool Paused(const Client& client) const;
+  void Remove(uint64_t id);
 
   Loop& loop_;
   const Address address_;
@@ -121,15 +110,13 @@ class HttpServer {
   Handler handler_;
   Gone gone_;
   HttpServerCounters counters_;
-  size_t receiving_ = 0;  // of all connections' `unfinished`
-  absl::flat_hash_map<uint64_t, std::unique_ptr<Connection>> connections_;
-  uint64_t next_connection_ = 1;
-  std::vector<uint64_t> dirty_;
+  size_t receiving_ = 0;  // of all clients' `unfinished`
+  absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
+  uint64_t next_client_ = 1;
   std::vector<char> buffer_;
+  std::string answer_;  // the one being written, kept for its room
   bool stopping_ = false;
   std::optional<Acceptor> acceptor_;
-  std::unique_ptr<Timer> sweep_timer_;
-  std::unique_ptr<Deferred> flush_;
 };
 
 }  // namespace bt::net

@@ -1,6 +1,5 @@
 #include "net/connection.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -110,9 +109,7 @@ TEST_F(ConnectionTest, BytesSlicesAndFileRangesKeepTheirOrderUnderBackPressure) 
   TemporaryDirectory directory;
   const std::string bytes = RandomBytes(3'000'000, 1);
   WriteFile(directory / "file", bytes);
-  auto file = std::make_shared<ReadableFile>();
-  file->path = directory / "file";
-  file->fd = Fd(open(file->path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file = OpenReadable(directory / "file");
   auto client = Connected();
   server().connection->SetReading(false);
   std::string expected;
@@ -134,9 +131,7 @@ TEST_F(ConnectionTest, BytesSlicesAndFileRangesKeepTheirOrderUnderBackPressure) 
 TEST_F(ConnectionTest, AFileThatHasBecomeShorterTakesTheConnectionDownWithWhatWasLeft) {
   TemporaryDirectory directory;
   WriteFile(directory / "file", "0123456789");
-  auto file = std::make_shared<ReadableFile>();
-  file->path = directory / "file";
-  file->fd = Fd(open(file->path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file = OpenReadable(directory / "file");
   auto client = Connected();
   client->connection->Write(FileRange{file, 4, 100, 77});
   ASSERT_TRUE(Until([&] { return client->Down(DownReason::kUnreadable); }));
@@ -226,6 +221,20 @@ TEST_F(ConnectionTest, APeerThatTakesALittleNowAndThenIsNotGivenUpHoweverLongThe
   }
   EXPECT_FALSE(client->Heard(ConnectionEvent::kDown));
   EXPECT_FALSE(client->connection->flushed());
+}
+
+TEST_F(ConnectionTest, AnEarlyAnswerIsReadThoughThePeerTakesNoMoreOfTheRequest) {
+  auto client = Connected();
+  server().connection->SetReading(false);
+  client->connection->SetReading(false);
+  client->connection->Write(Slice::Own(std::string(32 << 20, 'x')));
+  Pass(Milliseconds(50));
+  server().connection->Write("too large");
+  Pass(Milliseconds(50));
+  client->connection->SetReading(true);
+  servers_.clear();  // with bytes of the request unread: a reset
+  ASSERT_TRUE(Until([&] { return client->ended || client->Heard(ConnectionEvent::kDown); }));
+  EXPECT_EQ(client->received, "too large");
 }
 
 TEST_F(ConnectionTest, WhoTakesLessThanItAsksForIsDisconnectedAtTheLimit) {

@@ -33,7 +33,7 @@ struct Side {
   }
 
   StreamLinks links;
-  std::shared_ptr<ContentFile> file;
+  std::shared_ptr<ReadableFile> file;
   std::vector<LinkId> up;
   std::map<LinkId, std::string> received;
   std::map<LinkId, uint64_t> sent;
@@ -58,7 +58,7 @@ class StreamLinksTest : public testing::Test {
 
   void MakeFile(Side& side, const std::string& bytes) {
     WriteFile(directory_ / "file", bytes);
-    side.file = *OpenForReading({directory_ / "file"}, bytes.size());
+    side.file = OpenReadable(directory_ / "file");
   }
 
   TemporaryDirectory directory_;
@@ -165,7 +165,7 @@ TEST_F(StreamLinksTest, AConnectionNobodyAnswersIsGivenUp) {
   listen(listener->fd.get(), 0);
   std::vector<Fd> fill;
   for (int i = 0; i < 4; ++i) fill.push_back(*StartConnect(listener->address));
-  Side impatient(loop_, {.connect_timeout = Milliseconds(50)});
+  Side impatient(loop_, {.connection = {.connect = Milliseconds(50)}});
   impatient.links.Execute(LinkConnect{LinkId(1), listener->address});
   ASSERT_TRUE(RunUntil(loop_, [&] { return impatient.down.contains(LinkId(1)); }));
   EXPECT_EQ(impatient.links.counters().connect_failed, 1u);
@@ -212,7 +212,7 @@ TEST_F(StreamLinksTest, APeerThatBreaksWhileReadingIsPausedIsNoticedWithoutSpinn
 }
 
 TEST_F(StreamLinksTest, APeerThatNeverReadsCannotMakeTheQueueGrowWithoutBound) {
-  Side small(loop_, {.queued_bytes_max = 1024 * 1024});
+  Side small(loop_, {.connection = {.queued_bytes_max = 1024 * 1024}});
   const Address address = *small.links.Listen(Address::V4(127, 0, 0, 1, 0));
   client_.links.Execute(LinkConnect{LinkId(1), address});
   ASSERT_TRUE(RunUntil(loop_, [&] { return !small.up.empty(); }));

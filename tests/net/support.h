@@ -3,6 +3,7 @@
 // What the tests of net/ share: a directory that cleans up after itself, and waiting for a condition on a
 // loop with a deadline.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -10,10 +11,12 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/base/rng.h"
+#include "net/fd.h"
 #include "net/loop.h"
 
 namespace bt::net {
@@ -54,6 +57,14 @@ inline std::string ReadFile(const std::string& path) {
 
 inline void WriteFile(const std::string& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
+}
+
+inline std::shared_ptr<ReadableFile> OpenReadable(const std::string& path) {
+  auto file = std::make_shared<ReadableFile>();
+  file->path = path;
+  file->fd = Fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE(file->fd.valid());
+  return file;
 }
 
 inline std::string RandomBytes(size_t size, uint64_t seed) {
