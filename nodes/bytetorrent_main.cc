@@ -1,8 +1,11 @@
 // bytetorrent: the client's command line.
 
+#include <absl/strings/str_cat.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "core/base/version.h"
 #include "nodes/commands.h"
 #include "nodes/text.h"
 #include "nodes/torrent_commands/bytetorrent_create.h"
@@ -19,8 +22,9 @@ A file is created into a torrent, registered with the trackers, offered, and dow
   bytetorrent offer music.mp3 music.mp3.torrent
   bytetorrent download music.mp3.torrent -o copy.mp3
 
-Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 failed, 2 wrong usage.
-"bytetorrent COMMAND --help" shows a command's options and an example.)";
+Results go to stdout, progress and errors to stderr.
+"bytetorrent COMMAND --help" shows a command's options and an example.
+)";
 
 struct Options {
   CreateOptions create;
@@ -39,6 +43,15 @@ void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const ch
       ->take_all()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void AddListen(CLI::App* command, std::string& listen) {
+  command
+      ->add_option(
+          "--listen", listen,
+          "HOST:PORT where peers connect; host 0.0.0.0 or [::]: the address trackers see; port 0: any "
+          "free one (default: [::]:0, every address of this machine)")
+      ->type_name("HOST:PORT");
 }
 
 CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
@@ -70,10 +83,7 @@ CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   command->footer("\nExample:\n  bytetorrent offer music.mp3 music.torrent --listen 0.0.0.0:6881");
   command->add_option("FILE", options.file, "the data file")->required();
   command->add_option("TORRENT", options.torrent, "its .torrent file")->required();
-  command->add_option(
-      "--listen", options.listen,
-      "HOST:PORT where peers connect; host 0.0.0.0: the address trackers see; port 0: any free one "
-      "(default: 0.0.0.0:0)");
+  AddListen(command, options.listen);
   AddTrackers(command, options.trackers, "use this tracker before the torrent's own; may be repeated");
   command->add_flag("--skip-verify", options.skip_verify,
                     "offer without comparing the file with the torrent first");
@@ -87,7 +97,8 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
   command->footer(
       "\nThe file grows as PATH.part and gets its name once it is verified and synced. An existing PATH is "
       "left\n"
-      "alone. Interrupted, the same command goes on where it stopped.\n\nExamples:\n"
+      "alone; if it holds the torrent's content, nothing is left to do. Interrupted, the same command goes "
+      "on where it stopped.\n\nExamples:\n"
       "  bytetorrent download music.torrent -o copy.mp3\n"
       "  bytetorrent download music.mp3 --tracker http://127.0.0.1:6969");
   command
@@ -96,13 +107,17 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
       ->required();
   command->add_option("-o,--output", options.output,
                       "file to make, or directory to put it in (default: its name, here)");
-  command->add_option("--listen", options.listen,
-                      "HOST:PORT where peers connect (default: 0.0.0.0:0, any free port)");
+  AddListen(command, options.listen);
   AddTrackers(command, options.trackers,
               "use this tracker before the torrent's own; may be repeated (for a name: default "
               "http://127.0.0.1:6969)");
   command->add_flag("--keep-offering", options.keep_offering,
                     "go on serving the file after the download, until Ctrl-C");
+  command
+      ->add_option("--timeout", options.timeout_seconds,
+                   "give up when nothing has arrived from anybody for so long (default: wait)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 1'000'000));
   command->add_flag("--json", options.json, "lines of JSON instead of text");
   return command;
 }
@@ -146,12 +161,13 @@ int Main(int argc, char** argv) {
   PrepareProcess();
   if (const std::string wrong = EmptyArgument(argc, argv); !wrong.empty()) {
     std::fprintf(stderr, "bytetorrent: %s (see bytetorrent --help)\n", wrong.c_str());
-    return 2;
+    return static_cast<int>(ExitStatus::kWrongUsage);
   }
   Options options;
   CLI::App app("ByteTorrent: files from many machines to many machines, with trackers that do not die.",
                "bytetorrent");
-  app.footer(kFooter);
+  app.footer(absl::StrCat(kFooter, kExitStatusHelp));
+  app.set_version_flag("--version", absl::StrCat("bytetorrent ", kVersion));
   app.require_subcommand(1);
   const CLI::App* create = AddCreate(app, options.create);
   const CLI::App* registration = AddRegister(app, options.registration);
@@ -164,26 +180,25 @@ int Main(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr, "bytetorrent: unknown command '%s' (see bytetorrent --help for the commands)\n",
                  Printable(argv[1]).c_str());
-    return 2;
+    return static_cast<int>(ExitStatus::kWrongUsage);
   }
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return 0;
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
   } catch (const CLI::Error& error) {
     std::fprintf(stderr, "bytetorrent: %s (see bytetorrent --help)\n", error.what());
-    return 2;
+    return static_cast<int>(ExitStatus::kWrongUsage);
   }
-  if (create->parsed()) return RunCreate(options.create);
-  if (registration->parsed()) return RunRegister(options.registration);
-  if (offer->parsed()) return RunOffer(options.offer);
-  if (download->parsed()) return RunDownload(options.download);
-  if (inspect->parsed()) return RunInspect(options.inspect);
-  if (status->parsed()) return RunStatus(options.status);
-  if (cluster_init->parsed()) return RunClusterInit(options.cluster_init);
-  return 2;
+  if (create->parsed()) return static_cast<int>(RunCreate(options.create));
+  if (registration->parsed()) return static_cast<int>(RunRegister(options.registration));
+  if (offer->parsed()) return static_cast<int>(RunOffer(options.offer));
+  if (download->parsed()) return static_cast<int>(RunDownload(options.download));
+  if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
+  if (status->parsed()) return static_cast<int>(RunStatus(options.status));
+  if (cluster_init->parsed()) return static_cast<int>(RunClusterInit(options.cluster_init));
+  return static_cast<int>(ExitStatus::kWrongUsage);
 }
 
 }  // namespace

@@ -5,17 +5,16 @@
 #include "nodes/cluster_secret.h"
 #include "nodes/commands.h"
 #include "nodes/text.h"
-#include "nodes/torrent_commands/torrent_files.h"
 
 namespace bt::nodes {
 
-int RunClusterInit(const ClusterInitOptions& options) {
+ExitStatus RunClusterInit(const ClusterInitOptions& options) {
   const ClusterSecret secret = DrawClusterSecret();
   const absl::Status written = WriteClusterSecret(options.output, secret);
-  if (!written.ok()) return ReportError("cluster init", written), 1;
+  if (!written.ok()) return Refuse("cluster init", written);
   std::printf("%s holds the secret of the new cluster %s\n", Printable(options.output).c_str(),
               ClusterIdText(secret).c_str());
-  return 0;
+  return ExitStatus::kDone;
 }
 
 }  // namespace bt::nodes

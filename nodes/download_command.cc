@@ -31,7 +31,7 @@ bool IsPath(const std::string& what) {
 
 }  // namespace
 
-int RunDownload(const DownloadOptions& options) {
+ExitStatus RunDownload(const DownloadOptions& options) {
   TransferSetup setup;
   setup.command = "download";
   setup.what = options.what;
@@ -44,26 +44,23 @@ int RunDownload(const DownloadOptions& options) {
     setup.config.metainfo = std::move(torrent->metainfo);
     listed = std::move(torrent->trackers);
   } else if (IsPath(options.what)) {
-    ReportError("download", torrent.status());
-    return 1;
+    return Refuse("download", torrent.status());
   } else {
     const tracker_api::TorrentKey key = KeyOf(options.what);
     if (std::holds_alternative<std::string>(key)) {
       const absl::Status name = ValidateName(options.what);
-      if (!name.ok()) return ReportError("download", name), 2;
+      if (!name.ok()) return Refuse("download", name, ExitStatus::kWrongUsage);
     }
     setup.config.key = key;
     if (given.empty()) given = {kDefaultTracker};
   }
   absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, listed);
-  if (!trackers.ok()) {
-    ReportError("download", trackers.status());
-    return absl::IsInvalidArgument(trackers.status()) ? 2 : 1;
-  }
+  if (!trackers.ok()) return RefuseTrackers("download", trackers.status());
   setup.trackers = *std::move(trackers);
   setup.listen = options.listen;
   setup.path = options.output;
   setup.json = options.json;
+  setup.timeout = Seconds(options.timeout_seconds);
   return RunTransfer(std::move(setup));
 }
 

@@ -6,19 +6,16 @@
 
 namespace bt::nodes {
 
-int RunOffer(const OfferOptions& options) {
+ExitStatus RunOffer(const OfferOptions& options) {
   absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
-  if (!torrent.ok()) return ReportError("offer", torrent.status()), 1;
+  if (!torrent.ok()) return Refuse("offer", torrent.status());
   {
     // For the error alone: the machine opens the file itself.
     const absl::StatusOr<InputFile> file = InputFile::Open(options.file);
-    if (!file.ok()) return ReportError("offer", file.status()), 1;
+    if (!file.ok()) return Refuse("offer", file.status());
   }
   absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent->trackers);
-  if (!trackers.ok()) {
-    ReportError("offer", trackers.status());
-    return absl::IsInvalidArgument(trackers.status()) ? 2 : 1;
-  }
+  if (!trackers.ok()) return RefuseTrackers("offer", trackers.status());
   TransferSetup setup;
   setup.command = "offer";
   setup.what = options.torrent;

@@ -32,44 +32,43 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path) {
   return bytes;
 }
 
-absl::Status Explain(const TorrentFile& torrent, const tracker_api::Response& response) {
-  const std::string name = Printable(torrent.metainfo.name);
-  const std::string reason = Printable(response.reason);
-  if (response.outcome == tracker_api::Outcome::kConflict) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        name, ": the cluster refuses it: ", reason,
-        "; what is registered never changes: create the torrent under another name with --name"));
+// Of an answer that is no success.
+ExitStatus Explain(const TorrentFile& torrent, const tracker_api::Response& response) {
+  const std::string refused = absl::StrCat(Printable(torrent.metainfo.name),
+                                           ": the cluster refuses it: ", Printable(response.reason));
+  if (response.outcome != tracker_api::Outcome::kConflict) {
+    return Refuse("register", absl::FailedPreconditionError(refused));
   }
-  return absl::FailedPreconditionError(absl::StrCat(name, ": the cluster refuses it: ", reason));
+  return Refuse(
+      "register",
+      absl::AlreadyExistsError(absl::StrCat(
+          refused, "; what is registered never changes: create the torrent under another name with --name")),
+      ExitStatus::kBoundToOther);
 }
 
 }  // namespace
 
-int RunRegister(const RegisterOptions& options) {
+ExitStatus RunRegister(const RegisterOptions& options) {
   const absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
-  if (!torrent.ok()) return ReportError("register", torrent.status()), 1;
+  if (!torrent.ok()) return Refuse("register", torrent.status());
   absl::StatusOr<std::string> bytes = ReadBytes(options.torrent);
-  if (!bytes.ok()) return ReportError("register", bytes.status()), 1;
+  if (!bytes.ok()) return Refuse("register", bytes.status());
   const absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent->trackers);
-  if (!trackers.ok()) {
-    ReportError("register", trackers.status());
-    return absl::IsInvalidArgument(trackers.status()) ? 2 : 1;
+  if (!trackers.ok()) return RefuseTrackers("register", trackers.status());
+  int stopped_by = 0;
+  const absl::StatusOr<tracker_api::Response> response = AskTrackers(
+      *trackers, tracker_api::Register{{}, torrent->metainfo}, *std::move(bytes), kRegisterLimit, stopped_by);
+  if (stopped_by != 0) return Refuse("register", response.status(), StoppedBy(stopped_by));
+  if (!response.ok()) {
+    return Refuse("register",
+                  absl::UnavailableError(
+                      absl::StrCat(Printable(torrent->metainfo.name),
+                                   ": not registered as far as known: ", Message(response.status()),
+                                   "; start the trackers or name others with --tracker, then run it again")),
+                  ExitStatus::kNoTracker);
   }
-  const absl::StatusOr<tracker_api::Response> response =
-      AskTrackers(*trackers, tracker_api::Register{{}, torrent->metainfo}, *std::move(bytes), kRegisterLimit);
-  if (absl::IsUnavailable(response.status())) {
-    ReportError("register", absl::UnavailableError(absl::StrCat(
-                                Printable(torrent->metainfo.name),
-                                ": not registered as far as known: ", Message(response.status()),
-                                "; start the trackers or name others with --tracker, then run it again")));
-    return 1;
-  }
-  if (!response.ok()) return ReportError("register", response.status()), 1;
   const bool created = response->outcome == tracker_api::Outcome::kCreated;
-  if (!created && response->outcome != tracker_api::Outcome::kOk) {
-    ReportError("register", Explain(*torrent, *response));
-    return 1;
-  }
+  if (!created && response->outcome != tracker_api::Outcome::kOk) return Explain(*torrent, *response);
   const std::string content = torrent->metainfo.content().ToString();
   if (options.json) {
     std::printf("{\"event\":\"registered\",\"name\":%s,\"content\":\"%s\",\"new\":%s}\n",
@@ -78,7 +77,7 @@ int RunRegister(const RegisterOptions& options) {
     std::printf("registered %s as %s%s\n", Printable(torrent->metainfo.name).c_str(), content.c_str(),
                 created ? "" : " (it was already)");
   }
-  return 0;
+  return ExitStatus::kDone;
 }
 
 }  // namespace bt::nodes

@@ -218,6 +218,14 @@ void Reporter::Complete(std::string_view name, std::string_view path, uint64_t l
   }
 }
 
+void Reporter::AlreadyThere(std::string_view name, std::string_view path, uint64_t length) {
+  if (json_) {
+    return Json(absl::StrCat("\"event\":\"complete\",\"name\":", Quoted(name), ",\"path\":", Quoted(path),
+                             ",\"length\":", length, ",\"fetched\":0"));
+  }
+  Result(absl::StrCat(Absl(path), " is there already and right: ", Absl(name), ", ", SizeText(length)));
+}
+
 void Reporter::Warning(std::string_view text) {
   Line(absl::StrCat("bytetorrent ", command_, ": ", Absl(text)));
 }

@@ -41,6 +41,8 @@ class Reporter {
   // `bytes` were fetched by this run, of `length`; `sources` peers were met.
   void Complete(std::string_view name, std::string_view path, uint64_t length, uint64_t bytes, Duration took,
                 size_t sources);
+  // The file is what the torrent says, and was so before: nothing was fetched.
+  void AlreadyThere(std::string_view name, std::string_view path, uint64_t length);
   void Warning(std::string_view text);
   // "bytetorrent COMMAND: reason", one line.
   void Failed(std::string_view reason);

@@ -14,7 +14,6 @@
 #include "nodes/http_api.h"
 #include "nodes/json_api.h"
 #include "nodes/text.h"
-#include "nodes/torrent_commands/torrent_files.h"
 #include "nodes/tracker_url.h"
 #include "nodes/trackers.h"
 
@@ -104,11 +103,11 @@ void PrintTable(const std::vector<NodeView>& views) {
 
 }  // namespace
 
-int RunStatus(const StatusOptions& options) {
+ExitStatus RunStatus(const StatusOptions& options) {
   const std::vector<std::string> given =
       options.trackers.empty() ? std::vector<std::string>{kDefaultTracker} : options.trackers;
   const absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {});
-  if (!trackers.ok()) return ReportError("status", trackers.status()), 2;
+  if (!trackers.ok()) return RefuseTrackers("status", trackers.status());
   std::vector<NodeView> views = StatusRound(*trackers).Run();
   std::stable_sort(views.begin(), views.end(), [](const NodeView& a, const NodeView& b) {
     const NodeId last = NodeId::Max();
@@ -134,12 +133,12 @@ int RunStatus(const StatusOptions& options) {
                 quorum ? "the cluster has a quorum" : "no quorum: nothing can be registered or offered now");
   }
   if (answered == 0) {
-    ReportError("status",
-                absl::UnavailableError("no tracker answers; start one with bytetorrent-tracker or name "
-                                       "another with --tracker http://HOST:PORT"));
-    return 1;
+    return Refuse("status",
+                  absl::UnavailableError("no tracker answers; start one with bytetorrent-tracker or name "
+                                         "another with --tracker http://HOST:PORT"),
+                  ExitStatus::kNoTracker);
   }
-  return quorum ? 0 : 1;
+  return quorum ? ExitStatus::kDone : ExitStatus::kFailed;
 }
 
 }  // namespace bt::nodes

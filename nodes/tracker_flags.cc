@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/version.h"
 #include "core/paxos/config.h"
 #include "net/socket.h"
 #include "nodes/text.h"
@@ -140,6 +141,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   CLI::App app("ByteTorrent's tracker: one node of a replicated cluster (or a cluster of one).",
                "bytetorrent-tracker");
   app.footer(kFooter);
+  app.set_version_flag("--version", absl::StrCat("bytetorrent-tracker ", kVersion));
   app.add_option("--id", given.id, "which of the --node entries this process is");
   app.add_option("--node", given.nodes,
                  "a member of the cluster: ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT (once per member)")
@@ -158,9 +160,8 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    exit_code = 0;
+  } catch (const CLI::Success& help_or_version) {
+    exit_code = app.exit(help_or_version);
     return std::nullopt;
   } catch (const CLI::Error& error) {
     std::fprintf(stderr, "bytetorrent-tracker: %s (see bytetorrent-tracker --help)\n", error.what());

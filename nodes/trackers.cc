@@ -82,6 +82,11 @@ absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& give
   return list;
 }
 
+ExitStatus RefuseTrackers(const char* command, const absl::Status& why) {
+  return Refuse(command, why,
+                absl::IsInvalidArgument(why) ? ExitStatus::kWrongUsage : ExitStatus::kNoTracker);
+}
+
 TrackerTroubles::TrackerTroubles(TrackerList trackers)
     : trackers_(std::move(trackers)), latest_(trackers_.addresses.size()) {}
 
@@ -124,9 +129,12 @@ void TrackerAsker::Send(NodeId to, const swarm::Protocol::Message& message) {
 }
 
 absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, tracker_api::Request request,
-                                                  std::string torrent_file, Duration limit) {
+                                                  std::string torrent_file, Duration limit, int& stopped_by) {
   net::Loop loop;
-  loop.OnSignals({SIGINT, SIGTERM}, [&loop](int) { loop.Stop(); });
+  loop.OnSignals({SIGINT, SIGTERM}, [&](int signal) {
+    stopped_by = signal;
+    loop.Stop();
+  });
   InquiryEdge edge{.troubles = TrackerTroubles(trackers), .loop = &loop};
   using InquiryHost = net::Host<swarm::Inquiry, InquiryEdge>;
   std::unique_ptr<InquiryHost> host;

@@ -14,6 +14,7 @@
 #include "core/swarm/protocol.h"
 #include "net/http/client.h"
 #include "net/loop.h"
+#include "nodes/exit_status.h"
 
 namespace bt::nodes {
 
@@ -30,6 +31,9 @@ struct TrackerList {
 // resolved, are warnings; kNotFound when nothing usable is left.
 absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
                                             const std::vector<std::string>& listed);
+
+// One line about what ResolveTrackers refused, and the exit status for it.
+ExitStatus RefuseTrackers(const char* command, const absl::Status& why);
 
 // What each tracker did instead of answering, for the one message that says why nothing came of it.
 class TrackerTroubles {
@@ -65,8 +69,8 @@ class TrackerAsker {
 
 // One request to whichever tracker answers, with failover, on a loop of its own. kUnavailable: none has
 // answered within `limit`; the message names each tracker and what it did. kCancelled: SIGINT or SIGTERM has
-// ended it.
+// ended it, `stopped_by` says which.
 absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, tracker_api::Request request,
-                                                  std::string torrent_file, Duration limit);
+                                                  std::string torrent_file, Duration limit, int& stopped_by);
 
 }  // namespace bt::nodes

@@ -15,12 +15,12 @@ struct TransferSetup {
   std::string what;      // the torrent, as the user names it
   swarm::Config config;  // listen and trackers are filled in here
   TrackerList trackers;
-  std::string listen;  // HOST:PORT
+  std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::string path;    // of the offered file; of a download the file or directory to make, or empty
   bool json = false;
+  Duration timeout;  // of a download: without a byte from anybody it gives up; zero: never
 };
 
-// The exit status.
-int RunTransfer(TransferSetup setup);
+ExitStatus RunTransfer(TransferSetup setup);
 
 }  // namespace bt::nodes

@@ -406,6 +406,7 @@ swarm::Progress Client::Engine::progress() const {
       progress.bytes_verified -= metainfo_->piece_length - metainfo_->piece_size(last);
     }
   }
+  progress.tracker_answered = tracker_.answered();
   progress.peers_connected = ready_;
   progress.peers_known = static_cast<uint32_t>(book_.known());
   progress.peers_banned = static_cast<uint32_t>(book_.bans());

@@ -40,6 +40,7 @@ struct Progress {
   uint32_t peers_banned = 0;
   uint64_t protocol_errors = 0;  // peers cut off for breaking the wire protocol
   uint64_t messages_ignored = 0;
+  bool tracker_answered = false;  // any tracker, ever
 
   friend bool operator==(const Progress&, const Progress&) = default;
 };

@@ -105,6 +105,7 @@ class TrackerSession {
   const PieceMap& claimed() const { return claimed_; }
   // No tracker has answered anything for Timing::first_contact_limit since the first was asked.
   bool Unreachable(Instant now) const { return !answered_ && give_up_at_ <= now; }
+  bool answered() const { return answered_; }
   const std::string& last_trouble() const { return last_trouble_; }
   uint64_t Digest() const;
 

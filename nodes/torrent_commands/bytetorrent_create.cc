@@ -102,18 +102,13 @@ absl::StatusOr<TorrentFile> Create(const CreateOptions& options, const Plan& pla
   return torrent;
 }
 
-int Fail(const absl::Status& status, int exit_status) {
-  ReportError("create", status);
-  return exit_status;
-}
-
 }  // namespace
 
-int RunCreate(const CreateOptions& options) {
+ExitStatus RunCreate(const CreateOptions& options) {
   const auto plan = MakePlan(options);
-  if (!plan.ok()) return Fail(plan.status(), 2);
+  if (!plan.ok()) return Refuse("create", plan.status(), ExitStatus::kWrongUsage);
   const auto torrent = Create(options, *plan);
-  if (!torrent.ok()) return Fail(torrent.status(), 1);
+  if (!torrent.ok()) return Refuse("create", torrent.status());
 
   const Metainfo& metainfo = torrent->metainfo;
   std::printf("torrent: %s\n", plan->output.c_str());
@@ -124,7 +119,7 @@ int RunCreate(const CreateOptions& options) {
   if (torrent->format != TorrentFormat::kV1) {
     std::printf("info-hash-v2: %s\n", Hex(metainfo.InfoHashV2(torrent->format)).c_str());
   }
-  return std::fflush(stdout) == 0 ? 0 : 1;
+  return std::fflush(stdout) == 0 ? ExitStatus::kDone : ExitStatus::kFailed;
 }
 
 absl::StatusOr<TorrentFormat> ParseFormat(const std::string& text) {

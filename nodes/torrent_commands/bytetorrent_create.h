@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/torrent/metainfo.h"
+#include "nodes/exit_status.h"
 
 namespace bt::nodes {
 
@@ -21,8 +22,7 @@ struct CreateOptions {
   std::string output;                 // empty: `name`.torrent in the working directory
 };
 
-// The exit status: 0 done, 1 failed, 2 wrong usage.
-int RunCreate(const CreateOptions& options);
+ExitStatus RunCreate(const CreateOptions& options);
 
 // "hybrid", "v1", "v2"; kInvalidArgument for anything else.
 absl::StatusOr<TorrentFormat> ParseFormat(const std::string& text);

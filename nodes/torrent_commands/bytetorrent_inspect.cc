@@ -67,18 +67,15 @@ void PrintForPeople(const TorrentFile& torrent) {
 
 }  // namespace
 
-int RunInspect(const InspectOptions& options) {
+ExitStatus RunInspect(const InspectOptions& options) {
   const auto torrent = ReadTorrentFile(options.torrent);
-  if (!torrent.ok()) {
-    ReportError("inspect", torrent.status());
-    return 1;
-  }
+  if (!torrent.ok()) return Refuse("inspect", torrent.status());
   if (options.json) {
     std::printf("%s\n", AsJson(*torrent).c_str());
   } else {
     PrintForPeople(*torrent);
   }
-  return std::fflush(stdout) == 0 ? 0 : 1;
+  return std::fflush(stdout) == 0 ? ExitStatus::kDone : ExitStatus::kFailed;
 }
 
 }  // namespace bt::nodes

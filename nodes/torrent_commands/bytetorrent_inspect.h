@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "nodes/exit_status.h"
+
 namespace bt::nodes {
 
 struct InspectOptions {
@@ -11,7 +13,6 @@ struct InspectOptions {
   bool json = false;
 };
 
-// The exit status: 0 done, 1 failed.
-int RunInspect(const InspectOptions& options);
+ExitStatus RunInspect(const InspectOptions& options);
 
 }  // namespace bt::nodes

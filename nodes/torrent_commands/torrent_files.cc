@@ -162,12 +162,4 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
   return absl::OkStatus();
 }
 
-void ReportError(const char* command, const absl::Status& status) {
-  std::string line(status.message());
-  for (char& c : line) {
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  std::fprintf(stderr, "bytetorrent %s: %s\n", command, line.c_str());
-}
-
 }  // namespace bt::nodes

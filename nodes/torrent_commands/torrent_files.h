@@ -21,10 +21,6 @@ absl::StatusOr<TorrentFile> ReadTorrentFile(const std::string& path);
 // is as it was and nothing is left beside it.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);
 
-// "bytetorrent COMMAND: message" on stderr, always one line: what would break it or steer a terminal is
-// shown as ?.
-void ReportError(const char* command, const absl::Status& status);
-
 // An open descriptor of a regular file, closed with the object.
 class InputFile {
  public:

@@ -1,6 +1,5 @@
 #!/usr/bin/env -S python3 -B
-"""Every unusable file, flag, torrent, address, port, directory and tracker gets one clear line and exit status 1 or 2,
-and nothing is left half-written."""
+"""Every unusable file, flag, torrent, address, port, directory and tracker gets one clear line and its exit status, and nothing is left half-written."""
 
 import os
 import shutil
@@ -13,7 +12,7 @@ from files import make_file, sha256
 from processes import check, tell
 from swarm import Client, Cluster
 
-FAILED, WRONG_USAGE = 1, 2
+FAILED, WRONG_USAGE, NOT_FOUND, BOUND_TO_OTHER, NO_TRACKER = 1, 2, 3, 5, 6
 
 
 class Desk:
@@ -107,16 +106,16 @@ def offering(desk, world, client, torrent, data):
         desk.refuses("offer: port in use", FAILED, address, [program, "offer", data, torrent, "--listen", address])
     stranger = make_file(world.path("stranger.bin"), 50000, seed=8)
     unregistered = client.create(stranger, world.path("stranger.torrent"))
-    desk.refuses("offer: not registered", FAILED, "regist", [program, "offer", stranger, unregistered, *listen])
+    desk.refuses("offer: not registered", NOT_FOUND, "regist", [program, "offer", stranger, unregistered, *listen])
     taken_name = client.create(stranger, world.path("taken.torrent"), "--name", os.path.basename(data))
-    desk.refuses("register: name taken", FAILED, os.path.basename(data), [program, "register", taken_name])
+    desk.refuses("register: name taken", BOUND_TO_OTHER, os.path.basename(data), [program, "register", taken_name])
 
 
 def downloading(desk, world, client, torrent, data):
     program = world.binaries.client
     trackers = client.cluster.tracker_flags()
     target = world.path("target.bin")
-    desk.refuses("download: unknown name", FAILED, "nobody", [program, "download", "nobody.bin", *trackers, "-o", target])
+    desk.refuses("download: unknown name", NOT_FOUND, "nobody", [program, "download", "nobody.bin", *trackers, "-o", target])
     nowhere = world.path("no-such-folder", "x.bin")
     desk.refuses("download: no folder for the result", FAILED, "no-such-folder", [program, "download", torrent, "-o", nowhere])
     below_file = os.path.join(data, "x.bin")
@@ -139,9 +138,9 @@ def unreachable_trackers(desk, world, data):
     torrent = world.path("lonely.torrent")
     made = world.run("lonely-create", [program, "create", data, "--tracker", url, "-o", torrent])
     check(made.status == 0, f"create failed: {made.err()}")
-    desk.refuses("register: unreachable tracker", FAILED, url[7:], [program, "register", torrent], seconds=60)
-    desk.refuses("status: unreachable tracker", FAILED, "no tracker answers", [program, "status", "--tracker", url], seconds=60)
-    desk.refuses("download by name: unreachable", FAILED, url[7:], [program, "download", "x.bin", "--tracker", url, "-o", world.path("y")], seconds=60)
+    desk.refuses("register: unreachable tracker", NO_TRACKER, url[7:], [program, "register", torrent], seconds=60)
+    desk.refuses("status: unreachable tracker", NO_TRACKER, "no tracker answers", [program, "status", "--tracker", url], seconds=60)
+    desk.refuses("download by name: unreachable", NO_TRACKER, url[7:], [program, "download", "x.bin", "--tracker", url, "-o", world.path("y")], seconds=60)
 
 
 def trackers(desk, world, cluster):

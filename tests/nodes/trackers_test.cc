@@ -45,7 +45,8 @@ TEST(AskTrackers, NamesEveryTrackerAndWhatItDidWhenNobodyAnswers) {
   const auto list =
       ResolveTrackers({"http://127.0.0.1:1", "http://127.0.0.1:2"}, {"udp://tracker.example:3"});
   ASSERT_TRUE(list.ok());
-  const auto response = AskTrackers(*list, tracker_api::Status{}, "", Milliseconds(500));
+  int stopped_by = 0;
+  const auto response = AskTrackers(*list, tracker_api::Status{}, "", Milliseconds(500), stopped_by);
   ASSERT_EQ(response.status().code(), absl::StatusCode::kUnavailable);
   const std::string why(response.status().message());
   for (const char* part : {"http://127.0.0.1:1: ", "http://127.0.0.1:2: ", "connection refused", "udp://"}) {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/version.h"
 #include "sim/harness.h"
 #include "sim/scenarios/scenarios.h"
 
@@ -212,6 +213,7 @@ int Main(int argc, char** argv) {
       "  simrun sweep --scenario=tracker_faults --seeds=10000 --jobs=2\n"
       "  simrun replay --scenario=tracker_faults --seed=81732 --trace=run.txt --from=3.5 --to=4");
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("simrun ") + kVersion);
   const auto known = [](const std::string& name) {
     return Find(name) != nullptr ? std::string() : "there is no scenario " + name + " (see --help)";
   };
@@ -225,10 +227,14 @@ int Main(int argc, char** argv) {
   replay->add_option("--scenario", arguments.scenario, "which scenario")->required()->check(known);
   replay->add_option("--seed", arguments.seed, "which seed")->required();
   replay->add_option("--trace", arguments.trace, "write every step into this file");
-  replay->add_option("--from", arguments.from, "trace from this simulated second on");
-  replay->add_option("--to", arguments.to, "and up to this one");
+  replay->add_option("--from", arguments.from, "trace from this simulated second on")
+      ->check(CLI::NonNegativeNumber);
+  replay->add_option("--to", arguments.to, "and up to this one")->check(CLI::NonNegativeNumber);
   try {
     app.parse(argc, argv);
+    if (arguments.to >= 0 && arguments.to < arguments.from) {
+      throw CLI::ValidationError("--to", "is before --from: nothing would be traced");
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -40,11 +40,11 @@ class TrackerNode:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.client_port}"
+        return f"http://{self.cluster.client_host}:{self.client_port}"
 
     @property
     def node_flag(self):
-        return f"{self.id}=127.0.0.1:{self.replica_port}/127.0.0.1:{self.client_port}"
+        return f"{self.id}=127.0.0.1:{self.replica_port}/{self.cluster.client_host}:{self.client_port}"
 
     @property
     def flags(self):
@@ -93,10 +93,11 @@ class TrackerNode:
 
 
 class Cluster:
-    def __init__(self, world, size=3, name="tracker"):
+    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1"):
         self.world = world
         self.size = size
         self.name = name
+        self.client_host = client_host
         self.nodes = []
 
     def start(self):

@@ -44,7 +44,7 @@ class TorrentCommands : public testing::Test {
   int Create(const CreateOptions& options) {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    const int status = RunCreate(options);
+    const auto status = static_cast<int>(RunCreate(options));
     out_ = testing::internal::GetCapturedStdout();
     error_ = testing::internal::GetCapturedStderr();
     return status;
@@ -52,7 +52,7 @@ class TorrentCommands : public testing::Test {
   int Inspect(const InspectOptions& options) {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    const int status = RunInspect(options);
+    const auto status = static_cast<int>(RunInspect(options));
     out_ = testing::internal::GetCapturedStdout();
     error_ = testing::internal::GetCapturedStderr();
     return status;
@@ -229,7 +229,7 @@ TEST(TorrentFilesOfOtherMakers, InspectShowsTheirOwnInfoHash) {
   const std::string path = testing::TempDir() + "/foreign.torrent";
   ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
   testing::internal::CaptureStdout();
-  EXPECT_EQ(RunInspect({.torrent = path, .json = true}), 0);
+  EXPECT_EQ(RunInspect({.torrent = path, .json = true}), ExitStatus::kDone);
   const auto json = nlohmann::json::parse(testing::internal::GetCapturedStdout());
   const size_t info = bytes.find("4:info") + 6;
   EXPECT_EQ(json["info_hash_v1"], Hex(Sha1(bytes.substr(info, bytes.size() - 1 - info))));
