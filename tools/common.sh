@@ -9,14 +9,15 @@ export HOME="${HOME:-${TMPDIR:-/tmp}/bytetorrent-home-$(id -u)}"
 mkdir -p "$HOME"
 read -r -a bazel <<<"${BYTETORRENT_BAZEL:-bazel}"
 
-# run_bazel_tests FLAG-OR-TARGET...: runs the tests and sets tests_passed and tests_failed. A test that could not be
+# run_bazel_tests FLAG-OR-TARGET...: runs the tests and sets tests_passed, tests_failed and Bazel's own bazel_status. A test that could not be
 # built counts as failed, and so does a run in which Bazel failed before it knew its tests.
 run_bazel_tests() {
-  local events status=0 counts
+  local events counts
+  bazel_status=0
   events=$(mktemp "${TMPDIR:-/tmp}/bytetorrent-events.XXXXXX")
   # Only what tests need: a library built for its own sake is compiled a second time, for a shared object nobody uses.
-  "${bazel[@]}" test --keep_going --build_tests_only --build_event_json_file="$events" "$@" || status=$?
-  counts=$(python3 -B tools/count_tests.py "$events" "$status") || counts="0 1"
+  "${bazel[@]}" test --keep_going --build_tests_only --build_event_json_file="$events" "$@" || bazel_status=$?
+  counts=$(python3 -B tools/count_tests.py "$events" "$bazel_status") || counts="0 1"
   rm -f "$events"
   read -r tests_passed tests_failed <<<"$counts"
 }

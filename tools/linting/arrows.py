@@ -57,7 +57,7 @@ def check(tree):
 def _check_includes(path, tree):
     user = room(path)
     if user is not None and user not in ALLOWED:
-        yield Finding(path, 1, "arrows", f"{user}/ is no room of the architecture; add it to the table of arrows first")
+        yield _unknown(path, user)
         return
     for number, included, system in cpp.includes(tree[path]):
         used = room(included)
@@ -75,6 +75,10 @@ def _list(user):
     return ", ".join(ALLOWED[user]) or "nothing but itself"
 
 
+def _unknown(path, user):
+    return Finding(path, 1, "arrows", f"{user}/ is no room of the architecture; add it to the table of arrows first")
+
+
 def _label_room(label):
     match = re.match(r"//([\w./-]*?)(?::|$|/\.\.\.)", label)
     return room(match.group(1) + "/x") if match and match.group(1) else None
@@ -83,6 +87,9 @@ def _label_room(label):
 def _check_build(path, text):
     owner = room(path)
     if owner is None:
+        return
+    if owner not in ALLOWED:
+        yield _unknown(path, owner)
         return
     try:
         module = ast.parse(text)

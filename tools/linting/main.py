@@ -39,6 +39,19 @@ def read_tree(root):
     return tree
 
 
+def _inside(root, path, tree, parser):
+    """A file or folder as the tree names it, given from where the user is or from the top; wrong usage if there is none."""
+    for base in (os.environ.get("BYTETORRENT_LINT_FROM", "."), root):
+        name = os.path.relpath(os.path.normpath(os.path.join(base, path)), root)
+        if name == "." or name in tree or any(each.startswith(name + "/") for each in tree):
+            return "" if name == "." else name
+    return parser.error(f"{path}: there is no such file or folder among those Git knows here")
+
+
+def _under(path, chosen):
+    return not chosen or any(each in ("", path) or path.startswith(each + "/") for each in chosen)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/lint", description="Checks the tree; changes nothing.")
     parser.add_argument("--self-test", action="store_true", help="plant one violation per rule and see it reported")
@@ -52,12 +65,13 @@ def main():
 
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     tree = read_tree(root)
+    options.paths = [_inside(root, path, tree, parser) for path in options.paths]
     passed = failed = 0
     for name, what, check in CHECKS:
         if options.only and options.only != name:
             continue
         start = time.monotonic()
-        findings = [f for f in check(root, tree) if not options.paths or f.path.startswith(tuple(options.paths))]
+        findings = [f for f in check(root, tree) if _under(f.path, options.paths)]
         for finding in findings:
             print(finding)
         if any(not finding.warning for finding in findings):

@@ -91,6 +91,7 @@ _ARROWS = [
     ("nodes/x.cc", '#include "sim/world.h"\n', True),
     ("nodes/x.cc", '#include "edge.h"\n', True),
     ("attic/x.cc", "int x;\n", True),
+    ("attic/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/base"])\n', True),
     ("tests/net/x.cc", '#include "sim/world.h"\n#include "net/loop.h"\n', False),
     ("core/paxos/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/tracker"])\n', True),
     ("core/paxos/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/wal", "@system//:absl"])\n', False),
