@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "nodes/cluster_secret.h"
 #include "nodes/first_start.h"
 #include "nodes/text.h"
 #include "nodes/tracker_edge.h"
@@ -101,7 +102,7 @@ class Tracker {
   }
 
   EdgeIdentity Identity() const {
-    EdgeIdentity identity{flags_.self, {}};
+    EdgeIdentity identity{flags_.self, ClusterIdText(state_.secret), {}};
     for (const auto& [id, member] : flags_.members) {
       identity.nodes.push_back({id, id == flags_.self ? client_address_ : member.client});
     }

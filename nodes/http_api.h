@@ -66,6 +66,7 @@ ApiCall ParseCall(const net::HttpRequest& request, const Address& from);
 // What answers say about the node itself.
 struct EdgeIdentity {
   NodeId node;
+  std::string cluster;             // its id, as text
   std::vector<ClusterNode> nodes;  // clients' addresses of the cluster, for torrents and people's page
 };
 

@@ -187,7 +187,7 @@ net::HttpResponse RenderBody(const Rendering& rendering, const api::Response& re
     if (rendering.endpoint == Endpoint::kHealth) {
       return TextResponse(node->has_quorum ? 200 : 503, node->has_quorum ? "ok\n" : "no quorum\n");
     }
-    net::HttpResponse answer = ApiResponse(status, WriteStatus(*node, identity.nodes));
+    net::HttpResponse answer = ApiResponse(status, WriteStatus(*node, identity.cluster, identity.nodes));
     // People's page asks every node of the cluster.
     answer.headers.push_back({"Access-Control-Allow-Origin", "*"});
     return answer;

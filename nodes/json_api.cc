@@ -231,8 +231,10 @@ std::string WritePeers(const api::Peers& peers, std::string_view warning) {
   return Dump(json);
 }
 
-std::string WriteStatus(const api::NodeStatus& status, const std::vector<ClusterNode>& nodes) {
+std::string WriteStatus(const api::NodeStatus& status, std::string_view cluster,
+                        const std::vector<ClusterNode>& nodes) {
   Json json;
+  json["cluster"] = std::string(cluster);
   json["node"] = status.node.value();
   json["role"] = status.role;
   json["leader"] = status.leader ? Json(status.leader->value()) : Json(nullptr);
@@ -347,6 +349,8 @@ absl::StatusOr<api::NodeStatus> ParseStatus(std::string_view text) {
     status.members.push_back(NodeId(reader.AsUnsigned<uint32_t>(member, "members")));
   return Checked(reader, std::move(status));
 }
+
+std::string ParseClusterId(std::string_view text) { return ParseReason(text, "cluster"); }
 
 std::vector<ClusterNode> ParseClusterNodes(std::string_view text) {
   std::vector<ClusterNode> nodes;

@@ -44,7 +44,8 @@ std::string WriteRegistered(const tracker_api::Registered& registered, std::stri
                             std::string_view warning);
 std::string WriteListing(const tracker_api::Listing& listing);
 std::string WritePeers(const tracker_api::Peers& peers, std::string_view warning);
-std::string WriteStatus(const tracker_api::NodeStatus& status, const std::vector<ClusterNode>& nodes);
+std::string WriteStatus(const tracker_api::NodeStatus& status, std::string_view cluster,
+                        const std::vector<ClusterNode>& nodes);
 
 // "error" or "warning" of an answer; empty when there is none.
 std::string ParseReason(std::string_view text, const char* field);
@@ -52,6 +53,8 @@ absl::StatusOr<tracker_api::Registered> ParseRegistered(std::string_view text);
 absl::StatusOr<tracker_api::Listing> ParseListing(std::string_view text);
 absl::StatusOr<tracker_api::Peers> ParsePeers(std::string_view text);
 absl::StatusOr<tracker_api::NodeStatus> ParseStatus(std::string_view text);
+// The id of the cluster a status belongs to; empty when it does not say.
+std::string ParseClusterId(std::string_view text);
 // The nodes a status names; what cannot be read is left out.
 std::vector<ClusterNode> ParseClusterNodes(std::string_view text);
 

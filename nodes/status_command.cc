@@ -1,15 +1,18 @@
-// bytetorrent status: what every node of the cluster says about itself.
+// bytetorrent status: what every node of the cluster says about itself, and whether that fits together.
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "net/http/client.h"
+#include "nodes/cluster_agreement.h"
 #include "nodes/commands.h"
 #include "nodes/http_api.h"
 #include "nodes/json_api.h"
@@ -22,6 +25,9 @@ namespace bt::nodes {
 namespace {
 
 constexpr Duration kStatusTimeout = Seconds(3);
+// What passes when a new leader is there is asked about again, for a few election timeouts in all.
+constexpr int kRoundsMax = 4;
+constexpr std::chrono::milliseconds kRoundPause{400};
 
 struct NodeView {
   Address address;
@@ -101,6 +107,26 @@ void PrintTable(const std::vector<NodeView>& views) {
   }
 }
 
+std::vector<Disagreement> Compared(const std::vector<NodeView>& views) {
+  std::vector<NodeAnswer> answers;
+  for (const NodeView& view : views) {
+    if (view.status) answers.push_back({view.url, ParseClusterId(view.body), *view.status});
+  }
+  return Disagreements(answers);
+}
+
+// The nodes' answers, and what of their disagreements stays.
+std::pair<std::vector<NodeView>, std::vector<Disagreement>> AskUntilSettled(const TrackerList& trackers) {
+  for (int round = 1;; ++round) {
+    std::vector<NodeView> views = StatusRound(trackers).Run();
+    std::vector<Disagreement> found = Compared(views);
+    const bool passing =
+        std::any_of(found.begin(), found.end(), [](const auto& each) { return each.passing; });
+    if (!passing || round == kRoundsMax) return {std::move(views), std::move(found)};
+    std::this_thread::sleep_for(kRoundPause);
+  }
+}
+
 }  // namespace
 
 ExitStatus RunStatus(const StatusOptions& options) {
@@ -108,7 +134,7 @@ ExitStatus RunStatus(const StatusOptions& options) {
       options.trackers.empty() ? std::vector<std::string>{kDefaultTracker} : options.trackers;
   const absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {});
   if (!trackers.ok()) return RefuseTrackers("status", trackers.status());
-  std::vector<NodeView> views = StatusRound(*trackers).Run();
+  auto [views, disagreements] = AskUntilSettled(*trackers);
   std::stable_sort(views.begin(), views.end(), [](const NodeView& a, const NodeView& b) {
     const NodeId last = NodeId::Max();
     return (a.status ? a.status->node : last) < (b.status ? b.status->node : last);
@@ -138,7 +164,11 @@ ExitStatus RunStatus(const StatusOptions& options) {
                                          "another with --tracker http://HOST:PORT"),
                   ExitStatus::kNoTracker);
   }
-  return quorum ? ExitStatus::kDone : ExitStatus::kFailed;
+  ExitStatus status = quorum ? ExitStatus::kDone : ExitStatus::kFailed;
+  for (const Disagreement& disagreement : disagreements) {
+    status = Refuse("status", absl::DataLossError(Printable(disagreement.sentence)));
+  }
+  return status;
 }
 
 }  // namespace bt::nodes

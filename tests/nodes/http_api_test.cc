@@ -58,7 +58,7 @@ api::Peers SomePeers() {
 api::Response Cross(const api::Request& request, const api::Response& response) {
   const ApiCall call = ParseCall(ToHttp(request), kHome);
   EXPECT_TRUE(call.request.has_value()) << call.answer.body;
-  const net::HttpResponse http = Render(call.rendering, response, {NodeId(1), {}});
+  const net::HttpResponse http = Render(call.rendering, response, {NodeId(1), "c1", {}});
   absl::StatusOr<api::Response> back = FromHttp(request, http);
   EXPECT_TRUE(back.ok()) << back.status();
   return back.ok() ? *back : api::Response{};
@@ -119,6 +119,16 @@ TEST(HttpApi, EveryAnswerIsUnderstoodByTheClientAsItWasGiven) {
   for (const auto& [request, response] : pairs) {
     EXPECT_TRUE(Cross(request, response) == response) << TraceText(Cross(request, response));
   }
+}
+
+TEST(HttpApi, AStatusNamesItsCluster) {
+  EdgeIdentity identity;
+  identity.cluster = "c1";
+  const ApiCall call = Parse("GET", "/status");
+  const std::string body =
+      Render(call.rendering, {api::Outcome::kOk, "", {}, api::NodeStatus{}}, identity).body;
+  EXPECT_EQ(ParseClusterId(body), "c1") << body;
+  EXPECT_EQ(ParseClusterId("{}"), "");
 }
 
 TEST(HttpApi, ReadsAnAnnounceAsClientsSendIt) {
@@ -228,7 +238,7 @@ TEST(HttpApi, RendersTheFormatThatWasAskedFor) {
                                      {"hybrid", TorrentFormat::kHybrid}}) {
     const ApiCall call = Parse("GET", std::string("/torrents/x?format=") + name);
     const net::HttpResponse http = Render(call.rendering, {api::Outcome::kOk, "", {}, api::Fetched{metainfo}},
-                                          {NodeId(1), {{NodeId(1), Address::V4(127, 0, 0, 1, 6969)}}});
+                                          {NodeId(1), "c1", {{NodeId(1), Address::V4(127, 0, 0, 1, 6969)}}});
     EXPECT_EQ(http.content_type, "application/x-bittorrent");
     const auto torrent = ParseTorrent(http.body);
     ASSERT_TRUE(torrent.ok()) << torrent.status();
