@@ -42,6 +42,7 @@ ExitStatus RunDownload(const DownloadOptions& options) {
   absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.what);
   if (torrent.ok()) {
     setup.config.metainfo = std::move(torrent->metainfo);
+    setup.config.format = torrent->format;
     listed = std::move(torrent->trackers);
   } else if (IsPath(options.what)) {
     return Refuse("download", torrent.status());

@@ -206,6 +206,8 @@ absl::Status ReadBody(const api::Request& request, std::string_view body, api::R
   if (std::holds_alternative<api::Fetch>(request)) {
     absl::StatusOr<TorrentFile> torrent = ParseTorrent(body);
     if (!torrent.ok()) return torrent.status();
+    // The tracker renders the torrent anew: the registered file's own info-hashes stand beside its info.
+    torrent->metainfo.foreign_info_hashes = std::move(torrent->told_info_hashes);
     response.body = api::Fetched{std::move(torrent->metainfo)};
   }
   return absl::OkStatus();

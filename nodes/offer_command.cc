@@ -21,6 +21,7 @@ ExitStatus RunOffer(const OfferOptions& options) {
   setup.what = options.torrent;
   setup.config.role = swarm::Role::kOffer;
   setup.config.metainfo = std::move(torrent->metainfo);
+  setup.config.format = torrent->format;
   setup.config.skip_verify = options.skip_verify;
   setup.trackers = *std::move(trackers);
   setup.listen = options.listen;

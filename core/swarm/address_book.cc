@@ -58,6 +58,25 @@ void AddressBook::Failed(const Address& address, Instant now, Rng& rng) {
   Schedule(found->second, now, rng);
 }
 
+void AddressBook::Refused(const Address& address, uint32_t hashes, bool at_once, Instant now, Rng& rng) {
+  const auto found = entries_.find(address);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  ++entry.attempt;
+  if (at_once && ++entry.refusals < hashes) {
+    entry.in_use = false;
+    entry.due = now;
+    return;
+  }
+  entry.refusals = 0;
+  Failed(address, now, rng);
+}
+
+void AddressBook::Greeted(const Address& address) {
+  const auto found = entries_.find(address);
+  if (found != entries_.end()) found->second.refusals = 0;
+}
+
 void AddressBook::Worked(const Address& address) {
   const auto found = entries_.find(address);
   if (found != entries_.end()) found->second.failures = 0;
@@ -80,9 +99,9 @@ void AddressBook::Ban(const Address& address) {
   }
 }
 
-uint32_t AddressBook::failures(const Address& address) const {
+uint32_t AddressBook::attempt(const Address& address) const {
   const auto found = entries_.find(address);
-  return found == entries_.end() ? 0 : found->second.failures;
+  return found == entries_.end() ? 0 : found->second.attempt;
 }
 
 }  // namespace bt::swarm

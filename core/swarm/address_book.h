@@ -34,14 +34,20 @@ class AddressBook {
   void Lost(const Address& address, Instant now, Rng& rng);
   // It could not be made, or the peer broke the protocol: longer and longer pauses.
   void Failed(const Address& address, Instant now, Rng& rng);
+  // It took the connection and not the handshake. The handshake names one of `hashes` info-hashes, and a peer
+  // need not know the content by this one: that is no verdict on it. The next try names the next info-hash,
+  // if `at_once` without a pause until all of them have been tried.
+  void Refused(const Address& address, uint32_t hashes, bool at_once, Instant now, Rng& rng);
+  // It answered a handshake: the info-hash it was tried with stays the one to try it with.
+  void Greeted(const Address& address);
+  // Counts the info-hashes it was tried with.
+  uint32_t attempt(const Address& address) const;
   // It worked: the next failure starts from the shortest pause again.
   void Worked(const Address& address);
   // It is ourselves under another address, or not worth dialling again.
   void Forget(const Address& address);
   void Ban(const Address& address);
   bool banned(const Address& address) const { return banned_.contains(address); }
-  // How often in a row it failed: a caller may try something else next time.
-  uint32_t failures(const Address& address) const;
 
   size_t known() const { return entries_.size(); }
   size_t bans() const { return banned_.size(); }
@@ -51,6 +57,8 @@ class AddressBook {
     bool in_use = false;
     bool never = false;
     uint32_t failures = 0;
+    uint32_t attempt = 0;   // which info-hash is its turn
+    uint32_t refusals = 0;  // info-hashes tried in vain without a pause
     Instant due{};
   };
   void Schedule(Entry& entry, Instant now, Rng& rng);

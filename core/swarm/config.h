@@ -58,6 +58,8 @@ struct Config {
   // The torrent. An offer needs it; a download may have only `key` and fetches it from the trackers.
   std::optional<Metainfo> metainfo;
   std::optional<tracker_api::TorrentKey> key;
+  // The form of the file `metainfo` was read from: peers are first met under its info-hash.
+  std::optional<TorrentFormat> format;
   // Where this client listens, as claimed at the tracker; port 0: it does not, and claims nothing.
   Address listen;
   // How many trackers: NodeId(i) is the i-th of the torrent's list. 0: none (peers are only given below).

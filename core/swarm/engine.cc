@@ -23,12 +23,6 @@ std::string KeyText(const tracker_api::TorrentKey& key) {
   return std::get<std::string>(key);
 }
 
-InfoHash Cut(const Sha256Digest& digest) {
-  InfoHash cut;
-  std::copy_n(digest.begin(), cut.size(), cut.begin());
-  return cut;
-}
-
 bool Matches(const Metainfo& metainfo, const tracker_api::TorrentKey& key) {
   if (const auto* content = std::get_if<ContentId>(&key)) return metainfo.content() == *content;
   if (const auto* name = std::get_if<std::string>(&key)) return metainfo.name == *name;
@@ -98,15 +92,7 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
     return Fail(absl::StrCat("unusable torrent: ", status.message()), context);
   }
   metainfo_ = std::make_unique<const Metainfo>(std::move(metainfo));
-  info_hashes_ = metainfo_->AllInfoHashes();
-  dial_hashes_ = metainfo_->foreign_info_hashes;
-  if (metainfo_->Has(TorrentFormat::kHybrid)) {
-    dial_hashes_.push_back(metainfo_->InfoHashV1(TorrentFormat::kHybrid));
-    dial_hashes_.push_back(metainfo_->InfoHashV1(TorrentFormat::kV1));
-    v2_hashes_.push_back(Cut(metainfo_->InfoHashV2(TorrentFormat::kHybrid)));
-  }
-  v2_hashes_.push_back(Cut(metainfo_->InfoHashV2(TorrentFormat::kV2)));
-  dial_hashes_.push_back(v2_hashes_.back());
+  info_hashes_ = InfoHashes(*metainfo_, config_.format, config_.key);
   verified_ = unproven_ = PieceMap(metainfo_->piece_count());
   phase_ = Phase::kVerifying;
   context.out.Note(TorrentKnown{metainfo_->content(), metainfo_->name});

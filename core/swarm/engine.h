@@ -17,6 +17,7 @@
 #include "core/swarm/blame.h"
 #include "core/swarm/client.h"
 #include "core/swarm/file_check.h"
+#include "core/swarm/info_hashes.h"
 #include "core/swarm/peer.h"
 #include "core/swarm/picker.h"
 #include "core/swarm/tracker_session.h"
@@ -92,7 +93,7 @@ class Client::Engine {
   void Leave(Peer& peer, std::string why, bool fault, Ctx& context);
   void ProtocolError(Peer& peer, const char* what, Ctx& context);
   void Dial(Ctx& context);
-  void SendHandshake(Peer& peer, const InfoHash& info_hash);
+  void SendHandshake(Peer& peer, const InfoHashes::Known& under);
   void Greet(Peer& peer, const wire::Handshake& handshake, Ctx& context);
   bool KeepNewcomer(Peer& newcomer, Ctx& context);
   void PeerTimers(Ctx& context);
@@ -137,6 +138,7 @@ class Client::Engine {
   void OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context);
   void OnCancel(Peer& peer, const wire::BlockSpan& span);
   void Serve(Peer& peer, Ctx& context);
+  void SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context);
 
   bool speaking() const { return phase_ < Phase::kStopping; }
   bool complete() const { return metainfo_ != nullptr && verified_.all(); }
@@ -144,9 +146,7 @@ class Client::Engine {
   Config config_;
   Phase phase_ = Phase::kFetching;
   std::unique_ptr<const Metainfo> metainfo_;  // its address is shared with picker and check
-  std::vector<InfoHash> info_hashes_;
-  std::vector<InfoHash> dial_hashes_;  // in the order they are tried
-  std::vector<InfoHash> v2_hashes_;    // BEP 52's, cut to 20 bytes
+  InfoHashes info_hashes_;
   PieceMap verified_;
   // Of a download's verified pieces those that only the last checkpoint vouches for: they are claimed and
   // served, but the file does not get its final name before they have been read back and hashed.

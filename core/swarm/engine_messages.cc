@@ -53,17 +53,19 @@ void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& co
             if (handshake.reqq) peer.reqq = std::max(1u, *handshake.reqq);
           },
           [&](const wire::HashRequest& request) {
-            if (!peer.v2) return ProtocolError(peer, "hash message on a v1 connection", context);
+            if (!peer.under.v2()) return ProtocolError(peer, "hash message on a v1 connection", context);
             // Every client of this content has the piece layers from its torrent.
             Queue(peer, wire::HashReject{request.span});
           },
           [&](const wire::Hashes&) {
-            ProtocolError(peer, peer.v2 ? "hashes nobody asked for" : "hash message on a v1 connection",
+            ProtocolError(peer,
+                          peer.under.v2() ? "hashes nobody asked for" : "hash message on a v1 connection",
                           context);
           },
           [&](const wire::HashReject&) {
-            ProtocolError(peer, peer.v2 ? "hash reject nobody asked for" : "hash message on a v1 connection",
-                          context);
+            ProtocolError(
+                peer, peer.under.v2() ? "hash reject nobody asked for" : "hash message on a v1 connection",
+                context);
           },
           [&](const wire::Ignored&) { ++totals_.messages_ignored; },
       },

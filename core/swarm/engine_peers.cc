@@ -75,7 +75,9 @@ void Client::Engine::Disconnect(Peer& peer, std::string why, bool fault, Ctx& co
 void Client::Engine::Leave(Peer& peer, std::string why, bool fault, Ctx& context) {
   if (peer.state == Peer::State::kReady) context.out.Note(PeerDisconnected{peer.address, std::move(why)});
   if (!peer.inbound()) {
-    if (peer.delivered && !fault) {
+    if (peer.state == Peer::State::kHandshaking) {
+      book_.Refused(peer.address, info_hashes_.dialled(), !fault, context.now, context.rng);
+    } else if (peer.delivered && !fault) {
       book_.Lost(peer.address, context.now, context.rng);
     } else {
       book_.Failed(peer.address, context.now, context.rng);
@@ -120,9 +122,7 @@ void Client::Engine::Handle(const LinkUp& input, Ctx& context) {
     Peer* peer = FindPeer(input.link);
     if (peer == nullptr || peer->state != Peer::State::kConnecting) return;
     peer->state = Peer::State::kHandshaking;
-    // A peer that would not have one of the content's info-hashes is offered the next one.
-    const InfoHash& hash = dial_hashes_[book_.failures(peer->address) % dial_hashes_.size()];
-    return SendHandshake(*peer, hash);
+    return SendHandshake(*peer, info_hashes_.ToDial(book_.attempt(peer->address)));
   }
   const bool welcome = speaking() && metainfo_ != nullptr && slot_of_.size() < config_.connection_limit &&
                        !book_.banned(input.peer);
@@ -132,19 +132,20 @@ void Client::Engine::Handle(const LinkUp& input, Ctx& context) {
   Touch(peer, context);
 }
 
-void Client::Engine::SendHandshake(Peer& peer, const InfoHash& info_hash) {
+void Client::Engine::SendHandshake(Peer& peer, const InfoHashes::Known& under) {
   wire::Handshake handshake;
-  handshake.info_hash = info_hash;
+  handshake.info_hash = under.hash;
   handshake.peer_id = self_id_;
   handshake.fast = handshake.extended = true;
-  handshake.v2 = metainfo_->Has(TorrentFormat::kHybrid);
+  handshake.v2 = under.offers_upgrade();
   if (peer.outgoing.empty()) unflushed_.push_back(peer.slot);
   peer.outgoing.append(wire::EncodeHandshake(handshake));
 }
 
 // Its handshake is here. Ours is on its way to those we dialled, and answers the others.
 void Client::Engine::Greet(Peer& peer, const wire::Handshake& handshake, Ctx& context) {
-  if (std::find(info_hashes_.begin(), info_hashes_.end(), handshake.info_hash) == info_hashes_.end()) {
+  const InfoHashes::Known* under = info_hashes_.Find(handshake.info_hash);
+  if (under == nullptr) {
     return ProtocolError(peer, "another content's info-hash", context);
   }
   if (handshake.peer_id == self_id_) {
@@ -155,8 +156,12 @@ void Client::Engine::Greet(Peer& peer, const wire::Handshake& handshake, Ctx& co
   peer.id = handshake.peer_id;
   peer.fast = handshake.fast;
   peer.extended = handshake.extended;
-  peer.v2 = std::find(v2_hashes_.begin(), v2_hashes_.end(), handshake.info_hash) != v2_hashes_.end();
-  if (peer.inbound()) SendHandshake(peer, handshake.info_hash);
+  peer.under = *under;
+  if (peer.inbound()) {
+    SendHandshake(peer, *under);
+  } else {
+    book_.Greeted(peer.address);
+  }
   if (!KeepNewcomer(peer, context)) return;
   peer.state = Peer::State::kReady;
   peer.since = context.now;

@@ -11,10 +11,16 @@ namespace bt::swarm {
 
 void Client::Engine::OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   if (span.piece.value() >= metainfo_->piece_count() || span.length == 0 || span.length > kBlockSize ||
-      uint64_t{span.offset} + span.length > metainfo_->piece_size(span.piece.value())) {
+      span.offset >= metainfo_->piece_size(span.piece.value())) {
     return ProtocolError(peer, "request outside the content", context);
   }
-  const bool serve = !peer.am_choking && verified_.Has(span.piece) && peer.asked.size() < kAdvertisedReqq;
+  // BEP 52 hashes whole blocks: who knows the content as v2 only (libtorrent) asks for the last one whole
+  // too.
+  const bool past_end = span.length > metainfo_->piece_size(span.piece.value()) - span.offset;
+  const bool padded = peer.under.pads_last_block() && span.offset % kBlockSize == 0 &&
+                      span.length == kBlockSize && span.piece.value() + 1 == metainfo_->piece_count();
+  const bool serve = !peer.am_choking && verified_.Has(span.piece) && peer.asked.size() < kAdvertisedReqq &&
+                     (!past_end || padded);
   if (!serve) {
     if (peer.fast) Queue(peer, wire::Reject{span});
     return;
@@ -41,14 +47,23 @@ void Client::Engine::Serve(Peer& peer, Ctx& context) {
     }
     Flush(peer, context);
     if (peer.state == Peer::State::kGone) return;
-    context.out.Link(LinkSendBlock{
-        peer.link, Slice::Own(wire::BlockHeader(span.piece, span.offset, span.length)), kContentFile,
-        uint64_t{span.piece.value()} * metainfo_->piece_length + span.offset, span.length});
-    peer.queued_total += wire::kBlockHeaderSize + span.length;
-    peer.taken += span.length;
-    peer.last_sent = context.now;
-    totals_.bytes_sent += span.length;
+    SendBlock(peer, span, context);
   }
+}
+
+// Of a block that reaches past the content (see OnRequest) what the file has, and zeros.
+void Client::Engine::SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
+  const uint32_t held = std::min(span.length, metainfo_->piece_size(span.piece.value()) - span.offset);
+  context.out.Link(LinkSendBlock{
+      peer.link, Slice::Own(wire::BlockHeader(span.piece, span.offset, span.length)), kContentFile,
+      uint64_t{span.piece.value()} * metainfo_->piece_length + span.offset, held});
+  if (held < span.length) {
+    context.out.Link(LinkSendBytes{peer.link, Slice::Own(std::string(span.length - held, '\0'))});
+  }
+  peer.queued_total += wire::kBlockHeaderSize + span.length;
+  peer.taken += span.length;
+  peer.last_sent = context.now;
+  totals_.bytes_sent += held;
 }
 
 // The file has changed under us, or its disk fails: what cannot be read is not had, until it is proven anew.

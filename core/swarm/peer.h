@@ -12,6 +12,7 @@
 #include "core/base/ids.h"
 #include "core/base/time.h"
 #include "core/swarm/config.h"
+#include "core/swarm/info_hashes.h"
 #include "core/swarm/picker.h"
 #include "core/swarm/wire.h"
 #include "core/torrent/piece_map.h"
@@ -43,7 +44,7 @@ struct Peer {
   wire::PeerId id{};
   bool fast = false;
   bool extended = false;
-  bool v2 = false;  // connected under the v2 info-hash
+  InfoHashes::Known under;  // the info-hash of this connection
   uint32_t reqq = kReqqUntold;
   std::string outgoing;       // messages of this step, sent together at its end
   uint64_t queued_total = 0;  // bytes given to the host since LinkUp

@@ -86,6 +86,9 @@ struct TorrentFile {
   Metainfo metainfo;
   TorrentFormat format = TorrentFormat::kHybrid;
   std::vector<std::string> trackers;  // announce URLs, in order of the tiers
+  // Info-hashes that are said to mean this content too, beside info and without proof. They may be dialled
+  // and answered (what comes is checked anyway), and must never be registered. At most 2.
+  std::vector<InfoHash> told_info_hashes;
 };
 
 // Reads a .torrent. kInvalidArgument with the reason for anything hostile, malformed, multi-file, empty,
@@ -94,7 +97,8 @@ absl::StatusOr<TorrentFile> ParseTorrent(std::string_view bytes);
 
 // Writes a .torrent. Beside `info` a dictionary `bytetorrent` carries what that format leaves out: in a v1
 // file "pieces root" and (when length > piece length) "piece layer", without which it could not be
-// registered; in a v2 file "pieces", the v1 piece hashes, when they are known. Other clients ignore it.
+// registered; in a v2 file "pieces", the v1 piece hashes, when they are known; and "info hashes", the foreign
+// ones, whose info dictionary is not this file's. Other clients ignore it.
 std::string WriteTorrent(const TorrentFile& torrent);
 
 // The hashes of one piece: its node of the BEP 52 tree and its BEP 3 hash.

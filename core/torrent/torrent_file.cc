@@ -197,6 +197,14 @@ class Reader {
   absl::Status ReadExtra(const Value&) {
     const auto extra = root_.Find("bytetorrent");
     if (extra && !extra->is_dictionary()) return Invalid("bytetorrent is not a dictionary");
+    if (extra && extra->Find("info hashes")) {
+      auto& told = torrent_.told_info_hashes;
+      if (absl::Status status = DigestsMember(*extra, "info hashes", "bytetorrent.info hashes", told);
+          !status.ok()) {
+        return status;
+      }
+      if (told.size() > 2) return Invalid("bytetorrent.info hashes holds more than 2");
+    }
     if (torrent_.format == TorrentFormat::kV2 && extra && extra->Find("pieces")) {
       return DigestsMember(*extra, "pieces", "bytetorrent.pieces", metainfo().v1_pieces);
     }
@@ -272,14 +280,17 @@ std::string_view View(const Sha256Digest& digest) {
 
 void WriteExtra(const TorrentFile& torrent, bencode::Writer& writer) {
   const Metainfo& metainfo = torrent.metainfo;
-  if (torrent.format == TorrentFormat::kV1) {
-    writer.Key("bytetorrent").BeginDictionary();
-    if (!metainfo.piece_layer.empty()) writer.Key("piece layer").Text(Joined(metainfo.piece_layer));
-    writer.Key("pieces root").Text(View(metainfo.pieces_root)).End();
-  }
-  if (torrent.format == TorrentFormat::kV2 && !metainfo.v1_pieces.empty()) {
-    writer.Key("bytetorrent").BeginDictionary().Key("pieces").Text(Joined(metainfo.v1_pieces)).End();
-  }
+  const std::vector<InfoHash>& foreign = metainfo.foreign_info_hashes;
+  const bool v1 = torrent.format == TorrentFormat::kV1;
+  const bool v1_pieces = torrent.format == TorrentFormat::kV2 && !metainfo.v1_pieces.empty();
+  if (foreign.empty() && !v1 && !v1_pieces) return;
+  // Keys in the order bencoding demands.
+  writer.Key("bytetorrent").BeginDictionary();
+  if (!foreign.empty()) writer.Key("info hashes").Text(Joined(foreign));
+  if (v1 && !metainfo.piece_layer.empty()) writer.Key("piece layer").Text(Joined(metainfo.piece_layer));
+  if (v1_pieces) writer.Key("pieces").Text(Joined(metainfo.v1_pieces));
+  if (v1) writer.Key("pieces root").Text(View(metainfo.pieces_root));
+  writer.End();
 }
 
 }  // namespace

@@ -269,6 +269,112 @@ TEST_F(PeerTest, EveryInfoHashOfTheContentIsAnsweredWithItself) {
   }
 }
 
+// A peer that hangs up on every info-hash but `known`, as other clients do: what it was dialled with.
+struct Picky {
+  InfoHash known{};
+  std::vector<wire::Handshake> dialled;
+
+  void Listen(SmallWorld& world) {
+    world.AddRaw(Host(9)).on_bytes = [this](SmallWorld& here, SmallWorld::RawPeer& self) {
+      if (self.received.size() < wire::kHandshakeSize) return;
+      if (self.received[0] != '\x13') return self.received.clear();  // what follows an answered handshake
+      wire::Decoder decoder;
+      decoder.Feed(Slice::Own(std::exchange(self.received, {})));
+      ASSERT_EQ(decoder.NextHandshake(dialled.emplace_back()), wire::Decoder::Result::kMessage);
+      if (dialled.back().info_hash != known) return here.RawClose(self);
+      wire::Handshake hello = dialled.back();
+      hello.peer_id.fill('p');
+      here.RawSend(self, wire::EncodeHandshake(hello));
+    };
+  }
+};
+
+TEST_F(PeerTest, APeerIsFirstMetUnderTheInfoHashOfTheFileThatWasGiven) {
+  const InfoHash v1 = torrent_.InfoHashV1(TorrentFormat::kV1);
+  const InfoHash hybrid = torrent_.InfoHashV1(TorrentFormat::kHybrid);
+  InfoHash v2;
+  std::copy_n(torrent_.InfoHashV2(TorrentFormat::kV2).begin(), v2.size(), v2.begin());
+  for (const auto& [format, hash] : {std::pair(TorrentFormat::kV1, v1), std::pair(TorrentFormat::kV2, v2),
+                                     std::pair(TorrentFormat::kHybrid, hybrid)}) {
+    world_ = SmallWorld(11);
+    Picky picky;
+    picky.Listen(world_);
+    Config config = Downloading();
+    config.format = format;
+    world_.Add(config, "");
+    world_.RunFor(Milliseconds(200));
+    ASSERT_EQ(picky.dialled.size(), 3u) << "all of the content's hashes, without a pause between them";
+    EXPECT_EQ(picky.dialled[0].info_hash, hash);
+    for (const wire::Handshake& handshake : picky.dialled) {
+      EXPECT_EQ(handshake.v2, handshake.info_hash == hybrid) << "the v2 bit stands beside a hybrid's v1 hash";
+    }
+    world_.RunFor(Seconds(3));
+    ASSERT_GE(picky.dialled.size(), 6u) << "a refusal is no verdict: it is tried again after a pause";
+    EXPECT_EQ(picky.dialled[3].info_hash, hash);
+  }
+}
+
+TEST_F(PeerTest, TheInfoHashThatAPeerAnsweredIsRememberedForItsAddress) {
+  Picky picky;
+  picky.known = torrent_.InfoHashV1(TorrentFormat::kV1);
+  picky.Listen(world_);
+  const size_t client = world_.Add(Downloading(), "");
+  ASSERT_TRUE(
+      world_.RunUntil([&] { return world_.client(client).progress().peers_connected == 1; }, Seconds(1)));
+  const size_t tried = picky.dialled.size();
+  EXPECT_EQ(tried, 2u);
+  world_.RunFor(Seconds(200));  // it says nothing more and is cut off as idle, then dialled again
+  ASSERT_GT(picky.dialled.size(), tried);
+  EXPECT_EQ(picky.dialled[tried].info_hash, picky.known);
+}
+
+TEST_F(PeerTest, AForeignInfoHashIsDialledFirstAndAnswered) {
+  Config config = Downloading();
+  InfoHash foreign{};
+  foreign.fill(7);
+  config.metainfo->foreign_info_hashes = {foreign};
+  Picky picky;
+  picky.known = foreign;
+  picky.Listen(world_);
+  const size_t client = world_.Add(config, "");
+  ASSERT_TRUE(
+      world_.RunUntil([&] { return world_.client(client).progress().peers_connected == 1; }, Seconds(1)));
+  EXPECT_EQ(picky.dialled.size(), 1u);
+  EXPECT_FALSE(picky.dialled[0].v2);
+}
+
+TEST_F(PeerTest, TheWholeLastBlockIsServedPaddedUnderTheV2HashAndRejectedElsewhere) {
+  const size_t seeder = world_.Add(Offering(), good_);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  const wire::BlockSpan whole{PieceIndex(9), 0, kBlockSize};
+  uint8_t host = 20;
+  for (const InfoHash& hash : torrent_.AllInfoHashes()) {
+    SmallWorld::RawPeer& raw = world_.AddRaw(Host(host));
+    world_.RawConnect(raw, seeder);
+    wire::Handshake hello = Hello(true);
+    hello.info_hash = hash;
+    hello.peer_id[0] = host++;
+    world_.RawSend(raw, wire::EncodeHandshake(hello) + Bytes(wire::Interested{}));
+    world_.RunFor(Milliseconds(100));
+    world_.RawSend(
+        raw, Bytes(wire::Request{whole}) + Bytes(wire::Request{{PieceIndex(0), kPieceLength - 10, 11}}));
+    world_.RunFor(Milliseconds(100));
+    Script script;
+    Read(raw, script);
+    EXPECT_FALSE(raw.closed);
+    const bool v2_only =
+        std::equal(hash.begin(), hash.end(), torrent_.InfoHashV2(TorrentFormat::kV2).begin());
+    EXPECT_EQ(Count<wire::Reject>(script), v2_only ? 1u : 2u);
+    ASSERT_EQ(Count<wire::Piece>(script), v2_only ? 1u : 0u);
+    for (const auto& message : script.messages) {
+      const auto* piece = std::get_if<wire::Piece>(&message);
+      if (piece == nullptr) continue;
+      const std::string held = good_.substr(9 * kPieceLength);
+      EXPECT_EQ(piece->bytes.view(), held + std::string(kBlockSize - held.size(), '\0'));
+    }
+  }
+}
+
 TEST_F(PeerTest, AConnectionToItselfIsClosedAndNotTriedAgain) {
   SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
   int visits = 0;
@@ -311,7 +417,7 @@ TEST_F(PeerTest, ARequestOutsideTheContentEndsTheConnection) {
   world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
   uint8_t host = 20;
   const wire::BlockSpan bad[] = {{PieceIndex(10), 0, 100}, {PieceIndex(0), 0, kBlockSize + 1},
-                                 {PieceIndex(0), 0, 0},    {PieceIndex(0), kPieceLength - 10, 11},
+                                 {PieceIndex(0), 0, 0},    {PieceIndex(0), kPieceLength, 11},
                                  {PieceIndex(9), 5088, 1}, {PieceIndex(0), 0xffffffff, 2}};
   for (const wire::BlockSpan& span : bad) {
     SmallWorld::RawPeer& raw = Visitor(seeder, true, host++);

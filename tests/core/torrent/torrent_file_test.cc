@@ -296,6 +296,19 @@ TEST(ParseTorrent, KeepsTheInfoHashesOfAForeignInfoDictionary) {
   }
 }
 
+TEST(ParseTorrent, ForeignInfoHashesGoBesideInfoAndAreOnlyToldNotProven) {
+  Metainfo metainfo = Parts::Sample();
+  metainfo.foreign_info_hashes = {InfoHash{1}, InfoHash{2}};
+  for (const auto format : {kHybrid, kV1, kV2}) {
+    const auto parsed = ParseTorrent(WriteTorrent({metainfo, format, {}}));
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(parsed->told_info_hashes, metainfo.foreign_info_hashes);
+    EXPECT_TRUE(parsed->metainfo.foreign_info_hashes.empty());
+  }
+  metainfo.foreign_info_hashes.resize(3);
+  EXPECT_FALSE(ParseTorrent(WriteTorrent({metainfo, kHybrid, {}})).ok());
+}
+
 TEST(ParseTorrent, OwnTorrentsHaveNoForeignInfoHashes) {
   for (const auto format : {kHybrid, kV1, kV2}) {
     EXPECT_TRUE(ParseTorrent(Parts(format).ToTorrent())->metainfo.foreign_info_hashes.empty());
