@@ -1,6 +1,7 @@
 #include "core/swarm/address_book.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace bt::swarm {
 
@@ -97,6 +98,18 @@ void AddressBook::Ban(const Address& address) {
     banned_.erase(ban_order_.front());
     ban_order_.pop_front();
   }
+}
+
+void AddressBook::EraseIdle() {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const bool idle = !it->second.in_use && !it->second.never;
+    it = idle ? entries_.erase(it) : std::next(it);
+  }
+}
+
+uint32_t AddressBook::failures(const Address& address) const {
+  const auto found = entries_.find(address);
+  return found == entries_.end() ? 0 : found->second.failures;
 }
 
 uint32_t AddressBook::attempt(const Address& address) const {

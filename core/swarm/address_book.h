@@ -40,12 +40,16 @@ class AddressBook {
   void Refused(const Address& address, uint32_t hashes, bool at_once, Instant now, Rng& rng);
   // It answered a handshake: the info-hash it was tried with stays the one to try it with.
   void Greeted(const Address& address);
+  uint32_t failures(const Address& address) const;
   // Counts the info-hashes it was tried with.
   uint32_t attempt(const Address& address) const;
   // It worked: the next failure starts from the shortest pause again.
   void Worked(const Address& address);
   // It is ourselves under another address, or not worth dialling again.
   void Forget(const Address& address);
+  // Nobody to be dialled, unless somebody is heard of there again.
+  void Erase(const Address& address) { entries_.erase(address); }
+  void EraseIdle();
   void Ban(const Address& address);
   bool banned(const Address& address) const { return banned_.contains(address); }
 

@@ -46,7 +46,11 @@ void Client::Engine::Step(const Input<swarm::Protocol>& input, Ctx& context) {
 void Client::Engine::EndOfStep(Ctx& context) {
   if (phase_ == Phase::kStopped) return;
   if (speaking()) {
-    tracker_.SetLookups(phase_ == Phase::kDownloading, ready_ >= kEnoughPeers);
+    using Wanted = TrackerSession::Wanted;
+    const Wanted peers = ready_ >= kEnoughPeers ? Wanted::kOtherPeers : Wanted::kMorePeers;
+    tracker_.SetLookups(phase_ == Phase::kDownloading ? peers
+                        : phase_ == Phase::kOffering  ? Wanted::kWhoWaits
+                                                      : Wanted::kNobody);
     if (tracker_.Unreachable(context.now) && config_.peers.empty() && !config_.wait_for_registration) {
       Fail(absl::StrCat("no tracker could be reached: ", tracker_.last_trouble(),
                         "; start one, or name another"),
@@ -199,7 +203,7 @@ void Client::Engine::Ready(Ctx& context) {
           context);
     }
     phase_ = Phase::kOffering;
-    return;
+    return Dial(context);
   }
   picker_.emplace(*metainfo_, verified_, context.rng);
   phase_ = Phase::kDownloading;
@@ -233,6 +237,7 @@ void Client::Engine::Handle(const FileFinished& input, Ctx& context) {
   context.out.Note(DownloadComplete{metainfo_->content()});
   if (!config_.keep_offering) return BeginStop(context);
   phase_ = Phase::kOffering;
+  book_.EraseIdle();
   DropSeeders(context);
 }
 
@@ -280,13 +285,8 @@ void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
       return Fetched(std::move(event.response), context);
     case Kind::kOffered:
       return context.out.Note(Offered{tracker_.claimed().count(), verified_.size()});
-    case Kind::kPeers: {
-      const auto& peers = std::get<tracker_api::Peers>(event.response.body).peers;
-      for (const tracker_api::PeerClaim& claim : peers) book_.Add(claim.peer);
-      if (peers.size() != peers_found_) context.out.Note(PeersFound{static_cast<uint32_t>(peers.size())});
-      peers_found_ = peers.size();
-      return Dial(context);
-    }
+    case Kind::kPeers:
+      return Heard(std::get<tracker_api::Peers>(event.response.body).peers, context);
     case Kind::kNotFound: {
       const std::string name = metainfo_ != nullptr
                                    ? absl::StrCat(metainfo_->name, " (", metainfo_->content().ToString(), ")")
@@ -303,7 +303,21 @@ void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
       if (phase_ == Phase::kFetching || config_.role == Role::kOffer) return Fail(reason, context);
       return context.out.Note(TrackerTrouble{NodeId(0), reason});
     }
+    case Kind::kLookupRefused:
+      return context.out.Note(
+          TrackerTrouble{NodeId(0), absl::StrCat("the tracker refuses: ", event.response.reason)});
   }
+}
+
+void Client::Engine::Heard(const std::vector<tracker_api::PeerClaim>& peers, Ctx& context) {
+  for (const tracker_api::PeerClaim& claim : peers) {
+    // Two seeders have nothing to say to each other.
+    if (phase_ == Phase::kOffering && claim.complete) continue;
+    book_.Add(claim.peer);
+  }
+  if (peers.size() != peers_found_) context.out.Note(PeersFound{static_cast<uint32_t>(peers.size())});
+  peers_found_ = peers.size();
+  Dial(context);
 }
 
 // --- timers, calls, the end ---

@@ -40,6 +40,8 @@ class Client::Engine {
   };
 
   static constexpr uint32_t kEnoughPeers = 8;  // connected: no hurry to look for more
+  static constexpr uint32_t kOfferDials =
+      4;  // in vain, then an offer leaves an address alone until it is listed anew
 
   explicit Engine(Config config);
 
@@ -93,6 +95,10 @@ class Client::Engine {
   void Leave(Peer& peer, std::string why, bool fault, Ctx& context);
   void ProtocolError(Peer& peer, const char* what, Ctx& context);
   void Dial(Ctx& context);
+  bool Dials() const { return phase_ == Phase::kDownloading || phase_ == Phase::kOffering; }
+  bool ConnectedTo(const Address& address) const;
+  void FreeAddress(const Peer& peer, bool fault, Ctx& context);
+  void Heard(const std::vector<tracker_api::PeerClaim>& peers, Ctx& context);
   void SendHandshake(Peer& peer, const InfoHashes::Known& under);
   void Greet(Peer& peer, const wire::Handshake& handshake, Ctx& context);
   bool KeepNewcomer(Peer& newcomer, Ctx& context);

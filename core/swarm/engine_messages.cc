@@ -51,6 +51,7 @@ void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& co
           [&](const wire::HaveNone&) { OnPieces(peer, PieceMap(metainfo_->piece_count()), context); },
           [&](const wire::ExtendedHandshake& handshake) {
             if (handshake.reqq) peer.reqq = std::max(1u, *handshake.reqq);
+            if (handshake.port && peer.inbound()) peer.listens.port = *handshake.port;
           },
           [&](const wire::HashRequest& request) {
             if (!peer.under.v2()) return ProtocolError(peer, "hash message on a v1 connection", context);

@@ -37,7 +37,8 @@ Peer& Client::Engine::AddPeer(LinkId link, const Address& address, Instant now) 
   auto peer = std::make_unique<Peer>();
   peer->slot = slot;
   peer->link = link;
-  peer->address = address;
+  peer->address = peer->listens = address;
+  if (peer->inbound()) peer->listens.port = 0;
   peer->since = peer->last_received = peer->last_sent = peer->rate_since = now;
   if (metainfo_ != nullptr) peer->pieces = PieceMap(metainfo_->piece_count());
   slot_of_[link] = slot;
@@ -56,7 +57,10 @@ void Client::Engine::RemovePeer(Peer& peer, Ctx& context) {
       picker_->RemovePeer(peer.pieces);
     }
     refill_all_ = true;
-    if (phase_ == Phase::kDownloading) tracker_.LookSoon(context.now);
+    // One that leaves an offer without having all may still wait for the rest.
+    if (phase_ == Phase::kDownloading || (phase_ == Phase::kOffering && !peer.pieces.all())) {
+      tracker_.LookSoon(context.now);
+    }
   }
   peer.state = Peer::State::kGone;
   if (!peer.inbound()) --dialled_;
@@ -74,18 +78,24 @@ void Client::Engine::Disconnect(Peer& peer, std::string why, bool fault, Ctx& co
 // The link is gone or being closed: notes, the book, the tables, and someone else's turn.
 void Client::Engine::Leave(Peer& peer, std::string why, bool fault, Ctx& context) {
   if (peer.state == Peer::State::kReady) context.out.Note(PeerDisconnected{peer.address, std::move(why)});
-  if (!peer.inbound()) {
-    if (peer.state == Peer::State::kHandshaking) {
-      book_.Refused(peer.address, info_hashes_.dialled(), !fault, context.now, context.rng);
-    } else if (peer.delivered && !fault) {
-      book_.Lost(peer.address, context.now, context.rng);
-    } else {
-      book_.Failed(peer.address, context.now, context.rng);
-    }
-  }
+  if (!peer.inbound()) FreeAddress(peer, fault, context);
   RemovePeer(peer, context);
   FillSlots(context);
   Dial(context);
+}
+
+// What becomes of the address of a peer that we dialled and that is gone.
+void Client::Engine::FreeAddress(const Peer& peer, bool fault, Ctx& context) {
+  if (peer.state == Peer::State::kHandshaking) {
+    book_.Refused(peer.address, info_hashes_.dialled(), !fault, context.now, context.rng);
+  } else if (phase_ == Phase::kOffering && peer.state == Peer::State::kReady) {
+    book_.Erase(peer.address);
+  } else if (peer.delivered && !fault) {
+    book_.Lost(peer.address, context.now, context.rng);
+  } else {
+    book_.Failed(peer.address, context.now, context.rng);
+  }
+  if (phase_ == Phase::kOffering && book_.failures(peer.address) >= kOfferDials) book_.Erase(peer.address);
 }
 
 void Client::Engine::ProtocolError(Peer& peer, const char* what, Ctx& context) {
@@ -96,11 +106,15 @@ void Client::Engine::ProtocolError(Peer& peer, const char* what, Ctx& context) {
 // --- connecting ---
 
 void Client::Engine::Dial(Ctx& context) {
-  if (phase_ != Phase::kDownloading) return context.out.Disarm(Timer::kDial);
+  if (!Dials()) return context.out.Disarm(Timer::kDial);
   const uint32_t links = static_cast<uint32_t>(slot_of_.size());
   const uint32_t room = std::min(config_.connection_limit - std::min(config_.connection_limit, links),
                                  config_.dial_limit - std::min(config_.dial_limit, dialled_));
   for (const Address& address : book_.TakeDue(context.now, room)) {
+    if (ConnectedTo(address)) {  // it was faster
+      book_.Failed(address, context.now, context.rng);
+      continue;
+    }
     const LinkId link(next_link_++);
     context.out.Link(LinkConnect{link, address});
     Touch(AddPeer(link, address, context.now), context);
@@ -114,6 +128,14 @@ void Client::Engine::Dial(Ctx& context) {
   } else {
     context.out.Arm(Timer::kDial, next);
   }
+}
+
+// An inbound peer's word for where it listens is enough to leave it in peace there: under its own IP address
+// it can keep us from nobody but its neighbours.
+bool Client::Engine::ConnectedTo(const Address& address) const {
+  return std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
+    return peer != nullptr && peer->state == Peer::State::kReady && peer->listens == address;
+  });
 }
 
 void Client::Engine::Handle(const LinkUp& input, Ctx& context) {

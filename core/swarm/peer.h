@@ -34,6 +34,7 @@ struct Peer {
   Picker::PeerSlot slot = 0;
   LinkId link;
   Address address;
+  Address listens;  // where it accepts connections, as far as it says; port 0: it has not said
   State state = State::kConnecting;
   Instant since{};  // when this state began
   bool inbound() const { return (link.value() & kInboundLink) != 0; }

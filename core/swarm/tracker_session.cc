@@ -114,7 +114,8 @@ TrackerSession::TrackerSession(const Config& config)
       mutation_(config.timing),
       query_(config.timing),
       renew_every_(config.timing.renew_interval),
-      lookup_gap_(config.timing.lookup_min) {}
+      lookup_gap_(config.timing.lookup_min),
+      told_interval_(config.timing.renew_interval) {}
 
 void TrackerSession::Fetch(tracker_api::TorrentKey key) { fetch_key_ = std::move(key); }
 
@@ -130,9 +131,9 @@ void TrackerSession::Begin(tracker_api::TorrentKey key, uint32_t pieces, Instant
 
 void TrackerSession::NewSession(Rng& rng) { mutation_id_ = {SessionId(rng.Between(1, UINT64_MAX)), 0}; }
 
-void TrackerSession::SetLookups(bool wanted, bool enough) {
-  lookups_wanted_ = wanted;
-  lookups_enough_ = enough;
+Duration TrackerSession::LookupGapMax() const {
+  if (wanted_ == Wanted::kWhoWaits) return told_interval_;
+  return wanted_ == Wanted::kOtherPeers ? timing_.lookup_max : timing_.lookup_few_max;
 }
 
 void TrackerSession::LookSoon(Instant now) {
@@ -171,17 +172,18 @@ void TrackerSession::StartMutation(const PieceMap& held, Instant now) {
     PieceMap fresh = held;
     fresh.RemoveAll(claimed_);
     dirty_ = false;
-    if (!fresh.none()) return StartOffer(std::move(fresh));
+    // A claim without pieces says that this client waits for them: whoever has some may dial it.
+    if (!fresh.none() || !claims_anything_) return StartOffer(std::move(fresh));
   }
   // A renewal names everything: the claim may have expired while this client was stalled.
-  if (now >= renew_at_ && !held.none()) StartOffer(held);
+  if (now >= renew_at_) StartOffer(held);
 }
 
 void TrackerSession::StartQuery(Instant now) {
   if (query_.active() || pool_.size() == 0 || leaving_) return;
   if (fetch_key_) {
     query_.Start(tracker_api::Fetch{*fetch_key_, ask_leader_});
-  } else if (key_ && lookups_wanted_ && now >= next_lookup_) {
+  } else if (key_ && wanted_ != Wanted::kNobody && now >= next_lookup_) {
     last_lookup_ = now;
     query_.Start(tracker_api::Lookup{*key_, ask_leader_});
   } else {
@@ -247,20 +249,21 @@ TrackerSession::Event TrackerSession::QueryAnswered(Response response, Instant n
   ask_leader_ = false;
   if (response.outcome != Outcome::kOk) {
     next_lookup_ = now + timing_.lookup_max;
-    event.kind = Event::Kind::kRefused;
+    event.kind = fetch ? Event::Kind::kRefused : Event::Kind::kLookupRefused;
   } else if (fetch && std::holds_alternative<tracker_api::Fetched>(response.body)) {
     event.kind = Event::Kind::kFetched;
   } else if (const auto* peers = std::get_if<tracker_api::Peers>(&response.body);
              peers != nullptr && !fetch) {
-    lookup_gap_ = lookups_enough_ ? timing_.lookup_max : std::min(lookup_gap_ * 2, timing_.lookup_few_max);
-    next_lookup_ = now + lookup_gap_;
     if (peers->interval > Duration{}) {
-      renew_every_ = std::clamp(peers->interval, Seconds(1), timing_.renew_interval);
+      told_interval_ = std::clamp(peers->interval, Seconds(1), Seconds(3600));
+      renew_every_ = std::min(told_interval_, timing_.renew_interval);
     }
+    lookup_gap_ = wanted_ == Wanted::kOtherPeers ? LookupGapMax() : std::min(lookup_gap_ * 2, LookupGapMax());
+    next_lookup_ = now + lookup_gap_;
     event.kind = Event::Kind::kPeers;
   } else {
     next_lookup_ = now + timing_.lookup_max;
-    event.kind = Event::Kind::kRefused;
+    event.kind = fetch ? Event::Kind::kRefused : Event::Kind::kLookupRefused;
     response.reason = "the tracker's answer does not fit the question";
   }
   if (fetch) fetch_key_.reset();
@@ -314,7 +317,8 @@ void TrackerSession::Poll(const PieceMap& held, Context<Protocol>& context) {
 
   Instant next = std::min(mutation_.deadline(pool_, context.now), query_.deadline(pool_, context.now));
   next = std::min(next, NextMutation());
-  if (!query_.active() && key_ && lookups_wanted_ && !leaving_) next = std::min(next, next_lookup_);
+  if (!query_.active() && key_ && wanted_ != Wanted::kNobody && !leaving_)
+    next = std::min(next, next_lookup_);
   const bool speaks = mutation_.active() || query_.active();
   if (speaks && give_up_at_ == Instant::Never()) give_up_at_ = context.now + timing_.first_contact_limit;
   if (!answered_ && give_up_at_ > context.now) next = std::min(next, give_up_at_);

@@ -78,20 +78,32 @@ class TrackerSession {
 
   // What a message or the passing of time has brought; at most one at a time.
   struct Event {
-    enum class Kind : uint8_t { kNothing, kPeers, kFetched, kOffered, kWithdrawn, kNotFound, kRefused };
+    enum class Kind : uint8_t {
+      kNothing,
+      kPeers,
+      kFetched,
+      kOffered,
+      kWithdrawn,
+      kNotFound,
+      kRefused,
+      kLookupRefused,
+    };
     Kind kind = Kind::kNothing;
     tracker_api::Response response;
   };
 
   // The torrent's metainfo is wanted (a download by key). Answered by kFetched, kNotFound or kRefused.
   void Fetch(tracker_api::TorrentKey key);
-  // From now on this content is spoken of: claims follow SetHeld, lookups follow SetLookups.
+  // From now on this content is spoken of: claims follow what is held, lookups follow SetLookups.
   void Begin(tracker_api::TorrentKey key, uint32_t pieces, Instant now, Rng& rng);
   // The pieces this client can prove, to be claimed (and, what is gone from it, withdrawn).
   void HoldChanged() { dirty_ = true; }
   void PauseClaims(bool paused) { claims_paused_ = paused; }
-  // Whether peers are wanted, and whether there are enough of them already.
-  void SetLookups(bool wanted, bool enough);
+  // Who is looked for. A download needs peers, and looks rarely once it has enough. An offer looks for
+  // downloads that wait: clients of others announce again after minutes only, so that it is the offer that
+  // has to dial.
+  enum class Wanted : uint8_t { kNobody, kMorePeers, kOtherPeers, kWhoWaits };
+  void SetLookups(Wanted wanted) { wanted_ = wanted; }
   // A peer was lost: look again soon.
   void LookSoon(Instant now);
   // Withdraws the whole claim if there is one. True when nothing is (or will be) claimed any more.
@@ -118,6 +130,7 @@ class TrackerSession {
   Event MutationAnswered(tracker_api::Response response, Instant now);
   Event QueryAnswered(tracker_api::Response response, Instant now);
   Instant NextMutation() const;
+  Duration LookupGapMax() const;
   void Trouble(uint32_t node, std::string why, Context<Protocol>& context);
 
   Timing timing_;
@@ -146,12 +159,12 @@ class TrackerSession {
   Instant renew_at_ = Instant::Never();
   Duration renew_every_;
 
-  bool lookups_wanted_ = false;
-  bool lookups_enough_ = false;
+  Wanted wanted_ = Wanted::kNobody;
   bool ask_leader_ = false;  // a node did not know the torrent: ask once more, linearizably
   Instant next_lookup_{};
   Instant last_lookup_{};
   Duration lookup_gap_;
+  Duration told_interval_;  // by the trackers: an offer looks at least this often
 };
 
 }  // namespace bt::swarm

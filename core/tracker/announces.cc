@@ -39,7 +39,8 @@ Response Announces::Answer(const tracker_api::Announce& announce, const Registry
   peers.piece_count = torrent->piece_count;
   peers.complete = torrent->complete;
   peers.incomplete = torrent->claims.size() - torrent->complete;
-  peers.interval = kRenewInterval;
+  // Half full of announces that wait to be replicated, this node asks for fewer of them.
+  peers.interval = soft_.size() > limit_ / 2 ? kRenewInterval : AnnounceInterval(*torrent, log_time);
   ListPeers(*torrent, announce, registry, rotation, peers);
   response.body = std::move(peers);
   return response;

@@ -9,11 +9,14 @@
 
 namespace bt::tracker {
 
-inline constexpr Duration kClaimLifetime = Seconds(30 * 60);    // log time, from the last renewal
-inline constexpr Duration kRenewInterval = Seconds(10 * 60);    // what announcing peers are told
-inline constexpr Duration kSessionLifetime = Seconds(60 * 60);  // log time, from the last mutation
-inline constexpr Duration kSessionEvictionAge = Seconds(60);    // a full table forgets none younger
-inline constexpr uint32_t kExpiriesPerStep = 16;                // claims or sessions dropped per command
+inline constexpr Duration kClaimLifetime = Seconds(30 * 60);      // log time, from the last renewal
+inline constexpr Duration kRenewInterval = Seconds(10 * 60);      // what announcing peers are told
+inline constexpr Duration kYoungRenewInterval = Seconds(2 * 60);  // ... in a young or small swarm
+inline constexpr Duration kYoungFor = Seconds(10 * 60);           // log time, from the registration
+inline constexpr uint32_t kSmallSwarm = 20;                       // peers
+inline constexpr Duration kSessionLifetime = Seconds(60 * 60);    // log time, from the last mutation
+inline constexpr Duration kSessionEvictionAge = Seconds(60);      // a full table forgets none younger
+inline constexpr uint32_t kExpiriesPerStep = 16;                  // claims or sessions dropped per command
 inline constexpr uint32_t kExpiriesPerTick = 1024;
 inline constexpr uint32_t kClaimsPerCommand = 2048;  // updates in one Claims command
 

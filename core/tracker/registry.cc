@@ -185,6 +185,7 @@ Torrent& Registry::AddTorrent(const Metainfo& metainfo) {
   Torrent& torrent = *torrents_.emplace_back(std::make_unique<Torrent>());
   torrent.number = number;
   torrent.content = metainfo.content();
+  torrent.since = log_time_;
   torrent.metainfo = metainfo;
   torrent.metainfo.foreign_info_hashes.clear();
   torrent.piece_count = metainfo.piece_count();
@@ -453,6 +454,11 @@ Instant Registry::next_expiry() const {
 
 // --- queries ---
 
+Duration AnnounceInterval(const Torrent& torrent, Instant log_time) {
+  const bool young = torrent.claims.size() < kSmallSwarm || log_time - torrent.since < kYoungFor;
+  return young ? kYoungRenewInterval : kRenewInterval;
+}
+
 Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t rotation) const {
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) {
@@ -464,7 +470,7 @@ Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t rotation) c
   peers.piece_count = torrent->piece_count;
   peers.complete = torrent->complete;
   peers.incomplete = torrent->claims.size() - torrent->complete;
-  peers.interval = kRenewInterval;
+  peers.interval = AnnounceInterval(*torrent, log_time_);
   const uint32_t limit = std::min(query.limit, tracker_api::kLookupLimit);
   const uint32_t size = torrent->claims.size();
   const uint32_t start = size == 0 ? 0 : static_cast<uint32_t>(rotation % size);

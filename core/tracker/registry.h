@@ -52,6 +52,7 @@ struct Torrent {
   ContentId content;
   Metainfo metainfo;  // under the first name it was registered with, without foreign info-hashes
   absl::btree_set<std::string> names;
+  Instant since;  // log time of its registration
   uint32_t piece_count = 0;
   uint32_t info_hashes = 0;
   uint32_t complete = 0;  // claims of all pieces
@@ -141,6 +142,9 @@ tracker_api::Response Refuse(tracker_api::Outcome outcome, std::string reason);
 std::string Describe(const tracker_api::TorrentKey& key);
 // The claim as clients see it.
 tracker_api::PeerClaim ToPeerClaim(const Claim& claim, uint32_t piece_count);
+// When peers of this torrent are to announce again: soon in a young or small swarm, where each newcomer
+// counts and few are there to ask.
+Duration AnnounceInterval(const Torrent& torrent, Instant log_time);
 // nullopt when `peer` can be dialled, else why not.
 std::optional<std::string> PeerProblem(const Address& peer);
 

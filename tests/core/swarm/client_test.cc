@@ -324,13 +324,39 @@ TEST_F(ClientTest, StopDoesNotWaitForTrackersThatAreGone) {
   EXPECT_TRUE(world_.RunUntil([&] { return world_.client(seeder).stopped(); }, Seconds(3)));
 }
 
+TEST_F(ClientTest, ADownloadIsListedFromItsStartAndAnOfferDialsItThere) {
+  Config waiting = Downloading(2);
+  waiting.timing.lookup_min = Seconds(1000);  // as others announce: once, and again after minutes
+  const size_t client = world_.Add(waiting, "");
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.claims.count(Host(2)) == 1; }, Seconds(1)));
+  world_.RunFor(Seconds(20));
+  AddSeeder(1);
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }, Seconds(3)));
+  EXPECT_TRUE(world_.node(client).All<PeerConnected>().at(0).inbound);
+}
+
+TEST_F(ClientTest, AnOfferLeavesSeedersAndPeersItIsConnectedToInPeace) {
+  const size_t seeder = AddSeeder(1);
+  AddSeeder(3);
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.claims.size() == 2; }));
+  Config config = Downloading(2);
+  config.keep_offering = true;
+  const size_t client = world_.Add(config, "");
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
+  world_.RunFor(Seconds(600));
+  for (const size_t node : {seeder, client}) {
+    EXPECT_LE(world_.node(node).All<PeerConnected>().size(), 3u) << node;
+    EXPECT_EQ(world_.client(node).progress().peers_connected, 0u) << node;
+  }
+}
+
 TEST_F(ClientTest, AnIdleSeederHardlyEverWakesUp) {
   AddSeeder(1);
   ASSERT_TRUE(world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); }));
   world_.RunFor(Seconds(1));
   const size_t before = world_.asked.size();
   world_.RunFor(Seconds(3600));
-  EXPECT_LE(world_.asked.size() - before, 13u) << "renewals only";
+  EXPECT_LE(world_.asked.size() - before, 32u) << "renewals, and lookups as often";
   EXPECT_EQ(world_.claims.size(), 1u);
 }
 

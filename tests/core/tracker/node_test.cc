@@ -224,7 +224,7 @@ TEST_F(NodeTest, AnAnnounceIsAnsweredAtOnceAndItsClaimReplicatedBehindIt) {
   ASSERT_NE(cluster_.Reply(call), nullptr) << "answered in the same step";
   EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
   EXPECT_EQ(cluster_.Reply(call)->reason, "");
-  EXPECT_EQ(PeersIn(*cluster_.Reply(call)).interval, kRenewInterval);
+  EXPECT_EQ(PeersIn(*cluster_.Reply(call)).interval, kYoungRenewInterval);
   // Others see it at this node at once, elsewhere when it is replicated.
   const Response second = cluster_.Do(follower_, AnnounceOf(2, 100));
   ASSERT_EQ(PeersIn(second).peers.size(), 1u);
