@@ -22,16 +22,16 @@ ARIA2 = """aria2c --no-conf --enable-dht=false --enable-dht6=false --bt-enable-l
 
 
 class Scene:
-    """A cluster, a file registered in one form, and our client offering it."""
+    """A cluster, a file registered in one form for one other client, and ours offering it."""
 
-    def __init__(self, client, form):
+    def __init__(self, client, who, form):
         world = client.world
         self.world = world
         self.cluster = client.cluster
         self.client = client
-        self.name = f"{form}.bin"
+        self.name = f"{who}-{form}.bin"
         self.file = make_file(world.path(self.name), 10_000_019, seed=len(form))
-        self.torrent = self.client.create(self.file, world.path(form + ".torrent"), "--format", form)
+        self.torrent = self.client.create(self.file, world.path(f"{who}-{form}.torrent"), "--format", form)
         self.client.register(self.torrent)
 
     def offer(self):
@@ -50,21 +50,21 @@ class Scene:
         process = self.world.run(name, command, 120)
         check(process.status == 0, f"{name} ended with {process.status}: {process.out()[-600:]}{process.err()[-600:]}")
         check(same_bytes(self.file, os.path.join(folder, self.name)), f"{name}: the result differs")
-        print(f"{name}: the same bytes")
+        print(f"{name}, {self.name}: the same bytes")
 
     def our_client_downloads_from(self, who):
         """After the other client announced itself as the only source."""
-        result = self.world.path(f"from-{who}")
+        result = self.world.path(f"from-{who}-{self.name}")
         wait_until(lambda: any((self.cluster.nodes[0].peers(self.name) or {}).values()), 60, f"{who} to announce itself")
         process = self.client.download(self.torrent, result)
         check(process.status == 0, f"our download from {who} failed: {process.err()}")
         check(same_bytes(self.file, result), f"our download from {who} differs")
-        print(f"our client from {who}: the same bytes")
+        print(f"our client from {who}, {self.name}: the same bytes")
 
 
 def with_aria2(world, client):
     # v1: aria2 1.36 computes a wrong info-hash for a hybrid torrent.
-    scene = Scene(client, "v1")
+    scene = Scene(client, "aria2", "v1")
     offer = scene.offer()
     folder = scene.folder("aria2-result")
     scene.downloads("aria2", ARIA2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, scene.torrent], folder)
@@ -76,14 +76,14 @@ def with_aria2(world, client):
     seeder.kill()
 
 
-def with_libtorrent(world, client):
-    scene = Scene(client, "hybrid")
+def with_libtorrent(world, client, form):
+    scene = Scene(client, "libtorrent", form)
     offer = scene.offer()
-    folder = scene.folder("libtorrent-result")
+    folder = scene.folder("libtorrent-result-" + form)
     peer = [SYSTEM_PYTHON, "-B", os.path.join(_HERE, "libtorrent_peer.py")]
-    scene.downloads("libtorrent", peer + ["download", scene.torrent, folder, str(world.free_port())], folder)
+    scene.downloads("libtorrent-" + form, peer + ["download", scene.torrent, folder, str(world.free_port())], folder)
     offer.process.stop()
-    seeder = world.start("libtorrent-seeder", peer + ["seed", scene.torrent, folder, str(world.free_port())])
+    seeder = world.start("libtorrent-seeder-" + form, peer + ["seed", scene.torrent, folder, str(world.free_port())])
     scene.our_client_downloads_from("libtorrent")
     seeder.kill()
 
@@ -95,7 +95,9 @@ def story(world):
     else:
         print("SKIPPED: aria2 is not installed (tools/setup --bench installs it)")
     if subprocess.run([SYSTEM_PYTHON, "-c", "import libtorrent"], capture_output=True, check=False).returncode == 0:
-        with_libtorrent(world, client)
+        # v1: it hangs up on the v2 bit beside such a hash; v2: it asks for the whole last block.
+        for form in ("hybrid", "v1", "v2"):
+            with_libtorrent(world, client, form)
     else:
         print("SKIPPED: libtorrent is not installed (tools/setup --bench installs python3-libtorrent)")
 
