@@ -11,26 +11,35 @@ namespace bt::net {
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Loop& loop, JournalOptions options,
                                                        JournalRecovery& recovery) {
-  const uint64_t queued_bytes_max = options.queued_bytes_max;
-  absl::StatusOr<std::unique_ptr<JournalFiles>> files = JournalFiles::Open(
-      {std::move(options.directory), options.identity, options.segment_bytes, options.create_if_absent},
-      recovery);
-  if (!files.ok()) return files.status();
-  return std::unique_ptr<Journal>(new Journal(loop, *std::move(files), queued_bytes_max, recovery.last));
+  absl::StatusOr<std::unique_ptr<PosixDirectory>> directory =
+      PosixDirectory::Open(options.directory, options.create_if_absent);
+  if (!directory.ok()) return directory.status();
+  auto files = std::make_unique<wal::JournalFiles>(
+      wal::JournalFilesOptions{.identity = options.identity,
+                               .path = options.directory,
+                               .segment_bytes = options.segment_bytes,
+                               .create_if_absent = options.create_if_absent},
+      **directory);
+  files->Recover();
+  (*directory)->Run(*files);
+  if (!files->failure().ok()) return files->failure();
+  recovery = files->TakeRecovery();
+  std::unique_ptr<Journal> journal(new Journal(loop, recovery.last));
+  journal->writer_ =
+      std::make_unique<JournalWriter>(*std::move(directory), std::move(files), options.queued_bytes_max,
+                                      [&loop, journal = journal.get(), alive = journal->alive_] {
+                                        loop.Post([journal, alive] {
+                                          if (*alive) journal->OnProgress();
+                                        });
+                                      });
+  return journal;
 }
 
-Journal::Journal(Loop& loop, std::unique_ptr<JournalFiles> files, uint64_t queued_bytes_max, WriteSeq last)
-    : loop_(loop),
-      appended_(last),
+Journal::Journal(Loop& loop, WriteSeq last)
+    : appended_(last),
       confirmed_(last),
       flush_(loop, [this] { Flush(); }),
-      alive_(std::make_shared<bool>(true)) {
-  writer_ = std::make_unique<JournalWriter>(std::move(files), queued_bytes_max, [this, alive = alive_] {
-    loop_.Post([this, alive] {
-      if (*alive) OnProgress();
-    });
-  });
-}
+      alive_(std::make_shared<bool>(true)) {}
 
 Journal::~Journal() {
   *alive_ = false;

@@ -20,6 +20,7 @@
 #include "core/machine/input.h"
 #include "core/machine/outbox.h"
 #include "core/wal/format.h"
+#include "core/wal/journal_files.h"
 #include "net/loop.h"
 
 namespace bt::net {
@@ -34,23 +35,9 @@ struct JournalOptions {
   uint64_t queued_bytes_max = uint64_t{256} << 20;
 };
 
-// What Open met. A damaged journal is none of these: Open refuses it (kDataLoss).
-enum class JournalFound : uint8_t {
-  kNoJournal,     // no segment at all; one was made
-  kEmptyJournal,  // made for this identity, without a durable record
-  kRecords,
-};
+using wal::JournalFound;
+using wal::JournalRecovery;
 
-struct JournalRecovery {
-  JournalFound found = JournalFound::kNoJournal;
-  std::vector<JournalRecord> records;
-  WriteSeq last;  // the last durable sequence
-  // What an interrupted write left behind and was cut off: bytes, and why they did not count. 0: nothing.
-  uint64_t cut_bytes = 0;
-  std::string cut_why;
-};
-
-class JournalFiles;
 class JournalWriter;
 
 class Journal {
@@ -77,11 +64,10 @@ class Journal {
   const Counters& counters() const { return counters_; }
 
  private:
-  Journal(Loop& loop, std::unique_ptr<JournalFiles> files, uint64_t queued_bytes_max, WriteSeq last);
+  Journal(Loop& loop, WriteSeq last);
   void Flush();
   void OnProgress();
 
-  Loop& loop_;
   std::unique_ptr<JournalWriter> writer_;
   std::function<void(WriteSeq)> durable_;
   std::function<void(absl::Status)> failed_;

@@ -9,9 +9,13 @@
 
 namespace bt::net {
 
-JournalWriter::JournalWriter(std::unique_ptr<JournalFiles> files, uint64_t queued_bytes_max,
+JournalWriter::JournalWriter(std::unique_ptr<PosixDirectory> directory,
+                             std::unique_ptr<wal::JournalFiles> files, uint64_t queued_bytes_max,
                              std::function<void()> notify)
-    : files_(std::move(files)), queued_bytes_max_(queued_bytes_max), notify_(std::move(notify)) {
+    : directory_(std::move(directory)),
+      files_(std::move(files)),
+      queued_bytes_max_(queued_bytes_max),
+      notify_(std::move(notify)) {
   progress_.durable = files_->durable();
   thread_ = std::thread([this] { Run(); });
 }
@@ -65,16 +69,13 @@ void JournalWriter::Run() {
     batch.swap(queue_);
     const uint64_t batch_bytes = queued_bytes_;
     lock.unlock();
-    const absl::Status status = files_->Commit(batch);
-    batch.clear();
+    files_->Commit(batch);
+    directory_->Run(*files_);
     lock.lock();
     queued_bytes_ -= batch_bytes;
     ++progress_.commits;
-    if (status.ok()) {
-      progress_.durable = files_->durable();
-    } else if (progress_.failure.ok()) {
-      progress_.failure = status;
-    }
+    progress_.durable = files_->durable();
+    if (!files_->failure().ok() && progress_.failure.ok()) progress_.failure = files_->failure();
     lock.unlock();
     notify_();
     lock.lock();

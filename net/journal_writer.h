@@ -14,7 +14,8 @@
 
 #include "core/base/ids.h"
 #include "core/machine/outbox.h"
-#include "net/journal_files.h"
+#include "core/wal/journal_files.h"
+#include "net/posix_directory.h"
 
 namespace bt::net {
 
@@ -27,7 +28,8 @@ class JournalWriter {
   };
 
   // `notify` is called on the thread whenever progress() has changed.
-  JournalWriter(std::unique_ptr<JournalFiles> files, uint64_t queued_bytes_max, std::function<void()> notify);
+  JournalWriter(std::unique_ptr<PosixDirectory> directory, std::unique_ptr<wal::JournalFiles> files,
+                uint64_t queued_bytes_max, std::function<void()> notify);
   // Commits what is queued, then ends the thread.
   ~JournalWriter();
 
@@ -39,7 +41,8 @@ class JournalWriter {
  private:
   void Run();
 
-  const std::unique_ptr<JournalFiles> files_;
+  const std::unique_ptr<PosixDirectory> directory_;
+  const std::unique_ptr<wal::JournalFiles> files_;
   const uint64_t queued_bytes_max_;
   const std::function<void()> notify_;
 

@@ -39,7 +39,7 @@ class ContentDisk {
   std::optional<Pending> Execute(const FileEffect& effect);
   void Commit(uint64_t ticket);
   void Crash();
-  void StopSlowing() { faults_.slow_ppm = 0; }
+  void StopSlowing() { faults_.StopDelaying(); }
 
   // [offset, offset + length) of an open file; kNotFound or kOutOfRange says why not.
   absl::StatusOr<Slice> Read(FileId file, uint64_t offset, uint64_t length);

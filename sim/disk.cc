@@ -75,6 +75,10 @@ void FaultyFile::Put(const Write& write, uint64_t from, uint64_t to, uint64_t fi
 }
 
 Duration SyncTime(World& world, Rng& rng, const DiskFaults& faults) {
+  if (faults.hang_ppm > 0 && rng.Chance(faults.hang_ppm, 1'000'000)) {
+    world.Count(Fault::kHungDisk);
+    return rng.Between(faults.slow_max, faults.hang_max);
+  }
   if (faults.slow_ppm > 0 && rng.Chance(faults.slow_ppm, 1'000'000)) {
     world.Count(Fault::kSlowDisk);
     return rng.Between(faults.sync_max, faults.slow_max);

@@ -2,7 +2,7 @@
 
 // FaultyFile: the bytes of one file as a crash would leave them. A write is visible at once and durable
 // only after Sync; a crash loses, tears (keeps some whole sectors of) or keeps each unsynced write,
-// as drawn. JournalDisk and ContentDisk are made of these.
+// as drawn. FaultyDirectory and ContentDisk are made of these.
 
 #include <cstdint>
 #include <string>
@@ -17,15 +17,26 @@ namespace bt::sim {
 
 inline constexpr uint64_t kSectorBytes = 512;
 
-// Chances out of a hundred for one unsynced write at a crash; the rest is kept whole.
 struct DiskFaults {
+  // Chances out of a hundred for one unsynced write at a crash; the rest is kept whole. A change of a
+  // directory is lost as a write is; it cannot be torn.
   uint32_t lose_percent = 0;
   uint32_t tear_percent = 0;
+  // Crashes out of a hundred that end the process and not the machine: the journal's page cache outlives
+  // them.
+  uint32_t process_only_percent = 0;
+  // Recoveries of the journal out of a hundred that a crash interrupts.
+  uint32_t interrupt_recovery_percent = 0;
   Duration sync_min = Microseconds(100);
   Duration sync_max = Milliseconds(2);
   uint32_t slow_ppm = 0;  // syncs that take up to `slow_max` instead
   Duration slow_max = Milliseconds(300);
   uint32_t alter_percent = 0;  // a content file that others change while its node is down
+  uint32_t hang_ppm = 0;       // syncs that hang, up to `hang_max`
+  Duration hang_max = Seconds(10);
+
+  // From here on the disk answers in time and recoveries run through.
+  void StopDelaying() { slow_ppm = hang_ppm = interrupt_recovery_percent = 0; }
 };
 
 class FaultyFile {

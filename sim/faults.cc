@@ -4,68 +4,49 @@
 
 namespace bt::sim {
 
+namespace {
+
+// In the order of Fault.
+constexpr std::array<const char*, kFaultCount> kNames = {"drop",
+                                                         "duplicate",
+                                                         "reorder",
+                                                         "partition",
+                                                         "one_way_partition",
+                                                         "slow_link",
+                                                         "broken_link",
+                                                         "stream_reset",
+                                                         "connect_refused",
+                                                         "half_open",
+                                                         "slow_stream",
+                                                         "crash",
+                                                         "crash_while_writing",
+                                                         "restart",
+                                                         "stall",
+                                                         "permanent_stop",
+                                                         "lost_write",
+                                                         "torn_write",
+                                                         "kept_write",
+                                                         "forgotten_entry",
+                                                         "kept_entry",
+                                                         "kept_page_cache",
+                                                         "crash_while_recovering",
+                                                         "slow_disk",
+                                                         "altered_file",
+                                                         "hung_disk",
+                                                         "wrong_bytes",
+                                                         "lying_bitfield",
+                                                         "serves_nothing",
+                                                         "wrong_length",
+                                                         "garbage_frames",
+                                                         "slow_drip",
+                                                         "false_claim"};
+static_assert(kNames.back() != nullptr, "a kind of fault has no name");
+
+}  // namespace
+
 const char* FaultName(Fault fault) {
-  switch (fault) {
-    case Fault::kDrop:
-      return "drop";
-    case Fault::kDuplicate:
-      return "duplicate";
-    case Fault::kReorder:
-      return "reorder";
-    case Fault::kPartition:
-      return "partition";
-    case Fault::kOneWayPartition:
-      return "one_way_partition";
-    case Fault::kSlowLink:
-      return "slow_link";
-    case Fault::kBrokenLink:
-      return "broken_link";
-    case Fault::kStreamReset:
-      return "stream_reset";
-    case Fault::kConnectRefused:
-      return "connect_refused";
-    case Fault::kHalfOpen:
-      return "half_open";
-    case Fault::kSlowStream:
-      return "slow_stream";
-    case Fault::kCrash:
-      return "crash";
-    case Fault::kCrashWhileWriting:
-      return "crash_while_writing";
-    case Fault::kRestart:
-      return "restart";
-    case Fault::kStall:
-      return "stall";
-    case Fault::kPermanentStop:
-      return "permanent_stop";
-    case Fault::kLostWrite:
-      return "lost_write";
-    case Fault::kTornWrite:
-      return "torn_write";
-    case Fault::kKeptWrite:
-      return "kept_write";
-    case Fault::kSlowDisk:
-      return "slow_disk";
-    case Fault::kAlteredFile:
-      return "altered_file";
-    case Fault::kWrongBytes:
-      return "wrong_bytes";
-    case Fault::kLyingBitfield:
-      return "lying_bitfield";
-    case Fault::kServesNothing:
-      return "serves_nothing";
-    case Fault::kWrongLength:
-      return "wrong_length";
-    case Fault::kGarbageFrames:
-      return "garbage_frames";
-    case Fault::kSlowDrip:
-      return "slow_drip";
-    case Fault::kFalseClaim:
-      return "false_claim";
-    case Fault::kCount:
-      break;
-  }
-  CHECK_MSG(false, "not a fault");
+  CHECK_MSG(fault < Fault::kCount, "not a fault");
+  return kNames[static_cast<size_t>(fault)];
 }
 
 std::string FaultCounts::ToString() const {

@@ -34,8 +34,13 @@ enum class Fault : uint8_t {
   kLostWrite,
   kTornWrite,
   kKeptWrite,
+  kForgottenEntry,
+  kKeptEntry,
+  kKeptPageCache,
+  kCrashWhileRecovering,
   kSlowDisk,
   kAlteredFile,
+  kHungDisk,
   // malicious peers
   kWrongBytes,
   kLyingBitfield,

@@ -63,17 +63,17 @@ class Host final : public Process, public Endpoint, public StreamUser {
 
   void Start() override {
     CHECK(!alive());
-    absl::StatusOr<std::vector<JournalRecord>> records = surroundings_.Recover();
-    if (!records.ok()) {
+    absl::StatusOr<wal::JournalRecovery> recovery = surroundings_.Recover();
+    if (!recovery.ok()) {
       return world_.Fail(name() + ": the journal is refused although the disk only lost unsynced writes: " +
-                         std::string(records.status().message()));
+                         std::string(recovery.status().message()));
     }
     surroundings_.BeginLife();
-    const WriteSeq last = records->empty() ? WriteSeq(0) : records->back().seq;
+    const WriteSeq last = recovery->last;
     world_.Trace(name(), [&] { return "starts, journal ends at " + std::to_string(last.value()); });
     runner_.emplace(adaptor().Make(*this), surroundings_);
     if (streams_ != nullptr) streams_->SetUp(index_, true);
-    if (!world_.failed()) runner_->Start(std::move(*records), last);
+    if (!world_.failed()) runner_->Start(std::move(recovery->records), last);
   }
 
   void Crash() override {

@@ -31,8 +31,11 @@ FaultPlan DrawPlan(Rng& rng) {
   plan.streams.half_open_percent = Maybe(rng, 100);
   plan.disk.lose_percent = static_cast<uint32_t>(rng.Below(60));
   plan.disk.tear_percent = static_cast<uint32_t>(rng.Below(40));
+  plan.disk.process_only_percent = Maybe(rng, 60);
+  plan.disk.interrupt_recovery_percent = Maybe(rng, 40);
   plan.disk.slow_ppm = Maybe(rng, 50'000);
   plan.disk.alter_percent = Maybe(rng, 60);
+  plan.disk.hang_ppm = Maybe(rng, 2'000, 4);
   plan.crash_while_writing_permille = Maybe(rng, 60);
   plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(30, 800)));
   plan.crash = Maybe(rng, 100, 2);

@@ -57,7 +57,7 @@ class NodeSurroundings final : public EventSink {
 
   // --- a process's lives ---
 
-  absl::StatusOr<std::vector<JournalRecord>> Recover() { return journal_.Recover(); }
+  absl::StatusOr<wal::JournalRecovery> Recover() { return journal_.Recover(); }
   // A machine is about to be made.
   void BeginLife() {
     ++life_;
@@ -159,9 +159,10 @@ class NodeSurroundings final : public EventSink {
         wake_at_ = Instant::Never();
         return host_.OnWake();
       case Event::kSynced: {
-        const WriteSeq seq = journal_.FinishSync();
+        const std::optional<WriteSeq> durable = journal_.FinishSync();
         Commit();
-        return host_.Enter(WriteDone{seq});
+        if (durable.has_value()) host_.Enter(WriteDone{*durable});
+        return;
       }
       case Event::kFileDone: {
         const auto found = pending_files_.find(argument & 0xffffffff);

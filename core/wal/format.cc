@@ -10,15 +10,18 @@ namespace {
 
 constexpr std::string_view kNamePrefix = "journal-";
 constexpr std::string_view kNameSuffix = ".wal";
+constexpr std::string_view kUnfinishedSuffix = ".new";
 constexpr size_t kNameDigits = 20;
 
 }  // namespace
 
-std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first) {
+std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, uint8_t granule_bits) {
   CHECK(first > WriteSeq(0));
+  CHECK(granule_bits <= kGranuleBitsMax && size_t{1} << granule_bits >= kSegmentHeaderBytes);
   std::string header(kSegmentHeaderBytes, '\0');
   kMagic.copy(header.data(), kMagic.size());
-  StoreLittle(header.data() + 8, kFormatVersion, 4);
+  StoreLittle(header.data() + 8, kFormatVersion, 2);
+  StoreLittle(header.data() + 10, granule_bits, 1);
   StoreLittle(header.data() + 12, identity.node.value(), 4);
   StoreLittle(header.data() + 16, identity.cluster, 8);
   StoreLittle(header.data() + 24, first.value(), 8);
@@ -57,6 +60,21 @@ std::optional<WriteSeq> ParseSegmentFileName(std::string_view name) {
   }
   if (value == 0) return std::nullopt;
   return WriteSeq(value);
+}
+
+std::string UnfinishedSegmentFileName(WriteSeq first) {
+  return SegmentFileName(first).append(kUnfinishedSuffix);
+}
+
+bool IsUnfinishedSegmentFileName(std::string_view name) {
+  if (!name.ends_with(kUnfinishedSuffix)) return false;
+  name.remove_suffix(kUnfinishedSuffix.size());
+  return ParseSegmentFileName(name).has_value();
+}
+
+uint64_t RoundUpToGranule(uint64_t bytes, uint8_t granule_bits) {
+  const uint64_t granule = uint64_t{1} << granule_bits;
+  return (bytes + granule - 1) & ~(granule - 1);
 }
 
 }  // namespace bt::wal

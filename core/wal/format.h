@@ -1,10 +1,15 @@
 #pragma once
 
-// The bytes of a write-ahead log segment: a header that names its owner, then records. Pure functions;
-// net/journal (real files) and sim/disk (simulated ones) write exactly these bytes and nothing else.
+// The bytes of a write-ahead log segment: a header that names its owner, records, and zeros up to a multiple
+// of the granule. Pure functions; journal_files.h writes exactly these bytes and nothing else.
 //
-//   segment header (40 bytes): magic 8, version u32, node u32, cluster u64, first sequence u64, checksum u64
+//   segment header (40 bytes): magic 8, version u16, granule's base-2 logarithm u8, zero u8, node u32,
+//                              cluster u64, first sequence u64, checksum u64
 //   record (32 bytes + body):  length u32, type u8, zero 3, sequence u64, durable u64, checksum u64, body
+//
+// The zeros are written and synced before records take their place, so a commit changes data alone and
+// fdatasync need not write the file system's own journal. And a segment never gets shorter: one that is
+// shorter than it must have been when a record in it was durable has lost its end, whatever is left of it.
 //
 // Integers are little-endian. A checksum is xxh3-64 over everything before it and, for a record, its body,
 // seeded with the owner's identity: a record of another node, or bytes a client chose, do not pass for ours.
@@ -21,11 +26,15 @@ namespace bt::wal {
 
 inline constexpr size_t kSegmentHeaderBytes = 40;
 inline constexpr size_t kRecordHeaderBytes = 32;
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint16_t kFormatVersion = 2;
 // The longest body of a record.
 inline constexpr size_t kRecordBytesMax = 16u << 20;
 // A segment that has reached this size is closed: the next record begins a new one.
 inline constexpr size_t kSegmentBytesTarget = 64u << 20;
+
+// A segment's length is a multiple of its granule, a power of two.
+inline constexpr uint8_t kGranuleBitsDefault = 20;
+inline constexpr uint8_t kGranuleBitsMax = 30;
 
 // Whose journal it is. Another cluster's or node's data directory is refused.
 struct Identity {
@@ -37,7 +46,7 @@ struct Identity {
 
 // The kSegmentHeaderBytes that begin a segment whose first record will be `first`. A segment is created
 // only after everything in the one before it is durable.
-std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first);
+std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, uint8_t granule_bits);
 
 // Appends one record to `out`. `durable`: the highest sequence known durable when this record is handed to
 // the file, below `sequence`; all records of one group commit carry the same. It is what lets the scan
@@ -49,5 +58,10 @@ void AppendRecord(std::string& out, const Identity& identity, WriteSeq sequence,
 std::string SegmentFileName(WriteSeq first);
 // The inverse; nullopt for any other name.
 std::optional<WriteSeq> ParseSegmentFileName(std::string_view name);
+// What a segment is called until its header is durable. Recovery removes what bears such a name.
+std::string UnfinishedSegmentFileName(WriteSeq first);
+bool IsUnfinishedSegmentFileName(std::string_view name);
+// The least multiple of the granule that is not below `bytes`.
+uint64_t RoundUpToGranule(uint64_t bytes, uint8_t granule_bits);
 
 }  // namespace bt::wal

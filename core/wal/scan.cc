@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/wal/layout.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 struct SegmentHeader {
   uint64_t version = 0;
+  uint8_t granule_bits = 0;
   Identity owner;
   WriteSeq first;
 };
@@ -21,7 +23,8 @@ struct SegmentHeader {
 std::optional<SegmentHeader> ReadSegmentHeader(std::string_view bytes) {
   if (bytes.size() < kSegmentHeaderBytes || !bytes.starts_with(kMagic)) return std::nullopt;
   if (LoadLittle(bytes.data() + 32, 8) != HashBytes(bytes.substr(0, 32))) return std::nullopt;
-  return SegmentHeader{.version = LoadLittle(bytes.data() + 8, 4),
+  return SegmentHeader{.version = LoadLittle(bytes.data() + 8, 2),
+                       .granule_bits = static_cast<uint8_t>(bytes[10]),
                        .owner = {LoadLittle(bytes.data() + 16, 8),
                                  NodeId(static_cast<uint32_t>(LoadLittle(bytes.data() + 12, 4)))},
                        .first = WriteSeq(LoadLittle(bytes.data() + 24, 8))};
@@ -70,6 +73,8 @@ bool LaterRecordProvesDurable(std::string_view bytes, size_t offset, WriteSeq ba
   return false;
 }
 
+bool AllZero(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
+
 class Scanner {
  public:
   Scanner(std::span<const Slice> segments, const Identity& identity)
@@ -93,26 +98,11 @@ class Scanner {
     return false;
   }
 
-  // The bytes at result_.offset are bad; the next record should have had sequence `expected`.
-  bool StopAtDamage(std::string_view bytes, WriteSeq expected, WriteSeq highest, const char* what) {
-    if (!last_segment()) return Stop(Verdict::kCorrupt, absl::StrCat(what, " before a later segment"));
-    if (LaterRecordProvesDurable(bytes, result_.offset, expected, highest, seed_)) {
-      return Stop(Verdict::kCorrupt, absl::StrCat(what, ", and a later record says it had been durable"));
-    }
-    return Stop(Verdict::kTorn, absl::StrCat(what, ", and nothing says it had been durable"));
-  }
-
   bool ReadHeader(std::string_view bytes) {
     const std::optional<SegmentHeader> header = ReadSegmentHeader(bytes);
     const WriteSeq next = result_.last.next();
-    if (!header) {
-      // The first segment gets its name only when its header is durable, so no crash leaves it damaged.
-      if (result_.segment == 0) {
-        return Stop(Verdict::kCorrupt, "the header of the journal's first segment is damaged");
-      }
-      return StopAtDamage(bytes, next, next + bytes.size() / kRecordHeaderBytes,
-                          "the segment header is damaged");
-    }
+    // A segment gets its name only when its header is durable, so no crash leaves a damaged one.
+    if (!header) return Stop(Verdict::kCorrupt, "the segment's header is damaged");
     if (header->version != kFormatVersion) {
       return Stop(Verdict::kForeign,
                   absl::StrCat("format version ", header->version, ", this program reads ", kFormatVersion));
@@ -128,36 +118,62 @@ class Scanner {
                                                   " where ", next.value(), " was expected",
                                                   result_.segment == 0 ? ": the first segment is gone" : ""));
     }
-    result_.last = header->first - 1;
+    if (header->granule_bits > kGranuleBitsMax) {
+      return Stop(Verdict::kCorrupt, "the segment's header names a granule that cannot be");
+    }
+    result_.granule_bits = header->granule_bits;
     result_.offset = kSegmentHeaderBytes;
+    ends_.clear();
+    durable_end_ = kSegmentHeaderBytes;
     return true;
   }
 
   bool ReadRecords(const Slice& segment) {
     const std::string_view bytes = segment.view();
-    while (result_.offset < bytes.size()) {
+    const WriteSeq first = result_.last.next();
+    while (const std::optional<RecordView> record = ReadRecord(bytes, result_.offset, seed_)) {
       const WriteSeq expected = result_.last.next();
-      const std::optional<RecordView> record = ReadRecord(bytes, result_.offset, seed_);
-      if (!record) {
-        return StopAtDamage(bytes, expected, expected + bytes.size() / kRecordHeaderBytes,
-                            "a record is incomplete or damaged");
-      }
       // A whole record in another's place was not torn: its place is fixed by what is before it.
       if (record->sequence != expected || record->durable >= record->sequence) {
         return Stop(Verdict::kCorrupt, absl::StrCat("record ", record->sequence.value(), " stands where ",
                                                     expected.value(), " was expected"));
       }
+      if (record->durable >= first) durable_end_ = ends_[record->durable - first];
+      ends_.push_back(record->end());
       result_.records.push_back({expected, record->type, segment.Sub(record->body, record->length)});
       result_.last = expected;
       result_.offset = record->end();
     }
-    return true;
+    return ReadTail(bytes);
+  }
+
+  // No record begins at result_.offset.
+  bool ReadTail(std::string_view bytes) {
+    // A later segment was created when everything here was durable; otherwise a record says what was.
+    const uint64_t durable_end = last_segment() ? durable_end_ : result_.offset;
+    const uint64_t length_min = RoundUpToGranule(durable_end, result_.granule_bits);
+    if (bytes.size() < length_min) {
+      return Stop(Verdict::kCorrupt, absl::StrCat("the file has ", bytes.size(), " bytes and had at least ",
+                                                  length_min, ": its end is gone"));
+    }
+    if (AllZero(bytes.substr(result_.offset))) return true;
+    constexpr const char* kWhat = "a record is incomplete or damaged";
+    const WriteSeq expected = result_.last.next();
+    if (!last_segment()) return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, " before a later segment"));
+    if (LaterRecordProvesDurable(bytes, result_.offset, expected,
+                                 expected + bytes.size() / kRecordHeaderBytes, seed_)) {
+      return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, ", and a later record says it had been durable"));
+    }
+    return Stop(Verdict::kTorn, absl::StrCat(kWhat, ", and nothing says it had been durable"));
   }
 
   std::span<const Slice> segments_;
   Identity identity_;
   uint64_t seed_;
   ScanResult result_;
+  // Of the segment being read: where its records end, and where the last one known to be durable does.
+  std::vector<uint64_t> ends_;
+  uint64_t durable_end_ = 0;
 };
 
 }  // namespace

@@ -138,7 +138,7 @@ TEST_F(JournalTest, ATornTailIsCutOnceAndForAll) {
   std::string bytes = ReadFile(segment);
   const size_t last = bytes.find("record 11");
   ASSERT_NE(last, std::string::npos);
-  bytes.resize(last + 4);
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(last) + 4, bytes.end(), '\0');
   WriteFile(segment, bytes);
   {
     Opened opened = Open();
@@ -151,6 +151,23 @@ TEST_F(JournalTest, ATornTailIsCutOnceAndForAll) {
   const Opened opened = Open();
   ExpectRecords(opened.recovery, 12);
   EXPECT_EQ(opened.recovery.cut_bytes, 0u);
+}
+
+TEST_F(JournalTest, AJournalThatLostItsEndIsRefusedAlsoWhereItWasCutBetweenTwoRecords) {
+  {
+    Opened opened = Open();
+    for (uint64_t seq = 1; seq <= 5; ++seq) AppendThrough(*opened.journal, seq, seq);
+  }
+  const std::string segment = Segments().back();
+  const std::string bytes = ReadFile(segment);
+  const size_t end_of_third = bytes.find("record 3") + 8;
+  for (const size_t size : {end_of_third, end_of_third + 5, wal::kSegmentHeaderBytes}) {
+    WriteFile(segment, bytes.substr(0, size));
+    const Opened opened = Open();
+    EXPECT_EQ(opened.status.code(), absl::StatusCode::kDataLoss) << size << ": " << opened.status;
+    EXPECT_NE(std::string(opened.status.message()).find("its end is gone"), std::string::npos)
+        << opened.status;
+  }
 }
 
 TEST_F(JournalTest, ADamagedRecordThatHadBeenDurableIsRefusedWithFileAndOffset) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "sim/content_disk.h"
+#include "sim/faulty_directory.h"
+#include "sim/journal_disk.h"
 #include "sim/world.h"
 
 namespace bt::sim {
@@ -61,6 +63,137 @@ TEST(FaultyFile, KeepsAnUnsyncedWriteWhenSoDrawn) {
   file.Crash(world, rng, Faults(0, 0));
   EXPECT_EQ(file.size(), 150u);
   EXPECT_EQ(world.faults().count(Fault::kKeptWrite), 1u);
+}
+
+// A name that a sync has made durable, and the changes of one after it.
+class FaultyDirectoryTest : public testing::Test {
+ protected:
+  FaultyDirectoryTest() {
+    Do(wal::CreateFile{"old"});
+    Do(wal::WriteFile{"old", 0, Slice::Copy("old bytes")});
+    Do(wal::SyncFile{"old"});
+    Do(wal::SyncDirectory{});
+  }
+
+  void Do(wal::Operation operation) {
+    directory_.Begin(std::move(operation));
+    EXPECT_TRUE(directory_.Finish().status.ok());
+  }
+
+  World world_{1};
+  Rng rng_{1};
+  FaultyDirectory directory_;
+};
+
+TEST_F(FaultyDirectoryTest, ACrashForgetsTheNameOfASyncedFileUntilTheDirectoryIsSynced) {
+  Do(wal::CreateFile{"new"});
+  Do(wal::WriteFile{"new", 0, Slice::Copy("new bytes")});
+  Do(wal::SyncFile{"new"});
+  directory_.Crash(world_, rng_, Faults(100, 0));
+  EXPECT_EQ(directory_.Look("new"), std::nullopt);
+  EXPECT_EQ(directory_.Look("old"), "old bytes");
+  EXPECT_EQ(world_.faults().count(Fault::kForgottenEntry), 1u);
+}
+
+TEST_F(FaultyDirectoryTest, ACrashForgetsARemovalAndARename) {
+  Do(wal::RemoveFile{"old"});
+  EXPECT_EQ(directory_.Look("old"), std::nullopt);
+  directory_.Crash(world_, rng_, Faults(100, 0));
+  EXPECT_EQ(directory_.Look("old"), "old bytes");
+  Do(wal::RenameFile{"old", "young"});
+  EXPECT_EQ(directory_.Look("young"), "old bytes");
+  directory_.Crash(world_, rng_, Faults(100, 0));
+  EXPECT_EQ(directory_.Look("old"), "old bytes");
+  EXPECT_EQ(directory_.Look("young"), std::nullopt);
+  EXPECT_EQ(world_.faults().count(Fault::kForgottenEntry), 2u);
+}
+
+TEST_F(FaultyDirectoryTest, ACrashMayKeepAChangeThatWasNotSynced) {
+  Do(wal::RenameFile{"old", "young"});
+  directory_.Crash(world_, rng_, Faults(0, 0));
+  EXPECT_EQ(directory_.Look("old"), std::nullopt);
+  EXPECT_EQ(directory_.Look("young"), "old bytes");
+  EXPECT_EQ(world_.faults().count(Fault::kKeptEntry), 1u);
+}
+
+TEST_F(FaultyDirectoryTest, WhatTheDirectoryHasSyncedNoCrashForgets) {
+  Do(wal::RenameFile{"old", "young"});
+  Do(wal::SyncDirectory{});
+  directory_.Crash(world_, rng_, Faults(100, 0));
+  EXPECT_EQ(directory_.Look("young"), "old bytes");
+}
+
+TEST_F(FaultyDirectoryTest, AProcessThatDiesAloneLeavesEverythingInThePageCacheAndNothingMoreDurable) {
+  Do(wal::WriteFile{"old", 0, Slice::Copy("new")});
+  Do(wal::CreateFile{"new"});
+  directory_.CrashProcess();
+  EXPECT_EQ(directory_.Look("old"), "new bytes");
+  EXPECT_EQ(directory_.Look("new"), "");
+  directory_.Crash(world_, rng_, Faults(100, 0));
+  EXPECT_EQ(directory_.Look("old"), "old bytes");
+  EXPECT_EQ(directory_.Look("new"), std::nullopt);
+}
+
+constexpr wal::Identity kIdentity{.cluster = 7, .node = NodeId(1)};
+
+WriteSeq WriteThrough(JournalDisk& journal, uint64_t seq) {
+  journal.Queue({WriteSeq(seq), 1, Slice::Copy(Bytes(100, 'x'))});
+  while (journal.pending()) {
+    journal.BeginSync();
+    journal.FinishSync();
+  }
+  return WriteSeq(seq);
+}
+
+TEST(JournalDisk, RollsItsSegmentsOftenAndGivesBackWhatWasDurable) {
+  World world(1);
+  JournalDisk journal(world, 0, kIdentity, Faults(100, 0));
+  ASSERT_TRUE(journal.Recover().ok());
+  for (uint64_t seq = 1; seq <= 2000; ++seq) WriteThrough(journal, seq);
+  journal.Queue({WriteSeq(2001), 1, Slice::Copy("lost")});
+  journal.BeginSync();
+  journal.Crash();
+  const auto recovery = journal.Recover();
+  ASSERT_TRUE(recovery.ok()) << recovery.status();
+  EXPECT_EQ(recovery->last, WriteSeq(2000));
+  EXPECT_EQ(recovery->records.size(), 2000u);
+  EXPECT_GT(journal.segments(), 1u);
+}
+
+TEST(JournalDisk, ARecoveryThatACrashInterruptsIsCountedAndEndsWell) {
+  World world(1);
+  DiskFaults faults = Faults(50, 30);
+  faults.interrupt_recovery_percent = 90;
+  faults.process_only_percent = 50;
+  JournalDisk journal(world, 0, kIdentity, faults);
+  ASSERT_TRUE(journal.Recover().ok());
+  WriteSeq last;
+  for (int life = 0; life < 50; ++life) {
+    last = WriteThrough(journal, last.value() + 1);
+    journal.Queue({last.next(), 1, Slice::Copy(Bytes(2000, 'y'))});
+    journal.BeginSync();
+    journal.Crash();
+    const auto recovery = journal.Recover();
+    ASSERT_TRUE(recovery.ok()) << recovery.status();
+    last = recovery->last;
+  }
+  EXPECT_GT(world.faults().count(Fault::kCrashWhileRecovering), 10u);
+  EXPECT_GT(world.faults().count(Fault::kKeptPageCache), 10u);
+}
+
+TEST(JournalDisk, ADiskMayHangUntilItIsHealed) {
+  World world(1);
+  DiskFaults faults;
+  faults.hang_ppm = 1'000'000;
+  JournalDisk journal(world, 0, kIdentity, faults);
+  ASSERT_TRUE(journal.Recover().ok());
+  journal.Queue({WriteSeq(1), 1, Slice::Copy("x")});
+  EXPECT_GE(journal.BeginSync(), faults.slow_max);
+  EXPECT_EQ(world.faults().count(Fault::kHungDisk), 1u);
+  journal.FinishSync();
+  journal.StopSlowing();
+  journal.Queue({WriteSeq(2), 1, Slice::Copy("x")});
+  EXPECT_LE(journal.BeginSync(), faults.sync_max);
 }
 
 constexpr FileId kFile{0};

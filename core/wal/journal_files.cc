@@ -1,0 +1,194 @@
+#include "core/wal/journal_files.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/base/check.h"
+
+namespace bt::wal {
+namespace {
+
+// The encoded records of one write; a longer group takes several, still under one sync.
+constexpr uint64_t kWriteBytesMax = 8 * 1024 * 1024;
+constexpr uint64_t kZerosBytesMax = 1024 * 1024;
+
+}  // namespace
+
+JournalFiles::JournalFiles(JournalFilesOptions options, Directory& directory)
+    : options_(std::move(options)),
+      directory_(directory),
+      zeros_(Slice::Own(
+          std::string(std::min(kZerosBytesMax, RoundUpToGranule(1, options_.granule_bits)), '\0'))) {}
+
+void JournalFiles::Fail(absl::Status status) {
+  failure_ = std::move(status);
+  plan_.clear();
+  group_.clear();
+  work_ = Work::kNone;
+}
+
+void JournalFiles::Done(Completion completion) {
+  CHECK(busy() && !plan_.empty());
+  if (!completion.status.ok()) return Fail(std::move(completion.status));
+  plan_.pop_front();
+  if (work_ == Work::kListing) {
+    OnListed(std::move(completion.names));
+  } else if (work_ == Work::kReading) {
+    contents_.push_back(std::move(completion.bytes));
+  }
+  Advance();
+}
+
+// Begins the next operation of the plan; at the plan's end, plans the next part of the work.
+void JournalFiles::Advance() {
+  if (plan_.empty() && work_ == Work::kMending) durable_ = recovery_.last;
+  if (plan_.empty() && work_ == Work::kReading) PlanMending();
+  if (plan_.empty() && work_ == Work::kCommitting) PlanWrite();
+  if (plan_.empty()) {
+    work_ = Work::kNone;
+  } else {
+    directory_.Begin(plan_.front());
+  }
+}
+
+// --- recovery ---
+
+void JournalFiles::Recover() {
+  CHECK(!busy());
+  work_ = Work::kListing;
+  plan_.push_back(ListFiles{});
+  Advance();
+}
+
+void JournalFiles::OnListed(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  for (std::string& name : names) {
+    if (ParseSegmentFileName(name)) {
+      plan_.push_back(ReadFile{name});
+      segments_.push_back(std::move(name));
+    } else if (IsUnfinishedSegmentFileName(name)) {
+      unfinished_.push_back(std::move(name));
+    }
+  }
+  work_ = Work::kReading;
+}
+
+void JournalFiles::PlanMending() {
+  ScanResult scan = Scan(contents_, options_.identity);
+  if (const absl::Status refusal = Refusal(scan); !refusal.ok()) return Fail(refusal);
+  recovery_.found = segments_.empty()      ? JournalFound::kNoJournal
+                    : scan.records.empty() ? JournalFound::kEmptyJournal
+                                           : JournalFound::kRecords;
+  recovery_.last = scan.last;
+  work_ = Work::kMending;
+  for (std::string& name : unfinished_) plan_.push_back(RemoveFile{std::move(name)});
+  if (segments_.empty()) {
+    PlanSegment(scan.last.next());
+  } else {
+    PlanCut(scan);
+  }
+  recovery_.records = std::move(scan.records);
+  contents_.clear();
+}
+
+absl::Status JournalFiles::Refusal(const ScanResult& scan) const {
+  if (segments_.empty() && !options_.create_if_absent) {
+    return absl::NotFoundError(absl::StrCat("the data directory ", options_.path, " holds no journal"));
+  }
+  if (scan.verdict == Verdict::kForeign) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot use the data directory ", options_.path, ": ", scan.why,
+                     "; check the node's id and members, or choose another directory"));
+  }
+  if (scan.verdict == Verdict::kCorrupt) {
+    return absl::DataLossError(absl::StrCat(
+        "the journal ", options_.path, "/", segments_[scan.segment], " is corrupt at byte ", scan.offset,
+        ": ", scan.why, "; acknowledged records are damaged. Restore the directory from a copy, or let the ",
+        "cluster go on without this node; do not delete it and start again under the same id"));
+  }
+  return absl::OkStatus();
+}
+
+void JournalFiles::PlanCut(const ScanResult& scan) {
+  const std::string_view bytes = contents_.back().view();
+  segment_ = segments_.back();
+  granule_bits_ = scan.granule_bits;
+  end_ = scan.offset;
+  length_ = RoundUpToGranule(bytes.size(), granule_bits_);
+  uint64_t zeros_from = bytes.size();
+  if (scan.verdict == Verdict::kTorn) {
+    zeros_from = end_;
+    recovery_.cut_bytes = bytes.find_last_not_of('\0') + 1 - end_;
+    recovery_.cut_why = absl::StrCat(options_.path, "/", segment_, ": ", scan.why);
+  }
+  // What was cut must not come back behind new records, so the cut is durable before the first of them. And
+  // what was read may so far be in memory alone, if a process died before its sync and the machine did not:
+  // the node is about to act on it, so it becomes durable here, names included.
+  PlanZeros(segment_, zeros_from, length_);
+  plan_.push_back(SyncFile{segment_});
+  plan_.push_back(SyncDirectory{});
+}
+
+// --- commit ---
+
+void JournalFiles::Commit(std::vector<JournalWrite>& writes) {
+  CHECK(!busy() && failure_.ok() && !writes.empty());
+  group_.swap(writes);
+  planned_ = 0;
+  work_ = Work::kCommitting;
+  Advance();
+}
+
+// Plans the next write of the group, and the sync behind it where the group or a segment ends.
+void JournalFiles::PlanWrite() {
+  const auto synced = [&] { return planned_ == group_.size() || end_ >= options_.segment_bytes; };
+  // The plan was carried out to its end. A write that ended the group or the segment has been synced.
+  if (planned_ > 0 && synced()) durable_ = group_[planned_ - 1].seq;
+  if (planned_ == group_.size()) return group_.clear();
+  if (end_ >= options_.segment_bytes) PlanSegment(group_[planned_].seq);
+  const uint64_t bytes_max = std::min(options_.segment_bytes - end_, kWriteBytesMax);
+  std::string bytes;
+  while (planned_ < group_.size() && bytes.size() < bytes_max) {
+    const JournalWrite& write = group_[planned_++];
+    AppendRecord(bytes, options_.identity, write.seq, durable_, write.type, write.body.view());
+  }
+  const uint64_t begin = end_;
+  end_ += bytes.size();
+  plan_.push_back(WriteFile{segment_, begin, Slice::Own(std::move(bytes))});
+  if (end_ > length_) {
+    length_ = RoundUpToGranule(end_, granule_bits_);
+    PlanZeros(segment_, end_, length_);
+  }
+  if (synced()) plan_.push_back(SyncFile{segment_});
+}
+
+// A segment is begun only when everything in the one before it is durable: that is what lets the scan call
+// any damage before a later segment corruption. It gets its name when its header is durable, so that a
+// damaged header is never a tear. And its name is durable before a record in it counts: a crash that forgot
+// the name would take the records with it.
+void JournalFiles::PlanSegment(WriteSeq first) {
+  const std::string unfinished = UnfinishedSegmentFileName(first);
+  segment_ = SegmentFileName(first);
+  granule_bits_ = options_.granule_bits;
+  end_ = kSegmentHeaderBytes;
+  length_ = RoundUpToGranule(end_, granule_bits_);
+  plan_.push_back(CreateFile{unfinished});
+  plan_.push_back(
+      WriteFile{unfinished, 0, Slice::Own(EncodeSegmentHeader(options_.identity, first, granule_bits_))});
+  PlanZeros(unfinished, end_, length_);
+  plan_.push_back(SyncFile{unfinished});
+  plan_.push_back(RenameFile{unfinished, segment_});
+  plan_.push_back(SyncDirectory{});
+}
+
+void JournalFiles::PlanZeros(const std::string& name, uint64_t from, uint64_t to) {
+  while (from < to) {
+    const uint64_t bytes = std::min<uint64_t>(to - from, zeros_.size());
+    plan_.push_back(WriteFile{name, from, zeros_.Sub(0, bytes)});
+    from += bytes;
+  }
+}
+
+}  // namespace bt::wal

@@ -1,0 +1,110 @@
+#pragma once
+
+// JournalFiles: the segment files of one node's journal over a Directory: recovery, group commit, the roll to
+// the next segment. A pure state machine: Recover and Commit begin work, Done takes what the directory has
+// completed, and the work is over when busy() is false. One owner; Recover comes first and once.
+//
+// Invariant: durable() never names a record that a crash at this moment could lose. A failure is final:
+// nothing more is written and nothing more becomes durable.
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/slice.h"
+#include "core/machine/input.h"
+#include "core/machine/outbox.h"
+#include "core/wal/directory.h"
+#include "core/wal/format.h"
+#include "core/wal/scan.h"
+
+namespace bt::wal {
+
+struct JournalFilesOptions {
+  Identity identity;
+  std::string path;  // of the directory, for sentences
+  uint64_t segment_bytes = kSegmentBytesTarget;
+  uint8_t granule_bits = kGranuleBitsDefault;
+  // Without it a directory that holds no journal is kNotFound, and nothing is made or changed.
+  bool create_if_absent = true;
+};
+
+// What recovery met. A damaged journal is none of these: it is refused (kDataLoss).
+enum class JournalFound : uint8_t {
+  kNoJournal,     // no segment at all; one was made
+  kEmptyJournal,  // made for this identity, without a durable record
+  kRecords,
+};
+
+struct JournalRecovery {
+  JournalFound found = JournalFound::kNoJournal;
+  std::vector<JournalRecord> records;
+  WriteSeq last;  // the last durable sequence
+  // What an interrupted write left behind and was cut off: bytes, and why they did not count. 0: nothing.
+  uint64_t cut_bytes = 0;
+  std::string cut_why;
+};
+
+class JournalFiles {
+ public:
+  JournalFiles(JournalFilesOptions options, Directory& directory);
+
+  // Reads what is there, cuts a torn tail, makes all of it durable. failure() afterwards: kFailedPrecondition
+  // for another node's or cluster's journal, kDataLoss for a corrupt one, kNotFound for none
+  // (create_if_absent), or the directory's error.
+  void Recover();
+  // When it is over, and once.
+  JournalRecovery TakeRecovery() { return std::move(recovery_); }
+
+  // Writes the records and makes them durable: one write and one sync (more only where the granule, a segment
+  // or a buffer ends). Only when not busy. Takes all of `writes` and leaves an empty vector.
+  void Commit(std::vector<JournalWrite>& writes);
+
+  void Done(Completion completion);
+
+  bool busy() const { return work_ != Work::kNone; }
+  WriteSeq durable() const { return durable_; }
+  const absl::Status& failure() const { return failure_; }
+
+ private:
+  enum class Work : uint8_t { kNone, kListing, kReading, kMending, kCommitting };
+
+  void Advance();
+  void Fail(absl::Status status);
+  void OnListed(std::vector<std::string> names);
+  void PlanMending();
+  absl::Status Refusal(const ScanResult& scan) const;
+  void PlanCut(const ScanResult& scan);
+  void PlanSegment(WriteSeq first);
+  void PlanZeros(const std::string& name, uint64_t from, uint64_t to);
+  void PlanWrite();
+
+  const JournalFilesOptions options_;
+  Directory& directory_;
+  Work work_ = Work::kNone;
+  std::deque<Operation> plan_;  // what is left of the work under way; its first one has been begun
+  absl::Status failure_;
+
+  // Recovery.
+  std::vector<std::string> segments_;  // names, in order
+  std::vector<Slice> contents_;        // theirs; only while recovering
+  std::vector<std::string> unfinished_;
+  JournalRecovery recovery_;
+
+  // Commit.
+  std::vector<JournalWrite> group_;
+  size_t planned_ = 0;  // records of group_ in plan_ or already written
+  std::string segment_;
+  uint64_t end_ = 0;                            // of the last record in the segment
+  uint64_t length_ = 0;                         // of the segment: zeros from end_ to here
+  uint8_t granule_bits_ = kGranuleBitsDefault;  // of the segment
+  WriteSeq durable_;
+  Slice zeros_;
+};
+
+}  // namespace bt::wal

@@ -1,0 +1,54 @@
+#pragma once
+
+// PosixDirectory: wal::Directory over a real directory, locked against other processes. Begin notes an
+// operation; Finish carries it out and blocks as long as the disk does, so it belongs on a thread that may
+// wait. One thread at a time. Errors name the path and say what to do.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/wal/directory.h"
+#include "core/wal/journal_files.h"
+#include "net/fd.h"
+
+namespace bt::net {
+
+class PosixDirectory final : public wal::Directory {
+ public:
+  // Makes the directory if it is not there, unless `create` says not to (kNotFound). kAlreadyExists: another
+  // process has it.
+  static absl::StatusOr<std::unique_ptr<PosixDirectory>> Open(std::string path, bool create);
+
+  void Begin(wal::Operation operation) override;
+  // Carries out what has been begun.
+  wal::Completion Finish();
+  // Carries out whatever `files` begins until it has nothing more to do.
+  void Run(wal::JournalFiles& files) {
+    while (files.busy()) files.Done(Finish());
+  }
+
+ private:
+  explicit PosixDirectory(std::string path) : path_(std::move(path)) {}
+
+  absl::Status Lock();
+  wal::Completion List() const;
+  wal::Completion Read(const std::string& name) const;
+  absl::Status Write(const wal::WriteFile& write);
+  absl::Status Rename(const wal::RenameFile& rename);
+  // Opens the file with `flags`, unless it is the one that is open already and they are 0.
+  absl::Status Use(const std::string& name, int flags);
+  std::string PathOf(const std::string& name) const;
+
+  const std::string path_;
+  Fd directory_;
+  Fd lock_;
+  Fd file_;
+  std::string file_name_;  // of file_
+  std::optional<wal::Operation> operation_;
+};
+
+}  // namespace bt::net

@@ -1,0 +1,118 @@
+#include "sim/faulty_directory.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+#include <variant>
+
+#include "core/base/check.h"
+
+namespace bt::sim {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+}  // namespace
+
+void FaultyDirectory::Begin(wal::Operation operation) {
+  CHECK(!operation_.has_value());
+  operation_ = std::move(operation);
+}
+
+bool FaultyDirectory::syncing() const {
+  return operation_.has_value() && (std::holds_alternative<wal::SyncFile>(*operation_) ||
+                                    std::holds_alternative<wal::SyncDirectory>(*operation_));
+}
+
+FaultyFile& FaultyDirectory::File(const std::string& name) {
+  const auto found = names_.find(name);
+  CHECK_MSG(found != names_.end(), absl::StrCat("no file of this name: ", name));
+  return files_[found->second];
+}
+
+void FaultyDirectory::Apply(const Change& change, Names& names) {
+  // A change that was kept although the one before it was forgotten finds another file, or none, there.
+  const auto from = names.find(change.from);
+  if (from != names.end() && from->second == change.file) names.erase(from);
+  if (!change.to.empty()) names[change.to] = change.file;
+}
+
+void FaultyDirectory::Make(Change change) {
+  Apply(change, names_);
+  unsynced_.push_back(std::move(change));
+}
+
+wal::Completion FaultyDirectory::Create(const std::string& name) {
+  const FileNumber file = ++next_file_;
+  files_[file];
+  Make({file, "", name});
+  return {};
+}
+
+wal::Completion FaultyDirectory::Finish() {
+  CHECK(operation_.has_value());
+  const wal::Operation operation = *std::exchange(operation_, std::nullopt);
+  return std::visit(Overloaded{
+                        [&](const wal::ListFiles&) {
+                          wal::Completion done;
+                          for (const auto& [name, file] : names_) done.names.push_back(name);
+                          return done;
+                        },
+                        [&](const wal::ReadFile& read) {
+                          return wal::Completion{.bytes = Slice::Copy(File(read.name).view())};
+                        },
+                        [&](const wal::CreateFile& create) { return Create(create.name); },
+                        [&](const wal::WriteFile& write) {
+                          File(write.name).WriteAt(write.offset, write.bytes);
+                          return wal::Completion{};
+                        },
+                        [&](const wal::SyncFile& sync) {
+                          File(sync.name).Sync();
+                          return wal::Completion{};
+                        },
+                        [&](const wal::RenameFile& rename) {
+                          Make({names_.at(rename.from), rename.from, rename.to});
+                          return wal::Completion{};
+                        },
+                        [&](const wal::RemoveFile& remove) {
+                          Make({names_.at(remove.name), remove.name, ""});
+                          return wal::Completion{};
+                        },
+                        [&](const wal::SyncDirectory&) {
+                          durable_names_ = names_;
+                          unsynced_.clear();
+                          return wal::Completion{};
+                        },
+                    },
+                    operation);
+}
+
+void FaultyDirectory::Crash(World& world, Rng& rng, const DiskFaults& faults) {
+  operation_.reset();
+  for (const Change& change : std::exchange(unsynced_, {})) {
+    if (rng.Below(100) < faults.lose_percent) {
+      world.Count(Fault::kForgottenEntry);
+    } else {
+      world.Count(Fault::kKeptEntry);
+      Apply(change, durable_names_);
+    }
+  }
+  names_ = durable_names_;
+  absl::btree_map<FileNumber, FaultyFile> left;
+  for (const auto& [name, file] : names_) {
+    FaultyFile& bytes = left.emplace(file, std::move(files_[file])).first->second;
+    bytes.Crash(world, rng, faults);
+  }
+  files_ = std::move(left);
+}
+
+std::optional<std::string> FaultyDirectory::Look(const std::string& name) const {
+  const auto found = names_.find(name);
+  if (found == names_.end()) return std::nullopt;
+  return std::string(files_.at(found->second).view());
+}
+
+}  // namespace bt::sim

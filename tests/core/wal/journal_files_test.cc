@@ -1,0 +1,215 @@
+// The file logic of a journal over a disk that forgets: every crash point of commits that roll, and the order
+// of operations that makes them safe.
+
+#include "core/wal/journal_files.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/faulty_directory.h"
+#include "sim/world.h"
+
+namespace bt::wal {
+namespace {
+
+using sim::DiskFaults;
+using sim::FaultyDirectory;
+
+const Identity kMine{0xc105, NodeId(7)};
+
+JournalFilesOptions Options(uint64_t segment_bytes = 400, uint8_t granule_bits = 7) {
+  return {.identity = kMine, .path = "data", .segment_bytes = segment_bytes, .granule_bits = granule_bits};
+}
+
+std::string Name(const Operation& operation) {
+  struct Namer {
+    std::string operator()(const ListFiles&) { return "list"; }
+    std::string operator()(const ReadFile& read) { return "read " + Short(read.name); }
+    std::string operator()(const CreateFile& create) { return "create " + Short(create.name); }
+    std::string operator()(const WriteFile& write) {
+      return "write " + Short(write.name) + " at " + std::to_string(write.offset);
+    }
+    std::string operator()(const SyncFile& sync) { return "sync " + Short(sync.name); }
+    std::string operator()(const RenameFile& rename) {
+      return "rename " + Short(rename.from) + " to " + Short(rename.to);
+    }
+    std::string operator()(const RemoveFile& remove) { return "remove " + Short(remove.name); }
+    std::string operator()(const SyncDirectory&) { return "sync directory"; }
+    // "journal-00000000000000000007.wal.new" is "7.new".
+    static std::string Short(std::string name) {
+      name.erase(0, name.find_first_not_of("journal-0"));
+      name.erase(name.find(".wal"), 4);
+      return name;
+    }
+  };
+  return std::visit(Namer{}, operation);
+}
+
+// A FaultyDirectory that writes down what it is asked for.
+class Recorder final : public Directory {
+ public:
+  void Begin(Operation operation) override {
+    asked.push_back(Name(operation));
+    disk.Begin(std::move(operation));
+  }
+  void Run(JournalFiles& files) {
+    while (files.busy()) files.Done(disk.Finish());
+  }
+
+  FaultyDirectory disk;
+  std::vector<std::string> asked;
+};
+
+std::vector<JournalWrite> Writes(uint64_t first, uint64_t last, size_t size = 50) {
+  std::vector<JournalWrite> writes;
+  for (uint64_t seq = first; seq <= last; ++seq) {
+    writes.push_back({WriteSeq(seq), 1, Slice::Own(std::string(size, static_cast<char>('a' + seq % 26)))});
+  }
+  return writes;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(JournalFiles, ACommitIsOneWriteAndOneSync) {
+  Recorder recorder;
+  JournalFiles files(Options(4000, 12), recorder);
+  files.Recover();
+  recorder.Run(files);
+  recorder.asked.clear();
+  std::vector<JournalWrite> writes = Writes(1, 5);
+  files.Commit(writes);
+  recorder.Run(files);
+  EXPECT_EQ(recorder.asked, (Texts{"write 1 at 40", "sync 1"}));
+  EXPECT_EQ(files.durable(), WriteSeq(5));
+  EXPECT_TRUE(writes.empty());
+}
+
+TEST(JournalFiles, ASegmentIsSyncedBeforeTheNextIsMadeAndNamedAndItsNameSyncedBeforeItIsUsed) {
+  Recorder recorder;
+  JournalFiles files(Options(200), recorder);
+  files.Recover();
+  recorder.Run(files);
+  recorder.asked.clear();
+  std::vector<JournalWrite> writes = Writes(1, 3);
+  files.Commit(writes);
+  recorder.Run(files);
+  EXPECT_EQ(recorder.asked, (Texts{"write 1 at 40", "write 1 at 204", "sync 1", "create 3.new",
+                                   "write 3.new at 0", "write 3.new at 40", "sync 3.new", "rename 3.new to 3",
+                                   "sync directory", "write 3 at 40", "sync 3"}));
+}
+
+TEST(JournalFiles, RecoveryMakesWhatItReadDurableAndRemovesASegmentThatWasNeverNamed) {
+  Recorder recorder;
+  {
+    JournalFiles files(Options(200), recorder);
+    files.Recover();
+    recorder.Run(files);
+    std::vector<JournalWrite> writes = Writes(1, 3);
+    files.Commit(writes);
+    // Up to the creation of the second segment's file.
+    while (recorder.asked.back() != "sync 3.new") files.Done(recorder.disk.Finish());
+    recorder.disk.CrashProcess();
+  }
+  recorder.asked.clear();
+  JournalFiles files(Options(200), recorder);
+  files.Recover();
+  recorder.Run(files);
+  EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "remove 3.new", "sync 1", "sync directory"}));
+  EXPECT_EQ(files.durable(), WriteSeq(2));
+}
+
+TEST(JournalFiles, WhatRecoveryReadInThePageCacheAloneOutlivesTheMachine) {
+  sim::World world(1);
+  Rng rng(1);
+  const DiskFaults lose_all{.lose_percent = 100};
+  FaultyDirectory disk;
+  const auto run = [&](JournalFiles& files) {
+    while (files.busy()) files.Done(disk.Finish());
+  };
+  {
+    JournalFiles files(Options(), disk);
+    files.Recover();
+    run(files);
+    std::vector<JournalWrite> writes = Writes(1, 1);
+    files.Commit(writes);
+    while (!disk.syncing()) files.Done(disk.Finish());
+    disk.CrashProcess();
+  }
+  for (int life = 0; life < 2; ++life) {
+    JournalFiles files(Options(), disk);
+    files.Recover();
+    run(files);
+    EXPECT_EQ(files.durable(), WriteSeq(1)) << "life " << life;
+    disk.Crash(world, rng, lose_all);
+  }
+}
+
+// Ten commits of which several roll, or spill over two segments; the machine goes down after every possible
+// number of operations, in every way drawn; then recovery, itself interrupted, finds all that was durable.
+TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
+  uint64_t crashes = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    for (uint64_t operations = 0;; ++operations) {
+      sim::World world(seed);
+      Rng rng(seed * 1000 + operations);
+      const DiskFaults faults{.lose_percent = static_cast<uint32_t>(rng.Below(101)),
+                              .tear_percent = static_cast<uint32_t>(rng.Below(40))};
+      FaultyDirectory disk;
+      WriteSeq durable;
+      bool crashed = false;
+      {
+        JournalFiles files(Options(200 << rng.Below(3)), disk);
+        files.Recover();
+        while (files.busy()) files.Done(disk.Finish());
+        uint64_t left = operations;
+        uint64_t next = 1;
+        for (int commit = 0; commit < 10 && !crashed; ++commit) {
+          const uint64_t last = next + rng.Below(6);
+          std::vector<JournalWrite> writes = Writes(next, last, rng.Below(150));
+          next = last + 1;
+          files.Commit(writes);
+          for (; files.busy() && !crashed; crashed = left-- == 0) files.Done(disk.Finish());
+        }
+        ASSERT_TRUE(files.failure().ok());
+        durable = files.durable();
+      }
+      if (!crashed) break;
+      ++crashes;
+      disk.Crash(world, rng, faults);
+      for (int attempt = 0;; ++attempt) {
+        JournalFiles files(Options(), disk);
+        files.Recover();
+        uint64_t left = attempt < 3 ? rng.Below(8) : UINT64_MAX;
+        while (files.busy() && left-- > 0) files.Done(disk.Finish());
+        if (files.busy()) {
+          disk.Crash(world, rng, faults);
+          continue;
+        }
+        ASSERT_TRUE(files.failure().ok()) << files.failure() << " seed " << seed << " after " << operations;
+        ASSERT_GE(files.durable(), durable) << "seed " << seed << " after " << operations << " operations";
+        break;
+      }
+    }
+  }
+  EXPECT_GT(crashes, 1000u);
+}
+
+TEST(JournalFiles, AfterAFailureNothingIsWrittenAndNothingBecomesDurable) {
+  Recorder recorder;
+  JournalFiles files(Options(), recorder);
+  files.Recover();
+  recorder.Run(files);
+  std::vector<JournalWrite> writes = Writes(1, 2);
+  files.Commit(writes);
+  recorder.disk.CrashProcess();
+  files.Done({.status = absl::UnavailableError("the disk is gone")});
+  EXPECT_FALSE(files.busy());
+  EXPECT_EQ(files.failure().message(), "the disk is gone");
+  EXPECT_EQ(files.durable(), WriteSeq(0));
+}
+
+}  // namespace
+}  // namespace bt::wal
