@@ -196,9 +196,9 @@ void Connection::Flush() {
   }
   // Past its share without filling the socket: epoll will say at once that it is writable.
   blocked_ = WritesWait();
+  if (!blocked_ && state_ == State::kFinishing) return EndOutput();
   UpdateEvents();
   if (blocked_) return Rearm();
-  if (state_ == State::kFinishing) return EndOutput();
   if (std::exchange(unflushed_, false)) Told(ConnectionEvent::kFlushed);
 }
 
