@@ -29,7 +29,7 @@ struct SavedState {
   int64_t modified_ns = 0;
   Slice state;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
     visit("inode", self.inode);
     visit("length", self.length);

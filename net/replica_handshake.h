@@ -38,7 +38,7 @@ struct ReplicaHello {
   NodeId to;
   ReplicaNonce nonce{};
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
     visit("cluster", self.cluster);
     visit("from", self.from);
@@ -52,7 +52,7 @@ struct ReplicaChallenge {
   ReplicaHello hello;
   Sha256Digest proof{};
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("hello", self.hello);
     visit("proof", self.proof);
   }
@@ -62,7 +62,7 @@ struct ReplicaChallenge {
 struct ReplicaProof {
   Sha256Digest proof{};
 
-  static void Fields(auto& self, auto&& visit) { visit("proof", self.proof); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("proof", self.proof); }
   friend bool operator==(const ReplicaProof&, const ReplicaProof&) = default;
 };
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/swarm/tracker_api.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::nodes {
 

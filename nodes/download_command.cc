@@ -11,19 +11,6 @@ namespace bt::nodes {
 
 namespace {
 
-// Content id, info-hash in hexadecimal, or name.
-tracker_api::TorrentKey KeyOf(const std::string& what) {
-  if (const auto content = ContentId::Parse(what)) return *content;
-  InfoHash hash;
-  if (what.size() == 2 * hash.size() && FromHex(what, hash)) return hash;
-  Sha256Digest digest;
-  if (what.size() == 2 * digest.size() && FromHex(what, digest)) {
-    std::copy_n(digest.begin(), hash.size(), hash.begin());  // BEP 52: cut to 20 bytes
-    return hash;
-  }
-  return what;
-}
-
 // A path, or a name that can only be a .torrent's; anything else may be the name of a registered torrent.
 bool IsPath(const std::string& what) {
   return what.find('/') != std::string::npos || what.ends_with(".torrent");
@@ -47,7 +34,7 @@ ExitStatus RunDownload(const DownloadOptions& options) {
   } else if (IsPath(options.what)) {
     return Refuse("download", torrent.status());
   } else {
-    const tracker_api::TorrentKey key = KeyOf(options.what);
+    const tracker_api::TorrentKey key = tracker_api::ParseTorrentKey(options.what);
     if (std::holds_alternative<std::string>(key)) {
       const absl::Status name = ValidateName(options.what);
       if (!name.ok()) return Refuse("download", name, ExitStatus::kWrongUsage);

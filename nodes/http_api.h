@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "core/base/address.h"
-#include "core/swarm/tracker_api.h"
+#include "core/tracker_api/tracker_api.h"
 #include "net/http/message.h"
 #include "nodes/json_api.h"
 

@@ -253,6 +253,9 @@ absl::StatusOr<api::Response> FromHttp(const api::Request& request, const net::H
     case 409:
       response.outcome = api::Outcome::kConflict;
       break;
+    case 410:
+      response.outcome = api::Outcome::kSessionExpired;
+      break;
     case 413:
       response.outcome = api::Outcome::kTooLarge;
       break;

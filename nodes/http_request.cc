@@ -68,25 +68,11 @@ std::optional<InfoHash> ParseInfoHash(std::string_view bytes) {
   return hash;
 }
 
-// A content id, 40 or 64 hexadecimal digits of an info-hash, or a name; ?by=name for a name that looks
-// like one of the others.
+// ?by=name for a name that looks like one of the other keys.
 api::TorrentKey ParseKey(const std::string& id, const Target& target) {
   const std::string* by = target.Find("by");
   if (by != nullptr && *by == "name") return id;
-  if (const auto content = ContentId::Parse(id)) return *content;
-  if (id.size() == 40) {
-    InfoHash hash;
-    if (FromHex(id, hash)) return hash;
-  }
-  if (id.size() == 64) {
-    Sha256Digest digest;
-    InfoHash hash;
-    if (FromHex(id, digest)) {
-      std::copy_n(digest.begin(), hash.size(), hash.begin());  // BEP 52: cut to 20 bytes
-      return hash;
-    }
-  }
-  return id;
+  return api::ParseTorrentKey(id);
 }
 
 // False when the headers are there but unusable.

@@ -30,11 +30,11 @@ int HttpStatus(api::Outcome outcome) {
       return 413;
     case api::Outcome::kUnavailable:
       return 503;
+    case api::Outcome::kSessionExpired:
+      return 410;
   }
   return 500;
 }
-
-bool Good(api::Outcome outcome) { return outcome == api::Outcome::kOk || outcome == api::Outcome::kCreated; }
 
 int64_t WholeSecondsUp(Duration duration) {
   return std::max<int64_t>(1, (duration + Seconds(1) - Nanoseconds(1)).seconds());
@@ -99,7 +99,7 @@ std::string AnnounceBody(const Rendering& rendering, const api::Response& respon
                          const EdgeIdentity& identity) {
   std::string out = "d";
   const auto* peers = std::get_if<api::Peers>(&response.body);
-  if (!Good(response.outcome) || peers == nullptr) {
+  if (!api::Done(response.outcome) || peers == nullptr) {
     AppendFailure(response, out);
     return out + "e";
   }
@@ -123,7 +123,7 @@ std::string AnnounceBody(const Rendering& rendering, const api::Response& respon
 std::string ScrapeBody(const api::Response& response) {
   std::string out;
   const auto* scraped = std::get_if<api::Scraped>(&response.body);
-  if (!Good(response.outcome) || scraped == nullptr) {
+  if (!api::Done(response.outcome) || scraped == nullptr) {
     out = "d";
     AppendFailure(response, out);
     return out + "e";
@@ -216,7 +216,7 @@ net::HttpResponse Render(const Rendering& rendering, const api::Response& respon
     return answer;
   }
   answer =
-      Good(response.outcome)
+      api::Done(response.outcome)
           ? RenderBody(rendering, response, identity)
           : ApiResponse(HttpStatus(response.outcome),
                         WriteError(response.reason.empty() ? net::HttpReason(HttpStatus(response.outcome))

@@ -236,7 +236,7 @@ std::string WriteStatus(const api::NodeStatus& status, std::string_view cluster,
   Json json;
   json["cluster"] = std::string(cluster);
   json["node"] = status.node.value();
-  json["role"] = status.role;
+  json["role"] = std::string(api::RoleName(status.role));
   json["leader"] = status.leader ? Json(status.leader->value()) : Json(nullptr);
   json["has_quorum"] = status.has_quorum;
   json["ballot_round"] = status.ballot_round;
@@ -330,7 +330,9 @@ absl::StatusOr<api::NodeStatus> ParseStatus(std::string_view text) {
   Reader reader(*json);
   api::NodeStatus status;
   status.node = NodeId(reader.Unsigned<uint32_t>("node"));
-  status.role = reader.Text("role");
+  const std::optional<api::Role> role = api::ParseRole(reader.Text("role"));
+  if (reader.ok() && !role) return absl::InvalidArgumentError("\"role\" is not the name of one");
+  status.role = role.value_or(api::Role::kFollower);
   if (reader.Has("leader")) status.leader = NodeId(reader.Unsigned<uint32_t>("leader"));
   status.has_quorum = reader.Flag("has_quorum");
   status.ballot_round = reader.Unsigned<uint64_t>("ballot_round");

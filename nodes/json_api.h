@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/base/address.h"
-#include "core/swarm/tracker_api.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::nodes {
 

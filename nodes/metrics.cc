@@ -43,8 +43,9 @@ void AppendLinks(const net::ReplicaLinks::Counters& links, std::string& out) {
 
 void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
   Family("role", "gauge", "1 for the role this node has.", out);
-  for (const std::string_view role : {"leader", "follower", "candidate"}) {
-    Sample("role", absl::StrCat("{role=\"", Absl(role), "\"}"), status.role == role ? 1 : 0, out);
+  for (const tracker_api::Role role : tracker_api::kRoles) {
+    Sample("role", absl::StrCat("{role=\"", Absl(tracker_api::RoleName(role)), "\"}"),
+           status.role == role ? 1 : 0, out);
   }
   Single("has_quorum", "gauge", "1 when this node leads or hears a leader that has a majority.",
          status.has_quorum ? 1 : 0, out);

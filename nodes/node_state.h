@@ -27,7 +27,7 @@ struct NodeState {
   NodeId node;
   std::vector<NodeId> members;  // of the whole cluster, in order
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
     visit("secret", self.secret);
     visit("node", self.node);

@@ -100,7 +100,7 @@ void PrintTable(const std::vector<NodeView>& views) {
     }
     const tracker_api::NodeStatus& status = *view.status;
     std::printf("%s\n", absl::StrFormat("%-5d %-10s %-28s %8d %10d %10d %9d %8d  %016x", status.node.value(),
-                                        Printable(status.role), view.url, status.ballot_round,
+                                        tracker_api::RoleName(status.role), view.url, status.ballot_round,
                                         status.chosen.value(), status.applied.value(), status.torrents,
                                         status.claims, status.registry_digest)
                             .c_str());

@@ -8,18 +8,12 @@
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
+#include "core/base/overloaded.h"
 
 namespace bt::sim {
 namespace {
 
 constexpr uint64_t kLeafBytes = 16 * 1024;
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 }  // namespace
 

@@ -45,23 +45,16 @@ void Network::Launch(Way& way, uint32_t from, uint32_t to, Slice bytes) {
     world_.Count(Fault::kReorder);
     delay = delay + way.rng.Between(Duration{0}, faults_.reorder_extra_max);
   }
-  uint32_t slot = 0;
-  if (free_.empty()) {
-    slot = static_cast<uint32_t>(slots_.size());
-    slots_.emplace_back();
-  } else {
-    slot = free_.back();
-    free_.pop_back();
-  }
-  slots_[slot] = {from, to, std::move(bytes)};
-  world_.After(delay, this, slot);
+  const uint32_t message = messages_.Take();
+  messages_[message] = {from, to, std::move(bytes)};
+  world_.After(delay, this, message);
 }
 
-void Network::Fire(uint64_t slot) {
-  // Out of the slot first: delivering may send, and grow the slots.
-  const InFlight message = std::move(slots_[slot]);
-  slots_[slot].bytes = Slice();
-  free_.push_back(static_cast<uint32_t>(slot));
+void Network::Fire(uint64_t argument) {
+  // Out of the map first: delivering may send, and move what the map holds.
+  const uint32_t number = static_cast<uint32_t>(argument);
+  const InFlight message = std::exchange(messages_[number], {});
+  messages_.GiveBack(number);
   endpoints_[message.to]->Deliver(message.from, message.bytes);
 }
 

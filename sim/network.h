@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/slice.h"
+#include "core/base/slot_map.h"
 #include "sim/world.h"
 
 namespace bt::sim {
@@ -55,9 +56,9 @@ class Network final : public EventSink {
   void Isolate(uint32_t member);
 
   uint64_t sent() const { return sent_; }
-  uint64_t in_flight() const { return slots_.size() - free_.size(); }
+  uint64_t in_flight() const { return messages_.size(); }
 
-  void Fire(uint64_t slot) override;
+  void Fire(uint64_t message) override;
 
  private:
   struct Way {
@@ -79,8 +80,7 @@ class Network final : public EventSink {
   NetworkFaults faults_;
   std::vector<Endpoint*> endpoints_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Way>> ways_;  // look-up only
-  std::vector<InFlight> slots_;
-  std::vector<uint32_t> free_;
+  SlotMap<InFlight> messages_;
   uint64_t sent_ = 0;
 };
 

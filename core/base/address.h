@@ -25,7 +25,7 @@ struct Address {
   // The inverse of ToString; no names. nullopt when it is not exactly that.
   static std::optional<Address> Parse(std::string_view text);
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ip", self.ip);
     visit("port", self.port);
   }

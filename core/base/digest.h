@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/bytes.h"
+
 namespace bt {
 
 uint64_t HashBytes(std::string_view bytes, uint64_t seed = 0);
@@ -19,6 +21,12 @@ class RollingDigest {
  public:
   void Add(uint64_t value) { value_ = Mix(value_ ^ value); }
   void Add(std::string_view bytes) { value_ = HashBytes(bytes, value_); }
+  // Several numbers, each in full: nobody needs to pack them into one.
+  template <class... More>
+  void Add(uint64_t first, uint64_t second, More... more) {
+    Add(first);
+    Add(second, static_cast<uint64_t>(more)...);
+  }
   uint64_t value() const { return value_; }
 
  private:
@@ -56,7 +64,7 @@ class Sha1Stream {
 std::string Hex(std::string_view bytes);
 template <size_t N>
 std::string Hex(const std::array<uint8_t, N>& bytes) {
-  return Hex(std::string_view(reinterpret_cast<const char*>(bytes.data()), N));
+  return Hex(BytesOf(bytes));
 }
 
 // Exactly 2*out.size() hexadecimal digits of either case into out; false otherwise.

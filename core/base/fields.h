@@ -2,12 +2,19 @@
 
 // Fields: a struct lists its members once,
 //
-//     static void Fields(auto& self, auto&& visit) { visit("slot", self.slot); ... }
+//     static constexpr void Fields(auto& self, auto&& visit) { visit("slot", self.slot); ... }
 //
 // and from that list come encoding, decoding with bounds checks, digest and trace text here, and the
-// property tests' generators in tests/support. The encoding is canonical (equal values have equal
+// property tests' generators in tests/support. The compiler counts the list against the struct's members
+// (kListsEveryMember), so that none is forgotten. The encoding is canonical (equal values have equal
 // bytes) and self-delimiting: integers are minimal LEB128, signed ones zigzagged, strings and sequences
 // are length-prefixed, a variant is its index and the alternative, fixed arrays of bytes are raw.
+//
+// A class with more in memory than it needs to send (a count, an index) travels as another type instead:
+//
+//     using Plain = ...;
+//     Plain ToPlain() const;                                 or a const reference
+//     static std::optional<Class> FromPlain(Plain plain);    nullopt: no value of the class has that form
 //
 // Decoding never reads past the input, never allocates more than the input could fill, and refuses
 // anything that Encode would not have produced. Equality is the struct's own defaulted operator==.
@@ -28,6 +35,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/digest.h"
 #include "core/base/slice.h"
 #include "core/base/tagged.h"
@@ -81,11 +89,70 @@ concept HasFields = requires(T& value, fields_internal::Ignore visit) {
   T::Fields(value, visit);
 };
 
+template <class T>
+concept TravelsAsPlain = requires(const T& value, typename T::Plain plain) {
+  plain = value.ToPlain();
+  { T::FromPlain(std::move(plain)) } -> std::same_as<std::optional<T>>;
+};
+
 // An enum that travels names its last enumerator kLast (an alias), so that decoding can check the range.
 template <class T>
 concept FieldEnum = std::is_enum_v<T> && requires {
   T::kLast;
 };
+
+namespace fields_internal {
+
+// Stands for a member of any type in a braced list that is never evaluated.
+struct AnyMember {
+  template <class T>
+  operator T() const;
+};
+template <class T, size_t... I>
+constexpr bool TakesMembers(std::index_sequence<I...>) {
+  return requires { T{(static_cast<void>(I), AnyMember{})...}; };
+}
+
+// An object that is nowhere: its members can be named in a constant expression, and are never read.
+template <class T>
+struct Nowhere {
+  union {
+    char none;
+    T value;
+  };
+};
+#pragma GCC diagnostic push
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Wundefined-var-template"
+#endif
+template <class T>
+extern Nowhere<T> nowhere;
+
+struct Counter {
+  size_t count = 0;
+  constexpr void operator()(const char*, const auto&) { ++count; }
+};
+template <class T>
+constexpr size_t ListedMembers() {
+  Counter counter;
+  T::Fields(nowhere<T>.value, counter);
+  return counter.count;
+}
+#pragma GCC diagnostic pop
+
+// An aggregate of n members can be initialised from n values and not from n + 1.
+template <class T>
+inline constexpr bool kListsEveryMember =
+    TakesMembers<T>(std::make_index_sequence<ListedMembers<T>()>()) &&
+    !TakesMembers<T>(std::make_index_sequence<ListedMembers<T>() + 1>());
+
+template <class T>
+constexpr void CheckList() {
+  static_assert(HasFields<T>, "a type that travels needs Fields");
+  static_assert(kListsEveryMember<T>, "Fields must list every member of the struct, each once");
+}
+
+}  // namespace fields_internal
 
 class Encoder {
  public:
@@ -118,7 +185,7 @@ class Encoder {
     } else if constexpr (std::same_as<T, Slice>) {
       PutBytes(value.view());
     } else if constexpr (IsByteArray<T>::value) {
-      out_.append(reinterpret_cast<const char*>(value.data()), value.size());
+      out_.append(BytesOf(value));
     } else if constexpr (IsVector<T>::value || IsBtreeMap<T>::value || IsBtreeSet<T>::value) {
       PutVarint(value.size());
       for (const auto& item : value) Put(item);
@@ -130,10 +197,12 @@ class Encoder {
       Put(value.second);
     } else if constexpr (IsVariant<T>::value) {
       PutVarint(value.index());
-      std::visit([this](const auto& alternative) { Put(alternative); }, value);
+      std::visit([this](const auto& alternative) { this->Put(alternative); }, value);
     } else if constexpr (std::same_as<T, std::monostate>) {
+    } else if constexpr (TravelsAsPlain<T>) {
+      Put(value.ToPlain());
     } else {
-      static_assert(HasFields<T>, "a type that travels needs Fields");
+      CheckList<T>();
       T::Fields(value, *this);
     }
   }
@@ -169,21 +238,8 @@ class Decoder {
     using namespace fields_internal;
     if constexpr (std::same_as<T, bool>) {
       value = GetFlag(name);
-    } else if constexpr (FieldEnum<T>) {
-      const uint64_t number = GetVarint(name);
-      if (number > static_cast<uint64_t>(T::kLast)) return Fail(name, "enumerator out of range");
-      value = static_cast<T>(number);
-    } else if constexpr (std::unsigned_integral<T>) {
-      const uint64_t number = GetVarint(name);
-      if (number > std::numeric_limits<T>::max()) return Fail(name, "integer out of range");
-      value = static_cast<T>(number);
-    } else if constexpr (std::signed_integral<T>) {
-      const uint64_t number = GetVarint(name);
-      const int64_t wide = static_cast<int64_t>(number >> 1) ^ -static_cast<int64_t>(number & 1);
-      if (wide > std::numeric_limits<T>::max() || wide < std::numeric_limits<T>::min()) {
-        return Fail(name, "integer out of range");
-      }
-      value = static_cast<T>(wide);
+    } else if constexpr (FieldEnum<T> || std::integral<T>) {
+      GetNumber(name, value);
     } else if constexpr (IsTagged<T>::value) {
       typename T::rep number = 0;
       Get(name, number);
@@ -191,37 +247,15 @@ class Decoder {
     } else if constexpr (std::same_as<T, Duration> || std::same_as<T, Instant>) {
       Get(name, value.ns);
     } else if constexpr (std::same_as<T, std::string>) {
-      const Slice bytes = GetBytes(name);
-      value.assign(bytes.view());
+      value.assign(GetBytes(name).view());
     } else if constexpr (std::same_as<T, Slice>) {
       value = GetBytes(name);
     } else if constexpr (IsByteArray<T>::value) {
       if (remaining() < value.size()) return Fail(name, "truncated");
       std::memcpy(value.data(), source_.data() + position_, value.size());
       position_ += value.size();
-    } else if constexpr (IsVector<T>::value) {
-      const uint64_t count = GetCount(name);
-      value.clear();
-      value.reserve(count < 64 ? count : 64);
-      for (uint64_t i = 0; i < count && error_ == nullptr; ++i) Get(name, value.emplace_back());
-    } else if constexpr (IsBtreeMap<T>::value) {
-      const uint64_t count = GetCount(name);
-      value.clear();
-      for (uint64_t i = 0; i < count && error_ == nullptr; ++i) {
-        typename T::key_type key{};
-        Get(name, key);
-        if (!value.empty() && !(std::prev(value.end())->first < key)) return Fail(name, "keys out of order");
-        Get(name, value[key]);
-      }
-    } else if constexpr (IsBtreeSet<T>::value) {
-      const uint64_t count = GetCount(name);
-      value.clear();
-      for (uint64_t i = 0; i < count && error_ == nullptr; ++i) {
-        typename T::key_type key{};
-        Get(name, key);
-        if (!value.empty() && !(*std::prev(value.end()) < key)) return Fail(name, "keys out of order");
-        value.insert(value.end(), std::move(key));
-      }
+    } else if constexpr (IsVector<T>::value || IsBtreeMap<T>::value || IsBtreeSet<T>::value) {
+      GetSequence(name, value);
     } else if constexpr (IsOptional<T>::value) {
       value.reset();
       if (GetFlag(name)) Get(name, value.emplace());
@@ -231,8 +265,10 @@ class Decoder {
     } else if constexpr (IsVariant<T>::value) {
       GetVariant(name, value, std::make_index_sequence<std::variant_size_v<T>>());
     } else if constexpr (std::same_as<T, std::monostate>) {
+    } else if constexpr (TravelsAsPlain<T>) {
+      GetPlain(name, value);
     } else {
-      static_assert(HasFields<T>, "a type that travels needs Fields");
+      CheckList<T>();
       T::Fields(value, *this);
     }
   }
@@ -253,6 +289,64 @@ class Decoder {
   uint64_t GetVarint(const char* name);
   uint64_t GetCount(const char* name);
   Slice GetBytes(const char* name);
+
+  template <class T>
+  void GetNumber(const char* name, T& value) {
+    const uint64_t number = GetVarint(name);
+    if constexpr (FieldEnum<T>) {
+      if (number > static_cast<uint64_t>(T::kLast)) return Fail(name, "enumerator out of range");
+      value = static_cast<T>(number);
+    } else if constexpr (std::unsigned_integral<T>) {
+      if (number > std::numeric_limits<T>::max()) return Fail(name, "integer out of range");
+      value = static_cast<T>(number);
+    } else {
+      const int64_t wide = static_cast<int64_t>(number >> 1) ^ -static_cast<int64_t>(number & 1);
+      if (wide > std::numeric_limits<T>::max() || wide < std::numeric_limits<T>::min()) {
+        return Fail(name, "integer out of range");
+      }
+      value = static_cast<T>(wide);
+    }
+  }
+
+  template <class T>
+  void GetSequence(const char* name, T& value) {
+    using namespace fields_internal;
+    const uint64_t count = GetCount(name);
+    value.clear();
+    if constexpr (IsVector<T>::value) value.reserve(count < 64 ? count : 64);
+    for (uint64_t i = 0; i < count && error_ == nullptr; ++i) {
+      if constexpr (IsVector<T>::value) {
+        Get(name, value.emplace_back());
+      } else {
+        typename T::key_type key{};
+        Get(name, key);
+        if (!value.empty() && !(LastKey(value) < key)) return Fail(name, "keys out of order");
+        if constexpr (IsBtreeMap<T>::value) {
+          Get(name, value[key]);
+        } else {
+          value.insert(value.end(), std::move(key));
+        }
+      }
+    }
+  }
+  template <class T>
+  static const auto& LastKey(const T& sorted) {
+    if constexpr (fields_internal::IsBtreeMap<T>::value) {
+      return std::prev(sorted.end())->first;
+    } else {
+      return *std::prev(sorted.end());
+    }
+  }
+
+  template <class T>
+  void GetPlain(const char* name, T& value) {
+    typename T::Plain plain{};
+    Get(name, plain);
+    if (error_ != nullptr) return;
+    std::optional<T> made = T::FromPlain(std::move(plain));
+    if (!made) return Fail(name, "no value has this form");
+    value = *std::move(made);
+  }
 
   template <class V, size_t... I>
   void GetVariant(const char* name, V& value, std::index_sequence<I...>) {
@@ -331,8 +425,7 @@ class Tracer {
     } else if constexpr (std::same_as<T, Slice>) {
       PutBytes(value.view());
     } else if constexpr (IsByteArray<T>::value) {
-      text_ += Hex(
-          std::string_view(reinterpret_cast<const char*>(value.data()), std::min<size_t>(value.size(), 8)));
+      text_ += Hex(BytesOf(value).substr(0, 8));
       if (value.size() > 8) text_ += "..";
     } else if constexpr (IsVector<T>::value || IsBtreeMap<T>::value || IsBtreeSet<T>::value) {
       text_ += '[';
@@ -357,12 +450,15 @@ class Tracer {
       text_ += ':';
       Put(value.second);
     } else if constexpr (IsVariant<T>::value) {
-      std::visit([this](const auto& alternative) { Put(alternative); }, value);
+      std::visit([this](const auto& alternative) { this->Put(alternative); }, value);
     } else if constexpr (std::same_as<T, std::monostate>) {
       text_ += "nothing";
     } else if constexpr (std::same_as<T, absl::Status>) {
       text_ += value.ok() ? "ok" : value.ToString();
+    } else if constexpr (TravelsAsPlain<T>) {
+      Put(value.ToPlain());
     } else if constexpr (HasFields<T>) {
+      CheckList<T>();
       text_ += TypeName<T>();
       text_ += '{';
       T::Fields(value, *this);

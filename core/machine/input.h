@@ -23,7 +23,7 @@ struct JournalRecord {
   uint8_t type = 0;
   Slice body;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("seq", self.seq);
     visit("type", self.type);
     visit("body", self.body);
@@ -36,7 +36,7 @@ struct JournalRecord {
 struct Started {
   std::vector<JournalRecord> records;
 
-  static void Fields(auto& self, auto&& visit) { visit("records", self.records); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("records", self.records); }
 };
 
 template <class P>
@@ -44,7 +44,7 @@ struct Received {
   NodeId from;
   typename P::Message message;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("from", self.from);
     visit("message", self.message);
   }
@@ -54,14 +54,14 @@ template <class P>
 struct TimerFired {
   typename P::Timer timer;
 
-  static void Fields(auto& self, auto&& visit) { visit("timer", self.timer); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("timer", self.timer); }
 };
 
 // Every Write with sequence <= seq is durable. Monotone; may skip numbers.
 struct WriteDone {
   WriteSeq seq;
 
-  static void Fields(auto& self, auto&& visit) { visit("seq", self.seq); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("seq", self.seq); }
 };
 
 // Requests by the local user or an edge; answered once by Outbox::Reply(id, ...).
@@ -70,7 +70,7 @@ struct Call {
   CallId id;
   typename P::Request request;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("id", self.id);
     visit("request", self.request);
   }
@@ -80,7 +80,7 @@ struct Call {
 struct CallCancelled {
   CallId id;
 
-  static void Fields(auto& self, auto&& visit) { visit("id", self.id); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("id", self.id); }
 };
 
 // --- byte-stream links (ordered, reliable until down) ---
@@ -90,7 +90,7 @@ struct LinkUp {
   LinkId link;
   Address peer;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("link", self.link);
     visit("peer", self.peer);
   }
@@ -99,7 +99,7 @@ struct LinkReceived {
   LinkId link;
   Slice bytes;  // any cut of the stream, at least one byte
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("link", self.link);
     visit("bytes", self.bytes);
   }
@@ -110,7 +110,7 @@ struct LinkSent {
   LinkId link;
   uint64_t total = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("link", self.link);
     visit("total", self.total);
   }
@@ -121,7 +121,7 @@ struct LinkDown {
   LinkId link;
   std::string why;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("link", self.link);
     visit("why", self.why);
   }
@@ -139,7 +139,7 @@ struct FileOpened {
   // A download's file was there already: without `resume` its bytes may still be good and are worth hashing.
   bool existing = false;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("file", self.file);
     visit("status", self.status);
     visit("resume", self.resume);
@@ -152,7 +152,7 @@ struct BlockStored {
   absl::Status status;
   Sha256Digest leaf{};
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("token", self.token);
     visit("status", self.status);
     visit("leaf", self.leaf);
@@ -165,7 +165,7 @@ struct RangeHashed {
   std::vector<Sha256Digest> leaves;
   Sha1Digest sha1{};
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("token", self.token);
     visit("status", self.status);
     visit("leaves", self.leaves);
@@ -179,7 +179,7 @@ struct ReadFailed {
   uint64_t length = 0;
   absl::Status status;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("file", self.file);
     visit("offset", self.offset);
     visit("length", self.length);
@@ -191,7 +191,7 @@ struct Checkpointed {
   FileId file;
   absl::Status status;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("file", self.file);
     visit("status", self.status);
   }
@@ -201,7 +201,7 @@ struct FileFinished {
   FileId file;
   absl::Status status;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("file", self.file);
     visit("status", self.status);
   }

@@ -4,6 +4,7 @@
 // Replayed in order they give back everything the replica told anybody before it crashed.
 
 #include <cstdint>
+#include <variant>
 
 #include "core/base/ids.h"
 #include "core/base/slice.h"
@@ -21,7 +22,7 @@ enum class RecordType : uint8_t {
 struct PromisedRecord {
   Ballot ballot;
 
-  static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
 };
 
 // Implies the promise of `ballot`, and that every slot up to `chosen` is chosen as it stands in the
@@ -32,7 +33,7 @@ struct AcceptedRecord {
   Slot chosen;
   Slice value;  // last, so that the log can share the record's bytes
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("slot", self.slot);
     visit("chosen", self.chosen);
@@ -45,7 +46,7 @@ struct LearnedRecord {
   Slot slot;
   Slice value;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("slot", self.slot);
     visit("value", self.value);
   }
@@ -55,7 +56,10 @@ struct LearnedRecord {
 struct ChosenRecord {
   Slot chosen;
 
-  static void Fields(auto& self, auto&& visit) { visit("chosen", self.chosen); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("chosen", self.chosen); }
 };
+
+// All of them, for the tests of what travels and what is kept.
+using Record = std::variant<PromisedRecord, AcceptedRecord, LearnedRecord, ChosenRecord>;
 
 }  // namespace bt::paxos

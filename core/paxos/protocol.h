@@ -21,7 +21,7 @@ struct Ballot {
   uint64_t round = 0;
   NodeId node;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("round", self.round);
     visit("node", self.node);
   }
@@ -33,7 +33,7 @@ struct Batch {
   Instant stamp;  // log time: advances only while there is a leader, and never goes back
   std::vector<Slice> commands;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("stamp", self.stamp);
     visit("commands", self.commands);
   }
@@ -51,7 +51,7 @@ struct Prefix {
   Slot slot;
   uint64_t chain = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("slot", self.slot);
     visit("chain", self.chain);
   }
@@ -66,7 +66,7 @@ struct PreVote {
   Ballot ballot;
   Slot chosen;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("chosen", self.chosen);
   }
@@ -78,7 +78,7 @@ struct PreVoteReply {
   Ballot promised;
   bool granted = false;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("promised", self.promised);
     visit("granted", self.granted);
@@ -93,7 +93,7 @@ struct Prepare {
   Ballot ballot;
   Slot from;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("from", self.from);
   }
@@ -105,7 +105,7 @@ struct AcceptedEntry {
   Ballot ballot;
   Slice value;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("slot", self.slot);
     visit("ballot", self.ballot);
     visit("value", self.value);
@@ -123,7 +123,7 @@ struct Promise {
   Slot next;
   std::vector<AcceptedEntry> entries;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("from", self.from);
     visit("chosen", self.chosen);
@@ -142,7 +142,7 @@ struct Accept {
   Slot chosen;
   Slice value;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("slot", self.slot);
     visit("chosen", self.chosen);
@@ -157,7 +157,7 @@ struct Accepted {
   Ballot ballot;
   Slot slot;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("slot", self.slot);
   }
@@ -169,7 +169,7 @@ struct Rejected {
   Ballot ballot;
   Ballot promised;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("promised", self.promised);
   }
@@ -185,7 +185,7 @@ struct Heartbeat {
   Slot chosen;
   Prefix common;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("round", self.round);
     visit("chosen", self.chosen);
@@ -199,7 +199,7 @@ struct HeartbeatReply {
   uint64_t round = 0;
   Slot chosen;  // the sender's
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("round", self.round);
     visit("chosen", self.chosen);
@@ -212,7 +212,7 @@ struct Watermark {
   Ballot ballot;
   Slot chosen;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("chosen", self.chosen);
   }
@@ -224,7 +224,7 @@ struct Watermark {
 struct CatchUp {
   Slot from;
 
-  static void Fields(auto& self, auto&& visit) { visit("from", self.from); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("from", self.from); }
   friend bool operator==(const CatchUp&, const CatchUp&) = default;
 };
 
@@ -233,7 +233,7 @@ struct CatchUpReply {
   Slot chosen;                // the sender's
   std::vector<Slice> values;  // the chosen values of from, from + 1, ...
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("from", self.from);
     visit("chosen", self.chosen);
     visit("values", self.values);
@@ -279,12 +279,12 @@ using Response = std::variant<Proposed, NotLeader, Busy, TooLarge, ReadReady>;
 struct BecameLeader {
   Ballot ballot;
 
-  static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
 };
 struct SteppedDown {
   Ballot ballot;
 
-  static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
 };
 // This leader asks for this value (its xxh3-64) in this slot. One value per (ballot, slot), forever.
 struct Proposing {
@@ -292,7 +292,7 @@ struct Proposing {
   Slot slot;
   uint64_t value = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("slot", self.slot);
     visit("value", self.value);
@@ -305,7 +305,7 @@ struct Chosen {
   uint64_t value = 0;
   uint64_t chain = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("slot", self.slot);
     visit("value", self.value);
     visit("chain", self.chain);
@@ -315,7 +315,7 @@ struct Chosen {
 struct Promised {
   Ballot ballot;
 
-  static void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
 };
 // `peer` knows another value, or another chain of values, as chosen at `slot` than this replica does: the
 // two digests. One of them has lost or changed what was chosen. This replica takes no further part, and
@@ -326,7 +326,7 @@ struct Diverged {
   uint64_t here = 0;
   uint64_t there = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("peer", self.peer);
     visit("slot", self.slot);
     visit("here", self.here);

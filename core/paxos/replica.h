@@ -43,6 +43,7 @@ class Replica final {
   Slot chosen() const { return acceptor_.chosen(); }
   // It leads with a quorum behind it, or hears from one who does.
   bool has_quorum() const { return leader().has_value(); }
+  RoleKind role() const { return static_cast<RoleKind>(role_.index()); }
   // "follower", "canvasser", "candidate", "leader".
   std::string_view role_name() const;
   // Digest of all chosen values in order: equal at equal chosen().

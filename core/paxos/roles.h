@@ -41,5 +41,7 @@ struct Candidate {
 };
 
 using Role = std::variant<Follower, Canvasser, Candidate, Leader>;
+// Which of them, for those who may not see inside; in the order of Role's alternatives.
+enum class RoleKind : uint8_t { kFollower, kCanvasser, kCandidate, kLeader };
 
 }  // namespace bt::paxos

@@ -9,8 +9,8 @@
 
 #include "core/base/address.h"
 #include "core/base/time.h"
-#include "core/swarm/tracker_api.h"
 #include "core/torrent/metainfo.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::swarm {
 

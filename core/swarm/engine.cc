@@ -17,12 +17,6 @@ constexpr Duration kClaimPatience = Seconds(2);
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-std::string KeyText(const tracker_api::TorrentKey& key) {
-  if (const auto* content = std::get_if<ContentId>(&key)) return content->ToString();
-  if (const auto* info_hash = std::get_if<InfoHash>(&key)) return Hex(*info_hash);
-  return std::get<std::string>(key);
-}
-
 bool Matches(const Metainfo& metainfo, const tracker_api::TorrentKey& key) {
   if (const auto* content = std::get_if<ContentId>(&key)) return metainfo.content() == *content;
   if (const auto* name = std::get_if<std::string>(&key)) return metainfo.name == *name;
@@ -85,7 +79,7 @@ void Client::Engine::Handle(const Started&, Ctx& context) {
   } else if (!download || !config_.key) {
     Fail("an offer needs a torrent", context);
   } else if (config_.trackers == 0) {
-    Fail(absl::StrCat("no tracker to ask for ", KeyText(*config_.key)), context);
+    Fail(absl::StrCat("no tracker to ask for ", tracker_api::KeyText(*config_.key)), context);
   } else {
     tracker_.Fetch(*config_.key);
   }
@@ -109,8 +103,9 @@ void Client::Engine::Fetched(tracker_api::Response response, Ctx& context) {
   if (phase_ != Phase::kFetching) return;
   Metainfo& metainfo = std::get<tracker_api::Fetched>(response.body).metainfo;
   if (!Matches(metainfo, *config_.key)) {
-    return Fail(absl::StrCat("the tracker answered with another torrent than ", KeyText(*config_.key)),
-                context);
+    return Fail(
+        absl::StrCat("the tracker answered with another torrent than ", tracker_api::KeyText(*config_.key)),
+        context);
   }
   TorrentArrived(std::move(metainfo), context);
 }
@@ -290,7 +285,7 @@ void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
     case Kind::kNotFound: {
       const std::string name = metainfo_ != nullptr
                                    ? absl::StrCat(metainfo_->name, " (", metainfo_->content().ToString(), ")")
-                                   : KeyText(*config_.key);
+                                   : tracker_api::KeyText(*config_.key);
       if (config_.wait_for_registration) {
         if (phase_ == Phase::kFetching) tracker_.Fetch(*config_.key);
         return;

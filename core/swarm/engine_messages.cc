@@ -3,20 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/overloaded.h"
 #include "core/swarm/engine.h"
 
 namespace bt::swarm {
-namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-}  // namespace
-
 void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& context) {
   std::visit(
       Overloaded{

@@ -7,12 +7,6 @@ namespace {
 
 using Kind = InfoHashes::Kind;
 
-InfoHash Cut(const Sha256Digest& digest) {
-  InfoHash cut;
-  std::copy_n(digest.begin(), cut.size(), cut.begin());
-  return cut;
-}
-
 TorrentFormat FormatOf(Kind kind) {
   if (kind == Kind::kV1) return TorrentFormat::kV1;
   return kind == Kind::kV2 ? TorrentFormat::kV2 : TorrentFormat::kHybrid;
@@ -38,9 +32,9 @@ InfoHashes::InfoHashes(const Metainfo& metainfo, std::optional<TorrentFormat> fo
     known_.push_back({metainfo.InfoHashV1(TorrentFormat::kHybrid), Kind::kHybridV1});
     known_.push_back({metainfo.InfoHashV1(TorrentFormat::kV1), Kind::kV1});
   }
-  known_.push_back({Cut(metainfo.InfoHashV2(TorrentFormat::kV2)), Kind::kV2});
+  known_.push_back({CutToInfoHash(metainfo.InfoHashV2(TorrentFormat::kV2)), Kind::kV2});
   if (metainfo.Has(TorrentFormat::kHybrid)) {
-    known_.push_back({Cut(metainfo.InfoHashV2(TorrentFormat::kHybrid)), Kind::kHybridV2});
+    known_.push_back({CutToInfoHash(metainfo.InfoHashV2(TorrentFormat::kHybrid)), Kind::kHybridV2});
   }
   std::stable_partition(known_.begin() + static_cast<ptrdiff_t>(derived), known_.end(),
                         [&](const Known& known) { return format && FormatOf(known.kind) == *format; });

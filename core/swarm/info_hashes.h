@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/swarm/tracker_api.h"
+#include "core/tracker_api/tracker_api.h"
 #include "core/torrent/metainfo.h"
 
 namespace bt::swarm {

@@ -10,9 +10,9 @@
 
 #include "core/base/address.h"
 #include "core/base/ids.h"
-#include "core/swarm/tracker_api.h"
 #include "core/torrent/content_id.h"
 #include "core/torrent/piece_map.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::swarm {
 

@@ -15,7 +15,7 @@ struct ResumeState {
   uint32_t piece_length = 0;
   std::string verified;  // as a BEP 3 bitfield
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("content", self.content);
     visit("piece_length", self.piece_length);
     visit("verified", self.verified);

@@ -70,6 +70,7 @@ std::string Exchange::Poll(TrackerPool& pool, uint64_t& ask_id, Context<Protocol
 
 std::optional<Response> Exchange::Receive(const Protocol::Message& message, TrackerPool& pool,
                                           Context<Protocol>& context, std::string* trouble) {
+  session_expired_ = false;
   if (!active() || ask_ == 0) return std::nullopt;
   if (const auto* unreachable = std::get_if<tracker_api::Unreachable>(&message)) {
     if (unreachable->id != ask_) return std::nullopt;
@@ -81,7 +82,8 @@ std::optional<Response> Exchange::Receive(const Protocol::Message& message, Trac
   const auto* answer = std::get_if<tracker_api::Answer>(&message);
   if (answer == nullptr || answer->id != ask_) return std::nullopt;
   ask_ = 0;
-  if (answer->response.outcome == Outcome::kUnavailable) {
+  if (LeftNoTrace(answer->response.outcome)) {
+    session_expired_ = answer->response.outcome == Outcome::kSessionExpired;
     pool.Failed(node_, answer->response.retry_after, context.now, context.rng);
     *trouble = answer->response.reason.empty() ? "unavailable" : answer->response.reason;
     return std::nullopt;
@@ -285,7 +287,7 @@ TrackerSession::Event TrackerSession::Receive(const Protocol::Message& message, 
   if (std::holds_alternative<tracker_api::Answer>(message)) answered_ = true;
   if (auto response = mutation_.Receive(message, pool_, context, &trouble)) {
     event = MutationAnswered(*std::move(response), context.now);
-  } else if (trouble == tracker_api::kSessionExpired) {
+  } else if (mutation_.session_expired()) {
     // The cluster has forgotten us (we were away for long). Claims may be repeated without harm.
     NewSession(context.rng);
     ++mutation_id_.sequence;

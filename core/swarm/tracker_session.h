@@ -13,8 +13,8 @@
 #include "core/machine/machine.h"
 #include "core/swarm/config.h"
 #include "core/swarm/protocol.h"
-#include "core/swarm/tracker_api.h"
 #include "core/torrent/piece_map.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::swarm {
 
@@ -58,6 +58,8 @@ class Exchange {
   // next Poll asks again; `trouble` then says why.
   std::optional<tracker_api::Response> Receive(const Protocol::Message& message, TrackerPool& pool,
                                                Context<Protocol>& context, std::string* trouble);
+  // True when the message last received said that the mutation's session is not known any more.
+  bool session_expired() const { return session_expired_; }
   // When Poll has something to do next.
   Instant deadline(const TrackerPool& pool, Instant now) const;
 
@@ -67,6 +69,7 @@ class Exchange {
   uint64_t ask_ = 0;  // 0: not asked yet, or the last asking failed
   uint32_t node_ = 0;
   Instant timeout_ = Instant::Never();
+  bool session_expired_ = false;
 };
 
 // The id of a mutation, to be filled in; nullptr for queries.

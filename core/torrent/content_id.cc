@@ -1,8 +1,15 @@
 #include "core/torrent/content_id.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace bt {
+
+InfoHash CutToInfoHash(const Sha256Digest& digest) {
+  InfoHash hash;
+  std::copy_n(digest.begin(), hash.size(), hash.begin());
+  return hash;
+}
 
 std::string ContentId::ToString() const { return Hex(root) + "-" + std::to_string(length); }
 

@@ -19,6 +19,7 @@ inline constexpr uint32_t kBlockSize = 16 * 1024;  // BEP 3's request size and B
 
 // 20 bytes as in handshakes and announces: SHA-1 of a v1 or hybrid info, or a v2 SHA-256 cut short.
 using InfoHash = std::array<uint8_t, 20>;
+InfoHash CutToInfoHash(const Sha256Digest& digest);
 
 struct ContentId {
   Sha256Digest root{};
@@ -29,7 +30,7 @@ struct ContentId {
   // The inverse; nullopt for anything ToString does not print.
   static std::optional<ContentId> Parse(std::string_view text);
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("root", self.root);
     visit("length", self.length);
   }

@@ -12,25 +12,6 @@
 namespace bt {
 namespace {
 
-InfoHash Cut(const Sha256Digest& digest) {
-  InfoHash hash;
-  std::copy_n(digest.begin(), hash.size(), hash.begin());
-  return hash;
-}
-
-template <class Digest>
-std::string Joined(const std::vector<Digest>& digests) {
-  std::string bytes;
-  for (const Digest& digest : digests)
-    bytes.append(reinterpret_cast<const char*>(digest.data()), digest.size());
-  return bytes;
-}
-
-template <class Digest>
-std::string_view View(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
 // Bytes of the UTF-8 sequence at the start of `text` (RFC 3629: shortest form, no surrogates); 0: invalid.
 size_t Utf8Sequence(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
@@ -55,10 +36,10 @@ absl::Status Invalid(const Parts&... parts) {
 
 }  // namespace
 
-absl::Status ValidateName(std::string_view name) {
+absl::Status ValidateName(std::string_view name, size_t bytes_max) {
   if (name.empty()) return Invalid("the name is empty");
-  if (name.size() > kNameLimit) {
-    return Invalid("the name has ", name.size(), " bytes; at most ", kNameLimit, " are allowed");
+  if (name.size() > bytes_max) {
+    return Invalid("the name has ", name.size(), " bytes; at most ", bytes_max, " are allowed");
   }
   if (name == "." || name == "..") return Invalid("the name is a directory reference (. or ..)");
   for (size_t i = 0; i < name.size();) {
@@ -97,17 +78,17 @@ uint32_t Metainfo::block_count(uint32_t index) const {
   return (piece_size(index) + kBlockSize - 1) / kBlockSize;
 }
 
-absl::Status Metainfo::Validate() const {
-  if (absl::Status status = ValidateName(name); !status.ok()) return status;
+absl::Status Metainfo::Validate(const MetainfoLimits& limits) const {
+  if (absl::Status status = ValidateName(name, limits.name_bytes); !status.ok()) return status;
   if (length == 0) return Invalid("the content is empty (length 0)");
   if (!std::has_single_bit(piece_length) || piece_length < kPieceLengthMin ||
-      piece_length > kPieceLengthMax) {
+      piece_length > limits.piece_length) {
     return Invalid("piece length ", piece_length, " is not a power of two between ", kPieceLengthMin, " and ",
-                   kPieceLengthMax);
+                   limits.piece_length);
   }
   const uint64_t pieces = (length - 1) / piece_length + 1;
-  if (pieces > kPieceCountLimit) {
-    return Invalid("the content has ", pieces, " pieces; at most ", kPieceCountLimit,
+  if (pieces > limits.pieces) {
+    return Invalid("the content has ", pieces, " pieces; at most ", limits.pieces,
                    " are allowed (use a larger piece length)");
   }
   const uint64_t entries = length > piece_length ? pieces : 0;
@@ -117,7 +98,9 @@ absl::Status Metainfo::Validate() const {
   if (!v1_pieces.empty() && v1_pieces.size() != pieces) {
     return Invalid("there are ", v1_pieces.size(), " v1 piece hashes instead of ", pieces);
   }
-  if (foreign_info_hashes.size() > 2) return Invalid("there are more than 2 foreign info-hashes");
+  if (foreign_info_hashes.size() > limits.foreign_info_hashes) {
+    return Invalid("there are more than ", limits.foreign_info_hashes, " foreign info-hashes");
+  }
   if (!piece_layer.empty() &&
       merkle::Root(piece_layer, merkle::HeightFor(piece_length / kBlockSize)) != pieces_root) {
     return Invalid("the piece layer does not hash to the pieces root");
@@ -139,7 +122,7 @@ std::string Metainfo::InfoBytes(TorrentFormat format) const {
   if (format != TorrentFormat::kV1) {
     writer.Key("file tree").BeginDictionary().Key(name).BeginDictionary().Key("").BeginDictionary();
     writer.Key("length").Integer(static_cast<int64_t>(length));
-    writer.Key("pieces root").Text(View(pieces_root)).End().End().End();
+    writer.Key("pieces root").Text(BytesOf(pieces_root)).End().End().End();
   }
   if (format != TorrentFormat::kV2) writer.Key("length").Integer(static_cast<int64_t>(length));
   if (format != TorrentFormat::kV1) writer.Key("meta version").Integer(2);
@@ -158,9 +141,9 @@ std::vector<InfoHash> Metainfo::AllInfoHashes() const {
   std::vector<InfoHash> hashes;
   if (Has(TorrentFormat::kV1)) {
     const std::string hybrid = InfoBytes(TorrentFormat::kHybrid);
-    hashes = {InfoHashV1(TorrentFormat::kV1), Sha1(hybrid), Cut(Sha256(hybrid))};
+    hashes = {InfoHashV1(TorrentFormat::kV1), Sha1(hybrid), CutToInfoHash(Sha256(hybrid))};
   }
-  hashes.push_back(Cut(InfoHashV2(TorrentFormat::kV2)));
+  hashes.push_back(CutToInfoHash(InfoHashV2(TorrentFormat::kV2)));
   for (const InfoHash& foreign : foreign_info_hashes) {
     if (std::find(hashes.begin(), hashes.end(), foreign) == hashes.end()) hashes.push_back(foreign);
   }

@@ -18,6 +18,31 @@
 
 namespace bt {
 
+inline constexpr uint64_t kTorrentFileLimit = 8 << 20;  // bytes of a .torrent file or registration
+inline constexpr uint32_t kPieceCountLimit = 131072;
+inline constexpr uint32_t kPieceLengthMin = 16 * 1024;
+inline constexpr uint32_t kPieceLengthMax = 64 << 20;
+inline constexpr size_t kNameLimit = 255;
+inline constexpr size_t kTrackerCountLimit = 256;
+inline constexpr size_t kTrackerUrlLimit = 2048;
+
+// How large a metainfo may be. Whoever shares the decision with others agrees on these numbers first: the
+// tracker's replicas have theirs in the replicated state (core/tracker/limits.h).
+struct MetainfoLimits {
+  uint32_t pieces = kPieceCountLimit;
+  uint32_t piece_length = kPieceLengthMax;  // bytes
+  uint32_t name_bytes = kNameLimit;
+  uint32_t foreign_info_hashes = 2;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("pieces", self.pieces);
+    visit("piece_length", self.piece_length);
+    visit("name_bytes", self.name_bytes);
+    visit("foreign_info_hashes", self.foreign_info_hashes);
+  }
+  friend bool operator==(const MetainfoLimits&, const MetainfoLimits&) = default;
+};
+
 enum class TorrentFormat : uint8_t { kHybrid, kV1, kV2, kLast = kV2 };
 
 struct Metainfo {
@@ -40,7 +65,7 @@ struct Metainfo {
   uint32_t block_count(uint32_t index) const;  // 16 KiB blocks of piece `index`
 
   // Form: limits, name, counts, piece layer against root. kInvalidArgument says what is wrong.
-  absl::Status Validate() const;
+  absl::Status Validate(const MetainfoLimits& limits = {}) const;
   // True if `leaves` (SHA-256 of each block of piece `index`) hash up to what this torrent promises.
   bool VerifyPiece(uint32_t index, std::span<const Sha256Digest> leaves) const;
 
@@ -54,7 +79,7 @@ struct Metainfo {
   // Every 20-byte info-hash that means this content: v1, hybrid v1, hybrid v2, v2, foreign ones.
   std::vector<InfoHash> AllInfoHashes() const;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("name", self.name);
     visit("length", self.length);
     visit("piece_length", self.piece_length);
@@ -66,17 +91,9 @@ struct Metainfo {
   friend bool operator==(const Metainfo&, const Metainfo&) = default;
 };
 
-inline constexpr uint64_t kTorrentFileLimit = 8 << 20;  // bytes of a .torrent file or registration
-inline constexpr uint32_t kPieceCountLimit = 131072;
-inline constexpr uint32_t kPieceLengthMin = 16 * 1024;
-inline constexpr uint32_t kPieceLengthMax = 64 << 20;
-inline constexpr size_t kNameLimit = 255;
-inline constexpr size_t kTrackerCountLimit = 256;
-inline constexpr size_t kTrackerUrlLimit = 2048;
-
-// Refuses empty names, path separators, "." and "..", NUL, control characters, over kNameLimit bytes,
+// Refuses empty names, path separators, "." and "..", NUL, control characters, over `bytes_max` bytes,
 // invalid UTF-8; says which.
-absl::Status ValidateName(std::string_view name);
+absl::Status ValidateName(std::string_view name, size_t bytes_max = kNameLimit);
 
 // The piece length `create` takes when none is given: a power of two such that there are at most about
 // 2,048 pieces, between 16 KiB and 16 MiB.

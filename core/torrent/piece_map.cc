@@ -64,6 +64,17 @@ std::vector<PieceRange> PieceMap::ToRanges() const {
   return ranges;
 }
 
+std::optional<PieceMap> PieceMap::FromPlain(Plain plain) {
+  const auto& [size, words] = plain;
+  if (words.size() != (uint64_t{size} + kWordBits - 1) / kWordBits) return std::nullopt;
+  if (size % kWordBits != 0 && words.back() >> size % kWordBits != 0) return std::nullopt;
+  PieceMap map;
+  map.size_ = size;
+  for (const uint64_t word : words) map.count_ += static_cast<uint32_t>(std::popcount(word));
+  map.words_ = std::move(plain.second);
+  return map;
+}
+
 bool PieceMap::Has(PieceIndex index) const {
   CHECK(index.value() < size_);
   return (words_[index.value() / kWordBits] >> index.value() % kWordBits & 1) != 0;

@@ -18,7 +18,7 @@ struct PieceRange {
   PieceIndex first;
   uint32_t count = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("first", self.first);
     visit("count", self.count);
   }
@@ -49,6 +49,11 @@ class PieceMap {
   bool Remove(PieceIndex index);
   void AddAll(const PieceMap& other);
   void RemoveAll(const PieceMap& other);
+
+  // As it travels (core/base/fields.h): its size, and its words without spare bits.
+  using Plain = std::pair<uint32_t, std::vector<uint64_t>>;
+  Plain ToPlain() const { return {size_, words_}; }
+  static std::optional<PieceMap> FromPlain(Plain plain);
 
   friend bool operator==(const PieceMap&, const PieceMap&) = default;
 

@@ -182,8 +182,7 @@ class Reader {
     const bool wanted = metainfo().length > metainfo().piece_length;
     const auto key = layers->first();
     if (!key) return wanted ? Invalid("piece layers has no entry for the file") : absl::OkStatus();
-    const std::string_view root(reinterpret_cast<const char*>(metainfo().pieces_root.data()),
-                                metainfo().pieces_root.size());
+    const std::string_view root = BytesOf(metainfo().pieces_root);
     if (key->text() != root || key->next()->next()) {
       return Invalid("piece layers has an entry that belongs to no file");
     }
@@ -252,12 +251,7 @@ class Reader {
   void KeepForeignHashes(std::string_view info) {
     if (info == metainfo().InfoBytes(torrent_.format)) return;
     if (has_v1_) metainfo().foreign_info_hashes.push_back(Sha1(info));
-    if (has_v2_) {
-      const Sha256Digest digest = Sha256(info);
-      InfoHash cut;
-      std::copy_n(digest.begin(), cut.size(), cut.begin());
-      metainfo().foreign_info_hashes.push_back(cut);
-    }
+    if (has_v2_) metainfo().foreign_info_hashes.push_back(CutToInfoHash(Sha256(info)));
   }
 
   Value root_;
@@ -265,18 +259,6 @@ class Reader {
   bool has_v1_ = false;
   bool has_v2_ = false;
 };
-
-template <class Digest>
-std::string Joined(const std::vector<Digest>& digests) {
-  std::string bytes;
-  for (const Digest& digest : digests)
-    bytes.append(reinterpret_cast<const char*>(digest.data()), digest.size());
-  return bytes;
-}
-
-std::string_view View(const Sha256Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
 
 void WriteExtra(const TorrentFile& torrent, bencode::Writer& writer) {
   const Metainfo& metainfo = torrent.metainfo;
@@ -289,7 +271,7 @@ void WriteExtra(const TorrentFile& torrent, bencode::Writer& writer) {
   if (!foreign.empty()) writer.Key("info hashes").Text(Joined(foreign));
   if (v1 && !metainfo.piece_layer.empty()) writer.Key("piece layer").Text(Joined(metainfo.piece_layer));
   if (v1_pieces) writer.Key("pieces").Text(Joined(metainfo.v1_pieces));
-  if (v1) writer.Key("pieces root").Text(View(metainfo.pieces_root));
+  if (v1) writer.Key("pieces root").Text(BytesOf(metainfo.pieces_root));
   writer.End();
 }
 
@@ -321,7 +303,7 @@ std::string WriteTorrent(const TorrentFile& torrent) {
   if (torrent.format != TorrentFormat::kV1) {
     writer.Key("piece layers").BeginDictionary();
     if (!metainfo.piece_layer.empty()) {
-      writer.Key(View(metainfo.pieces_root)).Text(Joined(metainfo.piece_layer));
+      writer.Key(BytesOf(metainfo.pieces_root)).Text(Joined(metainfo.piece_layer));
     }
     writer.End();
   }

@@ -21,12 +21,10 @@ constexpr uint32_t kScanSlack = 64;
 
 Response Announces::Answer(const tracker_api::Announce& announce, const Registry& registry, Instant now,
                            Instant log_time, uint64_t rotation) {
-  if (auto problem = PeerProblem(announce.peer)) return Refuse(Outcome::kInvalid, *std::move(problem));
+  if (auto problem = PeerProblem(announce.peer))
+    return tracker_api::Refuse(Outcome::kInvalid, *std::move(problem));
   const Torrent* torrent = registry.FindInfoHash(announce.info_hash);
-  if (torrent == nullptr) {
-    return Refuse(Outcome::kNotFound,
-                  absl::StrCat("no torrent is registered under ", Describe(announce.info_hash)));
-  }
+  if (torrent == nullptr) return tracker_api::NoSuchTorrent(announce.info_hash);
   Kind kind = announce.left == 0 ? Kind::kComplete : Kind::kIncomplete;
   if (announce.event == tracker_api::AnnounceEvent::kStopped) kind = Kind::kGone;
 
@@ -35,12 +33,13 @@ Response Announces::Answer(const tracker_api::Announce& announce, const Registry
     response.reason = "this node has too many announces waiting to be replicated: yours was not kept";
   }
   tracker_api::Peers peers;
-  peers.content = torrent->content;
-  peers.piece_count = torrent->piece_count;
+  peers.content = torrent->content();
+  peers.piece_count = torrent->piece_count();
   peers.complete = torrent->complete;
-  peers.incomplete = torrent->claims.size() - torrent->complete;
+  peers.incomplete = torrent->incomplete();
   // Half full of announces that wait to be replicated, this node asks for fewer of them.
-  peers.interval = soft_.size() > limit_ / 2 ? kRenewInterval : AnnounceInterval(*torrent, log_time);
+  peers.interval = soft_.size() > limit_ / 2 ? registry.limits().renew_interval
+                                             : AnnounceInterval(*torrent, registry.limits(), log_time);
   ListPeers(*torrent, announce, registry, rotation, peers);
   response.body = std::move(peers);
   return response;
@@ -61,10 +60,10 @@ bool Announces::Note(const Torrent& torrent, const Address& peer, Kind kind, con
   const bool live = claim != nullptr && registry.Live(*claim) && claim->expires > log_time;
   if (kind == Kind::kGone && !live) return true;
   if (kind != Kind::kGone && live && claim->complete == (kind == Kind::kComplete) &&
-      claim->expires - log_time > kClaimLifetime / 2) {
+      claim->expires - log_time > registry.limits().claim_lifetime / 2) {
     return true;
   }
-  ForgetOld(now);
+  ForgetOld(registry.limits().claim_lifetime, now);
   if (soft_.size() >= limit_) return false;
   Soft& soft = soft_[key];
   soft.kind = kind;
@@ -74,10 +73,10 @@ bool Announces::Note(const Torrent& torrent, const Address& peer, Kind kind, con
 }
 
 // Without a quorum nothing leaves the queue by being applied; a claim that old would have expired.
-void Announces::ForgetOld(Instant now) {
+void Announces::ForgetOld(Duration age, Instant now) {
   for (int i = 0; i < 4 && !queue_.empty(); ++i) {
     const auto oldest = soft_.find(queue_.front());
-    if (oldest->second.since + kClaimLifetime > now) return;
+    if (oldest->second.since + age > now) return;
     soft_.erase(oldest);
     queue_.pop_front();
   }
@@ -119,10 +118,10 @@ void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& a
   }
 }
 
-std::vector<ClaimUpdate> Announces::TakeBatch() {
+std::vector<ClaimUpdate> Announces::TakeBatch(const Limits& limits) {
   std::vector<ClaimUpdate> updates;
-  updates.reserve(std::min<size_t>(queue_.size(), kClaimsPerCommand));
-  while (!queue_.empty() && updates.size() < kClaimsPerCommand) {
+  updates.reserve(std::min<size_t>(queue_.size(), limits.claims_per_command));
+  while (!queue_.empty() && updates.size() < limits.claims_per_command) {
     const Key& key = queue_.front();
     Soft& soft = soft_[key];
     soft.underway = true;

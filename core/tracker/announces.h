@@ -27,7 +27,7 @@ class Announces {
 
   bool has_work() const { return !batch_underway_ && !queue_.empty(); }
   // The claims to propose next, oldest first; they stay listed until BatchApplied.
-  std::vector<ClaimUpdate> TakeBatch();
+  std::vector<ClaimUpdate> TakeBatch(const Limits& limits);
   // This replica has applied the batch, or (`done` false) it was refused and is to be proposed again.
   void BatchApplied(bool done);
 
@@ -45,7 +45,7 @@ class Announces {
   // False when there is no room to remember it.
   bool Note(const Torrent& torrent, const Address& peer, ClaimUpdate::Kind kind, const Registry& registry,
             Instant now, Instant log_time);
-  void ForgetOld(Instant now);
+  void ForgetOld(Duration age, Instant now);
   void ListPeers(const Torrent& torrent, const tracker_api::Announce& announce, const Registry& registry,
                  uint64_t rotation, tracker_api::Peers& peers) const;
 

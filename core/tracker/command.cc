@@ -61,6 +61,7 @@ template Slice EncodeCommand(const MutationId&, const tracker_api::Offer&);
 template Slice EncodeCommand(const MutationId&, const tracker_api::Withdraw&);
 template Slice EncodeCommand(const MutationId&, const Claims&);
 template Slice EncodeCommand(const MutationId&, const Tick&);
+template Slice EncodeCommand(const MutationId&, const SetLimits&);
 
 absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
   Command command;

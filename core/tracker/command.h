@@ -12,7 +12,8 @@
 
 #include "core/base/address.h"
 #include "core/base/slice.h"
-#include "core/swarm/tracker_api.h"
+#include "core/tracker/limits.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
 
@@ -27,7 +28,7 @@ struct ClaimUpdate {
   Address peer;
   Kind kind = Kind::kIncomplete;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("torrent", self.torrent);
     visit("peer", self.peer);
     visit("kind", self.kind);
@@ -38,7 +39,7 @@ struct Claims {
   tracker_api::MutationId id;
   std::vector<ClaimUpdate> updates;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("id", self.id);
     visit("updates", self.updates);
   }
@@ -48,12 +49,27 @@ struct Claims {
 struct Tick {
   tracker_api::MutationId id;
 
-  static void Fields(auto& self, auto&& visit) { visit("id", self.id); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("id", self.id); }
   friend bool operator==(const Tick&, const Tick&) = default;
 };
 
+// The limits in force from here on, instead of those of version `replaces` (the first ones are version 0).
+struct SetLimits {
+  tracker_api::MutationId id;
+  uint64_t replaces = 0;
+  Limits limits;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("replaces", self.replaces);
+    visit("limits", self.limits);
+  }
+  friend bool operator==(const SetLimits&, const SetLimits&) = default;
+};
+
+// In the order in which they were added to the format: the log's oldest commands are read for ever.
 using Operation =
-    std::variant<tracker_api::Register, tracker_api::Offer, tracker_api::Withdraw, Claims, Tick>;
+    std::variant<tracker_api::Register, tracker_api::Offer, tracker_api::Withdraw, Claims, Tick, SetLimits>;
 
 // The id is in front, once, and is the one that counts; the operation's own `id` equals it after decoding.
 struct Command {

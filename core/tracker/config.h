@@ -1,20 +1,19 @@
 #pragma once
 
 // What a tracker node is told when it is made, and the limits of what it keeps outside the replicated
-// state: every queue of the node is bounded from here.
+// state: every queue of the node is bounded from here. Nodes of one cluster may differ in all of it but the
+// members; what they must agree on is in limits.h.
 
 #include <cstddef>
 #include <cstdint>
 
 #include "core/base/time.h"
 #include "core/paxos/config.h"
-#include "core/tracker/limits.h"
 
 namespace bt::tracker {
 
 struct Config {
   paxos::Config replica;  // who this node is, who the members are, timeouts
-  Limits limits;          // of the replicated state: the same on every node
 
   // A mutation or a linearizable read that is not done by then is answered kUnavailable.
   Duration deadline = Seconds(5);

@@ -12,20 +12,16 @@ namespace bt::tracker {
 
 using tracker_api::MutationId;
 using tracker_api::Outcome;
+using tracker_api::Refuse;
 using tracker_api::Response;
+using tracker_api::Unavailable;
 
 namespace {
 
-// A proposal's CallId at the replica names the place and its generation.
-CallId ProposalCall(uint32_t place, uint32_t generation) {
-  return CallId(uint64_t{generation & INT32_MAX} << 32 | place);
-}
+// A queue of this node is full, which lasts moments.
+constexpr Duration kOverloadPause = Seconds(1);
 
-Response Overloaded(std::string reason) {
-  Response response = Refuse(Outcome::kUnavailable, std::move(reason));
-  response.retry_after = Seconds(1);
-  return response;
-}
+Response NoRoom(std::string reason) { return Unavailable(std::move(reason), kOverloadPause); }
 
 }  // namespace
 
@@ -34,13 +30,7 @@ bool Mutations::HasRoom(size_t bytes) const {
 }
 
 uint32_t Mutations::Insert(const MutationId& id, Slice command, Instant deadline) {
-  uint32_t place = free_;
-  if (place == kNone) {
-    place = static_cast<uint32_t>(entries_.size());
-    entries_.emplace_back();
-  } else {
-    free_ = entries_[place].next;
-  }
+  const uint32_t place = entries_.Take();
   Pending& entry = entries_[place];
   entry.id = id;
   bytes_ += command.size();
@@ -54,7 +44,7 @@ uint32_t Mutations::Insert(const MutationId& id, Slice command, Instant deadline
   (newest_ == kNone ? oldest_ : entries_[newest_].next) = place;
   newest_ = place;
   CHECK(by_id_.emplace(id, place).second);
-  undispatched_.push_back(place);
+  undispatched_.push_back(entries_.KeyOf(place));
   return place;
 }
 
@@ -65,16 +55,13 @@ void Mutations::Remove(uint32_t place) {
   entry.command = Slice();
   entry.calls.clear();
   entry.nodes.clear();
-  entry.id = {};
-  ++entry.generation;
   (entry.previous == kNone ? oldest_ : entries_[entry.previous].next) = entry.next;
   (entry.next == kNone ? newest_ : entries_[entry.next].previous) = entry.previous;
-  entry.next = free_;
-  free_ = place;
+  entries_.GiveBack(place);
 }
 
 template <class Operation>
-std::optional<Response> Mutations::Submit(CallId call, const Operation& operation,
+std::optional<Response> Mutations::Submit(CallId call, const Operation& operation, const Limits& limits,
                                           Context<Protocol>& context) {
   const bool pooled = operation.id.session.value() == 0;
   if (!pooled) {
@@ -84,22 +71,22 @@ std::optional<Response> Mutations::Submit(CallId call, const Operation& operatio
     if (known != by_id_.end()) {  // a retry met its first attempt, or another node's forwarding of it
       Pending& entry = entries_[known->second];
       if (entry.calls.size() >= config_.waiters_per_mutation_max) {
-        return Overloaded("too many callers wait for this mutation already");
+        return NoRoom("too many callers wait for this mutation already");
       }
       entry.calls.push_back(call);
       callers_.insert(call);
       return std::nullopt;
     }
   }
-  if (!HasRoom(0)) return Overloaded("this node has as many mutations under way as it can");
-  const MutationId id = pooled ? pool_.Take(context.now) : operation.id;
+  if (!HasRoom(0)) return NoRoom("this node has as many mutations under way as it can");
+  const MutationId id = pooled ? pool_.Take(context.now, limits.session_lifetime) : operation.id;
   Slice command = EncodeCommand(id, operation);
   std::optional<Response> refusal;
   if (command.size() > paxos::kCommandBytesMax) {
     refusal = Refuse(Outcome::kTooLarge, absl::StrCat("the request is ", command.size(), " bytes; at most ",
                                                       paxos::kCommandBytesMax, " fit"));
   } else if (!HasRoom(command.size())) {
-    refusal = Overloaded("this node has as many bytes of mutations under way as it can");
+    refusal = NoRoom("this node has as many bytes of mutations under way as it can");
   }
   if (refusal) {
     if (pooled) pool_.Unused(id, context.now);
@@ -112,9 +99,14 @@ std::optional<Response> Mutations::Submit(CallId call, const Operation& operatio
   return std::nullopt;
 }
 
-template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Register&, Context<Protocol>&);
-template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Offer&, Context<Protocol>&);
-template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Withdraw&, Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Register&, const Limits&,
+                                                   Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Offer&, const Limits&,
+                                                   Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Withdraw&, const Limits&,
+                                                   Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const SetLimits&, const Limits&,
+                                                   Context<Protocol>&);
 
 void Mutations::SubmitClaims(const Claims& claims) {
   if (claims_id_.session.value() == 0) claims_id_.session = pool_.NewSession();
@@ -123,6 +115,8 @@ void Mutations::SubmitClaims(const Claims& claims) {
   entry.claims = true;
 }
 
+// Only a leader takes commands of others, and it answers them when it has applied them itself. A reply that
+// was true once stays true, so one that arrives late, from a leader that has lost its place, does no harm.
 void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool leading,
                             Context<Protocol>& context) {
   if (!leading) return;  // the sender learns who leads, and sends again
@@ -134,9 +128,9 @@ void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool le
       Pending& entry = entries_[known->second];
       if (std::find(entry.nodes.begin(), entry.nodes.end(), from) == entry.nodes.end())
         entry.nodes.push_back(from);
-      undispatched_.push_back(known->second);
+      undispatched_.push_back(entries_.KeyOf(known->second));
     } else if (!HasRoom(command.size())) {
-      replies_[from].push_back({*id, Overloaded("the leader has as many mutations under way as it can")});
+      replies_[from].push_back({*id, NoRoom("the leader has as many mutations under way as it can")});
     } else {
       entries_[Insert(*id, command, context.now + config_.deadline)].nodes.push_back(from);
     }
@@ -167,18 +161,19 @@ void Mutations::Answer(CallId call, const MutationId& id, const Response& respon
 
 void Mutations::Complete(uint32_t place, const Response& response, Context<Protocol>& context) {
   Pending& entry = entries_[place];
-  if (entry.pooled && response.reason == tracker_api::kSessionExpired) {  // not the caller's session
-    const Response again = Overloaded("this node's own session had expired: ask again");
+  if (entry.pooled && response.outcome == Outcome::kSessionExpired) {  // not the caller's session
+    const Response again = NoRoom("this node's own session had expired: ask again");
     for (const CallId call : entry.calls) Answer(call, entry.id, again, context);
   } else {
     for (const CallId call : entry.calls) Answer(call, entry.id, response, context);
   }
   for (const NodeId node : entry.nodes) replies_[node].push_back({entry.id, response});
-  // kUnavailable does not count as the session's last mutation, so the session goes too.
-  const bool unavailable = response.outcome == Outcome::kUnavailable;
-  if (entry.pooled && !unavailable) pool_.Return(entry.id, context.now);
+  // What left no trace does not count as the session's last mutation. Another copy of it may still be in the
+  // log, so the session's next sequence must not be given to another mutation: the session goes too.
+  const bool untraced = LeftNoTrace(response.outcome);
+  if (entry.pooled && !untraced) pool_.Return(entry.id, context.now);
   if (entry.claims) {
-    if (unavailable) claims_id_ = {};
+    if (untraced) claims_id_ = {};
     claims_applied_ = response;
   }
   Remove(place);
@@ -186,11 +181,8 @@ void Mutations::Complete(uint32_t place, const Response& response, Context<Proto
 
 void Mutations::OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context) {
   if (std::holds_alternative<paxos::Proposed>(response)) return;
-  const uint32_t place = static_cast<uint32_t>(call.value());
-  if (place >= entries_.size() || ProposalCall(place, entries_[place].generation) != call ||
-      entries_[place].id.session.value() == 0) {
-    return;
-  }
+  if (!entries_.Holds(call.value())) return;
+  const uint32_t place = SlotMap<Pending>::NumberOf(call.value());
   if (std::holds_alternative<paxos::TooLarge>(response)) {
     Complete(place, Refuse(Outcome::kTooLarge, "the request is too long for the replicated log"), context);
   } else {
@@ -198,16 +190,17 @@ void Mutations::OnReplica(CallId call, const paxos::Response& response, Context<
   }
 }
 
-void Mutations::Dispatch(uint32_t place, ReplicaPort& port, Context<Protocol>& context) {
-  Pending& entry = entries_[place];
-  if (entry.id.session.value() == 0) return;  // gone in the meantime
+void Mutations::Dispatch(uint64_t key, ReplicaPort& port, Context<Protocol>& context) {
+  if (!entries_.Holds(key)) return;  // gone in the meantime
+  Pending& entry = entries_[SlotMap<Pending>::NumberOf(key)];
   if (port.machine().is_leader()) {
     if (entry.proposed_in == epoch_) return;
     entry.proposed_in = epoch_;
-    port.Call(ProposalCall(place, entry.generation), paxos::Propose{entry.command}, context);
+    // The proposal's CallId at the replica is the place's key: an answer that comes late finds nothing.
+    port.Call(CallId(key), paxos::Propose{entry.command}, context);
   } else if (origin(entry) && port.machine().leader()) {
     entry.sent = context.now;
-    to_forward_.push_back({place, entry.generation});
+    to_forward_.push_back(key);
   }
 }
 
@@ -217,9 +210,9 @@ void Mutations::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& 
     to_forward_.clear();
     undispatched_.clear();
     for (uint32_t place = oldest_; place != kNone; place = entries_[place].next)
-      undispatched_.push_back(place);
+      undispatched_.push_back(entries_.KeyOf(place));
   }
-  for (const uint32_t place : undispatched_) Dispatch(place, port, context);
+  for (const uint64_t key : undispatched_) Dispatch(key, port, context);
   undispatched_.clear();
   if (!to_forward_.empty()) {
     const Instant due = flushed_ + config_.coalesce;
@@ -243,9 +236,9 @@ void Mutations::Flush(const paxos::Replica& replica, Context<Protocol>& context)
     if (!message.commands.empty()) context.out.Send(*leader, std::exchange(message, {}));
     bytes = 0;
   };
-  for (const auto& [place, generation] : waiting) {
-    Pending& entry = entries_[place];
-    if (entry.generation != generation) continue;
+  for (const uint64_t key : waiting) {
+    if (!entries_.Holds(key)) continue;
+    Pending& entry = entries_[SlotMap<Pending>::NumberOf(key)];
     entry.sent = context.now;
     if (message.commands.size() >= config_.forward_commands_max ||
         bytes + entry.command.size() > config_.forward_bytes_max) {
@@ -266,8 +259,7 @@ void Mutations::FlushReplies(Context<Protocol>& context) {
 
 void Mutations::OnRetryTimer(const paxos::Replica& replica, Context<Protocol>& context) {
   const std::optional<NodeId> leader = replica.leader();
-  const Response late = Refuse(
-      Outcome::kUnavailable,
+  const Response late = Unavailable(
       leader ? absl::StrCat("no majority of the trackers confirmed the request in time (leader: node ",
                             leader->value(), "); it may still take effect")
              : std::string("this tracker hears no leader, so no majority of its cluster; the request may "
@@ -286,7 +278,7 @@ void Mutations::OnRetryTimer(const paxos::Replica& replica, Context<Protocol>& c
     const Pending& entry = entries_[place];
     const bool again = replica.is_leader() ? entry.proposed_in != epoch_
                                            : origin(entry) && entry.sent + config_.retry <= context.now;
-    if (again) undispatched_.push_back(place);
+    if (again) undispatched_.push_back(entries_.KeyOf(place));
   }
 }
 

@@ -4,6 +4,12 @@
 // leads) and from this node's own announces. Proposes them here or forwards them to the leader, again
 // under the same id when the leader changes or is silent, until they are applied or their time is up.
 // Invariant: every local caller is answered once, by its deadline at the latest.
+//
+// Repeating is safe because every copy carries one (session, sequence), and the sessions execute one of them
+// (sessions.h). Repeating is necessary because a leader that loses its place keeps no promise about what it
+// had proposed: such a command may be chosen later or never, and nobody can tell which. A mutation that is
+// answered kUnavailable at its deadline is in that state, which is why its reason says that it may still take
+// effect.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
@@ -16,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/slot_map.h"
 #include "core/tracker/command.h"
 #include "core/tracker/config.h"
 #include "core/tracker/protocol.h"
@@ -34,9 +41,11 @@ class Mutations {
   // `seed` differs at every start of every node: the node's own sessions are derived from it.
   void Start(uint64_t seed) { pool_.Start(seed); }
 
-  // Register, Offer or Withdraw of a local caller, checked in form. A response: refused at once.
+  // A mutation of a local caller, checked in form: Register, Offer, Withdraw or SetLimits. A response:
+  // refused at once.
   template <class Operation>
-  std::optional<Response> Submit(CallId call, const Operation& operation, Context<Protocol>& context);
+  std::optional<Response> Submit(CallId call, const Operation& operation, const Limits& limits,
+                                 Context<Protocol>& context);
   // Claims of announces; their end is told by TakeClaimsApplied.
   void SubmitClaims(const Claims& claims);
   void Cancel(CallId call) { callers_.erase(call); }
@@ -60,19 +69,18 @@ class Mutations {
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  // A place in entries_; free places are linked through `next`.
+  // A place in entries_; those in use are linked in order of arrival, which is the order of deadlines too.
   struct Pending {
     MutationId id;
     Slice command;
     absl::InlinedVector<CallId, 1> calls;  // local callers
     absl::InlinedVector<NodeId, 1> nodes;  // nodes that forwarded it
     Instant deadline;
-    Instant sent{};             // forwarded last
-    uint64_t proposed_in = 0;   // leader epoch in which the local replica took it; 0: none
-    bool pooled = false;        // of a session of this node's own
-    bool claims = false;        // of SubmitClaims
-    uint32_t generation = 0;    // of this place
-    uint32_t previous = kNone;  // order of arrival, which is the order of deadlines too
+    Instant sent{};            // forwarded last
+    uint64_t proposed_in = 0;  // leader epoch in which the local replica took it; 0: none
+    bool pooled = false;       // of a session of this node's own
+    bool claims = false;       // of SubmitClaims
+    uint32_t previous = kNone;
     uint32_t next = kNone;
   };
 
@@ -81,22 +89,21 @@ class Mutations {
   void Remove(uint32_t place);
   void Answer(CallId call, const MutationId& id, const Response& response, Context<Protocol>& context);
   void Complete(uint32_t place, const Response& response, Context<Protocol>& context);
-  void Dispatch(uint32_t place, ReplicaPort& port, Context<Protocol>& context);
+  void Dispatch(uint64_t key, ReplicaPort& port, Context<Protocol>& context);
   void Flush(const paxos::Replica& replica, Context<Protocol>& context);
   void FlushReplies(Context<Protocol>& context);
   bool origin(const Pending& entry) const { return entry.claims || !entry.calls.empty(); }
 
   const Config config_;
   SessionPool pool_;
-  std::vector<Pending> entries_;
-  uint32_t free_ = kNone;
+  SlotMap<Pending> entries_;  // at most pending_max, and the node's own claims
   uint32_t oldest_ = kNone;
   uint32_t newest_ = kNone;
   size_t bytes_ = 0;
   absl::flat_hash_map<MutationId, uint32_t> by_id_;  // look-up only
   absl::flat_hash_set<CallId> callers_;              // still waiting; look-up only
-  std::vector<uint32_t> undispatched_;
-  std::vector<std::pair<uint32_t, uint32_t>> to_forward_;  // place, generation
+  std::vector<uint64_t> undispatched_;               // keys of places
+  std::vector<uint64_t> to_forward_;                 // keys of places
   Instant flushed_{};
   uint64_t epoch_ = 1;
   absl::btree_map<NodeId, std::vector<ForwardReply>> replies_;

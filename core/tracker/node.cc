@@ -7,11 +7,14 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/overloaded.h"
 
 namespace bt::tracker {
 
 using tracker_api::Outcome;
+using tracker_api::Refuse;
 using tracker_api::Response;
+using tracker_api::Unavailable;
 using Timer = Protocol::Timer;
 
 namespace {
@@ -24,19 +27,24 @@ constexpr Duration kTickPause = Seconds(5);
 // After a batch of announces' claims was refused (no session to be had): before it is proposed again.
 constexpr Duration kClaimsRefusedPause = Seconds(1);
 
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-template <class... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
+tracker_api::Role RoleOf(paxos::RoleKind role) {
+  switch (role) {
+    case paxos::RoleKind::kFollower:
+      return tracker_api::Role::kFollower;
+    case paxos::RoleKind::kLeader:
+      return tracker_api::Role::kLeader;
+    case paxos::RoleKind::kCanvasser:
+    case paxos::RoleKind::kCandidate:
+      break;
+  }
+  return tracker_api::Role::kCandidate;
+}
 
 }  // namespace
 
 TrackerNode::TrackerNode(Config config)
     : config_(std::move(config)),
       port_(config_.replica),
-      state_(config_.limits),
       mutations_(config_),
       reads_(config_),
       announces_(config_) {}
@@ -92,9 +100,8 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     mutations_.OnRetryTimer(replica(), context);
     for (const Reads::Read& read : reads_.TakeOverdue(context.now)) {
       context.out.Reply(read.call,
-                        Refuse(Outcome::kUnavailable,
-                               "no majority of the trackers confirmed in time that this node is up to "
-                               "date; ask again, or without linearizable"));
+                        Unavailable("no majority of the trackers confirmed in time that this node is up to "
+                                    "date; ask again, or without linearizable"));
     }
   } else if (fired.timer == Timer::kExpiry && replica().is_leader()) {
     last_tick_ = context.now;
@@ -105,40 +112,47 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
 void TrackerNode::On(const WriteDone& done, Ctx& context) { port_.Deliver(done, context); }
 
 void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
-  std::visit([&](const auto& request) { OnRequest(call.id, request, context); }, call.request);
+  if (const auto* request = std::get_if<tracker_api::Request>(&call.request)) {
+    std::visit([&](const auto& known) { OnRequest(call.id, known, context); }, *request);
+  } else {
+    Submit(call.id, std::get<SetLimits>(call.request), context);
+  }
 }
 
 // --- requests ---
 
 void TrackerNode::OnRequest(CallId call, const tracker_api::Register& request, Ctx& context) {
   // Checked again at apply; here to spare the log what cannot succeed.
-  if (const absl::Status form = request.metainfo.Validate(); !form.ok()) {
+  if (const absl::Status form = request.metainfo.Validate(registry().limits().metainfo); !form.ok()) {
     context.out.Reply(call, Refuse(Outcome::kInvalid, std::string(form.message())));
     return;
   }
-  if (auto refusal = mutations_.Submit(call, request, context)) context.out.Reply(call, *std::move(refusal));
+  Submit(call, request, context);
 }
 
 void TrackerNode::OnRequest(CallId call, const tracker_api::Offer& request, Ctx& context) {
-  std::optional<Response> refusal;
   if (auto problem = PeerProblem(request.peer)) {
-    refusal = Refuse(Outcome::kInvalid, *std::move(problem));
-  } else if (request.pieces.size() > kPieceCountLimit) {
-    refusal = Refuse(Outcome::kInvalid, "more ranges than a torrent can have pieces");
-  } else {
-    refusal = mutations_.Submit(call, request, context);
+    context.out.Reply(call, Refuse(Outcome::kInvalid, *std::move(problem)));
+  } else if (CheckRanges(call, request.pieces, context)) {
+    Submit(call, request, context);
   }
-  if (refusal) context.out.Reply(call, *std::move(refusal));
 }
 
 void TrackerNode::OnRequest(CallId call, const tracker_api::Withdraw& request, Ctx& context) {
-  std::optional<Response> refusal;
-  if (request.pieces.size() > kPieceCountLimit) {
-    refusal = Refuse(Outcome::kInvalid, "more ranges than a torrent can have pieces");
-  } else {
-    refusal = mutations_.Submit(call, request, context);
+  if (CheckRanges(call, request.pieces, context)) Submit(call, request, context);
+}
+
+bool TrackerNode::CheckRanges(CallId call, const std::vector<PieceRange>& pieces, Ctx& context) {
+  if (pieces.size() <= registry().limits().metainfo.pieces) return true;
+  context.out.Reply(call, Refuse(Outcome::kInvalid, "more ranges than a torrent can have pieces"));
+  return false;
+}
+
+template <class Mutation>
+void TrackerNode::Submit(CallId call, const Mutation& mutation, Ctx& context) {
+  if (auto refusal = mutations_.Submit(call, mutation, registry().limits(), context)) {
+    context.out.Reply(call, *std::move(refusal));
   }
-  if (refusal) context.out.Reply(call, *std::move(refusal));
 }
 
 Response TrackerNode::Answer(const Reads::Query& query) {
@@ -156,7 +170,7 @@ void TrackerNode::OnQuery(CallId call, const Query& query, Ctx& context) {
   if (!query.linearizable) {
     context.out.Reply(call, Answer(query));
   } else if (!reads_.Add(call, query, context.now)) {
-    context.out.Reply(call, Refuse(Outcome::kUnavailable, "too many linearizable reads wait at this node"));
+    context.out.Reply(call, Unavailable("too many linearizable reads wait at this node"));
   }
 }
 
@@ -175,8 +189,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Fetch& request, Ctx&
 void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Ctx& context) {
   tracker_api::NodeStatus status;
   status.node = config_.replica.self;
-  const std::string_view role = replica().role_name();
-  status.role = role == "canvasser" ? std::string("candidate") : std::string(role);
+  status.role = RoleOf(replica().role());
   status.leader = replica().leader();
   status.ballot_round = replica().ballot().round;
   status.chosen = replica().chosen();
@@ -207,7 +220,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Scrape& request, Ctx
     if (scraped.entries.size() >= tracker_api::kScrapeLimit) break;
     const Torrent* torrent = registry().FindInfoHash(hash);
     if (torrent == nullptr) continue;  // BEP 48: files not known are left out
-    scraped.entries.push_back({hash, torrent->complete, torrent->claims.size() - torrent->complete});
+    scraped.entries.push_back({hash, torrent->complete, torrent->incomplete()});
   }
   Response response;
   response.body = std::move(scraped);
@@ -251,13 +264,15 @@ bool TrackerNode::ApplyDecided(Ctx& context) {
       if (result.id.session.value() != 0)
         mutations_.OnApplied(result.id, std::move(result.response), context);
     }
+    // Answers go out above, in the step that applied the slot: it is chosen, so a majority holds it durably,
+    // and no acknowledgement can be lost with this node.
     applied_ = entry.slot;
     if (!entry.batch.commands.empty()) applied_at_ = context.now;  // a no-op moves no log time on here
     context.out.Note(
         Applied{entry.slot, static_cast<uint32_t>(entry.batch.commands.size()), state_.Digest()});
   }
   if (const std::optional<Response> claims = mutations_.TakeClaimsApplied()) {
-    const bool done = claims->outcome != Outcome::kUnavailable;
+    const bool done = !LeftNoTrace(claims->outcome);
     announces_.BatchApplied(done);
     if (!done) announced_at_ = context.now + kClaimsRefusedPause;
   }
@@ -280,7 +295,7 @@ void TrackerNode::PumpAnnounces(Ctx& context) {
   if (due <= context.now) {
     announced_at_ = context.now;
     Claims claims;
-    claims.updates = announces_.TakeBatch();
+    claims.updates = announces_.TakeBatch(registry().limits());
     mutations_.SubmitClaims(claims);
   } else if (context.out.timers.deadline(Timer::kFlush) > due) {
     context.out.Arm(Timer::kFlush, due);

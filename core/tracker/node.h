@@ -62,6 +62,11 @@ class TrackerNode final {
   void OnRequest(CallId call, const tracker_api::Status& request, Ctx& context);
   void OnRequest(CallId call, const tracker_api::Announce& request, Ctx& context);
   void OnRequest(CallId call, const tracker_api::Scrape& request, Ctx& context);
+  // To the log; a refusal is answered at once.
+  template <class Mutation>
+  void Submit(CallId call, const Mutation& mutation, Ctx& context);
+  // False: there are too many, and the call has been answered.
+  bool CheckRanges(CallId call, const std::vector<PieceRange>& pieces, Ctx& context);
   template <class Query>
   void OnQuery(CallId call, const Query& query, Ctx& context);
   tracker_api::Response Answer(const Reads::Query& query);

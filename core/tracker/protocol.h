@@ -9,7 +9,8 @@
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/paxos/protocol.h"
-#include "core/swarm/tracker_api.h"
+#include "core/tracker/command.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
 
@@ -18,7 +19,7 @@ namespace bt::tracker {
 struct ForwardCommands {
   std::vector<Slice> commands;
 
-  static void Fields(auto& self, auto&& visit) { visit("commands", self.commands); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("commands", self.commands); }
   friend bool operator==(const ForwardCommands&, const ForwardCommands&) = default;
 };
 
@@ -26,7 +27,7 @@ struct ForwardReply {
   tracker_api::MutationId id;
   tracker_api::Response response;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("id", self.id);
     visit("response", self.response);
   }
@@ -37,7 +38,7 @@ struct ForwardReply {
 struct ForwardReplies {
   std::vector<ForwardReply> replies;
 
-  static void Fields(auto& self, auto&& visit) { visit("replies", self.replies); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("replies", self.replies); }
   friend bool operator==(const ForwardReplies&, const ForwardReplies&) = default;
 };
 
@@ -46,7 +47,7 @@ struct ForwardReplies {
 struct AskReadIndex {
   uint64_t round = 0;
 
-  static void Fields(auto& self, auto&& visit) { visit("round", self.round); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("round", self.round); }
   friend bool operator==(const AskReadIndex&, const AskReadIndex&) = default;
 };
 
@@ -54,7 +55,7 @@ struct ReadIndexAnswer {
   uint64_t round = 0;
   Slot slot;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("round", self.round);
     visit("slot", self.slot);
   }
@@ -69,7 +70,7 @@ struct Applied {
   uint32_t commands = 0;
   uint64_t digest = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("slot", self.slot);
     visit("commands", self.commands);
     visit("digest", self.digest);
@@ -82,7 +83,7 @@ struct Acked {
   tracker_api::MutationId id;
   tracker_api::Outcome outcome = tracker_api::Outcome::kOk;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("call", self.call);
     visit("id", self.id);
     visit("outcome", self.outcome);
@@ -99,7 +100,8 @@ struct Protocol {
     kExpiry,   // the leader moves log time on
     kCount
   };
-  using Request = tracker_api::Request;
+  // What clients may ask, and what only the cluster's operator may.
+  using Request = std::variant<tracker_api::Request, SetLimits>;
   using Response = tracker_api::Response;
   using Note = std::variant<paxos::Note, Applied, Acked>;
 };

@@ -19,6 +19,8 @@ void Reads::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& cont
     round.reads = std::exchange(waiting_, {});
   }
   Round& round = rounds_.back();
+  // Asked again after a change of leader or a silence, under the same number: any answer to it was computed
+  // after its reads came, so whichever arrives first will do.
   if (round.asked && !leader_changed && context.now < *round.asked + retry_) return;
   const paxos::Replica& replica = port.machine();
   if (replica.is_leader()) {

@@ -3,6 +3,13 @@
 // Reads: linearizable queries. Reads that wait share rounds: one read-index round serves all that came
 // before it was asked for (at the local replica when it leads, else at the leader), and is answered once
 // its slot is applied here. Invariant: at most one round is without an index at a time.
+//
+// Why an answer is linearizable (read index, Ongaro's thesis, section 6.4): the leader takes its chosen
+// watermark, and a quorum confirms afterwards that it had promised no higher ballot. So no other leader had a
+// command chosen before the round was asked for that is not at or below this slot: whatever was acknowledged
+// to anybody before the read came is in the state that answers it. A read may join a round only before the
+// round is asked for, because of what is acknowledged later the index knows nothing. No clock is trusted
+// anywhere.
 
 #include <absl/container/btree_map.h>
 
@@ -33,7 +40,9 @@ class Reads {
         max_(config.reads_max),
         remote_max_(config.remote_reads_max) {}
 
-  // Rounds count on from here: drawn anew each time the node starts.
+  // Rounds count on from here: drawn anew each time the node starts. An answer to a round of the life before
+  // would be taken for an answer to this life's round of that number, though its index is older than the
+  // reads that wait for it.
   void Start(uint64_t first_round) { next_round_ = first_round; }
 
   // True for the calls this room makes at the replica.

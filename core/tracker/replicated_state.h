@@ -1,9 +1,13 @@
 #pragma once
 
-// ReplicatedState: everything the log's commands act on: registry and sessions. Equal prefixes of the
-// log give equal states and equal responses on every node. Owned by the tracker node; tests drive it alone.
+// ReplicatedState: everything the log's commands act on: registry (with the limits in force) and sessions.
+// Equal prefixes of the log give equal states and equal responses on every node: nothing that is made of a
+// node's flags, clock or release may enter here. Owned by the tracker node; tests drive it alone.
+
+#include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <string>
 
 #include "core/base/slice.h"
 #include "core/tracker/registry.h"
@@ -19,15 +23,19 @@ struct CommandResult {
 
 class ReplicatedState {
  public:
-  explicit ReplicatedState(const Limits& limits = Limits()) : registry_(limits), sessions_(limits) {}
-
   // `stamp`: log time of the command's batch, never less than the one before. Bytes that are no command
   // change nothing and are answered kInvalid, on every node alike.
   CommandResult Apply(Instant stamp, const Slice& command);
 
+  // The state as bytes, with its format's version and its digest; equal states have equal bytes.
+  std::string Encode() const;
+  // The inverse. kDataLoss for bytes that are no state, contradict themselves or do not have their digest.
+  static absl::StatusOr<ReplicatedState> Decode(const Slice& bytes);
+
   const Registry& registry() const { return registry_; }
   const Sessions& sessions() const { return sessions_; }
   uint64_t commands() const { return commands_; }
+  // A function of the state alone, at O(1): equal on every node at one slot.
   uint64_t Digest() const;
   void CheckInvariants() const;
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/base/digest.h"
-#include "core/swarm/tracker_api.h"
-#include "core/tracker/limits.h"
+#include "core/base/time.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
 
@@ -16,10 +16,11 @@ class SessionPool {
  public:
   void Start(uint64_t seed) { seed_ = seed; }
 
-  // The id of the next mutation of a session that is free.
-  tracker_api::MutationId Take(Instant now) {
-    // Sessions below one that has idled for long have idled for longer.
-    if (!free_.empty() && free_.back().since + kSessionLifetime / 2 <= now) free_.clear();
+  // The id of the next mutation of a session that is free. `lifetime`: of sessions in the replicated state.
+  tracker_api::MutationId Take(Instant now, Duration lifetime) {
+    // Sessions below one that has idled for long have idled for longer. One that may have expired by log time
+    // would be refused: half a lifetime is left for the difference between the clocks.
+    if (!free_.empty() && free_.back().since + lifetime / 2 <= now) free_.clear();
     if (free_.empty()) return {NewSession(), 1};
     const tracker_api::MutationId id = free_.back().next;
     free_.pop_back();
@@ -34,6 +35,8 @@ class SessionPool {
   void Unused(const tracker_api::MutationId& id, Instant now) { free_.push_back({id, now}); }
   SessionId NewSession() {
     RollingDigest digest;
+    // Two lives of a node that drew one id would give two mutations one (session, sequence), and the second
+    // would be answered with the first one's response without being executed.
     digest.Add(seed_);
     digest.Add(++sessions_);
     return SessionId(digest.value() | 1);  // never 0, which means none

@@ -3,21 +3,27 @@
 #include <absl/strings/str_cat.h>
 
 #include "core/base/check.h"
+#include "core/base/digest.h"
 
 namespace bt::tracker {
 
 using tracker_api::MutationId;
 using tracker_api::Outcome;
+using tracker_api::Refuse;
 using tracker_api::Response;
+using tracker_api::Unavailable;
 
 namespace {
 
-Response Refusal(Outcome outcome, std::string reason, Duration retry_after) {
-  Response response;
-  response.outcome = outcome;
-  response.reason = std::move(reason);
-  response.retry_after = retry_after;
-  return response;
+uint64_t DigestOfSession(const Session& session) {
+  RollingDigest digest;
+  digest.Add(session.id.value(), session.sequence, static_cast<uint64_t>(session.used.ns),
+             static_cast<uint64_t>(session.indexed.ns), static_cast<uint64_t>(session.outcome));
+  if (session.registered) {
+    digest.Add(BytesOf(session.registered->root));
+    digest.Add(session.registered->length);
+  }
+  return digest.value();
 }
 
 }  // namespace
@@ -25,77 +31,95 @@ Response Refusal(Outcome outcome, std::string reason, Duration retry_after) {
 bool Sessions::ForgetOldest(Duration age) {
   const auto first = ages_.begin();
   const auto [at, id] = *first;
-  if (at + age > log_time_) return false;
-  const auto found = sessions_.find(id);
-  CHECK(found != sessions_.end() && found->second.indexed == at);
+  if (at + age > state_.log_time) return false;
+  Session* session = state_.sessions.Find(id);
+  CHECK(session != nullptr && session->indexed == at);
   ages_.erase(first);
-  Entry& entry = found->second;
-  if (entry.used + age > log_time_) {  // used since it was indexed
-    entry.indexed = entry.used;
-    ages_.insert({entry.used, id});
+  digest_ -= DigestOfSession(*session);
+  if (session->used + age > state_.log_time) {  // used since it was indexed
+    session->indexed = session->used;
+    ages_.insert({session->used, id});
+    digest_ += DigestOfSession(*session);
   } else {
-    digest_.Add(id.value());
-    sessions_.erase(found);
+    state_.sessions.Remove(id);
   }
   return true;
 }
 
-void Sessions::AdvanceTo(Instant stamp) {
-  CHECK(stamp >= log_time_);
-  log_time_ = stamp;
-  for (uint32_t i = 0; i < kExpiriesPerStep && !ages_.empty(); ++i) {
-    if (!ForgetOldest(kSessionLifetime)) return;
+void Sessions::AdvanceTo(Instant stamp, const Limits& limits) {
+  // By log time, not by a clock: a replica that applies the log late, or again after a restart, must still
+  // know a session wherever the others knew it, or it would execute a copy that they skipped.
+  CHECK(stamp >= state_.log_time);
+  state_.log_time = stamp;
+  for (uint32_t i = 0; i < limits.expiries_per_command && !ages_.empty(); ++i) {
+    if (!ForgetOldest(limits.session_lifetime)) return;
   }
 }
 
-std::optional<Response> Sessions::Known(const MutationId& id) {
-  const auto found = sessions_.find(id.session);
-  if (found == sessions_.end() || Expired(found->second)) {
-    if (id.sequence != 1) return Refusal(Outcome::kUnavailable, tracker_api::kSessionExpired, Duration{});
-    if (found != sessions_.end()) return std::nullopt;
-    for (uint32_t i = 0; i < kExpiriesPerStep && sessions_.size() >= limit_; ++i) {
-      if (!ForgetOldest(kSessionEvictionAge)) break;
+std::optional<Response> Sessions::Known(const MutationId& id, const Limits& limits) {
+  const Session* last = state_.sessions.Find(id.session);
+  if (last == nullptr || Expired(*last, limits)) {
+    // Of a session that is forgotten nobody can tell any more whether this mutation was executed. Only a
+    // first one can be new; any other is refused, and the caller begins again under an id that cannot be in
+    // the log.
+    if (id.sequence != 1) {
+      return Refuse(Outcome::kSessionExpired, "session expired: open a new one, with sequence 1");
     }
-    if (sessions_.size() < limit_) return std::nullopt;
-    return Refusal(Outcome::kUnavailable,
-                   absl::StrCat("all ", limit_, " sessions of this cluster are in use"), kSessionEvictionAge);
+    if (last != nullptr) return std::nullopt;
+    for (uint32_t i = 0; i < limits.expiries_per_command && size() >= limits.sessions; ++i) {
+      if (!ForgetOldest(limits.session_eviction_age)) break;
+    }
+    if (size() < limits.sessions) return std::nullopt;
+    return Unavailable(absl::StrCat("all ", limits.sessions, " sessions of this cluster are in use"),
+                       limits.session_eviction_age);
   }
-  const Entry& last = found->second;
-  if (id.sequence > last.sequence) return std::nullopt;
-  if (id.sequence < last.sequence) {
-    return Refusal(Outcome::kInvalid,
-                   absl::StrCat("sequence ", id.sequence, " is stale: the session is at ", last.sequence),
-                   Duration{});
+  if (id.sequence > last->sequence) return std::nullopt;
+  if (id.sequence < last->sequence) {
+    return Refuse(Outcome::kInvalid,
+                  absl::StrCat("sequence ", id.sequence, " is stale: the session is at ", last->sequence));
   }
   Response response;
-  response.outcome = last.outcome;
-  response.reason = last.reason;
-  if (last.registered) response.body = tracker_api::Registered{*last.registered};
+  response.outcome = last->outcome;
+  response.reason = last->reason;
+  if (last->registered) response.body = tracker_api::Registered{*last->registered};
   return response;
 }
 
 void Sessions::Record(const MutationId& id, const Response& response) {
-  if (response.outcome == Outcome::kUnavailable) return;
-  const auto [found, added] = sessions_.try_emplace(id.session);
-  Entry& entry = found->second;
-  if (added) {
-    entry.indexed = log_time_;
-    ages_.insert({log_time_, id.session});
+  // It did nothing, and a retry under the same id may still do it.
+  if (LeftNoTrace(response.outcome)) return;
+  Session* session = state_.sessions.Find(id.session);
+  if (session == nullptr) {
+    session = &state_.sessions.Add({.id = id.session, .indexed = state_.log_time});
+    ages_.insert({state_.log_time, id.session});
+  } else {
+    digest_ -= DigestOfSession(*session);
   }
-  entry.sequence = id.sequence;
-  entry.used = log_time_;
-  entry.outcome = response.outcome;
-  entry.reason = response.reason;
-  entry.registered.reset();
-  if (const auto* body = std::get_if<tracker_api::Registered>(&response.body))
-    entry.registered = body->content;
-  digest_.Add(id.session.value());
-  digest_.Add(id.sequence << 8 | static_cast<uint64_t>(response.outcome));
+  session->sequence = id.sequence;
+  session->used = state_.log_time;
+  session->outcome = response.outcome;
+  session->reason = response.reason;
+  session->registered.reset();
+  if (const auto* body = std::get_if<tracker_api::Registered>(&response.body)) {
+    session->registered = body->content;
+  }
+  digest_ += DigestOfSession(*session);
 }
 
-void Sessions::CheckInvariants() const {
-  CHECK(ages_.size() == sessions_.size());
-  CHECK(sessions_.size() <= limit_);
+absl::StatusOr<Sessions> Sessions::Restore(SessionsState state) {
+  Sessions sessions;
+  sessions.state_ = std::move(state);
+  for (const Session& session : sessions.state_.sessions.rows()) {
+    if (session.indexed > session.used || session.used > sessions.state_.log_time) {
+      return absl::DataLossError(absl::StrCat("the table of sessions contradicts itself: session ",
+                                              session.id.value(), " was used after the log's time"));
+    }
+    sessions.ages_.insert({session.indexed, session.id});
+    sessions.digest_ += DigestOfSession(session);
+  }
+  return sessions;
 }
+
+void Sessions::CheckInvariants() const { CHECK(ages_.size() == size()); }
 
 }  // namespace bt::tracker

@@ -3,58 +3,94 @@
 // Sessions: exactly once. Session id -> the last sequence applied and its response; replicated state.
 // Invariant: a mutation of a live session takes effect at most once, however often it is in the log.
 // Sessions are forgotten by log time alone. Used by ReplicatedState, around Registry::Apply.
+//
+// Why this holds (Lamport's state machine with client sessions, as in Ongaro's thesis, section 6.3): a
+// command may be in the log several times, because whoever proposed it cannot know what became of it when its
+// leader changed. All copies carry one id. The first copy that is applied moves the session's sequence to its
+// own; every later copy meets a sequence not below its own, and is answered and not executed. A client sends
+// a sequence only after the one before was answered, so a sequence gone by is never needed again, and one row
+// is enough. The table is part of the state that the log determines, so all replicas skip the same copies.
 
 #include <absl/container/btree_set.h>
-#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "core/base/digest.h"
-#include "core/swarm/tracker_api.h"
+#include "core/base/time.h"
+#include "core/tracker/dense_table.h"
 #include "core/tracker/limits.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
 
+struct Session {
+  SessionId id;
+  uint64_t sequence = 0;
+  Instant used;     // log time of the last mutation
+  Instant indexed;  // where the age index has it: at most `used`
+  tracker_api::Outcome outcome = tracker_api::Outcome::kOk;
+  std::optional<ContentId> registered;
+  std::string reason;  // for people; no part of the digest
+
+  SessionId key() const { return id; }
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("sequence", self.sequence);
+    visit("used", self.used);
+    visit("indexed", self.indexed);
+    visit("outcome", self.outcome);
+    visit("registered", self.registered);
+    visit("reason", self.reason);
+  }
+};
+
+struct SessionsState {
+  Instant log_time{};
+  DenseTable<Session> sessions;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("log_time", self.log_time);
+    visit("sessions", self.sessions);
+  }
+};
+
 class Sessions {
  public:
-  explicit Sessions(const Limits& limits = Limits()) : limit_(limits.sessions) {}
+  Sessions() = default;
+  // Takes up where another's state() was. kDataLoss says what in it contradicts what.
+  static absl::StatusOr<Sessions> Restore(SessionsState state);
 
   // Moves log time on; forgets a few sessions that are due.
-  void AdvanceTo(Instant stamp);
+  void AdvanceTo(Instant stamp, const Limits& limits);
 
   // The response of a mutation that must not be executed: a duplicate's first response, or a refusal (a
   // sequence gone by, an unknown session not at its start, a full table). nullopt: execute it.
-  std::optional<tracker_api::Response> Known(const tracker_api::MutationId& id);
-  // After execution. A mutation that came to kUnavailable did nothing and is not recorded.
+  std::optional<tracker_api::Response> Known(const tracker_api::MutationId& id, const Limits& limits);
+  // After execution. A mutation that left no trace is not recorded.
   void Record(const tracker_api::MutationId& id, const tracker_api::Response& response);
 
-  uint64_t size() const { return sessions_.size(); }
-  uint64_t digest() const { return digest_.value(); }
+  const SessionsState& state() const { return state_; }
+  uint64_t size() const { return state_.sessions.size(); }
+  // A function of the state, kept up at O(1) a command: the sum of a digest of each session.
+  uint64_t digest() const { return digest_; }
   void CheckInvariants() const;
 
  private:
-  struct Entry {
-    uint64_t sequence = 0;
-    Instant used;     // log time of the last mutation
-    Instant indexed;  // where the age index has it: at most `used`
-    tracker_api::Outcome outcome = tracker_api::Outcome::kOk;
-    std::optional<ContentId> registered;
-    std::string reason;
-  };
   using AgeKey = std::pair<Instant, SessionId>;
 
-  bool Expired(const Entry& entry) const { return entry.used + kSessionLifetime <= log_time_; }
+  bool Expired(const Session& session, const Limits& limits) const {
+    return session.used + limits.session_lifetime <= state_.log_time;
+  }
   // Brings the front of the age index up to date; false when the oldest session is younger than `age`.
   bool ForgetOldest(Duration age);
 
-  uint32_t limit_;
-  Instant log_time_{};
-  absl::flat_hash_map<SessionId, Entry> sessions_;  // look-up only
-  absl::btree_set<AgeKey> ages_;                    // exactly one per session
-  RollingDigest digest_;
+  SessionsState state_;
+  // Rebuilt from the state.
+  absl::btree_set<AgeKey> ages_;  // exactly one per session
+  uint64_t digest_ = 0;
 };
 
 }  // namespace bt::tracker

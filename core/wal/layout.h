@@ -5,22 +5,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/base/bytes.h"
 #include "core/base/digest.h"
 #include "core/wal/format.h"
 
 namespace bt::wal {
 
 inline constexpr std::string_view kMagic = "BtWal\r\n\x1a";
-
-inline uint64_t LoadLittle(const char* bytes, int width) {
-  uint64_t value = 0;
-  for (int i = width - 1; i >= 0; --i) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
-
-inline void StoreLittle(char* bytes, uint64_t value, int width) {
-  for (int i = 0; i < width; ++i, value >>= 8) bytes[i] = static_cast<char>(value & 0xff);
-}
 
 inline uint64_t IdentitySeed(const Identity& identity) {
   char bytes[12];

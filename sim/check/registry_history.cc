@@ -20,6 +20,7 @@ bool Empty(const std::optional<PieceMap>& pieces) { return !pieces.has_value() |
 bool NameSpec::Apply(State& state, const Op& op) {
   if (!op.registers) return op.answer == Answer::kNone || op.content == state;
   const State before = state;
+  if (op.answer == Answer::kFull) return before == 0;
   if (state == 0) state = op.content;
   switch (op.answer) {
     case Answer::kNone:
@@ -31,6 +32,7 @@ bool NameSpec::Apply(State& state, const Op& op) {
     case Answer::kConflict:
       return before != 0 && before != op.content;
     case Answer::kFound:
+    case Answer::kFull:
       break;
   }
   return false;
@@ -41,7 +43,8 @@ std::string NameSpec::Describe(const Op& op) {
     if (op.answer == Answer::kNone) return "fetch";
     return op.content == 0 ? "fetch: not found" : absl::StrFormat("fetch: content %d", op.content);
   }
-  static constexpr const char* kAnswers[] = {"", ": created", ": the same again", ": conflict", ""};
+  static constexpr const char* kAnswers[] = {"",           ": created", ": the same again",
+                                             ": conflict", "",          ": no room"};
   return absl::StrFormat("register content %d%s", op.content, kAnswers[static_cast<size_t>(op.answer)]);
 }
 
@@ -73,7 +76,7 @@ void RegistryHistory::EndRegister(OpId op, NameSpec::Answer answer) {
   CHECK(entry.timed.op.registers && entry.timed.returned == Instant::Never());
   entry.timed.returned = world_.now();
   entry.timed.op.answer = answer;
-  if (answer == NameSpec::Answer::kConflict) return;
+  if (answer == NameSpec::Answer::kConflict || answer == NameSpec::Answer::kFull) return;
   ++acknowledged_;
   Bind(entry.name, entry.timed.op.content, "the answer to a registration");
   if (answer == NameSpec::Answer::kCreated && !created_.insert(entry.name).second) {

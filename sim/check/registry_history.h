@@ -25,7 +25,8 @@ using ContentNumber = uint32_t;
 // One name of the registry: bound to nothing, or to one content for ever.
 struct NameSpec {
   using State = ContentNumber;
-  enum class Answer : uint8_t { kNone, kCreated, kSameAgain, kConflict, kFound };
+  // kFull: refused for want of room, so it bound nothing; and so it must have been a new binding.
+  enum class Answer : uint8_t { kNone, kCreated, kSameAgain, kConflict, kFound, kFull };
   struct Op {
     bool registers = false;
     ContentNumber content = 0;  // registered, or found (0: not found)

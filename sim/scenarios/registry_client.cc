@@ -209,7 +209,7 @@ void RegistryClient::Deliver(uint32_t, const Slice& bytes) {
   if (const auto* answer = std::get_if<tracker_api::Answer>(&*message)) {
     // Any attempt's answer will do, also one that comes after the next attempt went out.
     if (!op_.has_value() || answer->id < first_ask_ || answer->id > next_ask_) return;
-    if (answer->response.outcome == Outcome::kUnavailable) {
+    if (LeftNoTrace(answer->response.outcome)) {
       if (op_->what == What::kAnnounce)
         return world_.Fail("answers: an announce was refused for want of a quorum");
       if (answer->id == next_ask_) Retry();
@@ -235,6 +235,8 @@ void RegistryClient::OnAnswer(const tracker_api::Response& response) {
         history_.EndRegister(op.history, NameSpec::Answer::kSameAgain);
       } else if (response.outcome == Outcome::kConflict) {
         history_.EndRegister(op.history, NameSpec::Answer::kConflict);
+      } else if (response.outcome == Outcome::kTooLarge && cluster_.limits_lowered()) {
+        history_.EndRegister(op.history, NameSpec::Answer::kFull);
       } else {
         unexpected();
       }

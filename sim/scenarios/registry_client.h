@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "core/swarm/tracker_api.h"
 #include "core/torrent/metainfo.h"
+#include "core/tracker_api/tracker_api.h"
 #include "sim/check/registry_history.h"
 #include "sim/network.h"
 #include "sim/scenarios/tracker_cluster.h"

@@ -125,6 +125,10 @@ void TrackerAdaptor::JudgeWaiting(TrackerHost& host) {
   }
 }
 
+void TrackerAdaptor::Order(TrackerHost& host, tracker::SetLimits order) {
+  host.Call(CallId(++next_call_), std::move(order));
+}
+
 void TrackerAdaptor::Ended(TrackerHost& host) {
   // The kernel closes the connections of a dead process.
   for (const auto& [call, caller] : calls_) {
@@ -170,6 +174,20 @@ std::vector<Process*> TrackerCluster::DrawCore(Rng& rng) {
   targets_.clear();
   for (const Process* process : core_) targets_.push_back(process->index());
   return core_;
+}
+
+void TrackerCluster::LowerLimits(Rng& rng) {
+  TrackerHost& host = *hosts_[rng.Below(hosts_.size())];
+  const uint32_t torrents = static_cast<uint32_t>(rng.Between(1, 6));
+  const uint32_t names = static_cast<uint32_t>(rng.Between(1, 3));
+  if (!host.alive()) return;
+  tracker::SetLimits order;
+  order.replaces = host.machine()->registry().state().limits_version;
+  order.limits = host.machine()->registry().limits();
+  order.limits.torrents = torrents;
+  order.limits.names_per_content = names;
+  limits_lowered_ = true;
+  host.adaptor().Order(host, std::move(order));
 }
 
 bool TrackerCluster::Converged() const {

@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "core/swarm/tracker_api.h"
 #include "core/tracker/node.h"
+#include "core/tracker_api/tracker_api.h"
 #include "sim/check/agreement.h"
 #include "sim/host.h"
 #include "sim/nemesis.h"
@@ -45,6 +45,8 @@ class TrackerAdaptor : public DefaultAdaptor {
   void Note(TrackerHost& host, const tracker::Protocol::Note& note);
   void AfterStep(TrackerHost& host);
   void Ended(TrackerHost& host);
+  // A call whose answer nobody waits for.
+  void Order(TrackerHost& host, tracker::SetLimits order);
 
  private:
   struct Caller {
@@ -77,6 +79,11 @@ class TrackerCluster {
   World& world() { return world_; }
   const paxos::Config& replica_config() const { return replica_config_; }
 
+  // The operator asks one of the trackers for limits on registrations that some workloads meet. Whether the
+  // log takes them up depends on the faults; from here on clients may be refused for want of room.
+  void LowerLimits(Rng& rng);
+  bool limits_lowered() const { return limits_lowered_; }
+
   // At least a majority.
   std::vector<Process*> DrawCore(Rng& rng);
   // The endpoints clients should ask: all, or after healing the core.
@@ -93,6 +100,7 @@ class TrackerCluster {
   std::vector<std::unique_ptr<TrackerHost>> hosts_;
   std::vector<uint32_t> targets_;
   std::vector<Process*> core_;
+  bool limits_lowered_ = false;
 };
 
 }  // namespace bt::sim

@@ -36,7 +36,12 @@ void Run(World& world) {
   cluster.Start();
   nemesis.Begin();
   for (const auto& client : clients) client->Begin();
-  world.RunFor(rng.Between(Seconds(2), Seconds(15)));
+  world.RunFor(rng.Between(Seconds(1), Seconds(8)));
+  for (uint64_t i = rng.Chance(1, 2) ? rng.Between(1, 3) : 0; i > 0; --i) {
+    cluster.LowerLimits(rng);
+    world.RunFor(rng.Between(Milliseconds(1), Seconds(2)));
+  }
+  world.RunFor(rng.Between(Seconds(1), Seconds(6)));
   if (world.failed()) return;
 
   nemesis.Heal(cluster.DrawCore(rng));
@@ -69,7 +74,12 @@ void Run(World& world) {
   };
   if (!RunUntilDone(world, kLivenessBound, quiet)) return stuck("a node still holds work nobody waits for");
   for (const Process* process : cluster.core()) {
-    cluster.host(process->index()).machine()->state().CheckInvariants();
+    const tracker::ReplicatedState& state = cluster.host(process->index()).machine()->state();
+    state.CheckInvariants();
+    // Decode counts everything anew, the digest included: whatever Apply kept up by the way must be the same.
+    const auto rebuilt = tracker::ReplicatedState::Decode(Slice::Own(state.Encode()));
+    if (!rebuilt.ok())
+      return world.Fail(absl::StrFormat("state: %s", std::string(rebuilt.status().message())));
   }
   history.Judge();
 }

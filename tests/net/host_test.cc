@@ -17,11 +17,11 @@ namespace {
 struct Told {
   static constexpr bool kRestsOnJournal = true;
   uint64_t number = 0;
-  static void Fields(auto& self, auto&& visit) { visit("number", self.number); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("number", self.number); }
 };
 struct Hint {
   uint64_t number = 0;
-  static void Fields(auto& self, auto&& visit) { visit("number", self.number); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("number", self.number); }
 };
 struct Remember {
   uint64_t number = 0;

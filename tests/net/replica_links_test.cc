@@ -335,11 +335,11 @@ TEST_F(ReplicaLinksTest, SilentStrangersCannotKeepAPeerOut) {
 
 struct Ping {
   uint64_t number = 0;
-  static void Fields(auto& self, auto&& visit) { visit("number", self.number); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("number", self.number); }
 };
 struct Text {
   std::string text;
-  static void Fields(auto& self, auto&& visit) { visit("text", self.text); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("text", self.text); }
 };
 
 TEST(MessageLinksTest, MessagesAreEncodedAndDecodedAndNonsenseIsMalformed) {

@@ -93,16 +93,8 @@ TEST(HttpApi, EveryRequestOfAClientIsReadBackAsItWas) {
 
 TEST(HttpApi, EveryAnswerIsUnderstoodByTheClientAsItWasGiven) {
   const Metainfo metainfo = SomeTorrent();
-  api::NodeStatus status{NodeId(2),
-                         "leader",
-                         NodeId(2),
-                         9,
-                         Slot(100),
-                         Slot(99),
-                         0xfedcba9876543210u,
-                         3,
-                         4,
-                         {NodeId(1), NodeId(2)},
+  api::NodeStatus status{NodeId(2), api::Role::kLeader,  NodeId(2), 9, Slot(100),
+                         Slot(99),  0xfedcba9876543210u, 3,         4, {NodeId(1), NodeId(2)},
                          true};
   const std::vector<std::pair<api::Request, api::Response>> pairs = {
       {api::Register{{}, metainfo}, {api::Outcome::kCreated, "", {}, api::Registered{metainfo.content()}}},
@@ -115,6 +107,7 @@ TEST(HttpApi, EveryAnswerIsUnderstoodByTheClientAsItWasGiven) {
        {api::Outcome::kOk, "", {}, api::Listing{{{"a", metainfo.content(), 16384, 1, 2}}, true}}},
       {api::Status{}, {api::Outcome::kOk, "", {}, status}},
       {api::Offer{{}, metainfo.name, kHome, {}}, {api::Outcome::kOk, "late", {}, {}}},
+      {api::Offer{{}, metainfo.name, kHome, {}}, {api::Outcome::kSessionExpired, "forgotten", {}, {}}},
   };
   for (const auto& [request, response] : pairs) {
     EXPECT_TRUE(Cross(request, response) == response) << TraceText(Cross(request, response));

@@ -19,7 +19,7 @@ struct Stored {
   static constexpr bool kRestsOnJournal = true;
   uint64_t number = 0;
 
-  static void Fields(auto& self, auto&& visit) { visit("number", self.number); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("number", self.number); }
 };
 
 struct ToyProtocol {

@@ -70,6 +70,10 @@ class Filler {
     } else if constexpr (IsVariant<T>::value) {
       FillVariant(value, std::make_index_sequence<std::variant_size_v<T>>());
     } else if constexpr (std::same_as<T, std::monostate>) {
+    } else if constexpr (TravelsAsPlain<T>) {
+      typename T::Plain plain{};
+      Fill(plain);
+      value = T::FromPlain(std::move(plain)).value_or(T{});
     } else {
       static_assert(HasFields<T>);
       T::Fields(value, *this);

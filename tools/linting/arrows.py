@@ -7,7 +7,7 @@ import re
 from . import cpp
 from .rules import Finding, is_cpp
 
-_CORE = ["core/base", "core/machine", "core/torrent", "core/wal", "core/paxos", "core/swarm", "core/tracker"]
+_CORE = ["core/base", "core/machine", "core/torrent", "core/wal", "core/paxos", "core/swarm", "core/tracker_api", "core/tracker"]
 _FRAMEWORK = ["core/base", "core/machine", "core/wal"]
 
 # room -> rooms it may use beside itself. "*" stands for everything.
@@ -17,7 +17,8 @@ ALLOWED = {
     "core/torrent": ["core/base", "core/machine"],
     "core/wal": ["core/base", "core/machine"],
     "core/paxos": ["core/base", "core/machine", "core/torrent", "core/wal"],
-    "core/swarm": ["core/base", "core/machine", "core/torrent", "core/wal"],
+    "core/tracker_api": ["core/base", "core/torrent"],
+    "core/swarm": ["core/base", "core/machine", "core/torrent", "core/wal", "core/tracker_api"],
     "core/tracker": _CORE,
     "sim": _FRAMEWORK,
     "sim/check": ["sim"] + _CORE,

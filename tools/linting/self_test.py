@@ -77,7 +77,7 @@ _ARROWS = [
     ("core/paxos/x.cc", '#include "core/tracker/node.h"\n', True),
     ("core/paxos/x.cc", '#include "core/wal/record.h"\n', False),
     ("core/swarm/x.cc", '#include "core/paxos/replica.h"\n', True),
-    ("core/tracker/x.cc", '#include "core/swarm/tracker_api.h"\n', False),
+    ("core/tracker/x.cc", '#include "core/tracker_api/tracker_api.h"\n', False),
     ("core/tracker/x.cc", '#include "sim/world.h"\n', True),
     ("core/tracker/x.cc", '#include "net/loop.h"\n', True),
     ("core/tracker/x.cc", '#include "nodes/edge.h"\n', True),

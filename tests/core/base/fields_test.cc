@@ -17,7 +17,7 @@ struct Point {
   int32_t x = 0;
   uint8_t y = 0;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("x", self.x);
     visit("y", self.y);
   }
@@ -42,7 +42,7 @@ struct Everything {
   std::pair<uint8_t, bool> both;
   std::variant<std::monostate, Point, std::string> either;
 
-  static void Fields(auto& self, auto&& visit) {
+  static constexpr void Fields(auto& self, auto&& visit) {
     visit("flag", self.flag);
     visit("colour", self.colour);
     visit("small", self.small);
@@ -61,6 +61,25 @@ struct Everything {
   }
   friend bool operator==(const Everything&, const Everything&) = default;
 };
+
+// A list that has lost a member, and one that names a member twice.
+struct Short {
+  int32_t x = 0;
+  std::string forgotten;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("x", self.x); }
+};
+struct Long {
+  int32_t x = 0;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("x", self.x);
+    visit("x", self.x);
+  }
+};
+static_assert(fields_internal::kListsEveryMember<Everything>);
+static_assert(!fields_internal::kListsEveryMember<Short>);
+static_assert(!fields_internal::kListsEveryMember<Long>);
 
 template <class T>
 std::string ErrorOf(std::string_view bytes) {

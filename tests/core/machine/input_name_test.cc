@@ -9,7 +9,7 @@ namespace {
 
 struct Shout {
   uint64_t number = 0;
-  static void Fields(auto& self, auto&& visit) { visit("number", self.number); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("number", self.number); }
 };
 struct Ask {};  // no Fields: it does not travel
 struct TestProtocol {

@@ -11,7 +11,7 @@ namespace {
 
 struct Word {
   std::string text;
-  static void Fields(auto& self, auto&& visit) { visit("text", self.text); }
+  static constexpr void Fields(auto& self, auto&& visit) { visit("text", self.text); }
 };
 
 struct TestProtocol {

@@ -131,8 +131,7 @@ TEST_F(TrackerSessionTest, AForgottenSessionIsReplacedByANewOne) {
   const auto first = std::get<tracker_api::Ask>(out.sends.at(0).message);
   out.Clear();
   tracker_api::Response expired;
-  expired.outcome = tracker_api::Outcome::kUnavailable;
-  expired.reason = tracker_api::kSessionExpired;
+  expired.outcome = tracker_api::Outcome::kSessionExpired;
   session.Receive(tracker_api::Answer{first.id, expired}, held, context);
   context.now = context.now + Seconds(1);
   session.Poll(held, context);

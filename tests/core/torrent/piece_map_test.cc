@@ -89,5 +89,17 @@ TEST(PieceMapDeathTest, StopsAtAPieceThatDoesNotExist) {
   EXPECT_DEATH(PieceMap(8).Has(PieceIndex(8)), "index");
 }
 
+TEST(PieceMapTest, TravelsAsItsWordsAndNoOthers) {
+  PieceMap map(70);
+  map.Add(PieceIndex(3));
+  map.Add(PieceIndex(69));
+  const PieceMap::Plain plain = map.ToPlain();
+  EXPECT_EQ(PieceMap::FromPlain(plain), map);
+  EXPECT_EQ(PieceMap::FromPlain({}), PieceMap());
+  EXPECT_EQ(PieceMap::FromPlain({70, {8}}), std::nullopt) << "a word is missing";
+  EXPECT_EQ(PieceMap::FromPlain({64, plain.second}), std::nullopt) << "a word too many";
+  EXPECT_EQ(PieceMap::FromPlain({69, plain.second}), std::nullopt) << "a bit beyond the last piece";
+}
+
 }  // namespace
 }  // namespace bt

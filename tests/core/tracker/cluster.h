@@ -65,7 +65,7 @@ class Cluster {
 
   // --- calls ---
 
-  CallId Ask(size_t node, tracker_api::Request request) {
+  CallId Ask(size_t node, Protocol::Request request) {
     const CallId call(++last_call_);
     asked_[call] = now_;
     Step(node, Call<Protocol>{call, std::move(request)});
@@ -82,7 +82,7 @@ class Cluster {
     EXPECT_TRUE(RunUntil([&] { return Reply(call) != nullptr; }, limit)) << "a call hangs";
     return Reply(call) == nullptr ? Response{} : *Reply(call);
   }
-  Response Do(size_t node, tracker_api::Request request) { return Await(Ask(node, std::move(request))); }
+  Response Do(size_t node, Protocol::Request request) { return Await(Ask(node, std::move(request))); }
 
   // --- time ---
 

@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "core/swarm/tracker_api.h"
 #include "core/tracker/command.h"
 #include "core/tracker/registry.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
 

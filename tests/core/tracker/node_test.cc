@@ -37,7 +37,7 @@ class NodeTest : public ::testing::Test {
     };
   }
   uint64_t ClaimsAt(size_t node) { return cluster_.node(node).registry().claims(); }
-  std::string StatusRole(size_t node) {
+  tracker_api::Role StatusRole(size_t node) {
     return std::get<tracker_api::NodeStatus>(cluster_.Do(node, tracker_api::Status{}).body).role;
   }
 
@@ -161,7 +161,7 @@ TEST_F(NodeTest, ALeaderCutOffFromItsFollowersAnswersWithinFiveSecondsToo) {
   const CallId read = cluster_.Ask(leader_, LookupOf(song_.content(), true));
   EXPECT_EQ(cluster_.Await(write).outcome, Outcome::kUnavailable);
   EXPECT_EQ(cluster_.Await(read).outcome, Outcome::kUnavailable);
-  EXPECT_NE(StatusRole(leader_), "leader");
+  EXPECT_NE(StatusRole(leader_), tracker_api::Role::kLeader);
 }
 
 TEST_F(NodeTest, AMutationWaitsForALeaderAndIsThenDone) {
@@ -264,11 +264,11 @@ TEST_F(NodeTest, UnchangedAnnouncesCoalesceUntilHalfTheLifetimeIsGone) {
     cluster_.RunFor(Milliseconds(300));
   }
   EXPECT_EQ(cluster_.node(leader_).applied(), quiet) << "nothing new, nothing in the log";
-  cluster_.RunFor(kClaimLifetime / 2);
+  cluster_.RunFor(Limits().claim_lifetime / 2);
   cluster_.Do(follower_, AnnounceOf(1, 0));
   cluster_.RunFor(Milliseconds(300));
   EXPECT_GT(cluster_.node(leader_).applied(), quiet);
-  cluster_.RunFor(kClaimLifetime / 2 + Seconds(60));
+  cluster_.RunFor(Limits().claim_lifetime / 2 + Seconds(60));
   EXPECT_EQ(ClaimsAt(leader_), 1u) << "renewed";
 }
 
@@ -331,7 +331,7 @@ TEST_F(NodeTest, ScrapeCountsSeedersAndOthers) {
 TEST_F(NodeTest, ClaimsExpireInAClusterNobodyTalksTo) {
   RegisterSong();
   cluster_.Do(follower_, OfferOf(song_.content(), Peer(1), {Range(0, 4)}));
-  cluster_.RunFor(kClaimLifetime - Seconds(60));
+  cluster_.RunFor(Limits().claim_lifetime - Seconds(60));
   EXPECT_EQ(ClaimsAt(leader_), 1u);
   cluster_.RunFor(Seconds(120));
   for (size_t node = 0; node < 3; ++node) EXPECT_EQ(ClaimsAt(node), 0u);
@@ -380,13 +380,13 @@ TEST_F(NodeTest, StatusTellsWhatTheNodeKnows) {
   const Response response = cluster_.Do(follower_, tracker_api::Status{});
   const auto& status = std::get<tracker_api::NodeStatus>(response.body);
   EXPECT_EQ(status.node, NodeId(static_cast<uint32_t>(follower_) + 1));
-  EXPECT_EQ(status.role, "follower");
+  EXPECT_EQ(status.role, tracker_api::Role::kFollower);
   EXPECT_EQ(status.leader, NodeId(static_cast<uint32_t>(leader_) + 1));
   EXPECT_EQ(status.applied, status.chosen);
   EXPECT_EQ(status.torrents, 1u);
   EXPECT_EQ(status.members.size(), 3u);
   EXPECT_TRUE(status.has_quorum);
-  EXPECT_EQ(StatusRole(leader_), "leader");
+  EXPECT_EQ(StatusRole(leader_), tracker_api::Role::kLeader);
 }
 
 TEST(NodeLimitTest, MutationsBeyondTheLimitAreRefusedAtOnce) {
@@ -410,18 +410,19 @@ TEST(NodeLimitTest, MutationsBeyondTheLimitAreRefusedAtOnce) {
 }
 
 TEST(NodeLimitTest, AnnouncesOutlastAFullSessionTable) {
-  Config config;
-  config.limits.sessions = 1;
-  Cluster cluster(3, config);
+  Cluster cluster(3);
   const size_t leader = cluster.AwaitLeader();
+  Limits limits;
+  limits.sessions = 1;
+  ASSERT_EQ(cluster.Do(leader, SetLimits{Id(1, 1), 0, limits}).outcome, Outcome::kOk);
   const Metainfo song = MakeTorrent("song", 1);
-  ASSERT_EQ(cluster.Do(leader, RegisterOf(song, Id(1, 1))).outcome, Outcome::kCreated);
+  ASSERT_EQ(cluster.Do(leader, RegisterOf(song, Id(1, 2))).outcome, Outcome::kCreated);
   cluster.Do(leader, Announce{song.AllInfoHashes()[0], Peer(1), 0});
   cluster.RunFor(Seconds(20));
   EXPECT_EQ(cluster.node(leader).registry().claims(), 0u);
   EXPECT_LT(cluster.node(leader).state().commands(), 50u) << "refused batches are not proposed in a hurry";
   EXPECT_EQ(PeersIn(cluster.Do(leader, Announce{song.AllInfoHashes()[0], Peer(2), 1})).peers.size(), 1u);
-  cluster.RunFor(kSessionEvictionAge);
+  cluster.RunFor(Limits().session_eviction_age);
   EXPECT_EQ(cluster.node(leader).registry().claims(), 2u);
 }
 

@@ -13,7 +13,7 @@ using tracker_api::Outcome;
 using tracker_api::Response;
 
 constexpr MutationId Id(uint64_t session, uint64_t sequence) { return {SessionId(session), sequence}; }
-const int64_t kLifetime = kSessionLifetime.seconds();
+const int64_t kLifetime = Limits().session_lifetime.seconds();
 
 class SessionsTest : public ::testing::Test {
  protected:
@@ -57,8 +57,7 @@ TEST_F(SessionsTest, ASequenceGoneByIsRefusedAsStale) {
 
 TEST_F(SessionsTest, AnUnknownSessionMustStartAtSequenceOne) {
   const Response refused = Offer(1, Id(9, 2), 1);
-  EXPECT_EQ(refused.outcome, Outcome::kUnavailable);
-  EXPECT_EQ(refused.reason, tracker_api::kSessionExpired);
+  EXPECT_EQ(refused.outcome, Outcome::kSessionExpired);
   EXPECT_EQ(state_.registry().claims(), 0u);
   EXPECT_EQ(Offer(1, Id(9, 1), 1).outcome, Outcome::kOk);
 }
@@ -67,7 +66,7 @@ TEST_F(SessionsTest, ASessionIsForgottenByLogTimeAndUseKeepsIt) {
   Offer(1, Id(2, 1), 1);
   Offer(1, Id(3, 1), 1);
   Offer(kLifetime - 1, Id(3, 2), 1);
-  EXPECT_EQ(Offer(kLifetime + 1, Id(2, 2), 1).reason, tracker_api::kSessionExpired);
+  EXPECT_EQ(Offer(kLifetime + 1, Id(2, 2), 1).outcome, Outcome::kSessionExpired);
   EXPECT_EQ(Offer(kLifetime + 1, Id(3, 3), 1).outcome, Outcome::kOk);
   EXPECT_EQ(state_.sessions().size(), 1u);
   state_.CheckInvariants();
@@ -76,10 +75,11 @@ TEST_F(SessionsTest, ASessionIsForgottenByLogTimeAndUseKeepsIt) {
 TEST_F(SessionsTest, AMutationThatDidNothingIsNotRemembered) {
   Limits limits;
   limits.claims_per_content = 1;
-  ReplicatedState state(limits);
+  ReplicatedState state;
   const auto apply = [&](int64_t at, MutationId id, const auto& operation) {
     return state.Apply(At(at), EncodeCommand(id, operation)).response.outcome;
   };
+  apply(0, Id(4, 1), SetLimits{{}, 0, limits});
   apply(0, Id(1, 1), RegisterOf(song_));
   apply(1, Id(1, 2), OfferOf(song_.content(), Peer(1), {}));
   EXPECT_EQ(apply(2, Id(2, 1), OfferOf(song_.content(), Peer(2), {})), Outcome::kUnavailable);
@@ -90,10 +90,10 @@ TEST_F(SessionsTest, AMutationThatDidNothingIsNotRemembered) {
 TEST(SessionLimitTest, AFullTableForgetsTheOldestButNoneThatMayStillBeRetried) {
   Limits limits;
   limits.sessions = 3;
-  Sessions sessions(limits);
+  Sessions sessions;
   const auto open = [&](int64_t at, uint64_t session) {
-    sessions.AdvanceTo(At(at));
-    const auto known = sessions.Known(Id(session, 1));
+    sessions.AdvanceTo(At(at), limits);
+    const auto known = sessions.Known(Id(session, 1), limits);
     if (!known) sessions.Record(Id(session, 1), Response{});
     return !known;
   };
@@ -101,9 +101,9 @@ TEST(SessionLimitTest, AFullTableForgetsTheOldestButNoneThatMayStillBeRetried) {
   EXPECT_TRUE(open(101, 2));
   EXPECT_TRUE(open(102, 3));
   EXPECT_FALSE(open(103, 4));
-  EXPECT_TRUE(open(100 + kSessionEvictionAge.seconds(), 4));
-  EXPECT_EQ(sessions.Known(Id(1, 2))->reason, tracker_api::kSessionExpired);
-  EXPECT_FALSE(sessions.Known(Id(2, 2))) << "session 2 is still known";
+  EXPECT_TRUE(open(100 + limits.session_eviction_age.seconds(), 4));
+  EXPECT_EQ(sessions.Known(Id(1, 2), limits)->outcome, Outcome::kSessionExpired);
+  EXPECT_FALSE(sessions.Known(Id(2, 2), limits)) << "session 2 is still known";
   EXPECT_EQ(sessions.size(), 3u);
   sessions.CheckInvariants();
 }
@@ -145,6 +145,7 @@ TEST(CommandTest, WhatWasEncodedIsDecoded) {
   same(tracker_api::Withdraw{Id(1ull << 63, 1), InfoHash{7}, Peer(2), {Range(1, 1)}});
   same(Claims{Id(5, 6), {{TorrentNumber(3), Peer(4), ClaimUpdate::Kind::kGone}}});
   same(Tick{});
+  same(SetLimits{Id(7, 8), 9, Limits{.torrents = 3}});
 }
 
 }  // namespace

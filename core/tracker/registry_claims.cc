@@ -1,0 +1,221 @@
+// Claims: which peer has which pieces, until when.
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/tracker/registry.h"
+
+namespace bt::tracker {
+
+using tracker_api::NoSuchTorrent;
+using tracker_api::Outcome;
+using tracker_api::Refuse;
+using tracker_api::Response;
+using tracker_api::Unavailable;
+
+namespace {
+
+Response NotRanges(const char* what, uint32_t piece_count) {
+  return Refuse(
+      Outcome::kInvalid,
+      absl::StrCat("the ", what, " ranges are not sorted, disjoint and within the ", piece_count, " pieces"));
+}
+
+constexpr const char* kNoRoom = "the cluster holds as many claims as it can";
+
+}  // namespace
+
+uint64_t AccountedBytes(const PieceMap& pieces) { return (uint64_t{pieces.size()} + 63) / 64 * 8; }
+
+std::optional<std::string> PeerProblem(const Address& peer) {
+  if (peer.port == 0) return "the peer's port is 0: nobody could connect to it";
+  const bool v4 = peer.is_v4();
+  const auto first = peer.ip.begin() + (v4 ? 12 : 0);
+  if (std::all_of(first, peer.ip.end(), [](uint8_t byte) { return byte == 0; })) {
+    return "the peer's address is unspecified: nobody could connect to it";
+  }
+  return std::nullopt;
+}
+
+Claim* Registry::Open(Torrent& torrent, const Address& peer, const char** why) {
+  Claim* claim = torrent.claims.Find(peer);
+  if (claim != nullptr && !Live(*claim)) {  // due, but not reached by Expire yet
+    RemoveClaim(torrent, peer);
+    claim = nullptr;
+  }
+  const Instant expires = log_time() + limits().claim_lifetime;
+  if (claim != nullptr) {
+    digest_ -= DigestOfClaim(torrent, *claim);
+    // A lowered lifetime shortens no promise that was given, and the index stays at or before the expiry.
+    claim->expires = std::max(claim->expires, expires);
+    return claim;
+  }
+  if (torrent.claims.size() >= limits().claims_per_content) {
+    *why = "too many peers claim this content";
+    return nullptr;
+  }
+  if (claims_ >= limits().claims || bytes_ + kClaimBytes > limits().bytes) {
+    *why = kNoRoom;
+    return nullptr;
+  }
+  expiries_.insert({expires, torrent.number, peer});
+  ++claims_;
+  bytes_ += kClaimBytes;
+  return &torrent.claims.Add(
+      {.peer = peer, .expires = expires, .indexed = expires, .complete = false, .pieces = {}});
+}
+
+void Registry::Seal(const Torrent& torrent, const Claim& claim) { digest_ += DigestOfClaim(torrent, claim); }
+
+bool Registry::AddPieces(Torrent& torrent, Claim& claim, const PieceMap& pieces, const char** why) {
+  if (claim.complete || pieces.none()) return true;
+  if (pieces.all()) {
+    MakeComplete(torrent, claim);
+    return true;
+  }
+  if (claim.pieces.size() == 0) {
+    if (bytes_ + AccountedBytes(pieces) > limits().bytes) {
+      *why = kNoRoom;
+      return false;
+    }
+    bytes_ += AccountedBytes(pieces);
+    claim.pieces = pieces;
+  } else {
+    claim.pieces.AddAll(pieces);
+  }
+  if (claim.pieces.all()) MakeComplete(torrent, claim);
+  return true;
+}
+
+void Registry::MakeComplete(Torrent& torrent, Claim& claim) {
+  if (claim.complete) return;
+  MakeEmpty(torrent, claim);
+  claim.complete = true;
+  ++torrent.complete;
+}
+
+void Registry::MakeEmpty(Torrent& torrent, Claim& claim) {
+  if (claim.complete) --torrent.complete;
+  claim.complete = false;
+  bytes_ -= AccountedBytes(claim.pieces);
+  claim.pieces = PieceMap();
+}
+
+void Registry::RemovePieces(Torrent& torrent, Claim& claim, const PieceMap& pieces) {
+  if (pieces.none()) return;
+  if (claim.complete) {
+    MakeEmpty(torrent, claim);
+    PieceMap all = PieceMap::All(torrent.piece_count());
+    // Without room for the map the claim shrinks to nothing: saying too little is safe.
+    if (bytes_ + AccountedBytes(all) > limits().bytes) return;
+    bytes_ += AccountedBytes(all);
+    claim.pieces = std::move(all);
+  }
+  if (claim.pieces.size() == 0) return;
+  claim.pieces.RemoveAll(pieces);
+  if (claim.pieces.none()) MakeEmpty(torrent, claim);
+}
+
+void Registry::RemoveClaim(Torrent& torrent, const Address& peer) {
+  Claim* claim = torrent.claims.Find(peer);
+  CHECK(claim != nullptr);
+  digest_ -= DigestOfClaim(torrent, *claim);
+  MakeEmpty(torrent, *claim);
+  CHECK(expiries_.erase({claim->indexed, torrent.number, peer}) == 1);
+  torrent.claims.Remove(peer);
+  --claims_;
+  bytes_ -= kClaimBytes;
+}
+
+Response Registry::ApplyOne(const tracker_api::Offer& op) {
+  if (auto problem = PeerProblem(op.peer)) return Refuse(Outcome::kInvalid, *std::move(problem));
+  Torrent* torrent = Mutable(op.torrent);
+  if (torrent == nullptr) return NoSuchTorrent(op.torrent);
+  const auto pieces = PieceMap::FromRanges(op.pieces, torrent->piece_count());
+  if (!pieces) return NotRanges("offered", torrent->piece_count());
+  const char* why = nullptr;
+  Claim* claim = Open(*torrent, op.peer, &why);
+  if (claim == nullptr) return Unavailable(why);
+  const bool kept = AddPieces(*torrent, *claim, *pieces, &why);
+  Seal(*torrent, *claim);
+  return kept ? Response{} : Unavailable(why);
+}
+
+Response Registry::ApplyOne(const tracker_api::Withdraw& op) {
+  Torrent* torrent = Mutable(op.torrent);
+  if (torrent == nullptr) return NoSuchTorrent(op.torrent);
+  const auto pieces = PieceMap::FromRanges(op.pieces, torrent->piece_count());
+  if (!pieces) return NotRanges("withdrawn", torrent->piece_count());
+  Claim* claim = torrent->claims.Find(op.peer);
+  if (claim == nullptr) return {};
+  if (op.pieces.empty()) {
+    RemoveClaim(*torrent, op.peer);
+    return {};
+  }
+  digest_ -= DigestOfClaim(*torrent, *claim);
+  RemovePieces(*torrent, *claim, *pieces);
+  Seal(*torrent, *claim);
+  return {};
+}
+
+Response Registry::ApplyOne(const Claims& op) {
+  // The sender cut its batch by the limit it knew; it cuts another one by the limit in force now.
+  if (op.updates.size() > limits().claims_per_command) {
+    return Unavailable(absl::StrCat("more than ", limits().claims_per_command, " claims in one command"));
+  }
+  Response response;
+  for (const ClaimUpdate& update : op.updates) {
+    Expire(limits().expiries_per_command);
+    if (update.torrent.value() >= state_.torrents.size() || PeerProblem(update.peer)) continue;
+    Torrent& torrent = state_.torrents[update.torrent.value()];
+    if (update.kind == ClaimUpdate::Kind::kGone) {
+      if (torrent.claims.Find(update.peer) != nullptr) RemoveClaim(torrent, update.peer);
+      continue;
+    }
+    const char* why = nullptr;
+    Claim* claim = Open(torrent, update.peer, &why);
+    if (claim == nullptr) {
+      response.reason = why;
+      continue;
+    }
+    if (update.kind == ClaimUpdate::Kind::kComplete) {
+      MakeComplete(torrent, *claim);
+    } else if (claim->complete) {
+      MakeEmpty(torrent, *claim);
+    }
+    Seal(torrent, *claim);
+  }
+  return response;
+}
+
+// A bounded number a command, so that no command takes long however many claims are due. A claim that is due
+// and not dropped yet is not listed (Live), so its being there is seen by nobody but the limits.
+void Registry::Expire(uint32_t claims_max) {
+  for (uint32_t i = 0; i < claims_max && !expiries_.empty(); ++i) {
+    const auto first = expiries_.begin();
+    const auto [at, number, peer] = *first;
+    if (at > log_time()) return;
+    Torrent& torrent = state_.torrents[number.value()];
+    Claim* claim = torrent.claims.Find(peer);
+    CHECK(claim != nullptr && claim->indexed == at);
+    if (!Live(*claim)) {
+      RemoveClaim(torrent, peer);
+      continue;
+    }
+    // Renewed since it was indexed.
+    digest_ -= DigestOfClaim(torrent, *claim);
+    expiries_.erase(first);
+    claim->indexed = claim->expires;
+    expiries_.insert({claim->expires, number, peer});
+    Seal(torrent, *claim);
+  }
+}
+
+Instant Registry::next_expiry() const {
+  return expiries_.empty() ? Instant::Never() : std::get<Instant>(*expiries_.begin());
+}
+
+}  // namespace bt::tracker

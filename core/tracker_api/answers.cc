@@ -1,0 +1,45 @@
+#include "core/tracker_api/answers.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+namespace bt::tracker_api {
+
+std::string_view RoleName(Role role) {
+  switch (role) {
+    case Role::kFollower:
+      return "follower";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kLeader:
+      return "leader";
+  }
+  return "unknown";
+}
+
+std::optional<Role> ParseRole(std::string_view name) {
+  for (const Role role : kRoles) {
+    if (RoleName(role) == name) return role;
+  }
+  return std::nullopt;
+}
+
+Response Refuse(Outcome outcome, std::string reason) {
+  Response response;
+  response.outcome = outcome;
+  response.reason = std::move(reason);
+  return response;
+}
+
+Response Unavailable(std::string reason, Duration retry_after) {
+  Response response = Refuse(Outcome::kUnavailable, std::move(reason));
+  response.retry_after = retry_after;
+  return response;
+}
+
+Response NoSuchTorrent(const TorrentKey& key) {
+  return Refuse(Outcome::kNotFound, absl::StrCat("no torrent is registered under ", Describe(key)));
+}
+
+}  // namespace bt::tracker_api
