@@ -25,24 +25,17 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Loop& loop, JournalOption
   if (!files->failure().ok()) return files->failure();
   recovery = files->TakeRecovery();
   std::unique_ptr<Journal> journal(new Journal(loop, recovery.last));
-  journal->writer_ =
-      std::make_unique<JournalWriter>(*std::move(directory), std::move(files), options.queued_bytes_max,
-                                      [&loop, journal = journal.get(), alive = journal->alive_] {
-                                        loop.Post([journal, alive] {
-                                          if (*alive) journal->OnProgress();
-                                        });
-                                      });
+  journal->writer_ = std::make_unique<JournalWriter>(
+      *std::move(directory), std::move(files), options.queued_bytes_max,
+      [&loop, on_progress = journal->later_.UnlessGone(
+                  [journal = journal.get()] { journal->OnProgress(); })] { loop.Post(on_progress); });
   return journal;
 }
 
 Journal::Journal(Loop& loop, WriteSeq last)
-    : appended_(last),
-      confirmed_(last),
-      flush_(loop, [this] { Flush(); }),
-      alive_(std::make_shared<bool>(true)) {}
+    : appended_(last), confirmed_(last), flush_(loop, [this] { Flush(); }), later_(loop) {}
 
 Journal::~Journal() {
-  *alive_ = false;
   if (!pending_.empty()) Flush();
 }
 

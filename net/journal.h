@@ -76,7 +76,7 @@ class Journal {
   bool failure_told_ = false;
   std::vector<JournalWrite> pending_;
   Deferred flush_;
-  std::shared_ptr<bool> alive_;  // cleared by the destructor: posted functions may come after it
+  Later later_;  // what the writer posts may come after the journal
   Counters counters_;
 };
 

@@ -119,6 +119,11 @@ TEST_F(ConnectionTest, BytesSlicesAndFileRangesKeepTheirOrderUnderBackPressure) 
     client->connection->Write(FileRange{file, at, 200'000, 0});
     expected += "<" + std::to_string(at) + ">" + bytes.substr(at, 100'000) + bytes.substr(at, 200'000);
   }
+  // More items than the queue keeps behind it before it cuts them off.
+  for (size_t at = 0; at < 300; ++at) {
+    client->connection->Write(Slice::Copy(bytes.substr(at * 2'000, 2'000)));
+    expected += bytes.substr(at * 2'000, 2'000);
+  }
   Pass(Milliseconds(50));
   EXPECT_LT(client->counters.sent_bytes, expected.size());
   server().connection->SetReading(true);
