@@ -6,10 +6,10 @@
 #include <cstdio>
 
 #include "core/base/version.h"
-#include "nodes/commands.h"
-#include "nodes/text.h"
-#include "nodes/torrent_commands/bytetorrent_create.h"
-#include "nodes/torrent_commands/bytetorrent_inspect.h"
+#include "nodes/commands/commands.h"
+#include "nodes/commands/create_command.h"
+#include "nodes/commands/inspect_command.h"
+#include "nodes/shared/text.h"
 
 namespace bt::nodes {
 namespace {

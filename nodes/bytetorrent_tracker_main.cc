@@ -9,11 +9,11 @@
 #include <memory>
 #include <utility>
 
-#include "nodes/cluster_secret.h"
-#include "nodes/first_start.h"
-#include "nodes/text.h"
-#include "nodes/tracker_edge.h"
-#include "nodes/tracker_flags.h"
+#include "nodes/shared/cluster_secret.h"
+#include "nodes/shared/text.h"
+#include "nodes/tracker/first_start.h"
+#include "nodes/tracker/tracker_edge.h"
+#include "nodes/tracker/tracker_flags.h"
 
 namespace bt::nodes {
 namespace {

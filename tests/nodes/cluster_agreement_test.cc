@@ -1,4 +1,4 @@
-#include "nodes/cluster_agreement.h"
+#include "nodes/commands/cluster_agreement.h"
 
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "nodes/http_api.h"
+#include "nodes/http_api/http_api.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include "core/base/fields.h"
 #include "core/base/rng.h"
 #include "core/torrent/bencode.h"
-#include "nodes/uri.h"
+#include "nodes/http_api/uri.h"
 
 namespace bt::nodes {
 namespace {

@@ -1,6 +1,6 @@
 // A node's first state on disk: written whole or not at all, at whatever step a crash comes.
 
-#include "nodes/node_state.h"
+#include "nodes/tracker/node_state.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -13,7 +13,7 @@
 #include "core/machine/outbox.h"
 #include "net/journal.h"
 #include "net/loop.h"
-#include "nodes/cluster_secret.h"
+#include "nodes/shared/cluster_secret.h"
 
 namespace bt::nodes {
 namespace {

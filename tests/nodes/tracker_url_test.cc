@@ -1,4 +1,4 @@
-#include "nodes/tracker_url.h"
+#include "nodes/shared/tracker_url.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "nodes/trackers.h"
+#include "nodes/client/trackers.h"
 
 #include <gtest/gtest.h>
 

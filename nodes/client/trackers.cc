@@ -1,0 +1,162 @@
+#include "nodes/client/trackers.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "core/swarm/inquiry.h"
+#include "net/host.h"
+#include "net/socket.h"
+#include "nodes/http_api/http_api.h"
+#include "nodes/shared/text.h"
+#include "nodes/shared/tracker_url.h"
+
+namespace bt::nodes {
+
+namespace {
+
+// Longer than a machine waits for one tracker: the machine decides, this is only the last resort.
+constexpr Duration kHttpTimeout = Seconds(12);
+
+// Hosts an Inquiry until its note.
+struct InquiryEdge {
+  TrackerAsker* asker = nullptr;
+  TrackerTroubles troubles;
+  std::optional<tracker_api::Response> response;
+  net::Loop* loop = nullptr;
+
+  void SendMessage(NodeId to, const swarm::Protocol::Message& message) { asker->Send(to, message); }
+  void OnReply(CallId, swarm::Protocol::Response) {}
+  void OnNote(swarm::Protocol::Note note) {
+    if (auto* trouble = std::get_if<swarm::TrackerTrouble>(&note)) {
+      troubles.Add(trouble->tracker, std::move(trouble->why));
+    } else if (auto* done = std::get_if<swarm::InquiryDone>(&note)) {
+      response = std::move(done->response);
+      loop->Stop();
+    }
+  }
+  void OnFatal(absl::Status) {}
+};
+
+}  // namespace
+
+absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
+                                            const std::vector<std::string>& listed) {
+  TrackerList list;
+  const auto resolve = [&list](const TrackerUrl& url) {
+    const absl::StatusOr<Address> address = net::Resolve(url.HostAndPort());
+    if (!address.ok()) {
+      list.warnings.push_back(absl::StrCat("tracker ", url.Base(), ": ", Message(address.status())));
+      return;
+    }
+    const bool known =
+        std::find(list.addresses.begin(), list.addresses.end(), *address) != list.addresses.end();
+    if (known || list.addresses.size() == kTrackersLimit) return;
+    list.addresses.push_back(*address);
+    list.names.push_back(url.Base());
+  };
+  for (const std::string& text : given) {
+    const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
+    if (!url.ok()) return url.status();
+    resolve(*url);
+  }
+  for (const std::string& text : listed) {
+    const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
+    if (url.ok()) {
+      resolve(*url);
+    } else {
+      list.warnings.push_back(Message(url.status()));
+    }
+  }
+  if (list.addresses.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat(list.warnings.empty() ? "no tracker is known" : absl::StrJoin(list.warnings, "; "),
+                     "; name one with --tracker http://HOST:PORT"));
+  }
+  return list;
+}
+
+ExitStatus RefuseTrackers(const char* command, const absl::Status& why) {
+  return Refuse(command, why,
+                absl::IsInvalidArgument(why) ? ExitStatus::kWrongUsage : ExitStatus::kNoTracker);
+}
+
+TrackerTroubles::TrackerTroubles(TrackerList trackers)
+    : trackers_(std::move(trackers)), latest_(trackers_.addresses.size()) {}
+
+void TrackerTroubles::Add(NodeId tracker, std::string why) { latest_.at(tracker.value()) = std::move(why); }
+
+std::string TrackerTroubles::ToString() const {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < latest_.size(); ++i) {
+    parts.push_back(
+        absl::StrCat(trackers_.names[i], ": ", latest_[i].empty() ? "no answer yet" : latest_[i]));
+  }
+  parts.insert(parts.end(), trackers_.warnings.begin(), trackers_.warnings.end());
+  return absl::StrJoin(parts, "; ");
+}
+
+TrackerAsker::TrackerAsker(net::Loop& loop, std::vector<Address> trackers, std::string torrent_file,
+                           Deliver deliver)
+    : trackers_(std::move(trackers)),
+      torrent_file_(std::move(torrent_file)),
+      deliver_(std::move(deliver)),
+      client_(loop) {}
+
+void TrackerAsker::Send(NodeId to, const swarm::Protocol::Message& message) {
+  const auto* ask = std::get_if<tracker_api::Ask>(&message);
+  CHECK(ask != nullptr && to.value() < trackers_.size());
+  const bool registers = std::holds_alternative<tracker_api::Register>(ask->request);
+  const net::HttpRequest http =
+      ToHttp(ask->request, registers ? std::string_view(torrent_file_) : std::string_view());
+  client_.Send(trackers_[to.value()], http, kHttpTimeout,
+               [this, to, id = ask->id, request = ask->request](absl::StatusOr<net::HttpResponse> result) {
+                 if (!result.ok()) {
+                   return deliver_(to, tracker_api::Unreachable{id, Message(result.status())});
+                 }
+                 absl::StatusOr<tracker_api::Response> response = FromHttp(request, *result);
+                 if (!response.ok()) {
+                   return deliver_(to, tracker_api::Unreachable{id, Message(response.status())});
+                 }
+                 deliver_(to, tracker_api::Answer{id, *std::move(response)});
+               });
+}
+
+absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, tracker_api::Request request,
+                                                  std::string torrent_file, Duration limit, int& stopped_by) {
+  net::Loop loop;
+  loop.OnSignals({SIGINT, SIGTERM}, [&](int signal) {
+    stopped_by = signal;
+    loop.Stop();
+  });
+  InquiryEdge edge{.troubles = TrackerTroubles(trackers), .loop = &loop};
+  using InquiryHost = net::Host<swarm::Inquiry, InquiryEdge>;
+  std::unique_ptr<InquiryHost> host;
+  TrackerAsker asker(loop, trackers.addresses, std::move(torrent_file),
+                     [&host](NodeId from, swarm::Protocol::Message message) {
+                       host->Deliver(Received<swarm::Protocol>{from, std::move(message)});
+                     });
+  edge.asker = &asker;
+  host = std::make_unique<InquiryHost>(
+      loop,
+      std::make_unique<swarm::Inquiry>(static_cast<uint32_t>(trackers.addresses.size()), std::move(request),
+                                       limit),
+      edge, net::HostParts{});
+  host->Start({});
+  if (!edge.response) loop.Run();
+  if (!edge.response) return absl::CancelledError("stopped before a tracker answered");
+  // An Inquiry asks on when a node is unavailable: this outcome is its deadline's.
+  if (edge.response->outcome == tracker_api::Outcome::kUnavailable) {
+    return absl::UnavailableError(
+        absl::StrCat("no tracker answered within ", limit.seconds(), " s: ", edge.troubles.ToString()));
+  }
+  return *std::move(edge.response);
+}
+
+}  // namespace bt::nodes

@@ -1,0 +1,53 @@
+#pragma once
+
+// The commands of bytetorrent that talk to trackers and peers, or prepare them. Each returns the exit status;
+// results on stdout, progress and errors on stderr.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nodes/shared/exit_status.h"
+
+namespace bt::nodes {
+
+struct RegisterOptions {
+  std::string torrent;
+  std::vector<std::string> trackers;  // before the torrent's own
+  bool json = false;
+};
+ExitStatus RunRegister(const RegisterOptions& options);
+
+struct OfferOptions {
+  std::string file;
+  std::string torrent;
+  std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
+  std::vector<std::string> trackers;
+  bool skip_verify = false;
+  bool json = false;
+};
+ExitStatus RunOffer(const OfferOptions& options);
+
+struct DownloadOptions {
+  std::string what;    // a .torrent file, a name, a content id or an info-hash
+  std::string output;  // a file, or a directory to put it in; empty: the torrent's name, here
+  std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
+  std::vector<std::string> trackers;
+  bool keep_offering = false;
+  uint32_t timeout_seconds = 0;  // without a byte from anybody: give up; 0: never
+  bool json = false;
+};
+ExitStatus RunDownload(const DownloadOptions& options);
+
+struct StatusOptions {
+  std::vector<std::string> trackers;
+  bool json = false;
+};
+ExitStatus RunStatus(const StatusOptions& options);
+
+struct ClusterInitOptions {
+  std::string output;
+};
+ExitStatus RunClusterInit(const ClusterInitOptions& options);
+
+}  // namespace bt::nodes

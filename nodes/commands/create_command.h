@@ -1,0 +1,31 @@
+#pragma once
+
+// bytetorrent create: a .torrent from a data file. Results go to stdout, errors to stderr in one line.
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/torrent/metainfo.h"
+#include "nodes/shared/exit_status.h"
+
+namespace bt::nodes {
+
+struct CreateOptions {
+  std::string file;
+  std::string name;                   // empty: the last part of `file`
+  std::vector<std::string> trackers;  // http://HOST:PORT; empty: kDefaultTracker of tracker_url.h
+  uint64_t piece_length = 0;          // 0: DefaultPieceLength of the file's length
+  std::string format = "hybrid";      // hybrid, v1 or v2
+  std::string output;                 // empty: `name`.torrent in the working directory
+};
+
+ExitStatus RunCreate(const CreateOptions& options);
+
+// "hybrid", "v1", "v2"; kInvalidArgument for anything else.
+absl::StatusOr<TorrentFormat> ParseFormat(const std::string& text);
+const char* FormatName(TorrentFormat format);
+
+}  // namespace bt::nodes

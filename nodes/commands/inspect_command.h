@@ -1,0 +1,18 @@
+#pragma once
+
+// bytetorrent inspect: what a .torrent says, for people or as one line of JSON on stdout.
+
+#include <string>
+
+#include "nodes/shared/exit_status.h"
+
+namespace bt::nodes {
+
+struct InspectOptions {
+  std::string torrent;
+  bool json = false;
+};
+
+ExitStatus RunInspect(const InspectOptions& options);
+
+}  // namespace bt::nodes

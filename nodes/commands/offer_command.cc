@@ -1,0 +1,33 @@
+// bytetorrent offer: proves a file against its torrent, claims it at the trackers and serves it.
+
+#include "nodes/client/transfer.h"
+#include "nodes/commands/commands.h"
+#include "nodes/shared/torrent_files.h"
+
+namespace bt::nodes {
+
+ExitStatus RunOffer(const OfferOptions& options) {
+  absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
+  if (!torrent.ok()) return Refuse("offer", torrent.status());
+  {
+    // For the error alone: the machine opens the file itself.
+    const absl::StatusOr<InputFile> file = InputFile::Open(options.file);
+    if (!file.ok()) return Refuse("offer", file.status());
+  }
+  absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent->trackers);
+  if (!trackers.ok()) return RefuseTrackers("offer", trackers.status());
+  TransferSetup setup;
+  setup.command = "offer";
+  setup.what = options.torrent;
+  setup.config.role = swarm::Role::kOffer;
+  setup.config.metainfo = std::move(torrent->metainfo);
+  setup.config.format = torrent->format;
+  setup.config.skip_verify = options.skip_verify;
+  setup.trackers = *std::move(trackers);
+  setup.listen = options.listen;
+  setup.path = options.file;
+  setup.json = options.json;
+  return RunTransfer(std::move(setup));
+}
+
+}  // namespace bt::nodes

@@ -1,0 +1,83 @@
+// bytetorrent register: gives a torrent to the tracker cluster, for good.
+
+#include <absl/strings/str_cat.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "nodes/client/trackers.h"
+#include "nodes/commands/commands.h"
+#include "nodes/http_api/json_api.h"
+#include "nodes/shared/text.h"
+#include "nodes/shared/torrent_files.h"
+
+namespace bt::nodes {
+
+namespace {
+
+constexpr Duration kRegisterLimit = Seconds(30);
+
+// The file's own bytes go to the tracker: its info dictionary may give info-hashes of its own.
+absl::StatusOr<std::string> ReadBytes(const std::string& path) {
+  absl::StatusOr<InputFile> file = InputFile::Open(path);
+  if (!file.ok()) return file.status();
+  std::string bytes(file->size(), '\0');
+  size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got =
+        ::pread(file->descriptor(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(have));
+    if (got <= 0) return absl::UnavailableError(absl::StrCat(path, ": cannot be read to its end; try again"));
+    have += static_cast<size_t>(got);
+  }
+  return bytes;
+}
+
+// Of an answer that is no success.
+ExitStatus Explain(const TorrentFile& torrent, const tracker_api::Response& response) {
+  const std::string refused = absl::StrCat(Printable(torrent.metainfo.name),
+                                           ": the cluster refuses it: ", Printable(response.reason));
+  if (response.outcome != tracker_api::Outcome::kConflict) {
+    return Refuse("register", absl::FailedPreconditionError(refused));
+  }
+  return Refuse(
+      "register",
+      absl::AlreadyExistsError(absl::StrCat(
+          refused, "; what is registered never changes: create the torrent under another name with --name")),
+      ExitStatus::kBoundToOther);
+}
+
+}  // namespace
+
+ExitStatus RunRegister(const RegisterOptions& options) {
+  const absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
+  if (!torrent.ok()) return Refuse("register", torrent.status());
+  absl::StatusOr<std::string> bytes = ReadBytes(options.torrent);
+  if (!bytes.ok()) return Refuse("register", bytes.status());
+  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent->trackers);
+  if (!trackers.ok()) return RefuseTrackers("register", trackers.status());
+  int stopped_by = 0;
+  const absl::StatusOr<tracker_api::Response> response = AskTrackers(
+      *trackers, tracker_api::Register{{}, torrent->metainfo}, *std::move(bytes), kRegisterLimit, stopped_by);
+  if (stopped_by != 0) return Refuse("register", response.status(), StoppedBy(stopped_by));
+  if (!response.ok()) {
+    return Refuse("register",
+                  absl::UnavailableError(
+                      absl::StrCat(Printable(torrent->metainfo.name),
+                                   ": not registered as far as known: ", Message(response.status()),
+                                   "; start the trackers or name others with --tracker, then run it again")),
+                  ExitStatus::kNoTracker);
+  }
+  const bool created = response->outcome == tracker_api::Outcome::kCreated;
+  if (!created && response->outcome != tracker_api::Outcome::kOk) return Explain(*torrent, *response);
+  const std::string content = torrent->metainfo.content().ToString();
+  if (options.json) {
+    std::printf("{\"event\":\"registered\",\"name\":%s,\"content\":\"%s\",\"new\":%s}\n",
+                JsonQuote(torrent->metainfo.name).c_str(), content.c_str(), created ? "true" : "false");
+  } else {
+    std::printf("registered %s as %s%s\n", Printable(torrent->metainfo.name).c_str(), content.c_str(),
+                created ? "" : " (it was already)");
+  }
+  return ExitStatus::kDone;
+}
+
+}  // namespace bt::nodes

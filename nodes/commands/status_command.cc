@@ -1,0 +1,174 @@
+// bytetorrent status: what every node of the cluster says about itself, and whether that fits together.
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "net/http/client.h"
+#include "nodes/client/trackers.h"
+#include "nodes/commands/cluster_agreement.h"
+#include "nodes/commands/commands.h"
+#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/json_api.h"
+#include "nodes/shared/text.h"
+#include "nodes/shared/tracker_url.h"
+
+namespace bt::nodes {
+
+namespace {
+
+constexpr Duration kStatusTimeout = Seconds(3);
+// What passes when a new leader is there is asked about again, for a few election timeouts in all.
+constexpr int kRoundsMax = 4;
+constexpr std::chrono::milliseconds kRoundPause{400};
+
+struct NodeView {
+  Address address;
+  std::string url;
+  std::string body;  // the node's JSON
+  std::optional<tracker_api::NodeStatus> status;
+  std::string trouble;
+};
+
+// Asks the trackers that were named and then the nodes they name.
+class StatusRound {
+ public:
+  explicit StatusRound(const TrackerList& trackers) : client_(loop_) {
+    loop_.OnSignals({SIGINT, SIGTERM}, [this](int) { loop_.Stop(); });
+    for (size_t i = 0; i < trackers.addresses.size(); ++i) Ask(trackers.addresses[i], trackers.names[i]);
+  }
+
+  std::vector<NodeView> Run() {
+    if (waiting_ > 0) loop_.Run();
+    return std::move(views_);
+  }
+
+ private:
+  void Ask(const Address& address, std::string url) {
+    const size_t index = views_.size();
+    views_.push_back({address, std::move(url), {}, {}, "no answer"});
+    ++waiting_;
+    client_.Send(address, ToHttp(tracker_api::Status{}), kStatusTimeout,
+                 [this, index](absl::StatusOr<net::HttpResponse> result) {
+                   OnAnswer(index, std::move(result));
+                   if (--waiting_ == 0) loop_.Stop();
+                 });
+  }
+
+  void OnAnswer(size_t index, absl::StatusOr<net::HttpResponse> result) {
+    if (!result.ok()) {
+      views_[index].trouble = Message(result.status());
+      return;
+    }
+    absl::StatusOr<tracker_api::Response> response = FromHttp(tracker_api::Status{}, *result);
+    if (!response.ok() || !std::holds_alternative<tracker_api::NodeStatus>(response->body)) {
+      views_[index].trouble = response.ok() ? Printable(response->reason) : Message(response.status());
+      return;
+    }
+    views_[index].status = std::get<tracker_api::NodeStatus>(std::move(response->body));
+    views_[index].body = std::move(result->body);
+    while (!views_[index].body.empty() && views_[index].body.back() == '\n') views_[index].body.pop_back();
+    for (const ClusterNode& node : ParseClusterNodes(views_[index].body)) {
+      if (node.id == views_[index].status->node) continue;  // this is the one that answered, by whatever name
+      const bool known = std::any_of(views_.begin(), views_.end(),
+                                     [&](const NodeView& view) { return view.address == node.client; });
+      if (!known && views_.size() < kTrackersLimit)
+        Ask(node.client, absl::StrCat("http://", node.client.ToString()));
+    }
+  }
+
+  net::Loop loop_;
+  net::HttpClient client_;
+  std::vector<NodeView> views_;
+  size_t waiting_ = 0;
+};
+
+void PrintTable(const std::vector<NodeView>& views) {
+  std::printf("%-5s %-10s %-28s %8s %10s %10s %9s %8s  %s\n", "NODE", "ROLE", "TRACKER", "BALLOT", "CHOSEN",
+              "APPLIED", "TORRENTS", "CLAIMS", "DIGEST");
+  for (const NodeView& view : views) {
+    if (!view.status) {
+      std::printf("%-5s %-10s %-28s %s\n", "-", "no answer", view.url.c_str(), view.trouble.c_str());
+      continue;
+    }
+    const tracker_api::NodeStatus& status = *view.status;
+    std::printf("%s\n", absl::StrFormat("%-5d %-10s %-28s %8d %10d %10d %9d %8d  %016x", status.node.value(),
+                                        tracker_api::RoleName(status.role), view.url, status.ballot_round,
+                                        status.chosen.value(), status.applied.value(), status.torrents,
+                                        status.claims, status.registry_digest)
+                            .c_str());
+  }
+}
+
+std::vector<Disagreement> Compared(const std::vector<NodeView>& views) {
+  std::vector<NodeAnswer> answers;
+  for (const NodeView& view : views) {
+    if (view.status) answers.push_back({view.url, ParseClusterId(view.body), *view.status});
+  }
+  return Disagreements(answers);
+}
+
+// The nodes' answers, and what of their disagreements stays.
+std::pair<std::vector<NodeView>, std::vector<Disagreement>> AskUntilSettled(const TrackerList& trackers) {
+  for (int round = 1;; ++round) {
+    std::vector<NodeView> views = StatusRound(trackers).Run();
+    std::vector<Disagreement> found = Compared(views);
+    const bool passing =
+        std::any_of(found.begin(), found.end(), [](const auto& each) { return each.passing; });
+    if (!passing || round == kRoundsMax) return {std::move(views), std::move(found)};
+    std::this_thread::sleep_for(kRoundPause);
+  }
+}
+
+}  // namespace
+
+ExitStatus RunStatus(const StatusOptions& options) {
+  const std::vector<std::string> given =
+      options.trackers.empty() ? std::vector<std::string>{kDefaultTracker} : options.trackers;
+  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {});
+  if (!trackers.ok()) return RefuseTrackers("status", trackers.status());
+  auto [views, disagreements] = AskUntilSettled(*trackers);
+  std::stable_sort(views.begin(), views.end(), [](const NodeView& a, const NodeView& b) {
+    const NodeId last = NodeId::Max();
+    return (a.status ? a.status->node : last) < (b.status ? b.status->node : last);
+  });
+  size_t answered = 0;
+  bool quorum = false;
+  for (const NodeView& view : views) {
+    answered += view.status ? 1 : 0;
+    quorum = quorum || (view.status && view.status->has_quorum);
+    if (!options.json) continue;
+    if (view.status) {
+      std::printf("{\"tracker\":%s,\"reachable\":true,\"status\":%s}\n", JsonQuote(view.url).c_str(),
+                  view.body.c_str());
+    } else {
+      std::printf("{\"tracker\":%s,\"reachable\":false,\"why\":%s}\n", JsonQuote(view.url).c_str(),
+                  JsonQuote(view.trouble).c_str());
+    }
+  }
+  if (!options.json) {
+    PrintTable(views);
+    std::printf("%zu of %zu nodes answer; %s\n", answered, views.size(),
+                quorum ? "the cluster has a quorum" : "no quorum: nothing can be registered or offered now");
+  }
+  if (answered == 0) {
+    return Refuse("status",
+                  absl::UnavailableError("no tracker answers; start one with bytetorrent-tracker or name "
+                                         "another with --tracker http://HOST:PORT"),
+                  ExitStatus::kNoTracker);
+  }
+  ExitStatus status = quorum ? ExitStatus::kDone : ExitStatus::kFailed;
+  for (const Disagreement& disagreement : disagreements) {
+    status = Refuse("status", absl::DataLossError(Printable(disagreement.sentence)));
+  }
+  return status;
+}
+
+}  // namespace bt::nodes

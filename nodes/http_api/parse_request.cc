@@ -1,0 +1,367 @@
+// The server's half of requests: HTTP -> tracker_api::Request.
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/page.h"
+#include "nodes/http_api/uri.h"
+
+namespace bt::nodes {
+
+namespace api = tracker_api;
+
+namespace {
+
+constexpr uint32_t kDefaultNumwant = 50;
+constexpr uint32_t kNumwantLimit = 200;
+
+template <class T>
+std::optional<T> ParseNumber(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+ApiCall Answer(Endpoint endpoint, net::HttpResponse response) {
+  ApiCall call;
+  call.rendering.endpoint = endpoint;
+  call.answer = std::move(response);
+  return call;
+}
+
+ApiCall Refuse(Endpoint endpoint, int status, std::string_view reason) {
+  return Answer(endpoint, ApiResponse(status, WriteError(reason)));
+}
+
+ApiCall WrongMethod(std::string_view allowed) {
+  net::HttpResponse response =
+      ApiResponse(405, WriteError(absl::StrCat("this path takes ", std::string(allowed))));
+  response.headers.push_back({"Allow", std::string(allowed)});
+  return Answer(Endpoint::kOther, std::move(response));
+}
+
+// An announce or scrape that cannot be understood: HTTP 200 and a bencoded reason, which is what standard
+// clients show to their users (BEP 3), with "retry in" never (BEP 31).
+ApiCall Fail(const Rendering& rendering, std::string_view reason) {
+  api::Response response;
+  response.outcome = api::Outcome::kInvalid;
+  response.reason = std::string(reason);
+  return Answer(rendering.endpoint, Render(rendering, response, {}));
+}
+
+bool Flag(const Target& target, std::string_view name) {
+  const std::string* value = target.Find(name);
+  return value != nullptr && *value != "0" && *value != "false";
+}
+
+std::optional<InfoHash> ParseInfoHash(std::string_view bytes) {
+  InfoHash hash;
+  if (bytes.size() != hash.size()) return std::nullopt;
+  std::memcpy(hash.data(), bytes.data(), hash.size());
+  return hash;
+}
+
+// ?by=name for a name that looks like one of the other keys.
+api::TorrentKey ParseKey(const std::string& id, const Target& target) {
+  const std::string* by = target.Find("by");
+  if (by != nullptr && *by == "name") return id;
+  return api::ParseTorrentKey(id);
+}
+
+// False when the headers are there but unusable.
+bool ReadMutationId(const net::HttpRequest& request, api::MutationId& id) {
+  const std::string_view session = request.Header(kSessionHeader);
+  const std::string_view sequence = request.Header(kSequenceHeader);
+  if (session.empty() && sequence.empty()) return true;
+  const auto session_number = ParseNumber<uint64_t>(session);
+  const auto sequence_number = ParseNumber<uint64_t>(sequence);
+  if (!session_number || !sequence_number) return false;
+  id = {SessionId(*session_number), *sequence_number};
+  return true;
+}
+
+bool ValidMutationId(const api::MutationId& id) { return id.session.value() == 0 || id.sequence != 0; }
+
+constexpr std::string_view kBadMutationId =
+    "the session and sequence of a mutation must be whole numbers, given together, sequences from 1 on";
+
+ApiCall ParseAnnounce(const Target& target, const Address& from) {
+  ApiCall call;
+  call.rendering = {.endpoint = Endpoint::kAnnounce, .asker = from};
+  const std::string* compact = target.Find("compact");
+  call.rendering.compact = compact == nullptr || *compact != "0";
+  api::Announce announce;
+  const std::string* hash = target.Find("info_hash");
+  const auto info_hash = hash == nullptr ? std::nullopt : ParseInfoHash(*hash);
+  if (!info_hash) return Fail(call.rendering, "info_hash must be 20 bytes");
+  announce.info_hash = *info_hash;
+  const std::string* port = target.Find("port");
+  const auto port_number = port == nullptr ? std::nullopt : ParseNumber<uint16_t>(*port);
+  if (!port_number || *port_number == 0) return Fail(call.rendering, "port must be a number from 1 to 65535");
+  announce.peer = from;
+  announce.peer.port = *port_number;
+  if (const std::string* ip = target.Find("ip")) {
+    // A name, or an address that may not be claimed from here: the connection's address stands.
+    const auto asked =
+        Address::Parse(ip->find(':') == std::string::npos ? *ip + ":" + *port : "[" + *ip + "]:" + *port);
+    if (asked) announce.peer = ClaimAddress(*asked, from).value_or(announce.peer);
+  }
+  announce.left = 1;  // a client that does not say is not taken for a seeder
+  if (const std::string* left = target.Find("left")) {
+    const auto number = ParseNumber<uint64_t>(*left);
+    if (!number) return Fail(call.rendering, "left must be a number of bytes");
+    announce.left = *number;
+  }
+  announce.numwant = kDefaultNumwant;
+  if (const std::string* numwant = target.Find("numwant")) {
+    const auto number = ParseNumber<int64_t>(*numwant);
+    if (!number) return Fail(call.rendering, "numwant must be a number");
+    if (*number >= 0) announce.numwant = static_cast<uint32_t>(std::min<int64_t>(*number, kNumwantLimit));
+  }
+  if (const std::string* event = target.Find("event")) {
+    if (*event == "started") announce.event = api::AnnounceEvent::kStarted;
+    if (*event == "completed") announce.event = api::AnnounceEvent::kCompleted;
+    if (*event == "stopped") announce.event = api::AnnounceEvent::kStopped;
+  }
+  call.request = std::move(announce);
+  return call;
+}
+
+ApiCall ParseScrape(const Target& target, const Address& from) {
+  ApiCall call;
+  call.rendering = {.endpoint = Endpoint::kScrape, .asker = from};
+  api::Scrape scrape;
+  for (const auto& [name, value] : target.query) {
+    if (name != "info_hash") continue;
+    const auto info_hash = ParseInfoHash(value);
+    if (!info_hash) return Fail(call.rendering, "info_hash must be 20 bytes");
+    if (scrape.info_hashes.size() == api::kScrapeLimit) {
+      return Fail(call.rendering, absl::StrCat("at most ", api::kScrapeLimit, " info hashes in one scrape"));
+    }
+    scrape.info_hashes.push_back(*info_hash);
+  }
+  if (scrape.info_hashes.empty())
+    return Fail(call.rendering, "a scrape names at least one info_hash; GET /torrents lists all");
+  call.request = std::move(scrape);
+  return call;
+}
+
+ApiCall ParseRegister(const net::HttpRequest& request) {
+  if (request.body.size() > kTorrentFileLimit) {
+    return Refuse(Endpoint::kRegister, 413,
+                  absl::StrCat("a torrent has at most ", kTorrentFileLimit, " bytes"));
+  }
+  absl::StatusOr<TorrentFile> torrent = ParseTorrent(request.body);
+  if (!torrent.ok()) return Refuse(Endpoint::kRegister, 400, std::string(torrent.status().message()));
+  api::Register registration;
+  if (!ReadMutationId(request, registration.id) || !ValidMutationId(registration.id)) {
+    return Refuse(Endpoint::kRegister, 400, kBadMutationId);
+  }
+  ApiCall call;
+  call.rendering = {.endpoint = Endpoint::kRegister, .name = torrent->metainfo.name};
+  registration.metainfo = std::move(torrent->metainfo);
+  call.request = std::move(registration);
+  return call;
+}
+
+ApiCall ParseClaim(const net::HttpRequest& request, api::TorrentKey key, const Address& from) {
+  const bool offer = request.method == "POST";
+  const Endpoint endpoint = offer ? Endpoint::kOffer : Endpoint::kWithdraw;
+  if (request.body.size() > kOfferBodyLimit) {
+    return Refuse(endpoint, 413, absl::StrCat("the body has more than ", kOfferBodyLimit, " bytes"));
+  }
+  absl::StatusOr<OfferBody> body = ParseOfferBody(request.body);
+  if (!body.ok()) return Refuse(endpoint, 400, std::string(body.status().message()));
+  if (!ReadMutationId(request, body->id) || !ValidMutationId(body->id))
+    return Refuse(endpoint, 400, kBadMutationId);
+  const std::optional<Address> peer = ClaimAddress(body->peer, from);
+  if (!peer) {
+    return Refuse(
+        endpoint, 400,
+        absl::StrCat("a claim for ", body->peer.ToString(), " is not accepted from ", from.ToString(),
+                     ": name the connection's own address, or host 0.0.0.0 to mean it"));
+  }
+  if (peer->port == 0) return Refuse(endpoint, 400, "a claim needs the port where the peer listens");
+  ApiCall call;
+  call.rendering = {.endpoint = endpoint};
+  if (offer) {
+    call.request = api::Offer{body->id, std::move(key), *peer, std::move(body->pieces)};
+  } else {
+    call.request = api::Withdraw{body->id, std::move(key), *peer, std::move(body->pieces)};
+  }
+  return call;
+}
+
+// Takes `name` from the query as a limit; false when it is not a number.
+bool ReadLimit(const Target& target, uint32_t highest, uint32_t& limit) {
+  const std::string* text = target.Find("limit");
+  if (text == nullptr) return true;
+  const auto number = ParseNumber<uint32_t>(*text);
+  if (!number || *number == 0) return false;
+  limit = std::min(*number, highest);
+  return true;
+}
+
+ApiCall ParseList(const Target& target) {
+  api::List list;
+  if (const std::string* after = target.Find("after")) list.after = *after;
+  if (!ReadLimit(target, api::kListLimit, list.limit)) {
+    return Refuse(Endpoint::kList, 400, "limit must be a number from 1 on");
+  }
+  list.linearizable = Flag(target, "linearizable");
+  ApiCall call;
+  call.rendering.endpoint = Endpoint::kList;
+  call.request = std::move(list);
+  return call;
+}
+
+ApiCall ParseFetch(const Target& target, api::TorrentKey key) {
+  ApiCall call;
+  call.rendering.endpoint = Endpoint::kFetch;
+  if (const std::string* format = target.Find("format")) {
+    if (*format == "v1") {
+      call.rendering.format = TorrentFormat::kV1;
+    } else if (*format == "v2") {
+      call.rendering.format = TorrentFormat::kV2;
+    } else if (*format == "hybrid") {
+      call.rendering.format = TorrentFormat::kHybrid;
+    } else {
+      return Refuse(Endpoint::kFetch, 400, "format must be v1, v2 or hybrid");
+    }
+  }
+  call.request = api::Fetch{std::move(key), Flag(target, "linearizable")};
+  return call;
+}
+
+ApiCall ParseLookup(const Target& target, api::TorrentKey key) {
+  api::Lookup lookup;
+  lookup.torrent = std::move(key);
+  lookup.linearizable = Flag(target, "linearizable");
+  if (!ReadLimit(target, api::kLookupLimit, lookup.limit)) {
+    return Refuse(Endpoint::kLookup, 400, "limit must be a number from 1 on");
+  }
+  ApiCall call;
+  call.rendering.endpoint = Endpoint::kLookup;
+  call.request = std::move(lookup);
+  return call;
+}
+
+ApiCall AskStatus(Endpoint endpoint) {
+  ApiCall call;
+  call.rendering.endpoint = endpoint;
+  call.request = api::Status{};
+  return call;
+}
+
+ApiCall ParseTorrents(const net::HttpRequest& request, const Target& target, const Address& from) {
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  const std::vector<std::string>& path = target.path;
+  if (path.size() == 1) {
+    if (get) return ParseList(target);
+    return request.method == "PUT" ? ParseRegister(request) : WrongMethod("GET, PUT");
+  }
+  if (path[1].empty() || path[1].size() > kNameLimit) return Refuse(Endpoint::kOther, 404, "no such torrent");
+  api::TorrentKey key = ParseKey(path[1], target);
+  if (path.size() == 2) return get ? ParseFetch(target, std::move(key)) : WrongMethod("GET");
+  if (path.size() == 3 && path[2] == "peers")
+    return get ? ParseLookup(target, std::move(key)) : WrongMethod("GET");
+  if (path.size() == 3 && path[2] == "offers") {
+    return request.method == "POST" || request.method == "DELETE" ? ParseClaim(request, std::move(key), from)
+                                                                  : WrongMethod("POST, DELETE");
+  }
+  return Refuse(Endpoint::kOther, 404, "no such path");
+}
+
+}  // namespace
+
+std::string_view EndpointName(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::kAnnounce:
+      return "announce";
+    case Endpoint::kScrape:
+      return "scrape";
+    case Endpoint::kRegister:
+      return "register";
+    case Endpoint::kList:
+      return "list";
+    case Endpoint::kFetch:
+      return "fetch";
+    case Endpoint::kOffer:
+      return "offer";
+    case Endpoint::kWithdraw:
+      return "withdraw";
+    case Endpoint::kLookup:
+      return "lookup";
+    case Endpoint::kStatus:
+      return "status";
+    case Endpoint::kHealth:
+      return "healthz";
+    case Endpoint::kMetrics:
+      return "metrics";
+    case Endpoint::kPage:
+      return "page";
+    case Endpoint::kOther:
+    case Endpoint::kCount:
+      break;
+  }
+  return "other";
+}
+
+bool IsLocalAddress(const Address& address) {
+  const auto& ip = address.ip;
+  if (!address.is_v4()) {
+    const bool loopback =
+        std::all_of(ip.begin(), ip.end() - 1, [](uint8_t b) { return b == 0; }) && ip[15] == 1;
+    return loopback || (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
+  }
+  const uint8_t a = ip[12];
+  const uint8_t b = ip[13];
+  return a == 127 || a == 10 || (a == 172 && (b & 0xf0) == 16) || (a == 192 && b == 168) ||
+         (a == 169 && b == 254) || (a == 100 && (b & 0xc0) == 64);
+}
+
+std::optional<Address> ClaimAddress(const Address& asked, const Address& from) {
+  Address address = asked;
+  const size_t host = asked.is_v4() ? 12 : 0;
+  if (std::all_of(asked.ip.begin() + host, asked.ip.end(), [](uint8_t byte) { return byte == 0; }))
+    address.ip = from.ip;
+  if (address.ip == from.ip || (IsLocalAddress(address) && IsLocalAddress(from))) return address;
+  return std::nullopt;
+}
+
+net::HttpResponse TextResponse(int status, std::string_view text) {
+  net::HttpResponse response;
+  response.status = status;
+  response.body = std::string(text);
+  return response;
+}
+
+ApiCall ParseCall(const net::HttpRequest& request, const Address& from) {
+  const std::optional<Target> target = ParseTarget(request.target);
+  if (!target) return Refuse(Endpoint::kOther, 400, "the request's path cannot be read");
+  const std::string_view first = target->path.empty() ? std::string_view() : target->path[0];
+  if (first == "torrents") return ParseTorrents(request, *target, from);
+  if (target->path.size() > 1) return Refuse(Endpoint::kOther, 404, "no such path");
+  const bool known = first.empty() || first == "announce" || first == "scrape" || first == "status" ||
+                     first == "healthz" || first == "metrics";
+  if (!known) return Refuse(Endpoint::kOther, 404, "no such path");
+  if (request.method != "GET" && request.method != "HEAD") return WrongMethod("GET");
+  if (first == "announce") return ParseAnnounce(*target, from);
+  if (first == "scrape") return ParseScrape(*target, from);
+  if (first == "status") return AskStatus(Endpoint::kStatus);
+  if (first == "healthz") return AskStatus(Endpoint::kHealth);
+  if (first == "metrics") return AskStatus(Endpoint::kMetrics);
+  net::HttpResponse page;
+  page.content_type = "text/html; charset=utf-8";
+  page.body = std::string(PageHtml());
+  return Answer(Endpoint::kPage, std::move(page));
+}
+
+}  // namespace bt::nodes

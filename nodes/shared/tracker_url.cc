@@ -1,0 +1,66 @@
+#include "nodes/shared/tracker_url.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <charconv>
+
+#include "core/torrent/metainfo.h"
+#include "nodes/shared/text.h"
+
+namespace bt::nodes {
+
+namespace {
+
+constexpr size_t kShown = 120;  // bytes of an unusable URL that a message repeats
+
+bool IsHostCharacter(char c, bool bracketed) {
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return letter || c == '-' || c == '.' || c == '_' || (bracketed && c == ':');
+}
+
+bool IsHost(std::string_view host) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  for (const char c : host) {
+    if (!IsHostCharacter(c, bracketed)) return false;
+  }
+  return !host.empty();
+}
+
+}  // namespace
+
+std::string TrackerUrl::HostAndPort() const { return absl::StrCat(host, ":", port); }
+std::string TrackerUrl::Base() const { return absl::StrCat("http://", HostAndPort()); }
+std::string TrackerUrl::Announce() const { return absl::StrCat(Base(), "/announce"); }
+
+absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text) {
+  const auto wrong = [&](const char* why) {
+    const std::string shown = Printable(text.substr(0, kShown));
+    return absl::InvalidArgumentError(absl::StrCat("tracker ", shown, text.size() > kShown ? "..." : "", ": ",
+                                                   why, "; write http://HOST:PORT, such as ",
+                                                   kDefaultTracker));
+  };
+  constexpr std::string_view kScheme = "http://";
+  // Announce() must fit into a .torrent again.
+  if (text.size() > kTrackerUrlLimit - 16) return wrong("the URL is too long");
+  if (!text.starts_with(kScheme)) return wrong("only http:// can be asked");
+  const std::string_view rest = text.substr(kScheme.size());
+  const size_t slash = rest.find('/');
+  const std::string_view path = slash == std::string_view::npos ? "" : rest.substr(slash);
+  const std::string_view authority = rest.substr(0, slash);
+  if (!path.empty() && path != "/" && path != "/announce") return wrong("the path is not /announce");
+  const size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos || authority.ends_with(']')) return wrong("the port is missing");
+  TrackerUrl url;
+  url.host = std::string(authority.substr(0, colon));
+  if (!IsHost(url.host)) return wrong("the host is no name and no address");
+  const std::string_view port = authority.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
+  // A leading zero is refused: "06969" would name the same tracker a second time.
+  if (error != std::errc() || end != port.data() + port.size() || port.front() == '0') {
+    return wrong("the port is not a number from 1 to 65535");
+  }
+  return url;
+}
+
+}  // namespace bt::nodes

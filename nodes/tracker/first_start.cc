@@ -1,0 +1,113 @@
+#include "nodes/tracker/first_start.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include <utility>
+#include <vector>
+
+namespace bt::nodes {
+namespace {
+
+constexpr const char* kMembershipIsFixed =
+    "the members of a cluster are given at init and do not change; their addresses may";
+
+std::vector<NodeId> Members(const TrackerFlags& flags) {
+  std::vector<NodeId> members;
+  for (const auto& [id, member] : flags.members) members.push_back(id);
+  return members;
+}
+
+std::string IdsText(const std::vector<NodeId>& ids) {
+  return absl::StrJoin(ids, ", ", [](std::string* out, NodeId id) { absl::StrAppend(out, id.value()); });
+}
+
+absl::StatusOr<NodeState> WriteFirstState(const TrackerFlags& flags, const ClusterSecret& secret) {
+  NodeState state{.secret = secret, .node = flags.self, .members = Members(flags)};
+  const absl::Status status = Initialise(flags.data_dir, state);
+  if (!status.ok()) return status;
+  return state;
+}
+
+// Why a directory without a node's state is not served from, and what to do.
+absl::Status NoState(const TrackerFlags& flags, DirectoryKind kind) {
+  const auto no = [&](const auto&... parts) {
+    return absl::FailedPreconditionError(absl::StrCat(flags.data_dir, parts...));
+  };
+  if (kind == DirectoryKind::kInterrupted) {
+    return no(" is half initialised: run the init command again, with the same flags");
+  }
+  if (kind == DirectoryKind::kJournalAlone) {
+    return no(
+        " holds a journal without the file `node` that says whose it is: either that file was lost (restore "
+        "it), "
+        "or the directory was written by a version before `bytetorrent-tracker init`, which alone can read "
+        "it; "
+        "then initialise a new cluster in new directories and register the torrents there");
+  }
+  const char* found = kind == DirectoryKind::kAbsent ? " does not exist" : " holds no node's state";
+  if (flags.members.size() == 1) {
+    return no(found,
+              ": if it is new, run \"bytetorrent-tracker init\" once with the same flags; if it is not, ",
+              "its disk is not mounted or lost");
+  }
+  return no(
+      found, ": if node ", flags.self.value(),
+      " is new, run \"bytetorrent-tracker init --cluster-secret FILE\" once with the same flags; if it has ",
+      "served before, its disk is not mounted or lost: mount it, or let the cluster go on without this ",
+      "node. A node that forgot what it acknowledged must not be initialised again");
+}
+
+absl::Status CheckOwner(const TrackerFlags& flags, const NodeState& state) {
+  if (state.node != flags.self) {
+    return absl::FailedPreconditionError(absl::StrCat(flags.data_dir, " belongs to node ", state.node.value(),
+                                                      ", not to node ", flags.self.value(),
+                                                      "; give that --id, or this node's own --data-dir"));
+  }
+  if (state.members != Members(flags)) {
+    return absl::FailedPreconditionError(absl::StrCat(flags.data_dir, " belongs to a cluster of the nodes ",
+                                                      IdsText(state.members), ", and --node names ",
+                                                      IdsText(Members(flags)), "; ", kMembershipIsFixed));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<NodeState> RunInit(const TrackerFlags& flags) {
+  if (flags.cluster_secret.empty()) return WriteFirstState(flags, DrawClusterSecret());
+  const absl::StatusOr<ClusterSecret> secret = ReadClusterSecret(flags.cluster_secret);
+  if (!secret.ok()) return secret.status();
+  return WriteFirstState(flags, *secret);
+}
+
+absl::StatusOr<NodeState> StateToServe(const TrackerFlags& flags,
+                                       const std::function<void(std::string)>& note) {
+  const absl::StatusOr<DirectoryKind> kind = Inspect(flags.data_dir);
+  if (!kind.ok()) return kind.status();
+  const bool untouched = *kind == DirectoryKind::kAbsent || *kind == DirectoryKind::kInterrupted;
+  if (flags.embedded && untouched) {
+    absl::StatusOr<NodeState> state = WriteFirstState(flags, DrawClusterSecret());
+    if (state.ok()) {
+      note(absl::StrCat("a new cluster of one, ", ClusterIdText(state->secret), ", begins in ",
+                        flags.data_dir));
+    }
+    return state;
+  }
+  if (*kind != DirectoryKind::kNode) return NoState(flags, *kind);
+  absl::StatusOr<NodeState> state = ReadNodeState(flags.data_dir);
+  if (!state.ok()) return state;
+  const absl::Status owner = CheckOwner(flags, *state);
+  if (!owner.ok()) return owner;
+  return state;
+}
+
+absl::Status LostJournal(const TrackerFlags& flags) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(flags.data_dir, " has lost its journal, and with it what node ", flags.self.value(),
+                   " acknowledged; find the files journal-*.wal again, or let the cluster go on without this "
+                   "node. Do not ",
+                   "initialise it again: it would vote as if it had never voted"));
+}
+
+}  // namespace bt::nodes

@@ -1,0 +1,106 @@
+#include "nodes/tracker/metrics.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "nodes/shared/text.h"
+
+namespace bt::nodes {
+
+namespace {
+
+void Family(std::string_view name, std::string_view type, std::string_view help, std::string& out) {
+  absl::StrAppend(&out, "# HELP bytetorrent_", Absl(name), " ", Absl(help), "\n# TYPE bytetorrent_",
+                  Absl(name), " ", Absl(type), "\n");
+}
+
+void Sample(std::string_view name, std::string_view labels, uint64_t value, std::string& out) {
+  absl::StrAppend(&out, "bytetorrent_", Absl(name), Absl(labels), " ", value, "\n");
+}
+
+void Single(std::string_view name, std::string_view type, std::string_view help, uint64_t value,
+            std::string& out) {
+  Family(name, type, help, out);
+  Sample(name, "", value, out);
+}
+
+void AppendLinks(const net::ReplicaLinks::Counters& links, std::string& out) {
+  Single("replica_sent_bytes_total", "counter", "Bytes of frames sent to other nodes.", links.sent_bytes,
+         out);
+  Single("replica_received_bytes_total", "counter", "Bytes of frames received from other nodes.",
+         links.received_bytes, out);
+  Family("replica_dropped_frames_total", "counter", "Frames for other nodes that were not sent.", out);
+  Sample("replica_dropped_frames_total", "{why=\"unconnected\"}", links.dropped_unconnected, out);
+  Sample("replica_dropped_frames_total", "{why=\"overflow\"}", links.dropped_overflow, out);
+  Family("replica_refused_total", "counter", "Replica connections closed for what came over them.", out);
+  Sample("replica_refused_total", "{why=\"malformed\"}", links.malformed, out);
+  Sample("replica_refused_total", "{why=\"foreign\"}", links.foreign, out);
+  Sample("replica_refused_total", "{why=\"unproven\"}", links.unproven, out);
+  Sample("replica_refused_total", "{why=\"in_use\"}", links.in_use, out);
+  Sample("replica_refused_total", "{why=\"too_many\"}", links.turned_away, out);
+}
+
+void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
+  Family("role", "gauge", "1 for the role this node has.", out);
+  for (const tracker_api::Role role : tracker_api::kRoles) {
+    Sample("role", absl::StrCat("{role=\"", Absl(tracker_api::RoleName(role)), "\"}"),
+           status.role == role ? 1 : 0, out);
+  }
+  Single("has_quorum", "gauge", "1 when this node leads or hears a leader that has a majority.",
+         status.has_quorum ? 1 : 0, out);
+  Single("ballot_round", "gauge", "Round of the highest ballot this node has seen.", status.ballot_round,
+         out);
+  Single("chosen_slot", "gauge", "Highest slot known chosen with all before it.", status.chosen.value(), out);
+  Single("applied_slot", "gauge", "Highest slot the registry reflects.", status.applied.value(), out);
+  Single("torrents", "gauge", "Registered torrents.", status.torrents, out);
+  Single("claims", "gauge", "Peers' claims.", status.claims, out);
+}
+
+}  // namespace
+
+size_t RequestCounters::Index(int status) {
+  return static_cast<size_t>(std::find(kStatuses.begin(), kStatuses.end(), status) - kStatuses.begin());
+}
+
+void RequestCounters::Count(Endpoint endpoint, int status) {
+  ++counts_[static_cast<size_t>(endpoint)][Index(status)];
+}
+
+uint64_t RequestCounters::Get(Endpoint endpoint, int status) const {
+  return counts_[static_cast<size_t>(endpoint)][Index(status)];
+}
+
+std::string MetricsText(const MetricsSources& sources) {
+  std::string out;
+  Family("http_requests_total", "counter", "Answered requests by endpoint and HTTP status.", out);
+  for (size_t endpoint = 0; endpoint < sources.requests.counts_.size(); ++endpoint) {
+    for (size_t i = 0; i < sources.requests.counts_[endpoint].size(); ++i) {
+      const uint64_t count = sources.requests.counts_[endpoint][i];
+      if (count == 0) continue;
+      const std::string status =
+          i < RequestCounters::kStatuses.size() ? absl::StrCat(RequestCounters::kStatuses[i]) : "other";
+      Sample("http_requests_total",
+             absl::StrCat("{endpoint=\"", Absl(EndpointName(static_cast<Endpoint>(endpoint))), "\",status=\"",
+                          status, "\"}"),
+             count, out);
+    }
+  }
+  Single("http_connections", "gauge", "Open client connections.", sources.http_connections, out);
+  Single("http_connections_total", "counter", "Accepted client connections.", sources.http.accepted, out);
+  Single("http_received_bytes_total", "counter", "Bytes from clients.", sources.http.received_bytes, out);
+  Single("http_sent_bytes_total", "counter", "Bytes to clients.", sources.http.sent_bytes, out);
+  Family("http_dropped_total", "counter", "Client connections closed for a reason of their own.", out);
+  Sample("http_dropped_total", "{why=\"garbage\"}", sources.http.malformed, out);
+  Sample("http_dropped_total", "{why=\"too_many\"}", sources.http.refused, out);
+  Sample("http_dropped_total", "{why=\"timeout\"}", sources.http.timed_out, out);
+  Sample("http_dropped_total", "{why=\"overload\"}", sources.http.overloaded, out);
+  Single("journal_records_total", "counter", "Records made durable.", sources.journal.records, out);
+  Single("journal_commits_total", "counter", "Group commits (one write and one fdatasync each).",
+         sources.journal.commits, out);
+  if (sources.links != nullptr) AppendLinks(*sources.links, out);
+  AppendNode(sources.status, out);
+  return out;
+}
+
+}  // namespace bt::nodes

@@ -1,0 +1,42 @@
+#pragma once
+
+// What a tracker node counts about itself, and its Prometheus text form. Loop thread only.
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "core/tracker_api/tracker_api.h"
+#include "net/http/server.h"
+#include "net/journal.h"
+#include "net/replica_links.h"
+#include "nodes/http_api/http_api.h"
+
+namespace bt::nodes {
+
+class RequestCounters {
+ public:
+  // By the HTTP status of the answer.
+  void Count(Endpoint endpoint, int status);
+  uint64_t Get(Endpoint endpoint, int status) const;
+
+ private:
+  friend std::string MetricsText(const struct MetricsSources& sources);
+  // The statuses this tracker answers with.
+  static constexpr std::array kStatuses = {200, 201, 400, 404, 405, 409, 410, 413, 503};
+  static size_t Index(int status);
+  std::array<std::array<uint64_t, kStatuses.size() + 1>, static_cast<size_t>(Endpoint::kCount)> counts_{};
+};
+
+struct MetricsSources {
+  const RequestCounters& requests;
+  const net::HttpServerCounters& http;
+  size_t http_connections = 0;
+  const net::Journal::Counters& journal;
+  const net::ReplicaLinks::Counters* links = nullptr;  // a cluster of one has none
+  const tracker_api::NodeStatus& status;
+};
+
+std::string MetricsText(const MetricsSources& sources);
+
+}  // namespace bt::nodes

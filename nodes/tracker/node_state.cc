@@ -1,0 +1,151 @@
+#include "nodes/tracker/node_state.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+
+#include "core/base/digest.h"
+#include "core/base/fields.h"
+#include "net/fd.h"
+#include "net/journal.h"
+#include "net/loop.h"
+#include "nodes/shared/state_files.h"
+#include "nodes/shared/text.h"
+
+namespace bt::nodes {
+namespace {
+
+// The file is this line, the sixteen hexadecimal digits of the rest's xxh3-64, a newline, the encoded state.
+constexpr std::string_view kMagic = "bytetorrent-node 1 ";
+constexpr const char* kName = "node";
+constexpr const char* kNewName = "node.new";
+
+std::string PathIn(const std::string& directory, const std::string& name) {
+  return absl::StrCat(directory, "/", name);
+}
+
+std::string Render(const NodeState& state) {
+  const std::string body = Encode(state);
+  return absl::StrCat(Absl(kMagic), absl::Hex(HashBytes(body), absl::kZeroPad16), "\n", body);
+}
+
+absl::StatusOr<std::vector<std::string>> JournalFiles(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (wal::ParseSegmentFileName(name)) names.push_back(std::move(name));
+  }
+  if (error) return FileError("list", directory, error.value());
+  return names;
+}
+
+absl::Status MakeDirectory(const std::string& directory) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(directory, error);
+  if (error) return FileError("make", directory, error.value());
+  return made ? SyncDirectory(DirectoryOf(directory)) : absl::OkStatus();
+}
+
+absl::Status Occupied(const std::string& directory, const char* what) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(directory, " holds ", what, "; choose another directory for a new node"));
+}
+
+// What an interrupted init left: nothing was ever served from it.
+absl::Status RemoveJournal(const std::string& directory, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (unlink(PathIn(directory, name).c_str()) != 0)
+      return FileError("remove", PathIn(directory, name), errno);
+  }
+  return SyncDirectory(directory);
+}
+
+absl::Status CreateJournal(const std::string& directory, const NodeState& state) {
+  net::Loop loop;
+  net::JournalRecovery recovery;
+  return net::Journal::Open(loop, {directory, state.journal_identity()}, recovery).status();
+}
+
+}  // namespace
+
+uint64_t NodeState::agreed_id() const {
+  RollingDigest digest;
+  digest.Add(ClusterId(secret));
+  for (const NodeId member : members) digest.Add(member.value());
+  return digest.value();
+}
+
+absl::StatusOr<DirectoryKind> Inspect(const std::string& directory) {
+  std::error_code error;
+  const auto status = std::filesystem::status(directory, error);
+  if (status.type() == std::filesystem::file_type::not_found) return DirectoryKind::kAbsent;
+  if (error) return FileError("open", directory, error.value());
+  const absl::StatusOr<std::vector<std::string>> journal = JournalFiles(directory);
+  if (!journal.ok()) return journal.status();
+  const auto has = [&](const char* name) { return ::access(PathIn(directory, name).c_str(), F_OK) == 0; };
+  if (has(kName)) return DirectoryKind::kNode;
+  const absl::StatusOr<std::string> begun = ReadStateFile(PathIn(directory, kNewName));
+  // Initialise writes this file only where no journal is, so a journal beside it was never served from.
+  if (begun.ok() && !begun->empty()) return DirectoryKind::kInterrupted;
+  return journal->empty() ? DirectoryKind::kEmpty : DirectoryKind::kJournalAlone;
+}
+
+// The order is the proof. `node.new` gets its first byte only in a directory without a journal; the journal
+// comes after that is durable; `node` comes last, when all it stands for is durable. Whoever finds `node.new`
+// with bytes in it may therefore remove the journal beside it. The lock keeps two inits apart; one that
+// waited behind another finds `node`, because the kind is looked at under the lock.
+absl::Status Initialise(const std::string& directory, const NodeState& state) {
+  absl::Status status = MakeDirectory(directory);
+  if (!status.ok()) return status;
+  const std::string fresh = PathIn(directory, kNewName);
+  const net::Fd fd(open(fresh.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return FileError("create", fresh, errno);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::AlreadyExistsError(absl::StrCat("another init is at work in ", directory, "; let it end"));
+  }
+  const absl::StatusOr<DirectoryKind> kind = Inspect(directory);
+  if (!kind.ok()) return kind.status();
+  if (*kind == DirectoryKind::kNode || *kind == DirectoryKind::kJournalAlone) {
+    unlink(fresh.c_str());
+    return Occupied(
+        directory, *kind == DirectoryKind::kNode ? "a node's state already" : "a journal of an earlier node");
+  }
+  status = WriteStateFile(fd.get(), Render(state), fresh);
+  if (status.ok()) status = SyncDirectory(directory);
+  if (!status.ok()) return status;
+  const absl::StatusOr<std::vector<std::string>> leftovers = JournalFiles(directory);
+  if (!leftovers.ok()) return leftovers.status();
+  status = RemoveJournal(directory, *leftovers);
+  if (status.ok()) status = CreateJournal(directory, state);
+  if (!status.ok()) return status;
+  if (std::rename(fresh.c_str(), PathIn(directory, kName).c_str()) != 0) {
+    return FileError("rename", fresh, errno);
+  }
+  return SyncDirectory(directory);
+}
+
+absl::StatusOr<NodeState> ReadNodeState(const std::string& directory) {
+  const std::string path = PathIn(directory, kName);
+  const absl::StatusOr<std::string> text = ReadStateFile(path);
+  if (!text.ok()) return text.status();
+  std::string_view rest = *text;
+  const size_t head = kMagic.size() + 17;
+  const auto state = Decode<NodeState>(Slice::Copy(rest.size() > head ? rest.substr(head) : ""));
+  if (!state.ok() || state->version != NodeState::kVersion || Render(*state) != *text) {
+    return absl::DataLossError(absl::StrCat(
+        path,
+        " is damaged, or of another version of this program; restore that file from a copy, or let the ",
+        "cluster go on without this node"));
+  }
+  return *state;
+}
+
+}  // namespace bt::nodes

@@ -1,0 +1,62 @@
+#pragma once
+
+// The first state of a node: the file `node` in its data directory, beside an empty journal. It is written
+// once, by init, and says for good whose directory this is. A directory without it belongs to nobody: its
+// node may have been a voter whose disk is gone, and a voter that forgot what it acknowledged must not vote
+// ("Paxos Made Simple", section 2.4: an acceptor remembers across failures). So nothing but init makes a
+// voter.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/wal/format.h"
+#include "nodes/shared/cluster_secret.h"
+
+namespace bt::nodes {
+
+struct NodeState {
+  static constexpr uint64_t kVersion = 1;
+
+  uint64_t version = kVersion;
+  ClusterSecret secret{};
+  NodeId node;
+  std::vector<NodeId> members;  // of the whole cluster, in order
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("version", self.version);
+    visit("secret", self.secret);
+    visit("node", self.node);
+    visit("members", self.members);
+  }
+  friend bool operator==(const NodeState&, const NodeState&) = default;
+
+  wal::Identity journal_identity() const { return {ClusterId(secret), node}; }
+  // What replicas must have in common to talk. The members are part of it: nodes that count votes over
+  // different lists could have majorities that do not meet.
+  uint64_t agreed_id() const;
+};
+
+enum class DirectoryKind : uint8_t {
+  kAbsent,        // there is no such directory
+  kEmpty,         // no node's state, no journal
+  kInterrupted,   // an init did not come to its end; the next one begins anew
+  kJournalAlone,  // a journal that no `node` file belongs to
+  kNode,          // a node's state
+};
+// kUnavailable and the like: the directory cannot be read.
+absl::StatusOr<DirectoryKind> Inspect(const std::string& directory);
+
+// Writes the first state and an empty journal into the directory, which is made if it is not there. A crash
+// at any moment leaves a directory that is kNode or that the next call can complete. kFailedPrecondition: it
+// holds something already.
+absl::Status Initialise(const std::string& directory, const NodeState& state);
+
+// Of a directory that is kNode. kDataLoss: the file is damaged.
+absl::StatusOr<NodeState> ReadNodeState(const std::string& directory);
+
+}  // namespace bt::nodes

@@ -1,0 +1,193 @@
+#include "nodes/tracker/tracker_flags.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdio>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/base/version.h"
+#include "core/paxos/config.h"
+#include "net/socket.h"
+#include "nodes/shared/text.h"
+
+namespace bt::nodes {
+
+namespace {
+
+constexpr const char* kDefaultMember = "1=127.0.0.1:0/127.0.0.1:6969";
+
+constexpr const char* kFooter = R"(
+Without flags: a cluster of one for clients on http://127.0.0.1:6969, data in ./bytetorrent-tracker-data, which
+is made where it is not there. In any other case a node serves only from a directory that init has prepared.
+
+Examples:
+  bytetorrent-tracker
+  bytetorrent cluster init -o cluster.secret
+  bytetorrent-tracker init --cluster-secret cluster.secret --id 1 --data-dir /var/lib/bytetorrent \
+      --node 1=10.0.0.1:7000/10.0.0.1:6969 \
+      --node 2=10.0.0.2:7000/10.0.0.2:6969 \
+      --node 3=10.0.0.3:7000/10.0.0.3:6969
+  bytetorrent-tracker --id 1 --data-dir /var/lib/bytetorrent \
+      --node 1=10.0.0.1:7000/10.0.0.1:6969 \
+      --node 2=10.0.0.2:7000/10.0.0.2:6969 \
+      --node 3=10.0.0.3:7000/10.0.0.3:6969
+  (the same on the other two machines, with the same cluster.secret and --id 2 and --id 3)
+
+The first address of a node is where the other nodes reach it, the second where clients do. Port 0 for
+clients picks a free port and prints it. SIGTERM or Ctrl-C stops the node in order.
+Exit status: 0 stopped in order, 1 could not run, 2 wrong usage.)";
+
+constexpr const char* kInitFooter = R"(
+Takes the flags that serving takes, in any order. Once for each node of a new cluster, never again: a node whose
+data are lost has forgotten what it acknowledged, and must not vote as if it were new.
+
+Example:
+  bytetorrent-tracker init --cluster-secret cluster.secret --id 1 --data-dir /var/lib/bytetorrent \
+      --node 1=10.0.0.1:7000/10.0.0.1:6969 \
+      --node 2=10.0.0.2:7000/10.0.0.2:6969 \
+      --node 3=10.0.0.3:7000/10.0.0.3:6969)";
+
+// "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT"; an error is one line for people.
+absl::StatusOr<std::pair<NodeId, TrackerMember>> ParseMember(const std::string& text) {
+  const auto wrong = [&](const std::string& why) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--node ", text, ": ", why,
+                     "; write ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT, for example "
+                     "1=10.0.0.1:7000/10.0.0.1:6969"));
+  };
+  const size_t equals = text.find('=');
+  const size_t slash = text.find('/');
+  if (equals == std::string::npos || slash == std::string::npos || slash < equals) {
+    return wrong("a part is missing");
+  }
+  uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + equals, id);
+  if (error != std::errc() || end != text.data() + equals || id == 0) {
+    return wrong("the id must be a number from 1 on");
+  }
+  const auto replica = net::Resolve(std::string_view(text).substr(equals + 1, slash - equals - 1));
+  if (!replica.ok()) return wrong(Message(replica.status()));
+  const auto client = net::Resolve(std::string_view(text).substr(slash + 1));
+  if (!client.ok()) return wrong(Message(client.status()));
+  return std::pair{NodeId(id), TrackerMember{*replica, *client}};
+}
+
+// As CLI11 has read them.
+struct Given {
+  bool init = false;
+  std::optional<uint32_t> id;
+  std::vector<std::string> nodes;
+  std::string data_dir;
+  std::string cluster_secret;
+};
+
+absl::StatusOr<absl::btree_map<NodeId, TrackerMember>> ParseMembers(const std::vector<std::string>& nodes) {
+  absl::btree_map<NodeId, TrackerMember> members;
+  for (const std::string& text : nodes.empty() ? std::vector<std::string>{kDefaultMember} : nodes) {
+    const auto member = ParseMember(text);
+    if (!member.ok()) return member.status();
+    if (!members.insert(*member).second) {
+      return absl::InvalidArgumentError(absl::StrCat("--node ", text, ": this id is given twice"));
+    }
+  }
+  if (members.size() > paxos::kMembersMax) {
+    return absl::InvalidArgumentError(absl::StrCat("a cluster has at most ", paxos::kMembersMax, " nodes"));
+  }
+  for (const auto& [id, member] : members) {
+    if (members.size() > 1 && member.replica.port == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--node ", id.value(), "=...: the other nodes need its replica port, 0 is none"));
+    }
+  }
+  return members;
+}
+
+absl::StatusOr<TrackerFlags> Check(const Given& given) {
+  auto members = ParseMembers(given.nodes);
+  if (!members.ok()) return members.status();
+  TrackerFlags flags{.init = given.init,
+                     .embedded = given.nodes.empty(),
+                     .members = *std::move(members),
+                     .data_dir = given.data_dir,
+                     .cluster_secret = given.cluster_secret};
+  const bool alone = flags.members.size() == 1;
+  flags.self = given.id ? NodeId(*given.id) : flags.members.begin()->first;
+  if (!given.id && !alone) {
+    return absl::InvalidArgumentError("--id is missing: say which of the --node entries this process is");
+  }
+  if (!flags.members.contains(flags.self)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--id ", *given.id, ": there is no --node ", *given.id, "=..."));
+  }
+  if (flags.init && !alone && flags.cluster_secret.empty()) {
+    return absl::InvalidArgumentError(
+        "--cluster-secret is missing: make the file once with \"bytetorrent cluster init -o FILE\" and give "
+        "every node the same");
+  }
+  if (flags.data_dir.empty()) {
+    flags.data_dir =
+        alone ? "bytetorrent-tracker-data" : absl::StrCat("bytetorrent-tracker-data-", flags.self.value());
+  }
+  return flags;
+}
+
+// nullopt: as ParseTrackerFlags.
+std::optional<Given> Read(int argc, char** argv, int& exit_code) {
+  Given given;
+  CLI::App app("ByteTorrent's tracker: one node of a replicated cluster (or a cluster of one).",
+               "bytetorrent-tracker");
+  app.footer(kFooter);
+  app.set_version_flag("--version", absl::StrCat("bytetorrent-tracker ", kVersion));
+  app.add_option("--id", given.id, "which of the --node entries this process is");
+  app.add_option("--node", given.nodes,
+                 "a member of the cluster: ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT (once per member)")
+      ->take_all();
+  app.add_option(
+      "--data-dir", given.data_dir,
+      "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
+  CLI::App* init =
+      app.add_subcommand("init", "write the first state of a node into its data directory, and end");
+  init->fallthrough();
+  init->footer(kInitFooter);
+  init->add_option(
+      "--cluster-secret", given.cluster_secret,
+      "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
+      "its own secret without it)");
+  // CLI11 reports by throwing; nothing thrown leaves this function.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    exit_code = app.exit(help_or_version);
+    return std::nullopt;
+  } catch (const CLI::Error& error) {
+    std::fprintf(stderr, "bytetorrent-tracker: %s (see bytetorrent-tracker --help)\n", error.what());
+    exit_code = 2;
+    return std::nullopt;
+  }
+  given.init = init->parsed();
+  return given;
+}
+
+}  // namespace
+
+std::optional<TrackerFlags> ParseTrackerFlags(int argc, char** argv, int& exit_code) {
+  exit_code = 2;
+  if (const std::string wrong = EmptyArgument(argc, argv); !wrong.empty()) {
+    std::fprintf(stderr, "bytetorrent-tracker: %s (see bytetorrent-tracker --help)\n", wrong.c_str());
+    return std::nullopt;
+  }
+  const std::optional<Given> given = Read(argc, argv, exit_code);
+  if (!given) return std::nullopt;
+  absl::StatusOr<TrackerFlags> flags = Check(*given);
+  if (!flags.ok()) {
+    std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(flags.status()).c_str());
+    return std::nullopt;
+  }
+  return *std::move(flags);
+}
+
+}  // namespace bt::nodes

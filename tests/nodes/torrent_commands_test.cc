@@ -1,0 +1,241 @@
+// create and inspect on real files, and what they refuse.
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "nodes/commands/create_command.h"
+#include "nodes/commands/inspect_command.h"
+#include "nodes/shared/torrent_files.h"
+#include "tests/support/sample_content.h"
+
+namespace bt::nodes {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Contents(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class TorrentCommands : public testing::Test {
+ protected:
+  TorrentCommands() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::path(testing::TempDir()) / (std::string("torrent_commands_") + test->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~TorrentCommands() override { fs::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string MakeFile(const std::string& name, const std::string& bytes) const {
+    std::ofstream(Path(name), std::ios::binary) << bytes;
+    return Path(name);
+  }
+  // Every file in the folder.
+  size_t FileCount() const { return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), {})); }
+
+  int Create(const CreateOptions& options) {
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const auto status = static_cast<int>(RunCreate(options));
+    out_ = testing::internal::GetCapturedStdout();
+    error_ = testing::internal::GetCapturedStderr();
+    return status;
+  }
+  int Inspect(const InspectOptions& options) {
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const auto status = static_cast<int>(RunInspect(options));
+    out_ = testing::internal::GetCapturedStdout();
+    error_ = testing::internal::GetCapturedStderr();
+    return status;
+  }
+  void ExpectRefused(const CreateOptions& options, int status, const std::string& reason) {
+    EXPECT_EQ(Create(options), status) << reason;
+    EXPECT_NE(error_.find(reason), std::string::npos) << reason << " / " << error_;
+    EXPECT_EQ(std::count(error_.begin(), error_.end(), '\n'), 1) << error_;
+    EXPECT_EQ(out_, "");
+  }
+
+  fs::path folder_;
+  std::string out_;
+  std::string error_;
+};
+
+TEST_F(TorrentCommands, CreateWritesTheMetainfoOfTheFileInEachFormat) {
+  const uint64_t length = 300'000;
+  const std::string file = MakeFile(test::SampleName(length), test::SampleBytes(length));
+  const Metainfo expected = test::SampleMetainfo(length, 65536);
+  for (const std::string format : {"hybrid", "v1", "v2"}) {
+    const CreateOptions options{.file = file,
+                                .trackers = {"http://a:1", "http://[::1]:2/announce", "http://c.d:3/"},
+                                .piece_length = 65536,
+                                .format = format,
+                                .output = Path("out.torrent")};
+    ASSERT_EQ(Create(options), 0) << error_;
+
+    const auto torrent = ReadTorrentFile(options.output);
+    ASSERT_TRUE(torrent.ok()) << torrent.status();
+    EXPECT_EQ(torrent->metainfo, expected);
+    EXPECT_EQ(FormatName(torrent->format), format);
+    EXPECT_EQ(torrent->trackers, (std::vector<std::string>{"http://a:1/announce", "http://[::1]:2/announce",
+                                                           "http://c.d:3/announce"}));
+    EXPECT_NE(out_.find("content-id: " + expected.content().ToString()), std::string::npos) << out_;
+    EXPECT_EQ(out_.find("info-hash-v1") != std::string::npos, format != "v2");
+    EXPECT_EQ(out_.find("info-hash-v2") != std::string::npos, format != "v1");
+    EXPECT_EQ(FileCount(), 2u) << "nothing is left beside the result";
+  }
+}
+
+TEST_F(TorrentCommands, CreateHashesALargeFileOnTwoThreadsToTheSameMetainfo) {
+  const uint64_t length = (40 << 20) + 12'345;
+  const std::string bytes = test::SampleBytes(length);
+  const std::string file = MakeFile("large.bin", bytes);
+  ASSERT_EQ(Create({.file = file, .output = Path("large.torrent")}), 0) << error_;
+
+  MetainfoBuilder builder("large.bin", length, DefaultPieceLength(length));
+  builder.Update(bytes);
+  const auto torrent = ReadTorrentFile(Path("large.torrent"));
+  ASSERT_TRUE(torrent.ok()) << torrent.status();
+  EXPECT_EQ(torrent->metainfo, builder.Finish());
+  EXPECT_EQ(torrent->trackers, std::vector<std::string>{"http://127.0.0.1:6969/announce"});
+}
+
+TEST_F(TorrentCommands, CreateRefusesFilesItCannotShare) {
+  const std::string out = Path("out.torrent");
+  ExpectRefused({.file = Path("absent"), .output = out}, 1, Path("absent") + ": there is no such file");
+  ExpectRefused({.file = folder_.string(), .output = out}, 1, folder_.string() + ": it is a directory");
+  ExpectRefused({.file = folder_.string() + "/", .output = out}, 1, "it is a directory");
+  ExpectRefused({.file = MakeFile("empty", ""), .output = out}, 1, "it is empty");
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  ExpectRefused({.file = Path("pipe"), .output = out}, 1, "not a regular file");
+  ExpectRefused({.file = "/dev/zero", .output = out}, 1, "not a regular file");
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(TorrentCommands, CreateRefusesWrongUsage) {
+  const std::string file = MakeFile("data", "data");
+  const std::string out = Path("out.torrent");
+  ExpectRefused({.file = file, .name = "a/b", .output = out}, 2, "path separator");
+  ExpectRefused({.file = file, .name = "..", .output = out}, 2, "--name");
+  ExpectRefused({.file = file, .piece_length = 1000, .output = out}, 2, "--piece-length 1000");
+  ExpectRefused({.file = file, .piece_length = uint64_t{1} << 40, .output = out}, 2, "--piece-length");
+  ExpectRefused({.file = file, .format = "v7", .output = out}, 2, "--format v7");
+  for (const std::string tracker : {"", "not a url", "127.0.0.1:6969", "https://a:1", "udp://a:1", "http://a",
+                                    "http://:1", "http://a:", "http://a:0", "http://a:65536", "http://a:1/x",
+                                    "http://a b:1", "http://a:1\n", "http://[::1:1"}) {
+    ExpectRefused({.file = file, .trackers = {tracker}, .output = out}, 2, "write http://HOST:PORT");
+  }
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(TorrentCommands, CreateNeverOverwritesAnythingButATorrent) {
+  const std::string file = MakeFile("data", "data");
+  const std::string notes = MakeFile("notes.txt", "my notes");
+  fs::create_hard_link(file, Path("data-too"));
+  ExpectRefused({.file = file, .output = notes}, 1, "no torrent of ours is there");
+  ExpectRefused({.file = file, .output = file}, 1, "the data file itself");
+  ExpectRefused({.file = file, .output = Path("data-too")}, 1, "the data file itself");
+  ExpectRefused({.file = file, .output = folder_.string()}, 1, "cannot write");
+  ExpectRefused({.file = file, .output = Path("none/x.torrent")}, 1, Path("none"));
+  EXPECT_EQ(Contents(notes), "my notes");
+  EXPECT_EQ(Contents(file), "data");
+
+  const std::string out = Path("out.torrent");
+  ASSERT_EQ(Create({.file = file, .output = out}), 0);
+  EXPECT_EQ(Create({.file = file, .format = "v1", .output = out}), 0) << error_;
+}
+
+TEST_F(TorrentCommands, AFileThatChangesWhileItIsReadIsNoticed) {
+  const std::string path = MakeFile("data", "1234");
+  const auto file = InputFile::Open(path);
+  ASSERT_TRUE(file.ok());
+  EXPECT_TRUE(file->CheckUnchanged().ok());
+  MakeFile("data", "12345");
+  EXPECT_EQ(file->CheckUnchanged().code(), absl::StatusCode::kAborted);
+  EXPECT_NE(file->CheckUnchanged().message().find("changed while"), absl::string_view::npos);
+}
+
+TEST_F(TorrentCommands, ReadingATorrentSaysWhichFileAndWhy) {
+  const auto error = [](const std::string& path) {
+    return std::string(ReadTorrentFile(path).status().message());
+  };
+  EXPECT_NE(error(Path("absent")).find(Path("absent") + ": there is no such file"), std::string::npos);
+  EXPECT_NE(error(folder_.string()).find("it is a directory"), std::string::npos);
+  EXPECT_NE(error(MakeFile("page", "<html>")).find(Path("page") + " as a torrent: not bencode"),
+            std::string::npos);
+  const std::string large = MakeFile("large", "d");
+  ASSERT_EQ(truncate(large.c_str(), kTorrentFileLimit + 1), 0);
+  EXPECT_NE(error(large).find("is it the data file itself?"), std::string::npos);
+  if (geteuid() != 0) {
+    const std::string secret = MakeFile("secret", "de");
+    chmod(secret.c_str(), 0);
+    EXPECT_NE(error(secret).find("permission denied"), std::string::npos);
+  }
+}
+
+TEST_F(TorrentCommands, WritingLeavesTheOldFileOrTheNewOneAndNothingBeside) {
+  const std::string path = MakeFile("file", "old");
+  EXPECT_TRUE(WriteFileAtomically(path, "new").ok());
+  EXPECT_EQ(Contents(path), "new");
+  const absl::Status status = WriteFileAtomically(Path("none/file"), "x");
+  EXPECT_NE(status.message().find("create the directory first"), absl::string_view::npos) << status;
+  EXPECT_FALSE(WriteFileAtomically(folder_.string(), "x").ok());
+  EXPECT_EQ(FileCount(), 1u);
+}
+
+TEST_F(TorrentCommands, InspectTellsWhatTheTorrentSays) {
+  const std::string file = MakeFile("data.bin", test::SampleBytes(50'000));
+  const std::string torrent = Path("out.torrent");
+  ASSERT_EQ(Create({.file = file, .output = torrent}), 0);
+  const Metainfo metainfo = ReadTorrentFile(torrent)->metainfo;
+
+  ASSERT_EQ(Inspect({.torrent = torrent}), 0) << error_;
+  EXPECT_NE(out_.find("name: data.bin\n"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("content-id: " + metainfo.content().ToString()), std::string::npos);
+
+  ASSERT_EQ(Inspect({.torrent = torrent, .json = true}), 0) << error_;
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 1);
+  const auto json = nlohmann::json::parse(out_);
+  EXPECT_EQ(json["name"], "data.bin");
+  EXPECT_EQ(json["format"], "hybrid");
+  EXPECT_EQ(json["length"], 50'000);
+  EXPECT_EQ(json["piece_length"], 16384);
+  EXPECT_EQ(json["piece_count"], 4);
+  EXPECT_EQ(json["content_id"], metainfo.content().ToString());
+  EXPECT_EQ(json["info_hash_v1"], Hex(metainfo.InfoHashV1(TorrentFormat::kHybrid)));
+  EXPECT_EQ(json["info_hash_v2"], Hex(metainfo.InfoHashV2(TorrentFormat::kHybrid)));
+  EXPECT_EQ(json["info_hashes"].size(), 4u);
+  EXPECT_EQ(json["trackers"], std::vector<std::string>{"http://127.0.0.1:6969/announce"});
+}
+
+TEST_F(TorrentCommands, InspectRefusesWhatIsNoTorrent) {
+  EXPECT_EQ(Inspect({.torrent = Path("absent.torrent")}), 1);
+  EXPECT_NE(error_.find("absent.torrent: there is no such file"), std::string::npos) << error_;
+  EXPECT_EQ(out_, "");
+}
+
+TEST(TorrentFilesOfOtherMakers, InspectShowsTheirOwnInfoHash) {
+  const Metainfo metainfo = test::SampleMetainfo(100, 16384);
+  std::string bytes = WriteTorrent({metainfo, TorrentFormat::kV1, {}});
+  bytes.replace(bytes.find("6:pieces20:") + 31, 0, "7:privatei1e");
+  const std::string path = testing::TempDir() + "/foreign.torrent";
+  ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(RunInspect({.torrent = path, .json = true}), ExitStatus::kDone);
+  const auto json = nlohmann::json::parse(testing::internal::GetCapturedStdout());
+  const size_t info = bytes.find("4:info") + 6;
+  EXPECT_EQ(json["info_hash_v1"], Hex(Sha1(bytes.substr(info, bytes.size() - 1 - info))));
+  EXPECT_EQ(json["info_hashes"].size(), 5u);
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace bt::nodes
