@@ -13,7 +13,7 @@
 #include "core/swarm/inquiry.h"
 #include "net/host.h"
 #include "net/socket.h"
-#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/client.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/tracker_url.h"
 
@@ -114,13 +114,13 @@ void TrackerAsker::Send(NodeId to, const swarm::Protocol::Message& message) {
   CHECK(ask != nullptr && to.value() < trackers_.size());
   const bool registers = std::holds_alternative<tracker_api::Register>(ask->request);
   const net::HttpRequest http =
-      ToHttp(ask->request, registers ? std::string_view(torrent_file_) : std::string_view());
+      RenderRequest(ask->request, registers ? std::string_view(torrent_file_) : std::string_view());
   client_.Send(trackers_[to.value()], http, kHttpTimeout,
                [this, to, id = ask->id, request = ask->request](absl::StatusOr<net::HttpResponse> result) {
                  if (!result.ok()) {
                    return deliver_(to, tracker_api::Unreachable{id, Message(result.status())});
                  }
-                 absl::StatusOr<tracker_api::Response> response = FromHttp(request, *result);
+                 absl::StatusOr<tracker_api::Response> response = ParseResponse(request, *result);
                  if (!response.ok()) {
                    return deliver_(to, tracker_api::Unreachable{id, Message(response.status())});
                  }

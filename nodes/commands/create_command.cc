@@ -11,6 +11,7 @@
 
 #include "nodes/shared/file_hashing.h"
 #include "nodes/shared/torrent_files.h"
+#include "nodes/shared/torrent_format.h"
 #include "nodes/shared/tracker_url.h"
 
 namespace bt::nodes {
@@ -28,7 +29,10 @@ absl::StatusOr<Plan> MakePlan(const CreateOptions& options) {
   Plan plan;
   plan.name = options.name.empty() ? std::filesystem::path(options.file).filename().string() : options.name;
   const auto format = ParseFormat(options.format);
-  if (!format.ok()) return format.status();
+  if (!format) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--format ", options.format, " is unknown; it is hybrid, v1 or v2"));
+  }
   plan.format = *format;
   // A directory given with a trailing slash has no last part; that it is a directory is the better message.
   if (absl::Status status = ValidateName(plan.name); !status.ok() && !plan.name.empty()) {
@@ -120,25 +124,6 @@ ExitStatus RunCreate(const CreateOptions& options) {
     std::printf("info-hash-v2: %s\n", Hex(metainfo.InfoHashV2(torrent->format)).c_str());
   }
   return std::fflush(stdout) == 0 ? ExitStatus::kDone : ExitStatus::kFailed;
-}
-
-absl::StatusOr<TorrentFormat> ParseFormat(const std::string& text) {
-  for (const auto format : {TorrentFormat::kHybrid, TorrentFormat::kV1, TorrentFormat::kV2}) {
-    if (text == FormatName(format)) return format;
-  }
-  return absl::InvalidArgumentError(absl::StrCat("--format ", text, " is unknown; it is hybrid, v1 or v2"));
-}
-
-const char* FormatName(TorrentFormat format) {
-  switch (format) {
-    case TorrentFormat::kHybrid:
-      return "hybrid";
-    case TorrentFormat::kV1:
-      return "v1";
-    case TorrentFormat::kV2:
-      return "v2";
-  }
-  return "?";
 }
 
 }  // namespace bt::nodes

@@ -2,13 +2,10 @@
 
 // bytetorrent create: a .torrent from a data file. Results go to stdout, errors to stderr in one line.
 
-#include <absl/status/statusor.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "core/torrent/metainfo.h"
 #include "nodes/shared/exit_status.h"
 
 namespace bt::nodes {
@@ -23,9 +20,5 @@ struct CreateOptions {
 };
 
 ExitStatus RunCreate(const CreateOptions& options);
-
-// "hybrid", "v1", "v2"; kInvalidArgument for anything else.
-absl::StatusOr<TorrentFormat> ParseFormat(const std::string& text);
-const char* FormatName(TorrentFormat format);
 
 }  // namespace bt::nodes

@@ -1,7 +1,5 @@
 // bytetorrent download: fetches a torrent's content from every peer the trackers know.
 
-#include <algorithm>
-
 #include "nodes/client/transfer.h"
 #include "nodes/commands/commands.h"
 #include "nodes/shared/torrent_files.h"

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "nodes/commands/create_command.h"
 #include "nodes/shared/torrent_files.h"
+#include "nodes/shared/torrent_format.h"
 
 namespace bt::nodes {
 namespace {

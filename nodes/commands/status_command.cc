@@ -15,7 +15,7 @@
 #include "nodes/client/trackers.h"
 #include "nodes/commands/cluster_agreement.h"
 #include "nodes/commands/commands.h"
-#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/client.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/tracker_url.h"
@@ -55,7 +55,7 @@ class StatusRound {
     const size_t index = views_.size();
     views_.push_back({address, std::move(url), {}, {}, "no answer"});
     ++waiting_;
-    client_.Send(address, ToHttp(tracker_api::Status{}), kStatusTimeout,
+    client_.Send(address, RenderRequest(tracker_api::Status{}), kStatusTimeout,
                  [this, index](absl::StatusOr<net::HttpResponse> result) {
                    OnAnswer(index, std::move(result));
                    if (--waiting_ == 0) loop_.Stop();
@@ -67,7 +67,7 @@ class StatusRound {
       views_[index].trouble = Message(result.status());
       return;
     }
-    absl::StatusOr<tracker_api::Response> response = FromHttp(tracker_api::Status{}, *result);
+    absl::StatusOr<tracker_api::Response> response = ParseResponse(tracker_api::Status{}, *result);
     if (!response.ok() || !std::holds_alternative<tracker_api::NodeStatus>(response->body)) {
       views_[index].trouble = response.ok() ? Printable(response->reason) : Message(response.status());
       return;

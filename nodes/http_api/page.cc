@@ -1,9 +1,12 @@
 #include "nodes/http_api/page.h"
 
+#include <string_view>
+
 namespace bt::nodes {
 
-std::string_view PageHtml() {
-  return R"html(<!doctype html>
+namespace {
+
+constexpr std::string_view kHead = R"html(<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -26,7 +29,9 @@ tr.self td { background: var(--soft); }
 footer { margin-top: 2rem; opacity: .7; font-size: .85rem; }
 </style>
 </head>
-<body>
+)html";
+
+constexpr std::string_view kBody = R"html(<body>
 <h1>ByteTorrent tracker</h1>
 <p class="note" id="summary">asking the cluster&hellip;</p>
 <h2>Cluster</h2>
@@ -38,7 +43,9 @@ footer { margin-top: 2rem; opacity: .7; font-size: .85rem; }
 <th>content</th></tr></thead><tbody id="torrents"></tbody></table>
 <footer><a href="/status">status</a> &middot; <a href="/torrents">torrents</a> &middot; <a href="/metrics">metrics</a>
 &middot; <a href="/healthz">health</a></footer>
-<script>
+)html";
+
+constexpr std::string_view kScript = R"html(<script>
 const byId = id => document.getElementById(id);
 function cell(row, text, kind) {
   const td = document.createElement('td');
@@ -121,6 +128,13 @@ again();
 </body>
 </html>
 )html";
+
+}  // namespace
+
+std::string PageHtml() {
+  std::string page;
+  for (const std::string_view part : {kHead, kBody, kScript}) page.append(part);
+  return page;
 }
 
 }  // namespace bt::nodes

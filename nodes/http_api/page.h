@@ -3,10 +3,10 @@
 // The page for people at a node's "/": one self-contained document that asks /status of every node and
 // /torrents of this one, again and again.
 
-#include <string_view>
+#include <string>
 
 namespace bt::nodes {
 
-std::string_view PageHtml();
+std::string PageHtml();
 
 }  // namespace bt::nodes

@@ -1,16 +1,18 @@
-// The server's half of requests: HTTP -> tracker_api::Request.
+// ParseRequest: HTTP -> tracker_api::Request.
 
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <limits>
 #include <utility>
 
-#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/claim_address.h"
+#include "nodes/http_api/form.h"
 #include "nodes/http_api/page.h"
+#include "nodes/http_api/server.h"
 #include "nodes/http_api/uri.h"
+#include "nodes/shared/torrent_format.h"
 
 namespace bt::nodes {
 
@@ -29,18 +31,18 @@ std::optional<T> ParseNumber(std::string_view text) {
   return value;
 }
 
-ApiCall Answer(Endpoint endpoint, net::HttpResponse response) {
-  ApiCall call;
-  call.rendering.endpoint = endpoint;
-  call.answer = std::move(response);
-  return call;
+ParsedRequest Answer(Endpoint endpoint, net::HttpResponse response) {
+  ParsedRequest parsed;
+  parsed.rendering.endpoint = endpoint;
+  parsed.answer = std::move(response);
+  return parsed;
 }
 
-ApiCall Refuse(Endpoint endpoint, int status, std::string_view reason) {
+ParsedRequest Refuse(Endpoint endpoint, int status, std::string_view reason) {
   return Answer(endpoint, ApiResponse(status, WriteError(reason)));
 }
 
-ApiCall WrongMethod(std::string_view allowed) {
+ParsedRequest WrongMethod(std::string_view allowed) {
   net::HttpResponse response =
       ApiResponse(405, WriteError(absl::StrCat("this path takes ", std::string(allowed))));
   response.headers.push_back({"Allow", std::string(allowed)});
@@ -49,11 +51,11 @@ ApiCall WrongMethod(std::string_view allowed) {
 
 // An announce or scrape that cannot be understood: HTTP 200 and a bencoded reason, which is what standard
 // clients show to their users (BEP 3), with "retry in" never (BEP 31).
-ApiCall Fail(const Rendering& rendering, std::string_view reason) {
+ParsedRequest Fail(const Rendering& rendering, std::string_view reason) {
   api::Response response;
   response.outcome = api::Outcome::kInvalid;
   response.reason = std::string(reason);
-  return Answer(rendering.endpoint, Render(rendering, response, {}));
+  return Answer(rendering.endpoint, RenderResponse(rendering, response, {}));
 }
 
 bool Flag(const Target& target, std::string_view name) {
@@ -92,19 +94,20 @@ bool ValidMutationId(const api::MutationId& id) { return id.session.value() == 0
 constexpr std::string_view kBadMutationId =
     "the session and sequence of a mutation must be whole numbers, given together, sequences from 1 on";
 
-ApiCall ParseAnnounce(const Target& target, const Address& from) {
-  ApiCall call;
-  call.rendering = {.endpoint = Endpoint::kAnnounce, .asker = from};
+ParsedRequest ParseAnnounce(const Target& target, const Address& from) {
+  ParsedRequest parsed;
+  parsed.rendering = {.endpoint = Endpoint::kAnnounce, .asker = from};
   const std::string* compact = target.Find("compact");
-  call.rendering.compact = compact == nullptr || *compact != "0";
+  parsed.rendering.compact = compact == nullptr || *compact != "0";
   api::Announce announce;
   const std::string* hash = target.Find("info_hash");
   const auto info_hash = hash == nullptr ? std::nullopt : ParseInfoHash(*hash);
-  if (!info_hash) return Fail(call.rendering, "info_hash must be 20 bytes");
+  if (!info_hash) return Fail(parsed.rendering, "info_hash must be 20 bytes");
   announce.info_hash = *info_hash;
   const std::string* port = target.Find("port");
   const auto port_number = port == nullptr ? std::nullopt : ParseNumber<uint16_t>(*port);
-  if (!port_number || *port_number == 0) return Fail(call.rendering, "port must be a number from 1 to 65535");
+  if (!port_number || *port_number == 0)
+    return Fail(parsed.rendering, "port must be a number from 1 to 65535");
   announce.peer = from;
   announce.peer.port = *port_number;
   if (const std::string* ip = target.Find("ip")) {
@@ -116,13 +119,13 @@ ApiCall ParseAnnounce(const Target& target, const Address& from) {
   announce.left = 1;  // a client that does not say is not taken for a seeder
   if (const std::string* left = target.Find("left")) {
     const auto number = ParseNumber<uint64_t>(*left);
-    if (!number) return Fail(call.rendering, "left must be a number of bytes");
+    if (!number) return Fail(parsed.rendering, "left must be a number of bytes");
     announce.left = *number;
   }
   announce.numwant = kDefaultNumwant;
   if (const std::string* numwant = target.Find("numwant")) {
     const auto number = ParseNumber<int64_t>(*numwant);
-    if (!number) return Fail(call.rendering, "numwant must be a number");
+    if (!number) return Fail(parsed.rendering, "numwant must be a number");
     if (*number >= 0) announce.numwant = static_cast<uint32_t>(std::min<int64_t>(*number, kNumwantLimit));
   }
   if (const std::string* event = target.Find("event")) {
@@ -130,30 +133,31 @@ ApiCall ParseAnnounce(const Target& target, const Address& from) {
     if (*event == "completed") announce.event = api::AnnounceEvent::kCompleted;
     if (*event == "stopped") announce.event = api::AnnounceEvent::kStopped;
   }
-  call.request = std::move(announce);
-  return call;
+  parsed.request = std::move(announce);
+  return parsed;
 }
 
-ApiCall ParseScrape(const Target& target, const Address& from) {
-  ApiCall call;
-  call.rendering = {.endpoint = Endpoint::kScrape, .asker = from};
+ParsedRequest ParseScrape(const Target& target, const Address& from) {
+  ParsedRequest parsed;
+  parsed.rendering = {.endpoint = Endpoint::kScrape, .asker = from};
   api::Scrape scrape;
   for (const auto& [name, value] : target.query) {
     if (name != "info_hash") continue;
     const auto info_hash = ParseInfoHash(value);
-    if (!info_hash) return Fail(call.rendering, "info_hash must be 20 bytes");
+    if (!info_hash) return Fail(parsed.rendering, "info_hash must be 20 bytes");
     if (scrape.info_hashes.size() == api::kScrapeLimit) {
-      return Fail(call.rendering, absl::StrCat("at most ", api::kScrapeLimit, " info hashes in one scrape"));
+      return Fail(parsed.rendering,
+                  absl::StrCat("at most ", api::kScrapeLimit, " info hashes in one scrape"));
     }
     scrape.info_hashes.push_back(*info_hash);
   }
   if (scrape.info_hashes.empty())
-    return Fail(call.rendering, "a scrape names at least one info_hash; GET /torrents lists all");
-  call.request = std::move(scrape);
-  return call;
+    return Fail(parsed.rendering, "a scrape names at least one info_hash; GET /torrents lists all");
+  parsed.request = std::move(scrape);
+  return parsed;
 }
 
-ApiCall ParseRegister(const net::HttpRequest& request) {
+ParsedRequest ParseRegister(const net::HttpRequest& request) {
   if (request.body.size() > kTorrentFileLimit) {
     return Refuse(Endpoint::kRegister, 413,
                   absl::StrCat("a torrent has at most ", kTorrentFileLimit, " bytes"));
@@ -164,14 +168,14 @@ ApiCall ParseRegister(const net::HttpRequest& request) {
   if (!ReadMutationId(request, registration.id) || !ValidMutationId(registration.id)) {
     return Refuse(Endpoint::kRegister, 400, kBadMutationId);
   }
-  ApiCall call;
-  call.rendering = {.endpoint = Endpoint::kRegister, .name = torrent->metainfo.name};
+  ParsedRequest parsed;
+  parsed.rendering = {.endpoint = Endpoint::kRegister, .name = torrent->metainfo.name};
   registration.metainfo = std::move(torrent->metainfo);
-  call.request = std::move(registration);
-  return call;
+  parsed.request = std::move(registration);
+  return parsed;
 }
 
-ApiCall ParseClaim(const net::HttpRequest& request, api::TorrentKey key, const Address& from) {
+ParsedRequest ParseClaim(const net::HttpRequest& request, api::TorrentKey key, const Address& from) {
   const bool offer = request.method == "POST";
   const Endpoint endpoint = offer ? Endpoint::kOffer : Endpoint::kWithdraw;
   if (request.body.size() > kOfferBodyLimit) {
@@ -189,14 +193,14 @@ ApiCall ParseClaim(const net::HttpRequest& request, api::TorrentKey key, const A
                      ": name the connection's own address, or host 0.0.0.0 to mean it"));
   }
   if (peer->port == 0) return Refuse(endpoint, 400, "a claim needs the port where the peer listens");
-  ApiCall call;
-  call.rendering = {.endpoint = endpoint};
+  ParsedRequest parsed;
+  parsed.rendering = {.endpoint = endpoint};
   if (offer) {
-    call.request = api::Offer{body->id, std::move(key), *peer, std::move(body->pieces)};
+    parsed.request = api::Offer{body->id, std::move(key), *peer, std::move(body->pieces)};
   } else {
-    call.request = api::Withdraw{body->id, std::move(key), *peer, std::move(body->pieces)};
+    parsed.request = api::Withdraw{body->id, std::move(key), *peer, std::move(body->pieces)};
   }
-  return call;
+  return parsed;
 }
 
 // Takes `name` from the query as a limit; false when it is not a number.
@@ -209,58 +213,51 @@ bool ReadLimit(const Target& target, uint32_t highest, uint32_t& limit) {
   return true;
 }
 
-ApiCall ParseList(const Target& target) {
+ParsedRequest ParseList(const Target& target) {
   api::List list;
   if (const std::string* after = target.Find("after")) list.after = *after;
   if (!ReadLimit(target, api::kListLimit, list.limit)) {
     return Refuse(Endpoint::kList, 400, "limit must be a number from 1 on");
   }
   list.linearizable = Flag(target, "linearizable");
-  ApiCall call;
-  call.rendering.endpoint = Endpoint::kList;
-  call.request = std::move(list);
-  return call;
+  ParsedRequest parsed;
+  parsed.rendering.endpoint = Endpoint::kList;
+  parsed.request = std::move(list);
+  return parsed;
 }
 
-ApiCall ParseFetch(const Target& target, api::TorrentKey key) {
-  ApiCall call;
-  call.rendering.endpoint = Endpoint::kFetch;
+ParsedRequest ParseFetch(const Target& target, api::TorrentKey key) {
+  ParsedRequest parsed;
+  parsed.rendering.endpoint = Endpoint::kFetch;
   if (const std::string* format = target.Find("format")) {
-    if (*format == "v1") {
-      call.rendering.format = TorrentFormat::kV1;
-    } else if (*format == "v2") {
-      call.rendering.format = TorrentFormat::kV2;
-    } else if (*format == "hybrid") {
-      call.rendering.format = TorrentFormat::kHybrid;
-    } else {
-      return Refuse(Endpoint::kFetch, 400, "format must be v1, v2 or hybrid");
-    }
+    parsed.rendering.format = ParseFormat(*format);
+    if (!parsed.rendering.format) return Refuse(Endpoint::kFetch, 400, "format must be v1, v2 or hybrid");
   }
-  call.request = api::Fetch{std::move(key), Flag(target, "linearizable")};
-  return call;
+  parsed.request = api::Fetch{std::move(key), Flag(target, "linearizable")};
+  return parsed;
 }
 
-ApiCall ParseLookup(const Target& target, api::TorrentKey key) {
+ParsedRequest ParseLookup(const Target& target, api::TorrentKey key) {
   api::Lookup lookup;
   lookup.torrent = std::move(key);
   lookup.linearizable = Flag(target, "linearizable");
   if (!ReadLimit(target, api::kLookupLimit, lookup.limit)) {
     return Refuse(Endpoint::kLookup, 400, "limit must be a number from 1 on");
   }
-  ApiCall call;
-  call.rendering.endpoint = Endpoint::kLookup;
-  call.request = std::move(lookup);
-  return call;
+  ParsedRequest parsed;
+  parsed.rendering.endpoint = Endpoint::kLookup;
+  parsed.request = std::move(lookup);
+  return parsed;
 }
 
-ApiCall AskStatus(Endpoint endpoint) {
-  ApiCall call;
-  call.rendering.endpoint = endpoint;
-  call.request = api::Status{};
-  return call;
+ParsedRequest AskStatus(Endpoint endpoint) {
+  ParsedRequest parsed;
+  parsed.rendering.endpoint = endpoint;
+  parsed.request = api::Status{};
+  return parsed;
 }
 
-ApiCall ParseTorrents(const net::HttpRequest& request, const Target& target, const Address& from) {
+ParsedRequest ParseTorrents(const net::HttpRequest& request, const Target& target, const Address& from) {
   const bool get = request.method == "GET" || request.method == "HEAD";
   const std::vector<std::string>& path = target.path;
   if (path.size() == 1) {
@@ -314,36 +311,7 @@ std::string_view EndpointName(Endpoint endpoint) {
   return "other";
 }
 
-bool IsLocalAddress(const Address& address) {
-  const auto& ip = address.ip;
-  if (!address.is_v4()) {
-    const bool loopback =
-        std::all_of(ip.begin(), ip.end() - 1, [](uint8_t b) { return b == 0; }) && ip[15] == 1;
-    return loopback || (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
-  }
-  const uint8_t a = ip[12];
-  const uint8_t b = ip[13];
-  return a == 127 || a == 10 || (a == 172 && (b & 0xf0) == 16) || (a == 192 && b == 168) ||
-         (a == 169 && b == 254) || (a == 100 && (b & 0xc0) == 64);
-}
-
-std::optional<Address> ClaimAddress(const Address& asked, const Address& from) {
-  Address address = asked;
-  const size_t host = asked.is_v4() ? 12 : 0;
-  if (std::all_of(asked.ip.begin() + host, asked.ip.end(), [](uint8_t byte) { return byte == 0; }))
-    address.ip = from.ip;
-  if (address.ip == from.ip || (IsLocalAddress(address) && IsLocalAddress(from))) return address;
-  return std::nullopt;
-}
-
-net::HttpResponse TextResponse(int status, std::string_view text) {
-  net::HttpResponse response;
-  response.status = status;
-  response.body = std::string(text);
-  return response;
-}
-
-ApiCall ParseCall(const net::HttpRequest& request, const Address& from) {
+ParsedRequest ParseRequest(const net::HttpRequest& request, const Address& from) {
   const std::optional<Target> target = ParseTarget(request.target);
   if (!target) return Refuse(Endpoint::kOther, 400, "the request's path cannot be read");
   const std::string_view first = target->path.empty() ? std::string_view() : target->path[0];
@@ -360,7 +328,7 @@ ApiCall ParseCall(const net::HttpRequest& request, const Address& from) {
   if (first == "metrics") return AskStatus(Endpoint::kMetrics);
   net::HttpResponse page;
   page.content_type = "text/html; charset=utf-8";
-  page.body = std::string(PageHtml());
+  page.body = PageHtml();
   return Answer(Endpoint::kPage, std::move(page));
 }
 

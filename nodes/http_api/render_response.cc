@@ -1,4 +1,4 @@
-// The server's half of responses: tracker_api::Response -> HTTP.
+// RenderResponse: tracker_api::Response -> HTTP.
 
 #include <absl/strings/str_cat.h>
 
@@ -6,7 +6,9 @@
 
 #include "core/base/check.h"
 #include "core/torrent/bencode.h"
-#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/form.h"
+#include "nodes/http_api/server.h"
+#include "nodes/shared/text.h"
 
 namespace bt::nodes {
 
@@ -49,8 +51,7 @@ void Append(std::string_view key, std::string_view value, std::string& out) {
 }
 
 std::string_view IpBytes(const Address& address) {
-  const char* bytes = reinterpret_cast<const char*>(address.ip.data());
-  return address.is_v4() ? std::string_view(bytes + 12, 4) : std::string_view(bytes, 16);
+  return BytesAsText(address.ip).substr(address.is_v4() ? 12 : 0);
 }
 
 void AppendCompact(const api::PeerClaim& claim, std::string& out) {
@@ -140,8 +141,7 @@ std::string ScrapeBody(const api::Response& response) {
   bencode::Writer writer(out);
   writer.BeginDictionary().Key("files").BeginDictionary();
   for (const api::ScrapeEntry& entry : entries) {
-    writer.Key(
-        std::string_view(reinterpret_cast<const char*>(entry.info_hash.data()), entry.info_hash.size()));
+    writer.Key(BytesAsText(entry.info_hash));
     writer.BeginDictionary()
         .Key("complete")
         .Integer(entry.complete)
@@ -197,17 +197,8 @@ net::HttpResponse RenderBody(const Rendering& rendering, const api::Response& re
 
 }  // namespace
 
-net::HttpResponse ApiResponse(int status, std::string body, std::string_view content_type) {
-  net::HttpResponse response;
-  response.status = status;
-  response.content_type = std::string(content_type);
-  response.headers.push_back({std::string(kApiHeader), std::string(kApiVersion)});
-  response.body = std::move(body);
-  return response;
-}
-
-net::HttpResponse Render(const Rendering& rendering, const api::Response& response,
-                         const EdgeIdentity& identity) {
+net::HttpResponse RenderResponse(const Rendering& rendering, const api::Response& response,
+                                 const EdgeIdentity& identity) {
   net::HttpResponse answer;
   if (rendering.endpoint == Endpoint::kAnnounce || rendering.endpoint == Endpoint::kScrape) {
     answer.content_type = "text/plain";

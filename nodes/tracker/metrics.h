@@ -10,7 +10,7 @@
 #include "net/http/server.h"
 #include "net/journal.h"
 #include "net/replica_links.h"
-#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/server.h"
 
 namespace bt::nodes {
 

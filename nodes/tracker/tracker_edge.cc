@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "core/base/check.h"
+#include "nodes/http_api/form.h"
 
 namespace bt::nodes {
 
@@ -24,10 +25,10 @@ void TrackerEdge::Attach(Host* host, Links* links, net::HttpServer* server, cons
 }
 
 void TrackerEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
-  ApiCall call = ParseCall(request, peer);
-  if (!call.request) return Answer(exchange, call.rendering.endpoint, call.answer);
-  calls_.emplace(exchange, std::move(call.rendering));
-  host_->Deliver(Call<tracker::Protocol>{CallId(exchange), *std::move(call.request)});
+  ParsedRequest parsed = ParseRequest(request, peer);
+  if (!parsed.request) return Answer(exchange, parsed.rendering.endpoint, parsed.answer);
+  calls_.emplace(exchange, std::move(parsed.rendering));
+  host_->Deliver(Call<tracker::Protocol>{CallId(exchange), *std::move(parsed.request)});
 }
 
 void TrackerEdge::OnGone(net::HttpExchange exchange) {
@@ -47,7 +48,7 @@ void TrackerEdge::OnReply(CallId call, tracker_api::Response response) {
   const bool metrics =
       rendering.endpoint == Endpoint::kMetrics && response.outcome == tracker_api::Outcome::kOk;
   Answer(call.value(), rendering.endpoint,
-         metrics ? Metrics(response) : Render(rendering, response, identity_));
+         metrics ? Metrics(response) : RenderResponse(rendering, response, identity_));
 }
 
 net::HttpResponse TrackerEdge::Metrics(const tracker_api::Response& response) const {

@@ -15,7 +15,7 @@
 #include "net/http/server.h"
 #include "net/message_links.h"
 #include "net/replica_links.h"
-#include "nodes/http_api/http_api.h"
+#include "nodes/http_api/server.h"
 #include "nodes/tracker/metrics.h"
 
 namespace bt::nodes {

@@ -1,5 +1,3 @@
-#include "nodes/http_api/http_api.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,6 +6,9 @@
 #include "core/base/fields.h"
 #include "core/base/rng.h"
 #include "core/torrent/bencode.h"
+#include "nodes/http_api/client.h"
+#include "nodes/http_api/form.h"
+#include "nodes/http_api/server.h"
 #include "nodes/http_api/uri.h"
 
 namespace bt::nodes {
@@ -19,17 +20,17 @@ const Address kHome = Address::V4(127, 0, 0, 1, 40000);
 const Address kStranger = Address::V4(203, 0, 113, 9, 40000);
 const std::string kHashText = "%00%01%02%03%04%05%06%07%08%09%0a%0B%0c%0D%0e%0fABC(";
 
-ApiCall Parse(const std::string& method, const std::string& target, const std::string& body = "",
-              const Address& from = kHome) {
+ParsedRequest Parse(const std::string& method, const std::string& target, const std::string& body = "",
+                    const Address& from = kHome) {
   net::HttpRequest request;
   request.method = method;
   request.target = target;
   request.body = body;
-  return ParseCall(request, from);
+  return ParseRequest(request, from);
 }
 
 template <class T>
-T Asked(const ApiCall& call) {
+T Asked(const ParsedRequest& call) {
   EXPECT_TRUE(call.request.has_value()) << call.answer.status << " " << call.answer.body;
   if (!call.request) return T{};
   EXPECT_TRUE(std::holds_alternative<T>(*call.request));
@@ -56,10 +57,10 @@ api::Peers SomePeers() {
 
 // What a client understands after its request and the answer have crossed the wire.
 api::Response Cross(const api::Request& request, const api::Response& response) {
-  const ApiCall call = ParseCall(ToHttp(request), kHome);
+  const ParsedRequest call = ParseRequest(RenderRequest(request), kHome);
   EXPECT_TRUE(call.request.has_value()) << call.answer.body;
-  const net::HttpResponse http = Render(call.rendering, response, {NodeId(1), "c1", {}});
-  absl::StatusOr<api::Response> back = FromHttp(request, http);
+  const net::HttpResponse http = RenderResponse(call.rendering, response, {NodeId(1), "c1", {}});
+  absl::StatusOr<api::Response> back = ParseResponse(request, http);
   EXPECT_TRUE(back.ok()) << back.status();
   return back.ok() ? *back : api::Response{};
 }
@@ -85,9 +86,9 @@ TEST(HttpApi, EveryRequestOfAClientIsReadBackAsItWas) {
     requests.push_back(api::Fetch{key, false});
   }
   for (const api::Request& request : requests) {
-    const ApiCall call = ParseCall(ToHttp(request), kHome);
+    const ParsedRequest call = ParseRequest(RenderRequest(request), kHome);
     ASSERT_TRUE(call.request.has_value()) << call.answer.body;
-    EXPECT_TRUE(*call.request == request) << ToHttp(request).target;
+    EXPECT_TRUE(*call.request == request) << RenderRequest(request).target;
   }
 }
 
@@ -117,9 +118,9 @@ TEST(HttpApi, EveryAnswerIsUnderstoodByTheClientAsItWasGiven) {
 TEST(HttpApi, AStatusNamesItsCluster) {
   EdgeIdentity identity;
   identity.cluster = "c1";
-  const ApiCall call = Parse("GET", "/status");
+  const ParsedRequest call = Parse("GET", "/status");
   const std::string body =
-      Render(call.rendering, {api::Outcome::kOk, "", {}, api::NodeStatus{}}, identity).body;
+      RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, api::NodeStatus{}}, identity).body;
   EXPECT_EQ(ParseClusterId(body), "c1") << body;
   EXPECT_EQ(ParseClusterId("{}"), "");
 }
@@ -138,9 +139,9 @@ TEST(HttpApi, ReadsAnAnnounceAsClientsSendIt) {
 }
 
 TEST(HttpApi, AnswersAnnouncesInStrictBencodeWithBothFamiliesOfPeers) {
-  const ApiCall call = Parse("GET", "/announce?info_hash=" + kHashText + "&port=1");
+  const ParsedRequest call = Parse("GET", "/announce?info_hash=" + kHashText + "&port=1");
   const net::HttpResponse http =
-      Render(call.rendering, {api::Outcome::kOk, "no quorum", {}, SomePeers()}, {NodeId(3), {}});
+      RenderResponse(call.rendering, {api::Outcome::kOk, "no quorum", {}, SomePeers()}, {NodeId(3), {}});
   const auto document = bencode::Document::Parse(http.body);
   ASSERT_TRUE(document.ok()) << document.status() << http.body;
   const bencode::Value root = document->root();
@@ -155,9 +156,9 @@ TEST(HttpApi, AnswersAnnouncesInStrictBencodeWithBothFamiliesOfPeers) {
 }
 
 TEST(HttpApi, AnswersWithDictionariesWhenCompactIsNotWanted) {
-  const ApiCall call = Parse("GET", "/announce?info_hash=" + kHashText + "&port=1&compact=0");
+  const ParsedRequest call = Parse("GET", "/announce?info_hash=" + kHashText + "&port=1&compact=0");
   const net::HttpResponse http =
-      Render(call.rendering, {api::Outcome::kOk, "", {}, SomePeers()}, {NodeId(3), {}});
+      RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, SomePeers()}, {NodeId(3), {}});
   const auto document = bencode::Document::Parse(http.body);
   ASSERT_TRUE(document.ok()) << document.status();
   const auto first = document->root().Find("peers")->first();
@@ -173,7 +174,7 @@ TEST(HttpApi, FailsAnnouncesInBencodeAndSaysWhenToRetry) {
         "/announce?info_hash=AAAAAAAAAAAAAAAAAAAA&port=0",
         "/announce?info_hash=AAAAAAAAAAAAAAAAAAAA&port=99999",
         "/announce?info_hash=AAAAAAAAAAAAAAAAAAAA&port=1&left=x", "/scrape"}) {
-    const ApiCall call = Parse("GET", target);
+    const ParsedRequest call = Parse("GET", target);
     EXPECT_FALSE(call.request.has_value());
     EXPECT_EQ(call.answer.status, 200);
     const auto document = bencode::Document::Parse(call.answer.body);
@@ -181,21 +182,13 @@ TEST(HttpApi, FailsAnnouncesInBencodeAndSaysWhenToRetry) {
     EXPECT_TRUE(document->root().Find("failure reason").has_value()) << target;
     EXPECT_EQ(document->root().Find("retry in")->text(), "never");
   }
-  const ApiCall call = Parse("GET", "/announce?info_hash=" + kHashText + "&port=1");
+  const ParsedRequest call = Parse("GET", "/announce?info_hash=" + kHashText + "&port=1");
   const std::string body =
-      Render(call.rendering, {api::Outcome::kUnavailable, "starting", Seconds(61), {}}, {}).body;
+      RenderResponse(call.rendering, {api::Outcome::kUnavailable, "starting", Seconds(61), {}}, {}).body;
   EXPECT_EQ(body, "d14:failure reason8:starting8:retry ini2ee");
 }
 
-TEST(HttpApi, TakesAnotherAddressThanTheConnectionsOnlyAmongLocalOnes) {
-  const Address lan = Address::V4(192, 168, 1, 5, 1);
-  const Address net = Address::V4(198, 51, 100, 7, 1);
-  EXPECT_EQ(ClaimAddress(lan, kHome), lan);
-  EXPECT_EQ(ClaimAddress(net, kHome), std::nullopt);
-  EXPECT_EQ(ClaimAddress(lan, kStranger), std::nullopt);
-  EXPECT_EQ(ClaimAddress(Address::V4(203, 0, 113, 9, 7), kStranger), Address::V4(203, 0, 113, 9, 7));
-  EXPECT_EQ(ClaimAddress(Address::V4(0, 0, 0, 0, 7), kStranger), Address::V4(203, 0, 113, 9, 7));
-  EXPECT_EQ(ClaimAddress(*Address::Parse("[::]:7"), kStranger), Address::V4(203, 0, 113, 9, 7));
+TEST(HttpApi, ClaimsTheConnectionsAddressOrALocalOneInOffersAndAnnounces) {
   const std::string announce = "/announce?info_hash=" + kHashText + "&port=5&ip=";
   EXPECT_EQ(Asked<api::Announce>(Parse("GET", announce + "10.0.0.9", "", kHome)).peer,
             Address::V4(10, 0, 0, 9, 5));
@@ -203,7 +196,7 @@ TEST(HttpApi, TakesAnotherAddressThanTheConnectionsOnlyAmongLocalOnes) {
             Address::V4(203, 0, 113, 9, 5));
   EXPECT_EQ(Asked<api::Announce>(Parse("GET", announce + "example.org", "", kHome)).peer,
             Address::V4(127, 0, 0, 1, 5));
-  const ApiCall refused =
+  const ParsedRequest refused =
       Parse("POST", "/torrents/x/offers", R"({"peer":"198.51.100.7:80","pieces":[[0,1]]})", kStranger);
   EXPECT_FALSE(refused.request.has_value());
   EXPECT_EQ(refused.answer.status, 400);
@@ -229,9 +222,10 @@ TEST(HttpApi, RendersTheFormatThatWasAskedFor) {
   for (const auto& [name, format] : {std::pair{"v1", TorrentFormat::kV1},
                                      {"v2", TorrentFormat::kV2},
                                      {"hybrid", TorrentFormat::kHybrid}}) {
-    const ApiCall call = Parse("GET", std::string("/torrents/x?format=") + name);
-    const net::HttpResponse http = Render(call.rendering, {api::Outcome::kOk, "", {}, api::Fetched{metainfo}},
-                                          {NodeId(1), "c1", {{NodeId(1), Address::V4(127, 0, 0, 1, 6969)}}});
+    const ParsedRequest call = Parse("GET", std::string("/torrents/x?format=") + name);
+    const net::HttpResponse http =
+        RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, api::Fetched{metainfo}},
+                       {NodeId(1), "c1", {{NodeId(1), Address::V4(127, 0, 0, 1, 6969)}}});
     EXPECT_EQ(http.content_type, "application/x-bittorrent");
     const auto torrent = ParseTorrent(http.body);
     ASSERT_TRUE(torrent.ok()) << torrent.status();
@@ -241,17 +235,18 @@ TEST(HttpApi, RendersTheFormatThatWasAskedFor) {
   }
   Metainfo foreign = metainfo;
   foreign.v1_pieces.clear();
-  const ApiCall call = Parse("GET", "/torrents/x?format=v1");
-  EXPECT_EQ(Render(call.rendering, {api::Outcome::kOk, "", {}, api::Fetched{foreign}}, {}).status, 404);
+  const ParsedRequest call = Parse("GET", "/torrents/x?format=v1");
+  EXPECT_EQ(RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, api::Fetched{foreign}}, {}).status,
+            404);
 }
 
 TEST(HttpApi, SaysHealthByStatusAndNeverRedirects) {
-  const ApiCall call = Parse("GET", "/healthz");
+  const ParsedRequest call = Parse("GET", "/healthz");
   api::NodeStatus status;
   status.has_quorum = true;
-  EXPECT_EQ(Render(call.rendering, {api::Outcome::kOk, "", {}, status}, {}).status, 200);
+  EXPECT_EQ(RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, status}, {}).status, 200);
   status.has_quorum = false;
-  const net::HttpResponse sick = Render(call.rendering, {api::Outcome::kOk, "", {}, status}, {});
+  const net::HttpResponse sick = RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, status}, {});
   EXPECT_EQ(sick.status, 503);
   EXPECT_FALSE(sick.Header("Retry-After").empty());
 }
@@ -284,7 +279,7 @@ TEST(HttpApi, AnswersWrongPathsMethodsAndBodiesWithTheRightStatus) {
       {"GET", "/torrents/a?format=v3", "", 400},
   };
   for (const auto& [method, target, body, status] : cases) {
-    const ApiCall call = Parse(method, target, body);
+    const ParsedRequest call = Parse(method, target, body);
     EXPECT_FALSE(call.request.has_value()) << method << " " << target;
     EXPECT_EQ(call.answer.status, status) << method << " " << target << " " << body.substr(0, 80);
   }
@@ -293,15 +288,15 @@ TEST(HttpApi, AnswersWrongPathsMethodsAndBodiesWithTheRightStatus) {
 TEST(HttpApi, RefusesAnswersNoTrackerWouldGive) {
   net::HttpResponse http;
   http.body = "<html>";
-  EXPECT_FALSE(FromHttp(api::Status{}, http).ok());
-  EXPECT_FALSE(FromHttp(api::Lookup{}, http).ok());
-  EXPECT_FALSE(FromHttp(api::Fetch{}, http).ok());
-  EXPECT_FALSE(FromHttp(api::Announce{}, http).ok());
+  EXPECT_FALSE(ParseResponse(api::Status{}, http).ok());
+  EXPECT_FALSE(ParseResponse(api::Lookup{}, http).ok());
+  EXPECT_FALSE(ParseResponse(api::Fetch{}, http).ok());
+  EXPECT_FALSE(ParseResponse(api::Announce{}, http).ok());
   http.status = 302;
-  EXPECT_FALSE(FromHttp(api::Status{}, http).ok());
+  EXPECT_FALSE(ParseResponse(api::Status{}, http).ok());
   http.status = 200;
   http.body = R"({"content":"x","peers":[{"peer":1}]})";
-  EXPECT_FALSE(FromHttp(api::Lookup{}, http).ok());
+  EXPECT_FALSE(ParseResponse(api::Lookup{}, http).ok());
 }
 
 TEST(HttpApi, TakesNoAnswerOfAStrangersWebServerForTheClustersWord) {
@@ -323,21 +318,21 @@ TEST(HttpApi, TakesNoAnswerOfAStrangersWebServerForTheClustersWord) {
         net::HttpResponse http;
         http.status = status;
         http.body = page;
-        EXPECT_FALSE(FromHttp(request, http).ok()) << request.index() << " " << status << " " << page;
+        EXPECT_FALSE(ParseResponse(request, http).ok()) << request.index() << " " << status << " " << page;
       }
     }
   }
   net::HttpResponse not_found;
   not_found.status = 404;
-  EXPECT_NE(std::string(FromHttp(api::Status{}, not_found).status().message()).find("HTTP 404"),
+  EXPECT_NE(std::string(ParseResponse(api::Status{}, not_found).status().message()).find("HTTP 404"),
             std::string::npos);
 }
 
 TEST(HttpApi, SaysWhenATrackerSpeaksAnotherVersionOfTheApi) {
   net::HttpResponse http = ApiResponse(404, R"({"error":"no such torrent"})");
-  EXPECT_TRUE(FromHttp(api::Lookup{}, http).ok());
+  EXPECT_TRUE(ParseResponse(api::Lookup{}, http).ok());
   http.headers[0].value = "2";
-  EXPECT_NE(std::string(FromHttp(api::Lookup{}, http).status().message()).find("another version"),
+  EXPECT_NE(std::string(ParseResponse(api::Lookup{}, http).status().message()).find("another version"),
             std::string::npos);
 }
 
@@ -371,7 +366,7 @@ TEST(HttpApi, SurvivesRandomRequestsAndAnswers) {
     net::HttpResponse http;
     http.status = rng.Chance(1, 4) ? 503 : 200;
     http.body = body;
-    FromHttp(asks[rng.Below(asks.size())], http).IgnoreError();
+    ParseResponse(asks[rng.Below(asks.size())], http).IgnoreError();
   }
 }
 

@@ -11,6 +11,7 @@
 #include "nodes/commands/create_command.h"
 #include "nodes/commands/inspect_command.h"
 #include "nodes/shared/torrent_files.h"
+#include "nodes/shared/torrent_format.h"
 #include "tests/support/sample_content.h"
 
 namespace bt::nodes {
