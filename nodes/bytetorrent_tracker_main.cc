@@ -12,6 +12,7 @@
 #include "nodes/shared/cluster_secret.h"
 #include "nodes/shared/text.h"
 #include "nodes/tracker/first_start.h"
+#include "nodes/tracker/http_edge.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
 
@@ -60,8 +61,9 @@ class Tracker {
     }
 
     edge_ = std::make_unique<TrackerEdge>(
-        Identity(), [this](absl::Status status) { OnFatal(std::move(status)); },
+        flags_.self, [this](absl::Status status) { OnFatal(std::move(status)); },
         [](std::string line) { Log(std::move(line)); });
+    http_edge_ = std::make_unique<HttpEdge>(Identity(), edge_->router());
     tracker::Config config;
     config.replica.self = flags_.self;
     config.replica.members = state_.members;
@@ -71,10 +73,11 @@ class Tracker {
     server_ = std::make_unique<net::HttpServer>(
         loop_, *std::move(clients), net::HttpServerLimits{},
         [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
-          edge_->OnRequest(exchange, std::move(request), peer);
+          http_edge_->OnRequest(exchange, std::move(request), peer);
         },
-        [this](net::HttpExchange exchange) { edge_->OnGone(exchange); });
-    edge_->Attach(host_.get(), message_links_.get(), server_.get(), journal_.get(), links_.get());
+        [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
+    edge_->Attach(host_.get(), message_links_.get());
+    http_edge_->Attach(server_.get(), journal_.get(), links_.get());
     host_->Start(std::move(recovery.records), recovery.last);
     ::malloc_trim(0);  // recovery's working memory is not needed again
     return absl::OkStatus();
@@ -150,6 +153,7 @@ class Tracker {
   net::Loop loop_;
   net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
   std::unique_ptr<TrackerEdge> edge_;
+  std::unique_ptr<HttpEdge> http_edge_;
   std::unique_ptr<net::Journal> journal_;
   std::unique_ptr<TrackerEdge::Host> host_;
   std::unique_ptr<net::ReplicaLinks> links_;

@@ -5,14 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
-#include "nodes/http_api/json_api.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr Duration kTerminalPeriod = Milliseconds(200);
 constexpr Duration kPlainPeriod = Seconds(2);
@@ -29,7 +32,23 @@ std::string TimeText(uint64_t seconds) {
   return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
-std::string Quoted(std::string_view text) { return JsonQuote(text); }
+// A line of --json. Bytes that are not UTF-8 are replaced.
+void PrintLine(const Json& event) {
+  std::printf("%s\n", event.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
+}
+
+// `digits` behind the point are enough for people and programs.
+double Rounded(double value, double digits) {
+  const double scale = std::pow(10.0, digits);
+  return std::round(value * scale) / scale;
+}
+
+Json List(const auto& addresses) {
+  Json list = Json::array();
+  for (const Address& address : addresses) list.push_back(address.ToString());
+  return list;
+}
 
 }  // namespace
 
@@ -56,15 +75,12 @@ void Reporter::Result(std::string_view text) {
   std::fflush(stdout);
 }
 
-void Reporter::Json(std::string_view fields) {
-  std::printf("{%.*s}\n", static_cast<int>(fields.size()), fields.data());
-  std::fflush(stdout);
-}
-
 void Reporter::TorrentKnown(const swarm::TorrentKnown& torrent) {
   if (json_) {
-    return Json(absl::StrCat("\"event\":\"torrent\",\"name\":", Quoted(torrent.name), ",\"content\":\"",
-                             torrent.content.ToString(), "\",\"length\":", torrent.content.length));
+    return PrintLine({{"event", "torrent"},
+                      {"name", torrent.name},
+                      {"content", torrent.content.ToString()},
+                      {"length", torrent.content.length}});
   }
   Line(absl::StrCat(torrent.name, ": ", SizeText(torrent.content.length), ", content ",
                     torrent.content.ToString()));
@@ -72,8 +88,10 @@ void Reporter::TorrentKnown(const swarm::TorrentKnown& torrent) {
 
 void Reporter::Checked(const swarm::FileReady& ready, std::string_view file) {
   if (json_) {
-    return Json(absl::StrCat("\"event\":\"checked\",\"file\":", Quoted(file),
-                             ",\"verified\":", ready.verified, ",\"pieces\":", ready.pieces));
+    return PrintLine({{"event", "checked"},
+                      {"file", std::string(file)},
+                      {"verified", ready.verified},
+                      {"pieces", ready.pieces}});
   }
   if (command_ == "offer" || ready.verified > 0) {
     Line(absl::StrCat(Absl(file), ": ", ready.verified, " of ", ready.pieces, " pieces are there"));
@@ -81,14 +99,13 @@ void Reporter::Checked(const swarm::FileReady& ready, std::string_view file) {
 }
 
 void Reporter::Listening(const Address& address) {
-  if (json_) return Json(absl::StrCat("\"event\":\"listening\",\"address\":\"", address.ToString(), "\""));
+  if (json_) return PrintLine({{"event", "listening"}, {"address", address.ToString()}});
   Line(absl::StrCat("listening for peers at ", address.ToString()));
 }
 
 void Reporter::Unusable(const swarm::PieceUnusable& piece) {
   if (json_) {
-    return Json(absl::StrCat("\"event\":\"unusable\",\"piece\":", piece.piece.value(),
-                             ",\"why\":", Quoted(piece.why)));
+    return PrintLine({{"event", "unusable"}, {"piece", piece.piece.value()}, {"why", piece.why}});
   }
   ++unusable_;
   if (unusable_ <= kUnusableShown)
@@ -98,13 +115,13 @@ void Reporter::Unusable(const swarm::PieceUnusable& piece) {
 
 void Reporter::Rejected(const swarm::PieceRejected& rejected) {
   ++rejected_;
+  if (json_) {
+    return PrintLine(
+        {{"event", "rejected"}, {"piece", rejected.piece.value()}, {"peers", List(rejected.peers)}});
+  }
   std::string peers;
   for (const Address& peer : rejected.peers) {
-    absl::StrAppend(&peers, peers.empty() ? "" : json_ ? "\",\"" : ", ", peer.ToString());
-  }
-  if (json_) {
-    return Json(absl::StrCat("\"event\":\"rejected\",\"piece\":", rejected.piece.value(), ",\"peers\":[\"",
-                             peers, "\"]"));
+    absl::StrAppend(&peers, peers.empty() ? "" : ", ", peer.ToString());
   }
   Line(absl::StrCat("piece ", rejected.piece.value(), " was wrong and is fetched again (from ", peers, ")"));
 }
@@ -112,8 +129,7 @@ void Reporter::Rejected(const swarm::PieceRejected& rejected) {
 void Reporter::Banned(const swarm::PeerBanned& banned) {
   banned_.insert(banned.peer);
   if (json_) {
-    return Json(absl::StrCat("\"event\":\"banned\",\"peer\":\"", banned.peer.ToString(),
-                             "\",\"reason\":", Quoted(banned.reason)));
+    return PrintLine({{"event", "banned"}, {"peer", banned.peer.ToString()}, {"reason", banned.reason}});
   }
   Line(absl::StrCat("peer ", banned.peer.ToString(), " ", banned.reason, "; banned"));
 }
@@ -123,22 +139,21 @@ void Reporter::Trouble(std::string_view tracker, std::string_view why) {
   if (last == why) return;
   last = std::string(why);
   if (json_) {
-    return Json(
-        absl::StrCat("\"event\":\"trouble\",\"tracker\":", Quoted(tracker), ",\"why\":", Quoted(why)));
+    return PrintLine({{"event", "trouble"}, {"tracker", std::string(tracker)}, {"why", std::string(why)}});
   }
   Line(absl::StrCat("tracker ", Absl(tracker), ": ", Absl(why), "; trying again"));
 }
 
 void Reporter::Offering(uint32_t pieces, std::string_view name, const Address& at) {
   if (json_) {
-    return Json(absl::StrCat("\"event\":\"offering\",\"pieces\":", pieces, ",\"name\":", Quoted(name),
-                             ",\"at\":\"", at.ToString(), "\""));
+    return PrintLine(
+        {{"event", "offering"}, {"pieces", pieces}, {"name", std::string(name)}, {"at", at.ToString()}});
   }
   Result(absl::StrCat("offering ", pieces, " pieces of ", Absl(name), " at ", at.ToString()));
 }
 
 void Reporter::Withdrawn(std::string_view name) {
-  if (json_) return Json(absl::StrCat("\"event\":\"withdrawn\",\"name\":", Quoted(name)));
+  if (json_) return PrintLine({{"event", "withdrawn"}, {"name", std::string(name)}});
   Line(absl::StrCat("withdrew the offer of ", Absl(name)));
 }
 
@@ -162,10 +177,13 @@ void Reporter::Progress(const swarm::Progress& progress, Instant now) {
   last_sent_ = progress.bytes_sent;
   if (json_) {
     if (!changed) return;
-    return Json(absl::StrCat("\"event\":\"progress\",\"verified\":", progress.bytes_verified,
-                             ",\"length\":", progress.length, ",\"sent\":", progress.bytes_sent,
-                             ",\"bytes_per_second\":", rate_, ",\"peers\":", progress.peers_connected,
-                             ",\"banned\":", progress.peers_banned));
+    return PrintLine({{"event", "progress"},
+                      {"verified", progress.bytes_verified},
+                      {"length", progress.length},
+                      {"sent", progress.bytes_sent},
+                      {"bytes_per_second", rate_},
+                      {"peers", progress.peers_connected},
+                      {"banned", progress.peers_banned}});
   }
   if ((!changed && !terminal_) || progress.length == 0) return;
   const char* peers = progress.peers_connected == 1 ? " peer" : " peers";
@@ -186,42 +204,39 @@ void Reporter::Progress(const swarm::Progress& progress, Instant now) {
   bar_shown_ = true;
 }
 
-std::string Reporter::BannedList(bool json) const {
-  std::string list;
-  for (const Address& peer : banned_) {
-    absl::StrAppend(&list,
-                    list.empty() ? ""
-                    : json       ? ","
-                                 : ", ",
-                    json ? "\"" : "", peer.ToString(), json ? "\"" : "");
-  }
-  return list;
-}
-
 void Reporter::Complete(std::string_view name, std::string_view path, uint64_t length, uint64_t bytes,
                         Duration took, size_t sources) {
   const double seconds = static_cast<double>(std::max<int64_t>(1, took.micros())) / 1e6;
-  const std::string rate = absl::StrFormat("%.1f", static_cast<double>(bytes) / 1e6 / seconds);
-  const std::string time = absl::StrFormat("%.3f", seconds);
+  const double megabytes_per_second = static_cast<double>(bytes) / 1e6 / seconds;
   if (json_) {
-    return Json(absl::StrCat("\"event\":\"complete\",\"name\":", Quoted(name), ",\"path\":", Quoted(path),
-                             ",\"length\":", length, ",\"fetched\":", bytes, ",\"seconds\":", time,
-                             ",\"megabytes_per_second\":", rate, ",\"sources\":", sources,
-                             ",\"pieces_rejected\":", rejected_, ",\"banned\":[", BannedList(true), "]"));
+    return PrintLine({{"event", "complete"},
+                      {"name", std::string(name)},
+                      {"path", std::string(path)},
+                      {"length", length},
+                      {"fetched", bytes},
+                      {"seconds", Rounded(seconds, 3)},
+                      {"megabytes_per_second", Rounded(megabytes_per_second, 1)},
+                      {"sources", sources},
+                      {"pieces_rejected", rejected_},
+                      {"banned", List(banned_)}});
   }
-  Result(absl::StrCat("downloaded ", Absl(name), " to ", Absl(path), ": ", SizeText(length), " in ", time,
-                      " s, ", rate, " MB/s, from ", sources, sources == 1 ? " peer" : " peers"));
-  if (!banned_.empty()) {
-    Result(absl::StrCat(banned_.size(), banned_.size() == 1 ? " peer" : " peers",
-                        " sent wrong bytes, banned: ", BannedList(false), "; ", rejected_,
-                        " pieces rejected"));
-  }
+  Result(absl::StrCat("downloaded ", Absl(name), " to ", Absl(path), ": ", SizeText(length),
+                      absl::StrFormat(" in %.3f s, %.1f MB/s, from ", seconds, megabytes_per_second), sources,
+                      sources == 1 ? " peer" : " peers"));
+  if (banned_.empty()) return;
+  std::string banned;
+  for (const Address& peer : banned_) absl::StrAppend(&banned, banned.empty() ? "" : ", ", peer.ToString());
+  Result(absl::StrCat(banned_.size(), banned_.size() == 1 ? " peer" : " peers",
+                      " sent wrong bytes, banned: ", banned, "; ", rejected_, " pieces rejected"));
 }
 
 void Reporter::AlreadyThere(std::string_view name, std::string_view path, uint64_t length) {
   if (json_) {
-    return Json(absl::StrCat("\"event\":\"complete\",\"name\":", Quoted(name), ",\"path\":", Quoted(path),
-                             ",\"length\":", length, ",\"fetched\":0"));
+    return PrintLine({{"event", "complete"},
+                      {"name", std::string(name)},
+                      {"path", std::string(path)},
+                      {"length", length},
+                      {"fetched", 0}});
   }
   Result(absl::StrCat(Absl(path), " is there already and right: ", Absl(name), ", ", SizeText(length)));
 }
@@ -231,7 +246,7 @@ void Reporter::Warning(std::string_view text) {
 }
 
 void Reporter::Failed(std::string_view reason) {
-  if (json_) Json(absl::StrCat("\"event\":\"failed\",\"reason\":", Quoted(reason)));
+  if (json_) PrintLine({{"event", "failed"}, {"reason", std::string(reason)}});
   Line(absl::StrCat("bytetorrent ", command_, ": ", Absl(reason)));
 }
 

@@ -52,9 +52,7 @@ class Reporter {
  private:
   void Line(std::string_view text);    // to stderr
   void Result(std::string_view text);  // to stdout
-  void Json(std::string_view fields);  // to stdout
   void ClearBar();
-  std::string BannedList(bool json) const;
 
   const std::string command_;
   const bool json_;

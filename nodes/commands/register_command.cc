@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "nodes/client/trackers.h"
 #include "nodes/commands/commands.h"
-#include "nodes/http_api/json_api.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
 
@@ -71,8 +71,9 @@ ExitStatus RunRegister(const RegisterOptions& options) {
   if (!created && response->outcome != tracker_api::Outcome::kOk) return Explain(*torrent, *response);
   const std::string content = torrent->metainfo.content().ToString();
   if (options.json) {
-    std::printf("{\"event\":\"registered\",\"name\":%s,\"content\":\"%s\",\"new\":%s}\n",
-                JsonQuote(torrent->metainfo.name).c_str(), content.c_str(), created ? "true" : "false");
+    const nlohmann::ordered_json line = {
+        {"event", "registered"}, {"name", torrent->metainfo.name}, {"content", content}, {"new", created}};
+    std::printf("%s\n", line.dump().c_str());
   } else {
     std::printf("registered %s as %s%s\n", Printable(torrent->metainfo.name).c_str(), content.c_str(),
                 created ? "" : " (it was already)");

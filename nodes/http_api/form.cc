@@ -4,6 +4,12 @@
 
 namespace bt::nodes {
 
+std::string HostText(const Address& address) {
+  const std::string text = address.ToString();
+  const std::string host = text.substr(0, text.rfind(':'));
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
 net::HttpResponse ApiResponse(int status, std::string body, std::string_view content_type) {
   net::HttpResponse response;
   response.status = status;

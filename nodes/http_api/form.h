@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/address.h"
 #include "net/http/message.h"
 
 namespace bt::nodes {
@@ -18,6 +19,9 @@ inline constexpr std::string_view kApiVersion = "1";
 // The id of a mutation travels in these headers (or in the JSON of an offer).
 inline constexpr std::string_view kSessionHeader = "ByteTorrent-Session";
 inline constexpr std::string_view kSequenceHeader = "ByteTorrent-Sequence";
+
+// The host of an address without brackets, as announces and their answers carry it.
+std::string HostText(const Address& address);
 
 // An answer in the cluster's own form. `body` is JSON unless `content_type` says otherwise.
 net::HttpResponse ApiResponse(int status, std::string body,

@@ -102,15 +102,13 @@ struct Build {
   }
   net::HttpRequest operator()(const api::Status&) const { return Get("/status"); }
   net::HttpRequest operator()(const api::Announce& announce) const {
-    const std::string peer = announce.peer.ToString();
-    std::string host = peer.substr(0, peer.rfind(':'));
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
     constexpr const char* kEvents[] = {"", "event=started", "event=completed", "event=stopped"};
     return Get(WithQuery("/announce",
                          {absl::StrCat("info_hash=", PercentEncode(BytesAsText(announce.info_hash))),
-                          absl::StrCat("ip=", PercentEncode(host)), absl::StrCat("port=", announce.peer.port),
-                          absl::StrCat("left=", announce.left), absl::StrCat("numwant=", announce.numwant),
-                          "compact=1", kEvents[static_cast<size_t>(announce.event)]}));
+                          absl::StrCat("ip=", PercentEncode(HostText(announce.peer))),
+                          absl::StrCat("port=", announce.peer.port), absl::StrCat("left=", announce.left),
+                          absl::StrCat("numwant=", announce.numwant), "compact=1",
+                          kEvents[static_cast<size_t>(announce.event)]}));
   }
   net::HttpRequest operator()(const api::Scrape& scrape) const {
     std::string target = "/scrape";

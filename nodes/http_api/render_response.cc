@@ -42,14 +42,6 @@ int64_t WholeSecondsUp(Duration duration) {
   return std::max<int64_t>(1, (duration + Seconds(1) - Nanoseconds(1)).seconds());
 }
 
-void Append(std::string_view key, int64_t value, std::string& out) {
-  absl::StrAppend(&out, key.size(), ":", std::string(key), "i", value, "e");
-}
-void Append(std::string_view key, std::string_view value, std::string& out) {
-  absl::StrAppend(&out, key.size(), ":", std::string(key), value.size(), ":");
-  out.append(value);
-}
-
 std::string_view IpBytes(const Address& address) {
   return BytesAsText(address.ip).substr(address.is_v4() ? 12 : 0);
 }
@@ -61,73 +53,70 @@ void AppendCompact(const api::PeerClaim& claim, std::string& out) {
 }
 
 // BEP 23 and BEP 7: 6 bytes per IPv4 peer, 18 per IPv6 peer, apart.
-void AppendCompactPeers(const api::Peers& peers, std::string& out) {
+void WriteCompactPeers(const api::Peers& peers, bencode::Writer& writer) {
   std::string v4;
   std::string v6;
   for (const api::PeerClaim& claim : peers.peers) AppendCompact(claim, claim.peer.is_v4() ? v4 : v6);
-  Append("peers", v4, out);
-  if (!v6.empty()) Append("peers6", v6, out);
+  writer.Key("peers").Text(v4);
+  if (!v6.empty()) writer.Key("peers6").Text(v6);
 }
 
 // BEP 3's dictionaries, without "peer id": claims name peers by address alone, and a made-up id would make
 // clients drop the connection when they meet the real one.
-void AppendDictionaryPeers(const api::Peers& peers, std::string& out) {
-  out.append("5:peersl");
+void WriteDictionaryPeers(const api::Peers& peers, bencode::Writer& writer) {
+  writer.Key("peers").BeginList();
   for (const api::PeerClaim& claim : peers.peers) {
-    const std::string text = claim.peer.ToString();
-    std::string_view host = std::string_view(text).substr(0, text.rfind(':'));
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    out.push_back('d');
-    Append("ip", host, out);
-    Append("port", int64_t{claim.peer.port}, out);
-    out.push_back('e');
+    writer.BeginDictionary().Key("ip").Text(HostText(claim.peer)).Key("port").Integer(claim.peer.port).End();
   }
-  out.push_back('e');
+  writer.End();
 }
 
 // "retry in" (BEP 31) is minutes, or never for what will not get better by asking again.
-void AppendFailure(const api::Response& response, std::string& out) {
-  Append("failure reason", response.reason.empty() ? "the tracker cannot answer this" : response.reason, out);
+void WriteFailure(const api::Response& response, bencode::Writer& writer) {
+  writer.BeginDictionary().Key("failure reason");
+  writer.Text(response.reason.empty() ? "the tracker cannot answer this" : response.reason);
   if (response.outcome == api::Outcome::kUnavailable) {
-    Append("retry in", (WholeSecondsUp(response.retry_after) + 59) / 60, out);
+    writer.Key("retry in").Integer((WholeSecondsUp(response.retry_after) + 59) / 60);
   } else if (response.outcome == api::Outcome::kInvalid) {
-    Append("retry in", "never", out);
+    writer.Key("retry in").Text("never");
   }
+  writer.End();
 }
 
-// Keys in order, as bencode wants them; written straight out because this is the busiest answer.
 std::string AnnounceBody(const Rendering& rendering, const api::Response& response,
                          const EdgeIdentity& identity) {
-  std::string out = "d";
+  std::string out;
+  bencode::Writer writer(out);
   const auto* peers = std::get_if<api::Peers>(&response.body);
   if (!api::Done(response.outcome) || peers == nullptr) {
-    AppendFailure(response, out);
-    return out + "e";
+    WriteFailure(response, writer);
+    return out;
   }
   const int64_t interval = std::max<int64_t>(1, peers->interval.seconds());
-  Append("complete", int64_t{peers->complete}, out);
-  Append("external ip", IpBytes(rendering.asker), out);
-  Append("incomplete", int64_t{peers->incomplete}, out);
-  Append("interval", interval, out);
-  Append("min interval", std::max<int64_t>(1, interval / 2), out);
+  writer.BeginDictionary().Key("complete").Integer(peers->complete);
+  writer.Key("external ip").Text(IpBytes(rendering.asker));
+  writer.Key("incomplete").Integer(peers->incomplete);
+  writer.Key("interval").Integer(interval);
+  writer.Key("min interval").Integer(std::max<int64_t>(1, interval / 2));
   if (rendering.compact) {
-    AppendCompactPeers(*peers, out);
+    WriteCompactPeers(*peers, writer);
   } else {
-    AppendDictionaryPeers(*peers, out);
+    WriteDictionaryPeers(*peers, writer);
   }
-  Append("tracker id", absl::StrCat("node-", identity.node.value()), out);
-  if (!response.reason.empty()) Append("warning message", response.reason, out);
-  return out + "e";
+  writer.Key("tracker id").Text(absl::StrCat("node-", identity.node.value()));
+  if (!response.reason.empty()) writer.Key("warning message").Text(response.reason);
+  writer.End();
+  return out;
 }
 
 // BEP 48.
 std::string ScrapeBody(const api::Response& response) {
   std::string out;
+  bencode::Writer writer(out);
   const auto* scraped = std::get_if<api::Scraped>(&response.body);
   if (!api::Done(response.outcome) || scraped == nullptr) {
-    out = "d";
-    AppendFailure(response, out);
-    return out + "e";
+    WriteFailure(response, writer);
+    return out;
   }
   std::vector<api::ScrapeEntry> entries = scraped->entries;
   const auto before = [](const api::ScrapeEntry& a, const api::ScrapeEntry& b) {
@@ -138,7 +127,6 @@ std::string ScrapeBody(const api::Response& response) {
   };
   std::sort(entries.begin(), entries.end(), before);
   entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
-  bencode::Writer writer(out);
   writer.BeginDictionary().Key("files").BeginDictionary();
   for (const api::ScrapeEntry& entry : entries) {
     writer.Key(BytesAsText(entry.info_hash));

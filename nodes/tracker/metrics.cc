@@ -87,6 +87,7 @@ std::string MetricsText(const MetricsSources& sources) {
     }
   }
   Single("http_connections", "gauge", "Open client connections.", sources.http_connections, out);
+  Single("calls_under_way", "gauge", "Requests the node has not answered yet.", sources.calls_under_way, out);
   Single("http_connections_total", "counter", "Accepted client connections.", sources.http.accepted, out);
   Single("http_received_bytes_total", "counter", "Bytes from clients.", sources.http.received_bytes, out);
   Single("http_sent_bytes_total", "counter", "Bytes to clients.", sources.http.sent_bytes, out);

@@ -32,6 +32,7 @@ struct MetricsSources {
   const RequestCounters& requests;
   const net::HttpServerCounters& http;
   size_t http_connections = 0;
+  size_t calls_under_way = 0;
   const net::Journal::Counters& journal;
   const net::ReplicaLinks::Counters* links = nullptr;  // a cluster of one has none
   const tracker_api::NodeStatus& status;

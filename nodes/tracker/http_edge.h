@@ -1,0 +1,50 @@
+#pragma once
+
+// HttpEdge: clients' requests over HTTP become calls of the hosted tracker node, and its replies the answers.
+// Invariant: every HTTP exchange is answered once or gone; an exchange that is gone cancels its call. At most
+// one call per exchange. Loop thread only.
+
+#include <absl/container/flat_hash_map.h>
+
+#include "net/http/server.h"
+#include "net/journal.h"
+#include "net/replica_links.h"
+#include "nodes/http_api/server.h"
+#include "nodes/tracker/call_router.h"
+#include "nodes/tracker/metrics.h"
+
+namespace bt::nodes {
+
+class HttpEdge final : public CallOrigin {
+ public:
+  HttpEdge(EdgeIdentity identity, CallRouter& router);
+
+  // The rest of the wiring, before the server's first request. `links` is nullptr for a cluster of one.
+  void Attach(net::HttpServer* server, const net::Journal* journal, const net::ReplicaLinks* links);
+
+  // For the HTTP server.
+  void OnRequest(net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer);
+  void OnGone(net::HttpExchange exchange);
+
+  // For the router; the number is the exchange.
+  void OnReply(uint64_t exchange, tracker_api::Response response) override;
+
+ private:
+  struct Asked {
+    CallId call;
+    Rendering rendering;
+  };
+
+  void Answer(net::HttpExchange exchange, Endpoint endpoint, const net::HttpResponse& response);
+  net::HttpResponse Metrics(const tracker_api::Response& response) const;
+
+  const EdgeIdentity identity_;
+  CallRouter& router_;
+  net::HttpServer* server_ = nullptr;
+  const net::Journal* journal_ = nullptr;
+  const net::ReplicaLinks* links_ = nullptr;
+  RequestCounters counters_;
+  absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit
+};
+
+}  // namespace bt::nodes
