@@ -17,8 +17,8 @@
 #include "net/stream_links.h"
 #include "nodes/client/reporter.h"
 #include "nodes/shared/file_hashing.h"
+#include "nodes/shared/files.h"
 #include "nodes/shared/text.h"
-#include "nodes/shared/torrent_files.h"
 
 namespace bt::nodes {
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "nodes/shared/file_hashing.h"
+#include "nodes/shared/files.h"
 #include "nodes/shared/torrent_files.h"
 #include "nodes/shared/torrent_format.h"
 #include "nodes/shared/tracker_url.h"

@@ -2,6 +2,7 @@
 
 #include "nodes/client/transfer.h"
 #include "nodes/commands/commands.h"
+#include "nodes/shared/files.h"
 #include "nodes/shared/torrent_files.h"
 
 namespace bt::nodes {

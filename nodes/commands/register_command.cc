@@ -1,7 +1,6 @@
 // bytetorrent register: gives a torrent to the tracker cluster, for good.
 
 #include <absl/strings/str_cat.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -16,21 +15,6 @@ namespace bt::nodes {
 namespace {
 
 constexpr Duration kRegisterLimit = Seconds(30);
-
-// The file's own bytes go to the tracker: its info dictionary may give info-hashes of its own.
-absl::StatusOr<std::string> ReadBytes(const std::string& path) {
-  absl::StatusOr<InputFile> file = InputFile::Open(path);
-  if (!file.ok()) return file.status();
-  std::string bytes(file->size(), '\0');
-  size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t got =
-        ::pread(file->descriptor(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(have));
-    if (got <= 0) return absl::UnavailableError(absl::StrCat(path, ": cannot be read to its end; try again"));
-    have += static_cast<size_t>(got);
-  }
-  return bytes;
-}
 
 // Of an answer that is no success.
 ExitStatus Explain(const TorrentFile& torrent, const tracker_api::Response& response) {
@@ -49,33 +33,33 @@ ExitStatus Explain(const TorrentFile& torrent, const tracker_api::Response& resp
 }  // namespace
 
 ExitStatus RunRegister(const RegisterOptions& options) {
-  const absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
-  if (!torrent.ok()) return Refuse("register", torrent.status());
-  absl::StatusOr<std::string> bytes = ReadBytes(options.torrent);
-  if (!bytes.ok()) return Refuse("register", bytes.status());
-  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent->trackers);
+  absl::StatusOr<ReadTorrent> read = ReadTorrentAndBytes(options.torrent);
+  if (!read.ok()) return Refuse("register", read.status());
+  const TorrentFile& torrent = read->torrent;
+  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent.trackers);
   if (!trackers.ok()) return RefuseTrackers("register", trackers.status());
   int stopped_by = 0;
-  const absl::StatusOr<tracker_api::Response> response = AskTrackers(
-      *trackers, tracker_api::Register{{}, torrent->metainfo}, *std::move(bytes), kRegisterLimit, stopped_by);
+  const absl::StatusOr<tracker_api::Response> response =
+      AskTrackers(*trackers, tracker_api::Register{{}, torrent.metainfo}, std::move(read->bytes),
+                  kRegisterLimit, stopped_by);
   if (stopped_by != 0) return Refuse("register", response.status(), StoppedBy(stopped_by));
   if (!response.ok()) {
     return Refuse("register",
                   absl::UnavailableError(
-                      absl::StrCat(Printable(torrent->metainfo.name),
+                      absl::StrCat(Printable(torrent.metainfo.name),
                                    ": not registered as far as known: ", Message(response.status()),
                                    "; start the trackers or name others with --tracker, then run it again")),
                   ExitStatus::kNoTracker);
   }
   const bool created = response->outcome == tracker_api::Outcome::kCreated;
-  if (!created && response->outcome != tracker_api::Outcome::kOk) return Explain(*torrent, *response);
-  const std::string content = torrent->metainfo.content().ToString();
+  if (!created && response->outcome != tracker_api::Outcome::kOk) return Explain(torrent, *response);
+  const std::string content = torrent.metainfo.content().ToString();
   if (options.json) {
     const nlohmann::ordered_json line = {
-        {"event", "registered"}, {"name", torrent->metainfo.name}, {"content", content}, {"new", created}};
+        {"event", "registered"}, {"name", torrent.metainfo.name}, {"content", content}, {"new", created}};
     std::printf("%s\n", line.dump().c_str());
   } else {
-    std::printf("registered %s as %s%s\n", Printable(torrent->metainfo.name).c_str(), content.c_str(),
+    std::printf("registered %s as %s%s\n", Printable(torrent.metainfo.name).c_str(), content.c_str(),
                 created ? "" : " (it was already)");
   }
   return ExitStatus::kDone;

@@ -8,7 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
-#include "nodes/shared/state_files.h"
+#include "nodes/shared/files.h"
 
 namespace bt::nodes {
 namespace {
@@ -44,7 +44,7 @@ absl::Status WriteClusterSecret(const std::string& path, const ClusterSecret& se
 }
 
 absl::StatusOr<ClusterSecret> ReadClusterSecret(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadStateFile(path);
+  const absl::StatusOr<std::string> text = ReadSmallFile(path);
   if (!text.ok()) return text.status();
   std::string_view line = *text;
   ClusterSecret secret;

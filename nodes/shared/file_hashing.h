@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/torrent/metainfo.h"
-#include "nodes/shared/torrent_files.h"
+#include "nodes/shared/files.h"
 
 namespace bt::nodes {
 

@@ -15,7 +15,7 @@
 #include "net/fd.h"
 #include "net/journal.h"
 #include "net/loop.h"
-#include "nodes/shared/state_files.h"
+#include "nodes/shared/files.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -92,7 +92,7 @@ absl::StatusOr<DirectoryKind> Inspect(const std::string& directory) {
   if (!journal.ok()) return journal.status();
   const auto has = [&](const char* name) { return ::access(PathIn(directory, name).c_str(), F_OK) == 0; };
   if (has(kName)) return DirectoryKind::kNode;
-  const absl::StatusOr<std::string> begun = ReadStateFile(PathIn(directory, kNewName));
+  const absl::StatusOr<std::string> begun = ReadSmallFile(PathIn(directory, kNewName));
   // Initialise writes this file only where no journal is, so a journal beside it was never served from.
   if (begun.ok() && !begun->empty()) return DirectoryKind::kInterrupted;
   return journal->empty() ? DirectoryKind::kEmpty : DirectoryKind::kJournalAlone;
@@ -118,7 +118,7 @@ absl::Status Initialise(const std::string& directory, const NodeState& state) {
     return Occupied(
         directory, *kind == DirectoryKind::kNode ? "a node's state already" : "a journal of an earlier node");
   }
-  status = WriteStateFile(fd.get(), Render(state), fresh);
+  status = OverwriteFile(fd.get(), Render(state), fresh);
   if (status.ok()) status = SyncDirectory(directory);
   if (!status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> leftovers = JournalFiles(directory);
@@ -134,7 +134,7 @@ absl::Status Initialise(const std::string& directory, const NodeState& state) {
 
 absl::StatusOr<NodeState> ReadNodeState(const std::string& directory) {
   const std::string path = PathIn(directory, kName);
-  const absl::StatusOr<std::string> text = ReadStateFile(path);
+  const absl::StatusOr<std::string> text = ReadSmallFile(path);
   if (!text.ok()) return text.status();
   std::string_view rest = *text;
   const size_t head = kMagic.size() + 17;

@@ -10,6 +10,7 @@
 
 #include "nodes/commands/create_command.h"
 #include "nodes/commands/inspect_command.h"
+#include "nodes/shared/files.h"
 #include "nodes/shared/torrent_files.h"
 #include "nodes/shared/torrent_format.h"
 #include "tests/support/sample_content.h"
@@ -111,7 +112,7 @@ TEST_F(TorrentCommands, CreateHashesALargeFileOnTwoThreadsToTheSameMetainfo) {
 
 TEST_F(TorrentCommands, CreateRefusesFilesItCannotShare) {
   const std::string out = Path("out.torrent");
-  ExpectRefused({.file = Path("absent"), .output = out}, 1, Path("absent") + ": there is no such file");
+  ExpectRefused({.file = Path("absent"), .output = out}, 1, Path("absent") + ": no such file or directory");
   ExpectRefused({.file = folder_.string(), .output = out}, 1, folder_.string() + ": it is a directory");
   ExpectRefused({.file = folder_.string() + "/", .output = out}, 1, "it is a directory");
   ExpectRefused({.file = MakeFile("empty", ""), .output = out}, 1, "it is empty");
@@ -168,13 +169,13 @@ TEST_F(TorrentCommands, ReadingATorrentSaysWhichFileAndWhy) {
   const auto error = [](const std::string& path) {
     return std::string(ReadTorrentFile(path).status().message());
   };
-  EXPECT_NE(error(Path("absent")).find(Path("absent") + ": there is no such file"), std::string::npos);
+  EXPECT_NE(error(Path("absent")).find(Path("absent") + ": no such file or directory"), std::string::npos);
   EXPECT_NE(error(folder_.string()).find("it is a directory"), std::string::npos);
   EXPECT_NE(error(MakeFile("page", "<html>")).find(Path("page") + " as a torrent: not bencode"),
             std::string::npos);
   const std::string large = MakeFile("large", "d");
   ASSERT_EQ(truncate(large.c_str(), kTorrentFileLimit + 1), 0);
-  EXPECT_NE(error(large).find("is it the data file itself?"), std::string::npos);
+  EXPECT_NE(error(large).find("is it another file?"), std::string::npos);
   if (geteuid() != 0) {
     const std::string secret = MakeFile("secret", "de");
     chmod(secret.c_str(), 0);
@@ -187,7 +188,7 @@ TEST_F(TorrentCommands, WritingLeavesTheOldFileOrTheNewOneAndNothingBeside) {
   EXPECT_TRUE(WriteFileAtomically(path, "new").ok());
   EXPECT_EQ(Contents(path), "new");
   const absl::Status status = WriteFileAtomically(Path("none/file"), "x");
-  EXPECT_NE(status.message().find("create the directory first"), absl::string_view::npos) << status;
+  EXPECT_NE(status.message().find("check the path"), absl::string_view::npos) << status;
   EXPECT_FALSE(WriteFileAtomically(folder_.string(), "x").ok());
   EXPECT_EQ(FileCount(), 1u);
 }
@@ -219,7 +220,7 @@ TEST_F(TorrentCommands, InspectTellsWhatTheTorrentSays) {
 
 TEST_F(TorrentCommands, InspectRefusesWhatIsNoTorrent) {
   EXPECT_EQ(Inspect({.torrent = Path("absent.torrent")}), 1);
-  EXPECT_NE(error_.find("absent.torrent: there is no such file"), std::string::npos) << error_;
+  EXPECT_NE(error_.find("absent.torrent: no such file or directory"), std::string::npos) << error_;
   EXPECT_EQ(out_, "");
 }
 
