@@ -24,10 +24,8 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
   if (!parsed.request) return Answer(exchange, endpoint, parsed.answer);
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) {
-    tracker_api::Response overloaded;
-    overloaded.outcome = tracker_api::Outcome::kUnavailable;
-    overloaded.reason = "too many requests are under way at this node; ask another node, or again";
-    overloaded.retry_after = Seconds(1);
+    const tracker_api::Response overloaded = tracker_api::Unavailable(
+        "too many requests are under way at this node; ask another node, or again", Seconds(1));
     return Answer(exchange, endpoint, RenderResponse(parsed.rendering, overloaded, identity_));
   }
   asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering)});
