@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/tracker_api/tracker_api.h"
 #include "core/torrent/metainfo.h"
+#include "core/tracker_api/tracker_api.h"
 
 namespace bt::swarm {
 
