@@ -287,6 +287,13 @@ TEST_F(ConnectionTest, AConnectionThatCannotBeMadeIsToldAfterTheCallThatAskedFor
   ASSERT_TRUE(Until([&] { return impossible.Down(DownReason::kNotConnected); }));
 }
 
+TEST_F(ConnectionTest, APeerIsNotHeardFromOnceItHasEndedTheConnectionHoweverRecentlyItSpoke) {
+  auto client = Connected();
+  EXPECT_TRUE(server().connection->HeardFrom(Seconds(600)));
+  client.reset();
+  EXPECT_TRUE(Until([&] { return !server().connection->HeardFrom(Seconds(600)); }));
+}
+
 TEST_F(ConnectionTest, WithoutDescriptorsAcceptingPausesWithoutSpinningAndGoesOnWhenThereAreSome) {
   Connected();
   Fd next(dup(0));
