@@ -2,6 +2,8 @@
 
 namespace bt::sim {
 
-std::vector<const Scenario*> AllScenarios() { return {&kTrackerFaults, &kSwarmFaults, &kFullSystem}; }
+std::vector<const Scenario*> AllScenarios() {
+  return {&kTrackerFaults, &kSwarmFaults, &kFullSystem, &kJournalFaults};
+}
 
 }  // namespace bt::sim

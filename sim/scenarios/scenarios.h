@@ -11,6 +11,7 @@ namespace bt::sim {
 extern const Scenario kTrackerFaults;
 extern const Scenario kSwarmFaults;
 extern const Scenario kFullSystem;
+extern const Scenario kJournalFaults;
 
 std::vector<const Scenario*> AllScenarios();
 
