@@ -47,16 +47,11 @@ WriteSeq Write(RecordType type, const Record& record, Outbox<Protocol>& out) {
 
 bool IsValue(const Slice& value) { return !value.empty() && value.size() <= kValueBytesMax; }
 
-Batch DecodeBatch(const Slice& value) {
-  absl::StatusOr<Batch> batch = Decode<Batch>(value);
-  return batch.ok() ? *std::move(batch) : Batch{};
-}
-
 void Acceptor::Recover(const std::vector<JournalRecord>& records, Outbox<Protocol>& out) {
-  Slot chosen;
+  Slot chosen = prefix_.chosen();
   for (const JournalRecord& record : records) Replay(record, chosen);
-  while (chosen_ < chosen) Choose(out);
-  recorded_chosen_ = chosen_;
+  while (prefix_.chosen() < chosen) Choose(out);
+  recorded_chosen_ = chosen;
 }
 
 void Acceptor::Replay(const JournalRecord& record, Slot& chosen) {
@@ -68,24 +63,27 @@ void Acceptor::Replay(const JournalRecord& record, Slot& chosen) {
       AcceptedRecord accepted = DecodeRecord<AcceptedRecord>(record);
       promised_ = std::max(promised_, accepted.ballot);
       chosen = std::max(chosen, accepted.chosen);
+      if (accepted.slot < log_.first()) return;
       CHECK(accepted.slot > chosen);
-      const uint64_t digest = HashBytes(accepted.value.view());
-      log_.Put(accepted.slot, {accepted.ballot, digest, std::move(accepted.value)});
-      return;
+      return ReplayValue(accepted.slot, accepted.ballot, std::move(accepted.value));
     }
     case RecordType::kLearned: {
       LearnedRecord learned = DecodeRecord<LearnedRecord>(record);
+      if (learned.slot < log_.first()) return;
       CHECK(learned.slot > chosen);
       chosen = learned.slot;
-      const uint64_t digest = HashBytes(learned.value.view());
-      log_.Put(learned.slot, {Ballot{}, digest, std::move(learned.value)});
-      return;
+      return ReplayValue(learned.slot, Ballot{}, std::move(learned.value));
     }
     case RecordType::kChosen:
       chosen = std::max(chosen, DecodeRecord<ChosenRecord>(record).chosen);
       return;
   }
   CHECK_MSG(false, absl::StrCat("journal record ", record.seq.value(), " has unknown type ", record.type));
+}
+
+void Acceptor::ReplayValue(Slot slot, Ballot ballot, Slice value) {
+  const uint64_t digest = HashBytes(value.view());
+  log_.Put(slot, {ballot, digest, std::move(value)});
 }
 
 WriteSeq Acceptor::RaisePromise(Ballot ballot, Outbox<Protocol>& out) {
@@ -95,10 +93,14 @@ WriteSeq Acceptor::RaisePromise(Ballot ballot, Outbox<Protocol>& out) {
   return Write(RecordType::kPromised, PromisedRecord{ballot}, out);
 }
 
+// A candidate must hear of every value that may have been chosen ("Paxos Made Simple", phase 1b). Above the
+// watermark that is everything accepted here, also what is still on its way to disk: the acceptance may be
+// told as soon as it is durable, and the report waits for the same disk. Up to the watermark the choice is
+// known, and Promise::chosen says so instead.
 Promise Acceptor::Report(Slot from) const {
-  Promise promise{.ballot = promised_, .from = from, .chosen = chosen_};
+  Promise promise{.ballot = promised_, .from = from, .chosen = chosen()};
   size_t bytes = 0;
-  for (Slot slot = std::max(from, chosen_.next()); slot <= log_.last(); ++slot) {
+  for (Slot slot = std::max(from, chosen().next()); slot <= log_.last(); ++slot) {
     const LogEntry* entry = log_.Find(slot);
     if (entry == nullptr) continue;
     if (bytes > 0 && bytes + entry->value.size() > config_.promise_bytes_max) {
@@ -111,17 +113,31 @@ Promise Acceptor::Report(Slot from) const {
   return promise;
 }
 
+// What is answered for a slot that is known chosen here:
+//
+// The chosen value itself is answered like an acceptance. The leader may not know yet that it is chosen and
+// may need this very answer. The answer counts for nothing that could later be missed, for the slot is
+// chosen already.
+//
+// Another value is not answered. A leader can ask for one, and neither side is wrong: its ballot is below
+// the ballot that chose, and this replica learned the choice by catch-up while its own promise was still as
+// low. ("Paxos Made Simple", P2c, binds ballots above the choosing one only.) Such a leader gets no quorum
+// of acceptances: if it did, P2c would have given its value to every higher ballot.
+//
+// Below the log this replica no longer knows the value, and answers. Suppose that a leader of ballot b then
+// counts a quorum Q for value v, while value w was chosen under ballot c. Then v = w:
+//   - If b > c, P2c says so; if b = c, the ballot has one value for the slot.
+//   - If b < c: replicas answer b only while their promise is b, and the first
+// of the answers that is no acceptance comes after w was chosen. Let d be c, or a ballot between b and c
+// whose proposal was accepted before that. d had its quorum of promises by then, and none of those who gave
+// one can answer b any more. So whoever is both in Q and in d's quorum (at least one replica is) did accept
+// v under b before, and reported it to d. Take the lowest d first: the highest ballot reported to d is b or
+// a lower such d, and its value is v. So d proposed v, and in the end so did c.
 std::optional<WriteSeq> Acceptor::Accept(Ballot ballot, Slot slot, const Slice& value,
                                          Outbox<Protocol>& out) {
   CHECK(ballot == promised_);
   const uint64_t digest = HashBytes(value.view());
-  if (slot <= chosen_) {
-    // Another value than the chosen one comes from a leader whose ballot is below the ballot that chose.
-    // This replica can meet such a leader although it knows the choice: it may have learned the value by
-    // catch-up while its promise was still below the choosing ballot. That leader never gets a quorum
-    // ("Paxos Made Simple", P2c), and this replica does not vote for its value.
-    // The chosen value itself is answered like an acceptance. The answer promises nothing that could
-    // later be missed: whatever ballot is prepared next, Promise.chosen tells it that the slot is chosen.
+  if (slot <= chosen()) {
     return ChosenValue(slot).value_or(digest) == digest ? std::optional(out.last_write()) : std::nullopt;
   }
   const LogEntry* entry = log_.Find(slot);
@@ -129,30 +145,33 @@ std::optional<WriteSeq> Acceptor::Accept(Ballot ballot, Slot slot, const Slice& 
     // A repetition; it may have come before the first one's write was durable.
     return entry->digest == digest ? std::optional(out.last_write()) : std::nullopt;
   }
-  Slice kept = WriteWithValue(RecordType::kAccepted, AcceptedRecord{ballot, slot, chosen_, value}, out);
-  recorded_chosen_ = chosen_;
+  Slice kept = WriteWithValue(RecordType::kAccepted, AcceptedRecord{ballot, slot, chosen(), value}, out);
+  recorded_chosen_ = chosen();
   log_.Put(slot, {ballot, digest, std::move(kept)});
   return out.last_write();
 }
 
+// A leader knows only choices under ballots up to its own, and P2c gives it the chosen value for each of
+// those slots. So what this replica accepted under the leader's ballot is what was chosen. What it accepted
+// under another ballot may be a value that lost: there the watermark waits for the leader's Accept or for
+// catch-up.
 void Acceptor::Advance(Ballot ballot, Slot watermark, Outbox<Protocol>& out) {
-  while (chosen_ < watermark) {
-    const LogEntry* entry = log_.Find(chosen_.next());
-    // A leader knows only choices at ballots up to its own, so its own value for a chosen slot is the
-    // chosen one; what another ballot left here may be a value that lost.
+  while (chosen() < watermark) {
+    const LogEntry* entry = log_.Find(chosen().next());
     if (entry == nullptr || entry->ballot != ballot) return;
     Choose(out);
   }
 }
 
 void Acceptor::ChooseNext(Ballot ballot, Outbox<Protocol>& out) {
-  const LogEntry* entry = log_.Find(chosen_.next());
+  const LogEntry* entry = log_.Find(chosen().next());
   CHECK(entry != nullptr && entry->ballot == ballot);
   Choose(out);
 }
 
+// The record also says that everything before it is chosen, so a restart needs no ballot to know it.
 void Acceptor::Learn(const Slice& value, Outbox<Protocol>& out) {
-  const Slot slot = chosen_.next();
+  const Slot slot = chosen().next();
   const uint64_t digest = HashBytes(value.view());
   const LogEntry* entry = log_.Find(slot);
   // The journal may hold this value already, accepted under whatever ballot.
@@ -160,55 +179,45 @@ void Acceptor::Learn(const Slice& value, Outbox<Protocol>& out) {
   Slice kept = WriteWithValue(RecordType::kLearned, LearnedRecord{slot, value}, out);
   log_.Put(slot, {Ballot{}, digest, std::move(kept)});
   Choose(out);
-  recorded_chosen_ = chosen_;
+  recorded_chosen_ = slot;
 }
 
 void Acceptor::RecordChosen(Outbox<Protocol>& out) {
-  if (recorded_chosen_ == chosen_) return;
-  recorded_chosen_ = chosen_;
-  Write(RecordType::kChosen, ChosenRecord{chosen_}, out);
+  if (recorded_chosen_ == chosen()) return;
+  recorded_chosen_ = chosen();
+  Write(RecordType::kChosen, ChosenRecord{chosen()}, out);
 }
 
 void Acceptor::Choose(Outbox<Protocol>& out) {
-  const LogEntry* entry = log_.Find(chosen_.next());
+  const LogEntry* entry = log_.Find(chosen().next());
   CHECK(entry != nullptr);
-  ++chosen_;
-  RollingDigest chain;
-  chain.Add(chain_);
-  chain.Add(entry->digest);
-  chain_ = chain.value();
-  log_.SetChain(chosen_, chain_);
-  Batch batch = DecodeBatch(entry->value);
-  // Leaders' clocks are not compared anywhere else: here, in slot order, log time is made monotone.
-  stamp_ = std::max(stamp_, batch.stamp);
-  batch.stamp = stamp_;
-  decided_.push_back({chosen_, std::move(batch)});
-  out.Note(Chosen{chosen_, entry->digest, chain_});
+  prefix_.Extend(*entry, out);
+  log_.SetChain(chosen(), prefix_.chain());
 }
 
 std::optional<uint64_t> Acceptor::ChainAt(Slot slot) const {
-  if (slot == Slot(0)) return 0;
-  const LogEntry* entry = slot <= chosen_ ? log_.Find(slot) : nullptr;
+  if (slot == log_.base().slot) return log_.base().chain;
+  const LogEntry* entry = slot <= chosen() ? log_.Find(slot) : nullptr;
   return entry != nullptr ? std::optional(entry->chain) : std::nullopt;
 }
 
 std::optional<uint64_t> Acceptor::ChosenValue(Slot slot) const {
-  const LogEntry* entry = slot <= chosen_ ? log_.Find(slot) : nullptr;
+  const LogEntry* entry = slot <= chosen() ? log_.Find(slot) : nullptr;
   return entry != nullptr ? std::optional(entry->digest) : std::nullopt;
 }
 
 void Acceptor::CheckInvariants() const {
-  CHECK(chosen_ <= log_.last());
-  CHECK(recorded_chosen_ <= chosen_);
-  CHECK(decided_.empty() || decided_.back().slot == chosen_);
+  prefix_.CheckInvariants();
+  CHECK(chosen() >= log_.base().slot && chosen() <= log_.last());
+  CHECK(recorded_chosen_ <= chosen());
 }
 
 uint64_t Acceptor::Digest() const {
   RollingDigest digest;
   digest.Add(promised_.round);
   digest.Add(promised_.node.value());
-  digest.Add(chosen_.value());
-  digest.Add(chain_);
+  digest.Add(chosen().value());
+  digest.Add(prefix_.chain());
   digest.Add(log_.last().value());
   digest.Add(recorded_chosen_.value());
   return digest.value();

@@ -1,46 +1,46 @@
 #pragma once
 
-// The replica's durable memory: the promised ballot, the log, and how much of it is known chosen.
-// Invariants: the promise never goes back; an entry at or below the chosen watermark never changes;
-// whatever this room is asked to remember is written to the journal in the same step, and whoever tells
-// others of it waits for the WriteSeq it is given. Used only by Replica and its Leader.
+// The durable voter: the promised ballot, the log, and the journal that keeps both. It also holds the chosen
+// prefix, since what is chosen decides what may still be voted on. Invariants: the promise never goes back;
+// an entry at or below the watermark never changes; whatever this room is asked to remember is written to
+// the journal in the same step, and whoever tells others of it waits for the WriteSeq it is given. Used only
+// by Replica and its Leader.
 
 #include <cstdint>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "core/base/ids.h"
 #include "core/machine/machine.h"
+#include "core/paxos/chosen_prefix.h"
 #include "core/paxos/config.h"
 #include "core/paxos/log.h"
 #include "core/paxos/protocol.h"
 
 namespace bt::paxos {
 
-// The batch a value encodes. Bytes that are none are a no-op, on every replica alike.
-Batch DecodeBatch(const Slice& value);
-
 // Not empty, and not longer than a leader would propose.
 bool IsValue(const Slice& value);
 
 class Acceptor {
  public:
-  explicit Acceptor(const Config& config) : config_(config) {}
+  // `config` must outlive it.
+  explicit Acceptor(const Config& config, const Beginning& beginning = {})
+      : config_(config), log_(beginning.prefix), prefix_(beginning), recorded_chosen_(prefix_.chosen()) {}
 
-  // From the journal, before anything else. CHECKs that the records are ones this class wrote.
+  // From the journal, before anything else. Records of slots below the log are passed over. CHECKs that the
+  // records are ones this class wrote.
   void Recover(const std::vector<JournalRecord>& records, Outbox<Protocol>& out);
 
   Ballot promised() const { return promised_; }
-  Slot chosen() const { return chosen_; }
+  // The watermark: every slot up to it is known chosen.
+  Slot chosen() const { return prefix_.chosen(); }
   const Log& log() const { return log_; }
-  // The log time of the last chosen batch.
-  Instant stamp() const { return stamp_; }
-  // Digest of all chosen values in order.
-  uint64_t chain() const { return chain_; }
-  // The digest of the chosen values up to `slot`; nullopt above chosen() and below the log.
+  const ChosenPrefix& prefix() const { return prefix_; }
+  // The digest of the chosen values up to `slot`; nullopt above the watermark and where the log does not
+  // reach.
   std::optional<uint64_t> ChainAt(Slot slot) const;
-  // The digest of the value known chosen at `slot`; nullopt above chosen() and below the log.
+  // The digest of the value known chosen at `slot`; nullopt above the watermark and below the log.
   std::optional<uint64_t> ChosenValue(Slot slot) const;
 
   // Raises the promise. `ballot` must be above promised().
@@ -48,9 +48,9 @@ class Acceptor {
   // The part of the phase-1 answer that begins at `from`. Rests on everything written so far.
   Promise Report(Slot from) const;
 
-  // Accepts under `ballot`, which must be promised(). The result is what the acceptance rests on;
-  // nullopt: not accepted, because this ballot has brought another value for the slot, or because another
-  // one is known chosen there.
+  // Accepts under `ballot`, which must be promised(). The result is what the acceptance rests on; nullopt:
+  // not accepted, because this ballot has brought another value for the slot, or because another one is
+  // known chosen there.
   std::optional<WriteSeq> Accept(Ballot ballot, Slot slot, const Slice& value, Outbox<Protocol>& out);
 
   // The leader of `ballot` says that all slots up to `watermark` are chosen. Moves up as far as this
@@ -64,23 +64,21 @@ class Acceptor {
   // Writes the watermark down if it has moved since it last was.
   void RecordChosen(Outbox<Protocol>& out);
 
-  std::vector<Decided> TakeDecided() { return std::exchange(decided_, {}); }
+  std::vector<Decided> TakeDecided() { return prefix_.TakeDecided(); }
 
   void CheckInvariants() const;
   uint64_t Digest() const;
 
  private:
   void Replay(const JournalRecord& record, Slot& chosen);
+  void ReplayValue(Slot slot, Ballot ballot, Slice value);
   void Choose(Outbox<Protocol>& out);
 
-  const Config config_;
+  const Config& config_;
   Ballot promised_;
   Log log_;
-  Slot chosen_;
-  Slot recorded_chosen_;
-  Instant stamp_;
-  uint64_t chain_ = 0;
-  std::vector<Decided> decided_;
+  ChosenPrefix prefix_;
+  Slot recorded_chosen_;  // as the journal gives it back
 };
 
 }  // namespace bt::paxos

@@ -25,9 +25,12 @@ void CatchUpClient::OnTimer(Slot chosen, Context<Protocol>& context) {
     return;
   }
   if (state_ == State::kAsked) {
-    // No answer: any other peer will do, or the same one again.
-    const size_t step = 1 + context.rng.Below(members_.size() - 1);
-    peer_ = members_.node((members_.self() + step) % members_.size());
+    // The peer may be gone, and its log may begin above what is asked for: any other one will do, or the
+    // same one again.
+    uint64_t pick = context.rng.Below(configuration_.size() - 1);
+    for (const NodeId voter : configuration_.voters()) {
+      if (voter != config_.self && pick-- == 0) peer_ = voter;
+    }
   }
   Ask(chosen, context);
 }

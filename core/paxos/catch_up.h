@@ -9,14 +9,16 @@
 #include "core/base/ids.h"
 #include "core/machine/machine.h"
 #include "core/paxos/config.h"
+#include "core/paxos/configuration.h"
 #include "core/paxos/protocol.h"
-#include "core/paxos/quorum.h"
 
 namespace bt::paxos {
 
 class CatchUpClient {
  public:
-  CatchUpClient(const Config& config, const Members& members) : config_(config), members_(members) {}
+  // Both must outlive it.
+  CatchUpClient(const Config& config, const Configuration& configuration)
+      : config_(config), configuration_(configuration) {}
 
   // `peer` says that slots up to `target` are chosen. If this replica (at `chosen`) still lacks some
   // after the grace, it asks; `at_once` skips the grace.
@@ -30,8 +32,8 @@ class CatchUpClient {
 
   void Ask(Slot chosen, Context<Protocol>& context);
 
-  const Config config_;
-  const Members members_;
+  const Config& config_;
+  const Configuration& configuration_;
   State state_ = State::kIdle;
   Slot target_;
   NodeId peer_;

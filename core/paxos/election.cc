@@ -1,4 +1,4 @@
-// How a replica comes to lead: canvass (pre-vote), stand (phase 1), catch up, take over.
+// How a replica comes to lead: ask for pre-votes, stand (phase 1), catch up, take over.
 
 #include <algorithm>
 #include <utility>
@@ -12,7 +12,8 @@ namespace bt::paxos {
 
 uint64_t Replica::NextRound() const { return std::max(acceptor_.promised().round, highest_round_) + 1; }
 
-// The randomness is what ends duels: it grows while elections fail.
+// Two candidates that time out together can depose each other for ever. The timeout is therefore random, and
+// its range grows with each election that failed (DrawElectionTimeout).
 void Replica::ArmElection(Ctx& context) {
   context.out.Arm(Protocol::Timer::kElection, context.now + election_timeout_);
 }
@@ -42,19 +43,19 @@ void Replica::OnElectionTimer(Ctx& context) {
   const bool progress = candidate_chosen_ < chosen();
   candidate_chosen_ = chosen();
   if (std::holds_alternative<Candidate>(role_) && progress) return ArmElection(context);
-  Canvass(context);
+  AskForPreVotes(context);
 }
 
-void Replica::Canvass(Ctx& context) {
-  if (members_.size() == 1) return StandForElection(context);
+void Replica::AskForPreVotes(Ctx& context) {
+  if (configuration_.size() == 1) return StandForElection(context);
   ++failed_elections_;
   const Ballot ballot{NextRound(), config_.self};
-  Canvasser& canvasser = role_.emplace<Canvasser>(Canvasser{ballot, VoteSet()});
-  canvasser.votes.Add(members_.self());
+  PreCandidate& candidate = role_.emplace<PreCandidate>(PreCandidate{ballot, VoteSet()});
+  candidate.votes.Add(config_.self);
   DrawElectionTimeout(context);
   ArmElection(context);
-  for (size_t peer = 0; peer < members_.size(); ++peer) {
-    if (peer != members_.self()) context.out.Send(members_.node(peer), PreVote{ballot, chosen()});
+  for (const NodeId voter : configuration_.voters()) {
+    if (voter != config_.self) context.out.Send(voter, PreVote{ballot, chosen()});
   }
 }
 
@@ -64,36 +65,34 @@ bool Replica::HearsLeader(Instant now) const {
   return follower != nullptr && follower->leader && now - follower->heard < config_.election_min;
 }
 
-void Replica::On(size_t from, const PreVote& message, Ctx& context) {
+void Replica::On(NodeId from, const PreVote& message, Ctx& context) {
   const bool far_behind = message.chosen + config_.candidate_lag_slots_max < chosen();
   const bool granted = message.ballot > acceptor_.promised() && !HearsLeader(context.now) && !far_behind;
-  context.out.Send(members_.node(from), PreVoteReply{message.ballot, acceptor_.promised(), granted});
+  context.out.Send(from, PreVoteReply{message.ballot, acceptor_.promised(), granted});
 }
 
-void Replica::On(size_t from, const PreVoteReply& message, Ctx& context) {
+void Replica::On(NodeId from, const PreVoteReply& message, Ctx& context) {
   highest_round_ = std::max(highest_round_, message.promised.round);
-  Canvasser* canvasser = std::get_if<Canvasser>(&role_);
-  if (canvasser == nullptr || canvasser->ballot != message.ballot || !message.granted) return;
-  canvasser->votes.Add(from);
-  if (members_.IsQuorum(canvasser->votes)) StandForElection(context);
+  PreCandidate* candidate = std::get_if<PreCandidate>(&role_);
+  if (candidate == nullptr || candidate->ballot != message.ballot || !message.granted) return;
+  candidate->votes.Add(from);
+  if (configuration_.IsQuorum(candidate->votes)) StandForElection(context);
 }
 
-// Phase 1a. The ballot is promised by this replica itself first, and goes out when that is durable: no
-// later life of this node can use it again.
+// Phase 1a. Two elections under one ballot could choose two values. The ballot is therefore promised by this
+// replica itself first, and goes out when that is durable: a later life of this node recovers the promise,
+// and NextRound is above it.
 void Replica::StandForElection(Ctx& context) {
   const Ballot ballot{NextRound(), config_.self};
   const WriteSeq own_promise = acceptor_.RaisePromise(ballot, context.out);
   const Slot from = chosen().next();
-  role_.emplace<Candidate>(Candidate{.ballot = ballot,
-                                     .own_promise = own_promise,
-                                     .expected = std::vector<Slot>(members_.size(), from),
-                                     .floor = chosen(),
-                                     .floor_holder = config_.self});
+  Candidate& candidate = role_.emplace<Candidate>(Candidate{
+      .ballot = ballot, .own_promise = own_promise, .watermark = chosen(), .watermark_holder = config_.self});
   candidate_chosen_ = chosen();
-  for (size_t peer = 0; peer < members_.size(); ++peer) {
-    if (peer != members_.self()) {
-      context.out.SendAfter(members_.node(peer), Prepare{ballot, from}, own_promise);
-    }
+  for (const NodeId voter : configuration_.voters()) {
+    if (voter == config_.self) continue;
+    candidate.expected[voter] = from;
+    context.out.SendAfter(voter, Prepare{ballot, from}, own_promise);
   }
 }
 
@@ -107,29 +106,29 @@ bool Replica::CanReport(const Promise& promise, const AcceptedEntry& entry) cons
          entry.ballot.round > 0 && entry.ballot < promise.ballot && IsValue(entry.value);
 }
 
-void Replica::On(size_t from, const Promise& message, Ctx& context) {
+void Replica::On(NodeId from, const Promise& message, Ctx& context) {
   Candidate* candidate = std::get_if<Candidate>(&role_);
   if (candidate == nullptr || candidate->ballot != message.ballot) return;
-  if (message.from != candidate->expected[from]) return;  // a repetition
+  if (message.from != candidate->expected[from]) return;  // a part that was counted already
   for (const AcceptedEntry& entry : message.entries) {
     if (!CanReport(message, entry)) return;
   }
-  if (message.chosen > candidate->floor) {
-    candidate->floor = message.chosen;
-    candidate->floor_holder = members_.node(from);
+  if (message.chosen > candidate->watermark) {
+    candidate->watermark = message.chosen;
+    candidate->watermark_holder = from;
     // What a peer knows to be chosen is learned, never taken from a report.
     candidate->highest.erase(candidate->highest.begin(), candidate->highest.upper_bound(message.chosen));
   }
   for (const AcceptedEntry& entry : message.entries) {
-    if (entry.slot <= candidate->floor) continue;
+    if (entry.slot <= candidate->watermark) continue;
     AcceptedEntry& highest = candidate->highest[entry.slot];
-    // Paxos Made Simple, P2c: the value of the highest-numbered ballot accepted.
+    // "Paxos Made Simple", P2c: of what a quorum has accepted, the value of the highest ballot is the only
+    // one that can have been chosen.
     if (entry.ballot > highest.ballot) highest = entry;
   }
   if (message.next > message.from) {
     candidate->expected[from] = message.next;
-    context.out.SendAfter(members_.node(from), Prepare{candidate->ballot, message.next},
-                          candidate->own_promise);
+    context.out.SendAfter(from, Prepare{candidate->ballot, message.next}, candidate->own_promise);
     return ArmElection(context);
   }
   candidate->promises.Add(from);
@@ -138,20 +137,27 @@ void Replica::On(size_t from, const Promise& message, Ctx& context) {
 
 void Replica::TakeOverIfReady(Ctx& context) {
   Candidate* candidate = std::get_if<Candidate>(&role_);
-  if (candidate == nullptr || !members_.IsQuorum(candidate->promises)) return;
-  if (candidate->floor > chosen()) {
-    // What a peer knows to be chosen it does not report; it is learned, never guessed or filled.
-    return catch_up_.Want(candidate->floor, candidate->floor_holder, chosen(), /*at_once=*/true, context);
+  if (candidate == nullptr || !configuration_.IsQuorum(candidate->promises)) return;
+  if (candidate->watermark > chosen()) {
+    // A peer does not report what it knows to be chosen (Acceptor::Report). To this candidate such a slot
+    // looks as if nobody had accepted anything, and a no-op there could be a second value: it is learned
+    // instead.
+    return catch_up_.Want(candidate->watermark, candidate->watermark_holder, chosen(), /*at_once=*/true,
+                          context);
   }
   // By value: the candidate ends here.
   TakeOver(Candidate(std::move(*candidate)), context);
 }
 
+// Every slot above the watermark gets a value: the one of the highest ballot that a quorum reports (this
+// replica's own log is one of the reports), or a no-op where the whole quorum has accepted nothing. There
+// nothing can have been chosen, for a choice would have needed one of these acceptors; and a hole would keep
+// everything above it from being applied.
 void Replica::TakeOver(Candidate candidate, Ctx& context) {
   Slot last = acceptor_.log().last();
   if (!candidate.highest.empty()) last = std::max(last, candidate.highest.rbegin()->first);
   std::vector<Slice> inherited;
-  Instant log_time = acceptor_.stamp();
+  Instant log_time = acceptor_.prefix().stamp();
   for (Slot slot = chosen().next(); slot <= last; ++slot) {
     const auto reported = candidate.highest.find(slot);
     const LogEntry* own = acceptor_.log().Find(slot);
@@ -170,7 +176,7 @@ void Replica::TakeOver(Candidate candidate, Ctx& context) {
   failed_elections_ = 0;
   context.out.Disarm(Protocol::Timer::kElection);
   context.out.Note(BecameLeader{candidate.ballot});
-  role_.emplace<Leader>(config_, members_, acceptor_, inherited, log_time, context);
+  role_.emplace<Leader>(config_, configuration_, acceptor_, inherited, log_time, context);
 }
 
 }  // namespace bt::paxos

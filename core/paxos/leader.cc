@@ -11,26 +11,24 @@
 
 namespace bt::paxos {
 
-Leader::Leader(const Config& config, const Members& members, Acceptor& acceptor,
+Leader::Leader(const Config& config, const Configuration& configuration, Acceptor& acceptor,
                const std::vector<Slice>& inherited, Instant log_time, Context<Protocol>& context)
     : config_(config),
-      members_(members),
+      configuration_(configuration),
       ballot_(acceptor.promised()),
       first_(acceptor.chosen().next()),
       own_no_op_(first_ + inherited.size()),
       next_(first_),
-      peers_(members.size()),
       log_time_(log_time),
       log_time_read_(context.now) {
-  for (Peer& peer : peers_) {
-    peer.heard = context.now;
-    peer.progress = context.now;
-    peer.next = first_;
+  for (const NodeId voter : configuration_.voters()) {
+    if (voter != config_.self)
+      peers_[voter] = {.heard = context.now, .progress = context.now, .next = first_};
   }
   for (const Slice& value : inherited) ProposeValue(value, acceptor, context);
   ProposeValue(Slice::Own(Encode(Batch{.stamp = LogTime(context.now)})), acceptor, context);
-  BeginRound(acceptor, context);
-  if (members_.size() > 1) context.out.Arm(Protocol::Timer::kHeartbeat, context.now + config_.heartbeat);
+  Beat(acceptor, context);
+  if (!peers_.empty()) context.out.Arm(Protocol::Timer::kHeartbeat, context.now + config_.heartbeat);
 }
 
 void Leader::OnPropose(CallId call, const Slice& command, Acceptor& acceptor, Context<Protocol>& context) {
@@ -86,12 +84,10 @@ void Leader::ProposeValue(Slice value, Acceptor& acceptor, Context<Protocol>& co
   ++next_;
   open_.push_back({*own_write, VoteSet()});
   context.out.Note(Proposing{ballot_, slot, acceptor.log().Find(slot)->digest});
-  for (size_t peer = 0; peer < peers_.size(); ++peer) Feed(peer, acceptor, context);
+  for (auto& [node, peer] : peers_) Feed(node, peer, acceptor, context);
 }
 
-void Leader::Feed(size_t index, const Acceptor& acceptor, Context<Protocol>& context) {
-  if (index == members_.self()) return;
-  Peer& peer = peers_[index];
+void Leader::Feed(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context) {
   while (peer.next < next_ && peer.sent.size() < config_.peer_slots_max) {
     const size_t bytes = acceptor.log().Find(peer.next)->value.size();
     if (!peer.sent.empty() && peer.sent_bytes + bytes > config_.peer_bytes_max) return;
@@ -99,23 +95,24 @@ void Leader::Feed(size_t index, const Acceptor& acceptor, Context<Protocol>& con
     ++peer.next;
     peer.sent.push_back({slot, bytes, context.now});
     peer.sent_bytes += bytes;
-    SendAccept(index, slot, acceptor, context);
+    SendAccept(node, peer, slot, acceptor, context);
   }
 }
 
-void Leader::SendAccept(size_t index, Slot slot, const Acceptor& acceptor, Context<Protocol>& context) {
-  context.out.Send(members_.node(index), Accept{ballot_, slot, WatermarkFor(peers_[index], acceptor),
-                                                acceptor.log().Find(slot)->value});
+void Leader::SendAccept(NodeId node, const Peer& peer, Slot slot, const Acceptor& acceptor,
+                        Context<Protocol>& context) {
+  context.out.Send(node,
+                   Accept{ballot_, slot, WatermarkFor(peer, acceptor), acceptor.log().Find(slot)->value});
 }
 
 Slot Leader::WatermarkFor(const Peer& peer, const Acceptor& acceptor) const {
   return std::min(acceptor.chosen(), peer.next - 1);
 }
 
-void Leader::OnAccepted(size_t index, const Accepted& message, Acceptor& acceptor,
+void Leader::OnAccepted(NodeId from, const Accepted& message, Acceptor& acceptor,
                         Context<Protocol>& context) {
   if (message.slot < first_ || message.slot >= next_) return;  // never proposed under this ballot
-  Peer& peer = peers_[index];
+  Peer& peer = peers_.at(from);
   peer.heard = context.now;
   peer.progress = context.now;
   peer.acknowledged = std::max(peer.acknowledged, message.slot);
@@ -128,25 +125,26 @@ void Leader::OnAccepted(size_t index, const Accepted& message, Acceptor& accepto
   }
   const Slot open_first = next_ - open_.size();
   if (message.slot >= open_first) {
-    open_[message.slot - open_first].votes.Add(index);
+    open_[message.slot - open_first].votes.Add(from);
     ChooseReady(acceptor, context);
   }
-  Feed(index, acceptor, context);
+  Feed(from, peer, acceptor, context);
 }
 
-// The vote of this replica's own disk. Each open slot knows the write of *this* ballot that it waits
-// for, so a completion of an older write counts for nothing.
+// The vote of this replica's own disk counts like any other, when it is durable. Each open slot knows the
+// write of this very ballot that it waits for: the completion of an older write says nothing about it, for
+// that write may hold what another ballot proposed in the slot.
 void Leader::OnDurable(WriteSeq durable, Acceptor& acceptor, Context<Protocol>& context) {
   for (Open& open : open_) {
     if (open.own_write > durable) break;
-    open.votes.Add(members_.self());
+    open.votes.Add(config_.self);
   }
   ChooseReady(acceptor, context);
 }
 
 void Leader::ChooseReady(Acceptor& acceptor, Context<Protocol>& context) {
   bool advanced = false;
-  while (!open_.empty() && members_.IsQuorum(open_.front().votes)) {
+  while (!open_.empty() && configuration_.IsQuorum(open_.front().votes)) {
     acceptor.ChooseNext(ballot_, context.out);
     open_.pop_front();
     advanced = true;
@@ -155,37 +153,38 @@ void Leader::ChooseReady(Acceptor& acceptor, Context<Protocol>& context) {
   ProposePending(acceptor, context);
   // With slots open the next Accept or the next choice is near; with none nobody else would tell.
   if (open_.empty()) {
-    for (size_t peer = 0; peer < peers_.size(); ++peer) {
-      if (peer == members_.self()) continue;
-      context.out.Send(members_.node(peer), Watermark{ballot_, WatermarkFor(peers_[peer], acceptor)});
+    for (const auto& [node, peer] : peers_) {
+      context.out.Send(node, Watermark{ballot_, WatermarkFor(peer, acceptor)});
     }
   }
   AnswerReads(acceptor, context);
 }
 
+// A leader that no quorum answers can choose nothing, and may have been deposed without hearing of it. It
+// steps down, so that those who ask it go elsewhere and its followers stop believing in it.
 bool Leader::OnTick(Acceptor& acceptor, Context<Protocol>& context) {
   VoteSet heard;
-  heard.Add(members_.self());
-  for (size_t peer = 0; peer < peers_.size(); ++peer) {
-    if (context.now - peers_[peer].heard <= config_.election_min) heard.Add(peer);
+  heard.Add(config_.self);
+  for (const auto& [node, peer] : peers_) {
+    if (context.now - peer.heard <= config_.election_min) heard.Add(node);
   }
-  if (!members_.IsQuorum(heard)) return false;
+  if (!configuration_.IsQuorum(heard)) return false;
   acceptor.RecordChosen(context.out);
-  BeginRound(acceptor, context);
+  Beat(acceptor, context);
   context.out.Arm(Protocol::Timer::kHeartbeat, context.now + config_.heartbeat);
   return true;
 }
 
-void Leader::BeginRound(const Acceptor& acceptor, Context<Protocol>& context) {
-  ++round_;
-  // Before this leader's own no-op is chosen it cannot know what its predecessors had chosen.
-  if (acceptor.chosen() >= own_no_op_) reads_.Begin(round_, acceptor.chosen());
-  for (size_t peer = 0; peer < peers_.size(); ++peer) {
-    if (peer == members_.self()) continue;
-    const Slot common = std::min(peers_[peer].chosen, acceptor.chosen());
+void Leader::Beat(const Acceptor& acceptor, Context<Protocol>& context) {
+  ++beat_;
+  // A read must see everything that any leader before this one had chosen. All of that stands below this
+  // leader's own no-op, but until the no-op is chosen the watermark may lag behind it (Ongaro, 6.4).
+  if (acceptor.chosen() >= own_no_op_) reads_.Begin(beat_, acceptor.chosen());
+  for (const auto& [node, peer] : peers_) {
+    // Below the log no digest is left to compare but the one where it begins.
+    const Slot common = std::max(std::min(peer.chosen, acceptor.chosen()), acceptor.log().base().slot);
     const Prefix prefix{common, acceptor.ChainAt(common).value()};
-    context.out.Send(members_.node(peer),
-                     Heartbeat{ballot_, round_, WatermarkFor(peers_[peer], acceptor), prefix});
+    context.out.Send(node, Heartbeat{ballot_, beat_, WatermarkFor(peer, acceptor), prefix});
   }
 }
 
@@ -195,55 +194,52 @@ void Leader::OnReadIndex(CallId call, const Acceptor& acceptor, Context<Protocol
   AnswerReads(acceptor, context);
 }
 
-// One round at a time for reads: those that come while it is under way wait for the next one together.
+// One heartbeat at a time for reads: those that come while it is under way wait for the next one together.
 void Leader::AnswerReads(const Acceptor& acceptor, Context<Protocol>& context) {
   ReleaseReads(context);
   if (!reads_.waiting() || reads_.asked() || acceptor.chosen() < own_no_op_) return;
-  BeginRound(acceptor, context);
+  Beat(acceptor, context);
   ReleaseReads(context);  // a cluster of one has its majority at once
 }
 
 void Leader::ReleaseReads(Context<Protocol>& context) {
   if (!reads_.asked()) return;
-  std::vector<uint64_t> rounds;
-  rounds.reserve(peers_.size());
-  for (const Peer& peer : peers_) rounds.push_back(peer.round);
-  rounds[members_.self()] = round_;
-  for (const Reads::Ready& ready : reads_.Confirm(members_.ReachedByMajority(std::move(rounds)))) {
+  absl::btree_map<NodeId, uint64_t> answered{{config_.self, beat_}};
+  for (const auto& [node, peer] : peers_) answered[node] = peer.beat;
+  for (const Reads::Ready& ready : reads_.Confirm(configuration_.ReachedByQuorum(answered))) {
     context.out.Reply(ready.call, ReadReady{ready.slot});
   }
 }
 
-void Leader::OnHeartbeatReply(size_t index, const HeartbeatReply& message, const Acceptor& acceptor,
+void Leader::OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const Acceptor& acceptor,
                               Context<Protocol>& context) {
-  if (message.round > round_) return;
-  Peer& peer = peers_[index];
+  if (message.beat > beat_) return;
+  Peer& peer = peers_.at(from);
   peer.heard = context.now;
-  peer.round = std::max(peer.round, message.round);
+  peer.beat = std::max(peer.beat, message.beat);
   peer.chosen = message.chosen;
-  Resend(index, message.chosen, acceptor, context);
+  Resend(from, peer, acceptor, context);
   AnswerReads(acceptor, context);
 }
 
 // The peer answers heartbeats, so what it has not answered for long was lost on the way.
-void Leader::Resend(size_t index, Slot peer_chosen, const Acceptor& acceptor, Context<Protocol>& context) {
-  Peer& peer = peers_[index];
+void Leader::Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context) {
   const Instant long_ago = context.now - config_.retry;
   if (peer.sent.empty() || peer.sent.front().when > long_ago) return;
   if (peer.progress <= long_ago) {
-    // Nothing gets through: begin again behind what the peer knows to be chosen; but not behind what this
-    // leader itself does not know yet: there it still needs the peer's answer.
-    const Slot known = std::min(peer_chosen, acceptor.chosen());
+    // Nothing gets through: begin again after what both know to be chosen. What only the peer knows is sent
+    // again, too: this leader still needs the peer's answer there, and may have nobody else to get it from.
+    const Slot known = std::min(peer.chosen, acceptor.chosen());
     peer.next = std::min(peer.next, std::max(first_, known.next()));
     peer.sent.clear();
     peer.sent_bytes = 0;
     peer.progress = context.now;
-    return Feed(index, acceptor, context);
+    return Feed(node, peer, acceptor, context);
   }
   for (Sent& sent : peer.sent) {
     if (sent.when > long_ago || sent.slot > peer.acknowledged) continue;
     sent.when = context.now;
-    SendAccept(index, sent.slot, acceptor, context);
+    SendAccept(node, peer, sent.slot, acceptor, context);
   }
 }
 
@@ -256,11 +252,12 @@ void Leader::Dismiss(Context<Protocol>& context) {
 
 void Leader::CheckInvariants(const Acceptor& acceptor) const {
   CHECK(acceptor.promised() == ballot_);
-  CHECK(ballot_.node == members_.node(members_.self()));
+  CHECK(ballot_.node == config_.self);
   CHECK(acceptor.chosen() + open_.size() + 1 == next_);
   CHECK(acceptor.log().last() == next_ - 1);
   CHECK(pending_.empty() || open_.size() >= config_.window_slots);
-  for (const Peer& peer : peers_) CHECK(peer.next <= next_ && peer.sent.size() <= config_.peer_slots_max);
+  for (const auto& [node, peer] : peers_)
+    CHECK(peer.next <= next_ && peer.sent.size() <= config_.peer_slots_max);
 }
 
 uint64_t Leader::Digest() const {
@@ -270,12 +267,12 @@ uint64_t Leader::Digest() const {
   digest.Add(open_.size());
   digest.Add(pending_.size());
   digest.Add(pending_bytes_);
-  digest.Add(round_);
+  digest.Add(beat_);
   digest.Add(reads_.size());
-  for (const Peer& peer : peers_) {
+  for (const auto& [node, peer] : peers_) {
     digest.Add(peer.next.value());
     digest.Add(peer.sent.size());
-    digest.Add(peer.round);
+    digest.Add(peer.beat);
   }
   return digest.value();
 }

@@ -4,6 +4,8 @@
 // as they answer. Exists only while its ballot is this replica's promise: a disk completion or a reply
 // that belongs to another ballot has nothing here to count for. Used only by Replica.
 
+#include <absl/container/btree_map.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -15,8 +17,8 @@
 #include "core/machine/machine.h"
 #include "core/paxos/acceptor.h"
 #include "core/paxos/config.h"
+#include "core/paxos/configuration.h"
 #include "core/paxos/protocol.h"
-#include "core/paxos/quorum.h"
 #include "core/paxos/reads.h"
 
 namespace bt::paxos {
@@ -25,21 +27,22 @@ class Leader {
  public:
   // Takes over at slot acceptor.chosen() + 1 under acceptor.promised(). `inherited`: what phase 1 found,
   // one value per slot from there on without gaps; they are proposed again, then a no-op of its own.
-  Leader(const Config& config, const Members& members, Acceptor& acceptor,
+  // `config` and `configuration` must outlive it.
+  Leader(const Config& config, const Configuration& configuration, Acceptor& acceptor,
          const std::vector<Slice>& inherited, Instant log_time, Context<Protocol>& context);
 
   Ballot ballot() const { return ballot_; }
 
   void OnPropose(CallId call, const Slice& command, Acceptor& acceptor, Context<Protocol>& context);
   void OnReadIndex(CallId call, const Acceptor& acceptor, Context<Protocol>& context);
-  void OnAccepted(size_t peer, const Accepted& message, Acceptor& acceptor, Context<Protocol>& context);
-  void OnHeartbeatReply(size_t peer, const HeartbeatReply& message, const Acceptor& acceptor,
+  void OnAccepted(NodeId from, const Accepted& message, Acceptor& acceptor, Context<Protocol>& context);
+  void OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const Acceptor& acceptor,
                         Context<Protocol>& context);
   void OnDurable(WriteSeq durable, Acceptor& acceptor, Context<Protocol>& context);
   // The heartbeat timer. False: a quorum has not been heard from, and this replica must step down.
   bool OnTick(Acceptor& acceptor, Context<Protocol>& context);
 
-  // Answers NotLeader to everything that waits for a slot or a round. What has a slot is in doubt, and
+  // Answers NotLeader to everything that waits for a slot or a heartbeat. What has a slot is in doubt, and
   // was answered when it got it.
   void Dismiss(Context<Protocol>& context);
 
@@ -64,7 +67,7 @@ class Leader {
   struct Peer {
     Instant heard;          // last answer to this ballot
     Instant progress;       // last Accepted, or reset
-    uint64_t round = 0;     // highest heartbeat round answered
+    uint64_t beat = 0;      // the highest heartbeat answered
     Slot next;              // the next slot to send
     Slot acknowledged;      // the highest slot answered
     Slot chosen;            // its watermark, as it last said
@@ -76,28 +79,29 @@ class Leader {
   void ProposePending(Acceptor& acceptor, Context<Protocol>& context);
   Slice CutBatch(Slot slot, Context<Protocol>& context);
   Instant LogTime(Instant now);
-  void Feed(size_t peer, const Acceptor& acceptor, Context<Protocol>& context);
-  void SendAccept(size_t peer, Slot slot, const Acceptor& acceptor, Context<Protocol>& context);
-  void Resend(size_t peer, Slot peer_chosen, const Acceptor& acceptor, Context<Protocol>& context);
+  void Feed(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context);
+  void SendAccept(NodeId node, const Peer& peer, Slot slot, const Acceptor& acceptor,
+                  Context<Protocol>& context);
+  void Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context);
   void ChooseReady(Acceptor& acceptor, Context<Protocol>& context);
-  void BeginRound(const Acceptor& acceptor, Context<Protocol>& context);
+  void Beat(const Acceptor& acceptor, Context<Protocol>& context);
   void AnswerReads(const Acceptor& acceptor, Context<Protocol>& context);
   void ReleaseReads(Context<Protocol>& context);
   // What `peer` is told is chosen: not beyond what it was sent, so that it does not ask for what is on
   // its way.
   Slot WatermarkFor(const Peer& peer, const Acceptor& acceptor) const;
 
-  const Config config_;
-  const Members members_;
+  const Config& config_;
+  const Configuration& configuration_;
   const Ballot ballot_;
-  const Slot first_;         // the first slot proposed under this ballot
-  Slot own_no_op_;           // reads wait until it is chosen: then every earlier leader's commands are, too
-  Slot next_;                // the next slot to propose
-  std::deque<Open> open_;    // slots next_ - size .. next_ - 1
-  std::vector<Peer> peers_;  // by member index; its own is unused
+  const Slot first_;       // the first slot proposed under this ballot
+  Slot own_no_op_;         // reads wait until it is chosen: then every earlier leader's commands are, too
+  Slot next_;              // the next slot to propose
+  std::deque<Open> open_;  // slots next_ - size .. next_ - 1
+  absl::btree_map<NodeId, Peer> peers_;
   std::deque<Pending> pending_;
   size_t pending_bytes_ = 0;
-  uint64_t round_ = 0;
+  uint64_t beat_ = 0;  // the last heartbeat sent
   Reads reads_;
   Instant log_time_;
   Instant log_time_read_;  // when log_time_ was taken, on this node's clock

@@ -1,7 +1,8 @@
 #pragma once
 
-// The replica's log in memory: for each slot the value last accepted and its ballot. Slots may be
-// missing above the chosen prefix. It begins at `first`, which moves up once snapshots cut the log.
+// The replica's log in memory: for each slot the value last accepted and its ballot. Slots may be missing
+// above the chosen prefix. The log begins after `base`: whatever lies below is kept elsewhere (in a
+// snapshot), and only its chain digest is known here. Nobody else assumes where the log begins.
 
 #include <cstdint>
 #include <deque>
@@ -22,18 +23,21 @@ struct LogEntry {
 
 class Log {
  public:
-  Slot first() const { return first_; }
-  // The highest slot with an entry; first - 1 when there is none.
-  Slot last() const { return Slot(first_.value() + entries_.size() - 1); }
+  explicit Log(Prefix base) : base_(base) {}
 
-  // nullptr: nothing accepted there. Valid until the next Put.
+  const Prefix& base() const { return base_; }
+  Slot first() const { return base_.slot.next(); }
+  // The highest slot with an entry; base().slot when there is none.
+  Slot last() const { return base_.slot + entries_.size(); }
+
+  // nullptr: nothing accepted there, or not kept here. Valid until the next Put.
   const LogEntry* Find(Slot slot) const;
   void Put(Slot slot, LogEntry entry);
-  // Slot has an entry.
-  void SetChain(Slot slot, uint64_t chain) { entries_[slot - first_].chain = chain; }
+  // `slot` has an entry, and it is chosen.
+  void SetChain(Slot slot, uint64_t chain);
 
  private:
-  Slot first_{1};
+  const Prefix base_;
   std::deque<LogEntry> entries_;
 };
 

@@ -176,18 +176,18 @@ struct Rejected {
   friend bool operator==(const Rejected&, const Rejected&) = default;
 };
 
-// "I lead with `ballot`." A quorum that answers round r confirms that nobody else did when r began.
+// "I lead with `ballot`." A quorum that answers a beat confirms that nobody else led when it was sent.
 // `common` is the leader's own prefix up to where it knows both itself and the receiver to be, so that
 // the receiver can see whether they agree.
 struct Heartbeat {
   Ballot ballot;
-  uint64_t round = 0;
+  uint64_t beat = 0;  // counts on while this ballot leads
   Slot chosen;
   Prefix common;
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
-    visit("round", self.round);
+    visit("beat", self.beat);
     visit("chosen", self.chosen);
     visit("common", self.common);
   }
@@ -196,18 +196,18 @@ struct Heartbeat {
 
 struct HeartbeatReply {
   Ballot ballot;
-  uint64_t round = 0;
+  uint64_t beat = 0;
   Slot chosen;  // the sender's
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
-    visit("round", self.round);
+    visit("beat", self.beat);
     visit("chosen", self.chosen);
   }
   friend bool operator==(const HeartbeatReply&, const HeartbeatReply&) = default;
 };
 
-// The chosen watermark when no Accept is about to carry it.
+// The watermark when no Accept is about to carry it.
 struct Watermark {
   Ballot ballot;
   Slot chosen;
@@ -299,7 +299,7 @@ struct Proposing {
   }
 };
 // This replica has come to know the slot's value as chosen. `chain` digests all values up to it: equal
-// at equal slots on all replicas. After a restart the known prefix is told again from slot 1.
+// at equal slots on all replicas. After a restart the known prefix is told again from the log's first slot.
 struct Chosen {
   Slot slot;
   uint64_t value = 0;

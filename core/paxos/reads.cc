@@ -2,14 +2,14 @@
 
 namespace bt::paxos {
 
-void Reads::Begin(uint64_t round, Slot chosen) {
-  for (const CallId call : waiting_) asked_.push_back({round, {call, chosen}});
+void Reads::Begin(uint64_t beat, Slot chosen) {
+  for (const CallId call : waiting_) asked_.push_back({beat, {call, chosen}});
   waiting_.clear();
 }
 
-std::vector<Reads::Ready> Reads::Confirm(uint64_t round) {
+std::vector<Reads::Ready> Reads::Confirm(uint64_t beat) {
   std::vector<Ready> ready;
-  while (!asked_.empty() && asked_.front().round <= round) {
+  while (!asked_.empty() && asked_.front().beat <= beat) {
     ready.push_back(asked_.front().ready);
     asked_.pop_front();
   }

@@ -10,11 +10,12 @@
 
 namespace bt::paxos {
 
-Replica::Replica(Config config)
+Replica::Replica(Config config, const Beginning& beginning)
     : config_(std::move(config)),
-      members_(config_.members, config_.self),
-      acceptor_(config_),
-      catch_up_(config_, members_) {
+      configuration_(config_.members),
+      acceptor_(config_, beginning),
+      catch_up_(config_, configuration_) {
+  CHECK_MSG(configuration_.Contains(config_.self), "a replica must be a member of its own cluster");
   CHECK(config_.election_min <= config_.election_max && config_.heartbeat < config_.election_min);
   // Every value and every message then fits its record and its frame.
   CHECK(config_.batch_bytes_max <= kCommandBytesMax && config_.batch_commands_max <= 65'536);
@@ -29,10 +30,9 @@ void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
         if constexpr (std::is_same_v<Event, Started>) {
           OnStarted(event, context);
         } else if constexpr (std::is_same_v<Event, Received<Protocol>>) {
-          const std::optional<size_t> from = members_.Index(event.from);
-          if (!from || *from == members_.self()) return;
+          if (!configuration_.Contains(event.from) || event.from == config_.self) return;
           if (stopped_ || !plausibility_.Admits(event.message, context.now)) return;
-          std::visit([&](const auto& message) { On(*from, message, context); }, event.message);
+          std::visit([&](const auto& message) { On(event.from, message, context); }, event.message);
         } else if constexpr (std::is_same_v<Event, TimerFired<Protocol>>) {
           OnTimer(event.timer, context);
         } else if constexpr (std::is_same_v<Event, WriteDone>) {
@@ -49,7 +49,7 @@ void Replica::OnStarted(const Started& started, Ctx& context) {
   started_ = true;
   acceptor_.Recover(started.records, context.out);
   plausibility_.Start(acceptor_.promised().round, context.now);
-  if (members_.size() == 1) return StandForElection(context);
+  if (configuration_.size() == 1) return StandForElection(context);
   BecomeFollower(std::nullopt, context);
 }
 
@@ -73,7 +73,7 @@ void Replica::OnDurable(WriteSeq durable, Ctx& context) {
   if (Leader* leader = std::get_if<Leader>(&role_)) return leader->OnDurable(durable, acceptor_, context);
   Candidate* candidate = std::get_if<Candidate>(&role_);
   if (candidate == nullptr || durable < candidate->own_promise) return;
-  candidate->promises.Add(members_.self());
+  candidate->promises.Add(config_.self);
   TakeOverIfReady(context);
 }
 
@@ -101,31 +101,34 @@ void Replica::Stop(const Diverged& diverged, Ctx& context) {
 
 // --- acceptor's side ---
 
-void Replica::On(size_t from, const Prepare& message, Ctx& context) {
-  const NodeId node = members_.node(from);
-  if (message.ballot.node != node) return;
+void Replica::On(NodeId from, const Prepare& message, Ctx& context) {
+  if (message.ballot.node != from) return;
   if (message.ballot < acceptor_.promised()) {
-    return context.out.Send(node, Rejected{message.ballot, acceptor_.promised()});
+    return context.out.Send(from, Rejected{message.ballot, acceptor_.promised()});
   }
   if (message.ballot > acceptor_.promised()) {
     acceptor_.RaisePromise(message.ballot, context.out);
     BecomeFollower(std::nullopt, context);
   }
-  // Everything reported may still be on its way to disk: the report waits for all of it.
-  context.out.SendAfter(node, acceptor_.Report(message.from), context.out.last_write());
+  // A promise binds after a crash as well ("Paxos Made Simple", 2.4), so it is told when it is durable. What
+  // it reports may still be on its way to disk, too, and the candidate will count on it: the report waits for
+  // everything written so far.
+  context.out.SendAfter(from, acceptor_.Report(message.from), context.out.last_write());
 }
 
-bool Replica::Follow(size_t from, Ballot ballot, Ctx& context) {
-  const NodeId node = members_.node(from);
-  if (ballot.node != node) return false;
+// A leader's ballot above the promise is promised before anything is accepted under it: its leader has the
+// promises of a quorum already, and a replica that accepted without promising could later promise less. The
+// journal orders the two, and the acceptance waits for both.
+bool Replica::Follow(NodeId from, Ballot ballot, Ctx& context) {
+  if (ballot.node != from) return false;
   if (ballot < acceptor_.promised()) {
-    context.out.Send(node, Rejected{ballot, acceptor_.promised()});
+    context.out.Send(from, Rejected{ballot, acceptor_.promised()});
     return false;
   }
   if (ballot > acceptor_.promised()) acceptor_.RaisePromise(ballot, context.out);
   Follower* follower = std::get_if<Follower>(&role_);
-  if (follower == nullptr || follower->leader != node) {
-    BecomeFollower(node, context);
+  if (follower == nullptr || follower->leader != from) {
+    BecomeFollower(from, context);
   } else {
     follower->heard = context.now;
     ArmElection(context);
@@ -133,58 +136,58 @@ bool Replica::Follow(size_t from, Ballot ballot, Ctx& context) {
   return true;
 }
 
-void Replica::On(size_t from, const Accept& message, Ctx& context) {
+void Replica::On(NodeId from, const Accept& message, Ctx& context) {
   if (message.slot == Slot(0) || !IsValue(message.value)) return;
   // A leader that calls the slot chosen sends the value it knows as chosen; if this replica knows another
   // one, they have diverged. Without that word the value may be one of a leader whose ballot lost.
   const std::optional<uint64_t> known = acceptor_.ChosenValue(message.slot);
   if (known && message.slot <= message.chosen && HashBytes(message.value.view()) != *known) {
-    return Stop({members_.node(from), message.slot, *known, HashBytes(message.value.view())}, context);
+    return Stop({from, message.slot, *known, HashBytes(message.value.view())}, context);
   }
   if (!Follow(from, message.ballot, context)) return;
   if (message.slot <= chosen() + config_.gap_slots_max) {
     const std::optional<WriteSeq> after =
         acceptor_.Accept(message.ballot, message.slot, message.value, context.out);
-    if (after) context.out.SendAfter(members_.node(from), Accepted{message.ballot, message.slot}, *after);
+    if (after) context.out.SendAfter(from, Accepted{message.ballot, message.slot}, *after);
   }
   OnWatermark(from, message.ballot, message.chosen, context);
 }
 
-void Replica::On(size_t from, const Heartbeat& message, Ctx& context) {
+void Replica::On(NodeId from, const Heartbeat& message, Ctx& context) {
   // What is chosen is chosen whoever says so: the comparison holds under any ballot.
   const std::optional<uint64_t> chain = acceptor_.ChainAt(message.common.slot);
   if (chain && *chain != message.common.chain) {
-    return Stop({members_.node(from), message.common.slot, *chain, message.common.chain}, context);
+    return Stop({from, message.common.slot, *chain, message.common.chain}, context);
   }
   if (!Follow(from, message.ballot, context)) return;
   OnWatermark(from, message.ballot, message.chosen, context);
   acceptor_.RecordChosen(context.out);
-  context.out.Send(members_.node(from), HeartbeatReply{message.ballot, message.round, chosen()});
+  context.out.Send(from, HeartbeatReply{message.ballot, message.beat, chosen()});
 }
 
-void Replica::On(size_t from, const Watermark& message, Ctx& context) {
+void Replica::On(NodeId from, const Watermark& message, Ctx& context) {
   if (Follow(from, message.ballot, context)) OnWatermark(from, message.ballot, message.chosen, context);
 }
 
-void Replica::OnWatermark(size_t from, Ballot ballot, Slot chosen, Ctx& context) {
+void Replica::OnWatermark(NodeId from, Ballot ballot, Slot chosen, Ctx& context) {
   acceptor_.Advance(ballot, chosen, context.out);
-  catch_up_.Want(chosen, members_.node(from), acceptor_.chosen(), /*at_once=*/false, context);
+  catch_up_.Want(chosen, from, acceptor_.chosen(), /*at_once=*/false, context);
 }
 
-void Replica::On(size_t, const Rejected& message, Ctx& context) {
+void Replica::On(NodeId, const Rejected& message, Ctx& context) {
   highest_round_ = std::max(highest_round_, message.promised.round);
   if (message.ballot != acceptor_.promised() || message.promised <= message.ballot) return;
   if (is_leader() || std::holds_alternative<Candidate>(role_)) BecomeFollower(std::nullopt, context);
 }
 
-void Replica::On(size_t from, const Accepted& message, Ctx& context) {
+void Replica::On(NodeId from, const Accepted& message, Ctx& context) {
   Leader* leader = std::get_if<Leader>(&role_);
   if (leader != nullptr && leader->ballot() == message.ballot) {
     leader->OnAccepted(from, message, acceptor_, context);
   }
 }
 
-void Replica::On(size_t from, const HeartbeatReply& message, Ctx& context) {
+void Replica::On(NodeId from, const HeartbeatReply& message, Ctx& context) {
   Leader* leader = std::get_if<Leader>(&role_);
   if (leader != nullptr && leader->ballot() == message.ballot) {
     leader->OnHeartbeatReply(from, message, acceptor_, context);
@@ -193,7 +196,7 @@ void Replica::On(size_t from, const HeartbeatReply& message, Ctx& context) {
 
 // --- catch-up ---
 
-void Replica::On(size_t from, const CatchUp& message, Ctx& context) {
+void Replica::On(NodeId from, const CatchUp& message, Ctx& context) {
   CatchUpReply reply{.from = message.from, .chosen = chosen()};
   size_t bytes = 0;
   for (Slot slot = message.from; slot >= acceptor_.log().first() && slot <= chosen(); ++slot) {
@@ -202,10 +205,10 @@ void Replica::On(size_t from, const CatchUp& message, Ctx& context) {
     bytes += value.size();
     reply.values.push_back(value);
   }
-  context.out.Send(members_.node(from), std::move(reply));
+  context.out.Send(from, std::move(reply));
 }
 
-void Replica::On(size_t from, const CatchUpReply& message, Ctx& context) {
+void Replica::On(NodeId from, const CatchUpReply& message, Ctx& context) {
   if (is_leader()) return;  // it learns by counting, under its own ballot
   const Slot before = chosen();
   Slot slot = message.from;
@@ -213,12 +216,12 @@ void Replica::On(size_t from, const CatchUpReply& message, Ctx& context) {
     if (slot > chosen().next() || !IsValue(value)) break;
     const std::optional<uint64_t> known = acceptor_.ChosenValue(slot);
     if (known && HashBytes(value.view()) != *known) {
-      return Stop({members_.node(from), slot, *known, HashBytes(value.view())}, context);
+      return Stop({from, slot, *known, HashBytes(value.view())}, context);
     }
     if (slot == chosen().next()) acceptor_.Learn(value, context.out);
     ++slot;
   }
-  catch_up_.OnPiece(members_.node(from), message.chosen, before, chosen(), context);
+  catch_up_.OnPiece(from, message.chosen, before, chosen(), context);
   TakeOverIfReady(context);
 }
 
@@ -231,7 +234,7 @@ std::optional<NodeId> Replica::leader() const {
 }
 
 std::string_view Replica::role_name() const {
-  constexpr std::string_view kNames[] = {"follower", "canvasser", "candidate", "leader"};
+  constexpr std::string_view kNames[] = {"follower", "pre-candidate", "candidate", "leader"};
   return kNames[role_.index()];
 }
 

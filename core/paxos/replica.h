@@ -15,9 +15,9 @@
 #include "core/paxos/acceptor.h"
 #include "core/paxos/catch_up.h"
 #include "core/paxos/config.h"
+#include "core/paxos/configuration.h"
 #include "core/paxos/plausibility.h"
 #include "core/paxos/protocol.h"
-#include "core/paxos/quorum.h"
 #include "core/paxos/roles.h"
 
 namespace bt::paxos {
@@ -26,12 +26,15 @@ class Replica final {
  public:
   using Protocol = paxos::Protocol;
 
-  explicit Replica(Config config);
+  // `beginning`: what the state above already reflects; the slots after it are delivered.
+  explicit Replica(Config config, const Beginning& beginning = {});
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
 
   void Step(const Input<Protocol>& input, Context<Protocol>& context);
 
   // Newly chosen batches, in slot order without gaps, each once in the life of this object; stamps never
-  // go back. After a restart they begin again at slot 1.
+  // go back. After a restart they begin again at first().
   std::vector<Decided> TakeDecided() { return acceptor_.TakeDecided(); }
 
   bool is_leader() const { return std::holds_alternative<Leader>(role_); }
@@ -39,15 +42,17 @@ class Replica final {
   std::optional<NodeId> leader() const;
   // The highest ballot promised; the leader's own when it leads.
   Ballot ballot() const { return acceptor_.promised(); }
-  // Every slot up to this one is known chosen here.
+  // The watermark: every slot up to this one is known chosen here.
   Slot chosen() const { return acceptor_.chosen(); }
+  // The first slot that is delivered, and kept here for others.
+  Slot first() const { return acceptor_.log().first(); }
   // It leads with a quorum behind it, or hears from one who does.
   bool has_quorum() const { return leader().has_value(); }
   RoleKind role() const { return static_cast<RoleKind>(role_.index()); }
-  // "follower", "canvasser", "candidate", "leader".
+  // "follower", "pre-candidate", "candidate", "leader".
   std::string_view role_name() const;
   // Digest of all chosen values in order: equal at equal chosen().
-  uint64_t chain() const { return acceptor_.chain(); }
+  uint64_t chain() const { return acceptor_.prefix().chain(); }
   // It has found that a peer's chosen prefix is another than its own (Diverged): it neither answers nor
   // writes any more, in this life.
   bool stopped() const { return stopped_; }
@@ -66,24 +71,24 @@ class Replica final {
   void Stop(const Diverged& diverged, Ctx& context);
 
   // --- acceptor's side (replica.cc) ---
-  void On(size_t from, const Prepare& message, Ctx& context);
-  void On(size_t from, const Accept& message, Ctx& context);
-  void On(size_t from, const Heartbeat& message, Ctx& context);
-  void On(size_t from, const Watermark& message, Ctx& context);
+  void On(NodeId from, const Prepare& message, Ctx& context);
+  void On(NodeId from, const Accept& message, Ctx& context);
+  void On(NodeId from, const Heartbeat& message, Ctx& context);
+  void On(NodeId from, const Watermark& message, Ctx& context);
   // A message of one who leads with `ballot`: refused (false), or this replica is now its follower.
-  bool Follow(size_t from, Ballot ballot, Ctx& context);
-  void OnWatermark(size_t from, Ballot ballot, Slot chosen, Ctx& context);
-  void On(size_t from, const Rejected& message, Ctx& context);
-  void On(size_t from, const Accepted& message, Ctx& context);
-  void On(size_t from, const HeartbeatReply& message, Ctx& context);
+  bool Follow(NodeId from, Ballot ballot, Ctx& context);
+  void OnWatermark(NodeId from, Ballot ballot, Slot chosen, Ctx& context);
+  void On(NodeId from, const Rejected& message, Ctx& context);
+  void On(NodeId from, const Accepted& message, Ctx& context);
+  void On(NodeId from, const HeartbeatReply& message, Ctx& context);
 
   // --- election.cc ---
-  void On(size_t from, const PreVote& message, Ctx& context);
-  void On(size_t from, const PreVoteReply& message, Ctx& context);
-  void On(size_t from, const Promise& message, Ctx& context);
+  void On(NodeId from, const PreVote& message, Ctx& context);
+  void On(NodeId from, const PreVoteReply& message, Ctx& context);
+  void On(NodeId from, const Promise& message, Ctx& context);
   bool CanReport(const Promise& promise, const AcceptedEntry& entry) const;
   void OnElectionTimer(Ctx& context);
-  void Canvass(Ctx& context);
+  void AskForPreVotes(Ctx& context);
   void StandForElection(Ctx& context);
   void TakeOverIfReady(Ctx& context);
   void TakeOver(Candidate candidate, Ctx& context);
@@ -94,11 +99,11 @@ class Replica final {
   uint64_t NextRound() const;
 
   // --- catch-up (replica.cc) ---
-  void On(size_t from, const CatchUp& message, Ctx& context);
-  void On(size_t from, const CatchUpReply& message, Ctx& context);
+  void On(NodeId from, const CatchUp& message, Ctx& context);
+  void On(NodeId from, const CatchUpReply& message, Ctx& context);
 
   const Config config_;
-  const Members members_;
+  const Configuration configuration_;
   Acceptor acceptor_;
   CatchUpClient catch_up_;
   Role role_;

@@ -33,7 +33,7 @@ tracker_api::Role RoleOf(paxos::RoleKind role) {
       return tracker_api::Role::kFollower;
     case paxos::RoleKind::kLeader:
       return tracker_api::Role::kLeader;
-    case paxos::RoleKind::kCanvasser:
+    case paxos::RoleKind::kPreCandidate:
     case paxos::RoleKind::kCandidate:
       break;
   }

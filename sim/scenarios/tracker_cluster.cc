@@ -45,8 +45,9 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   config.replica.self = NodeId(host.index() + 1);
   chosen_ = Slot(0);
   last_step_ = host.world().now();
-  cluster_->judge().OnStart(config.replica.self);
-  return std::make_unique<tracker::TrackerNode>(config);
+  auto node = std::make_unique<tracker::TrackerNode>(config);
+  cluster_->judge().OnStart(config.replica.self, node->replica().first());
+  return node;
 }
 
 void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message) {

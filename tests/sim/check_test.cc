@@ -32,10 +32,10 @@ struct Agreement : testing::Test {
 
 TEST_F(Agreement, IsContentWithEqualPrefixesAlsoAfterARestart) {
   for (const NodeId node : {kOne, kTwo}) {
-    judge.OnStart(node);
+    judge.OnStart(node, Slot(1));
     for (uint64_t slot = 1; slot <= 3; ++slot) Choose(node, slot, slot * 10, slot * 100);
   }
-  judge.OnStart(kOne);
+  judge.OnStart(kOne, Slot(1));
   Choose(kOne, 1, 10, 100);
   EXPECT_FALSE(world.failed());
   EXPECT_EQ(judge.chosen(), Slot(3));
@@ -51,6 +51,13 @@ TEST_F(Agreement, FindsHashChainsThatDiffer) {
   Choose(kOne, 1, 10, 100);
   Choose(kTwo, 1, 10, 101);
   EXPECT_TRUE(Says(world, "hash chains"));
+}
+
+TEST_F(Agreement, IsContentWithALogThatBeginsLater) {
+  for (uint64_t slot = 1; slot <= 3; ++slot) Choose(kTwo, slot, slot * 10, slot * 100);
+  judge.OnStart(kOne, Slot(3));
+  Choose(kOne, 3, 30, 300);
+  EXPECT_FALSE(world.failed());
 }
 
 TEST_F(Agreement, FindsAGap) {

@@ -96,7 +96,7 @@ TEST_F(AcceptorTest, TheWatermarkComesBackFromLaterRecords) {
   acceptor_.RecordChosen(out_);
   Acceptor recovered = Recovered();
   EXPECT_EQ(recovered.chosen(), Slot(2));
-  EXPECT_EQ(recovered.chain(), acceptor_.chain());
+  EXPECT_EQ(recovered.prefix().chain(), acceptor_.prefix().chain());
   EXPECT_EQ(recovered.TakeDecided().size(), 2u);
   const size_t written = out_.writes.size();
   acceptor_.RecordChosen(out_);

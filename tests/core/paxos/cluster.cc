@@ -39,10 +39,10 @@ struct Describer {
     return absl::StrCat("Rejected ", Text(m.ballot), " promised ", Text(m.promised));
   }
   std::string operator()(const Heartbeat& m) const {
-    return absl::StrCat("Heartbeat ", Text(m.ballot), " #", m.round, " chosen ", m.chosen.value());
+    return absl::StrCat("Heartbeat ", Text(m.ballot), " #", m.beat, " chosen ", m.chosen.value());
   }
   std::string operator()(const HeartbeatReply& m) const {
-    return absl::StrCat("Alive ", Text(m.ballot), " #", m.round, " chosen ", m.chosen.value());
+    return absl::StrCat("Alive ", Text(m.ballot), " #", m.beat, " chosen ", m.chosen.value());
   }
   std::string operator()(const Watermark& m) const { return absl::StrCat("Chosen ", m.chosen.value()); }
   std::string operator()(const CatchUp& m) const { return absl::StrCat("CatchUp from ", m.from.value()); }

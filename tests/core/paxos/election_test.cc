@@ -288,7 +288,7 @@ TEST(Election, ARepeatedPromiseOrYesIsOneVote) {
   cluster.Inject(yes);
   cluster.Inject(yes);
   cluster.Deliver(To(1));
-  EXPECT_EQ(cluster.replica(1).role_name(), "canvasser");
+  EXPECT_EQ(cluster.replica(1).role_name(), "pre-candidate");
   cluster.Deliver(To(3));
   cluster.Deliver(To(1));
   EXPECT_EQ(cluster.replica(1).role_name(), "candidate");

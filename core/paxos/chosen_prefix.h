@@ -1,0 +1,50 @@
+#pragma once
+
+// The chosen prefix: how far this replica knows the log as chosen (the watermark), the log time and the
+// chain digest there, and what of it the state above has not taken yet. Invariant: it only grows, one slot
+// at a time, and each slot is delivered once in the life of this object. Used only by Acceptor.
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/time.h"
+#include "core/machine/machine.h"
+#include "core/paxos/log.h"
+#include "core/paxos/protocol.h"
+
+namespace bt::paxos {
+
+// What the state above reflects when the replica is made: nothing, or what a snapshot holds. The replica
+// delivers from the slot after it.
+struct Beginning {
+  Prefix prefix;
+  Instant stamp;
+};
+
+// The batch a value encodes. Bytes that are none are a no-op, on every replica alike.
+Batch DecodeBatch(const Slice& value);
+
+class ChosenPrefix {
+ public:
+  explicit ChosenPrefix(const Beginning& beginning) : prefix_(beginning.prefix), stamp_(beginning.stamp) {}
+
+  Slot chosen() const { return prefix_.slot; }
+  uint64_t chain() const { return prefix_.chain; }
+  // The log time of the last chosen batch.
+  Instant stamp() const { return stamp_; }
+
+  // `entry` is the chosen one of slot chosen() + 1.
+  void Extend(const LogEntry& entry, Outbox<Protocol>& out);
+  std::vector<Decided> TakeDecided() { return std::exchange(decided_, {}); }
+
+  void CheckInvariants() const;
+
+ private:
+  Prefix prefix_;
+  Instant stamp_;
+  std::vector<Decided> decided_;
+};
+
+}  // namespace bt::paxos
