@@ -23,18 +23,17 @@
 #include "core/base/check.h"
 #include "core/base/rng.h"
 #include "core/machine/runner.h"
-#include "net/block_store.h"
 #include "net/journal.h"
 #include "net/loop.h"
 #include "net/stream_links.h"
 
 namespace bt::net {
 
-// Parts a machine may have; an effect for a part that is not there is a bug of the wiring.
-struct HostParts {
-  Journal* journal = nullptr;
-  StreamLinks* links = nullptr;
-  BlockStore* files = nullptr;
+// Stands for the store of a host without files.
+struct NoStore {
+  void Connect(auto&&, auto&&) {}
+  void Execute(auto&&) { CHECK_MSG(false, "a file effect, and no store to execute it"); }
+  std::shared_ptr<const ReadableFile> Find(FileId) const { return nullptr; }
 };
 
 inline uint64_t SystemSeed() {
@@ -43,14 +42,25 @@ inline uint64_t SystemSeed() {
   return seed;
 }
 
-template <Machine M, class Edges>
+// Files executes P::FileEffect: it supplies
+//   void Connect(deliver, congestion);     deliver(P::FileDone) later; congestion(bool): reading should pause
+//   or go on void Execute(P::FileEffect effect); std::shared_ptr<const ReadableFile> Find(FileId file) const;
+//   an open file to send from, or nullptr
+template <Machine M, class Edges, class Files = NoStore>
 class Host {
  public:
   using P = typename M::Protocol;
 
+  // Parts a machine may have; an effect for a part that is not there is a bug of the wiring.
+  struct Parts {
+    Journal* journal = nullptr;
+    StreamLinks* links = nullptr;
+    Files* files = nullptr;
+  };
+
   // The parts are connected to this host here; they must outlive it, and deliver nothing after it is gone
   // (destroy the host only when the loop has stopped).
-  Host(Loop& loop, std::unique_ptr<M> machine, Edges& edges, HostParts parts, uint64_t seed = SystemSeed())
+  Host(Loop& loop, std::unique_ptr<M> machine, Edges& edges, Parts parts, uint64_t seed = SystemSeed())
       : surroundings_(loop, edges, parts, seed, [this] { runner_.FireDueTimers(); }),
         runner_(std::move(machine), surroundings_) {
     ConnectParts(edges, parts);
@@ -70,7 +80,7 @@ class Host {
 
  private:
   struct OnTheLoop : Unwatched<P> {
-    OnTheLoop(Loop& on, Edges& outside, HostParts with, uint64_t seed, std::function<void()> fire)
+    OnTheLoop(Loop& on, Edges& outside, Parts with, uint64_t seed, std::function<void()> fire)
         : loop(on), edges(outside), parts(with), random(seed), timer(on, std::move(fire)) {}
 
     Instant Now() const { return loop.now(); }
@@ -81,7 +91,7 @@ class Host {
     }
     void Commit() {}  // the journal does, at the end of the loop's iteration: one sync for all its steps
     void Transmit(NodeId to, const typename P::Message& message) { edges.SendMessage(to, message); }
-    void Do(FileEffect effect) {
+    void Do(typename P::FileEffect effect) requires HasFiles<P> {
       CHECK(parts.files != nullptr);
       parts.files->Execute(std::move(effect));
     }
@@ -95,29 +105,31 @@ class Host {
 
     Loop& loop;
     Edges& edges;
-    const HostParts parts;
+    const Parts parts;
     Rng random;
     Timer timer;
   };
 
-  void ConnectParts(Edges& edges, const HostParts& parts) {
-    const auto deliver = [this](auto parts_input) {
-      std::visit([this](auto&& input) { Deliver(Input<P>(std::move(input))); }, std::move(parts_input));
-    };
+  void ConnectParts(Edges& edges, const Parts& parts) {
     if (parts.journal != nullptr) {
       parts.journal->Connect([this](WriteSeq seq) { runner_.Durable(seq); },
                              [&edges](absl::Status status) { edges.OnFatal(std::move(status)); });
     }
     if (parts.links != nullptr) {
-      BlockStore* files = parts.files;
-      parts.links->Connect(deliver,
-                           [files](FileId file) { return files == nullptr ? nullptr : files->Find(file); });
+      parts.links->Connect(
+          [this](LinkInput links_input) {
+            std::visit([this](auto& input) { Deliver(std::move(input)); }, links_input);
+          },
+          [files = parts.files](FileId file) -> std::shared_ptr<const ReadableFile> {
+            return files == nullptr ? nullptr : files->Find(file);
+          });
     }
-    if (parts.files != nullptr) {
-      StreamLinks* links = parts.links;
-      parts.files->Connect(deliver, [links](bool congested) {
-        if (links != nullptr) links->PauseReading(congested);
-      });
+    if constexpr (HasFiles<P>) {
+      if (parts.files == nullptr) return;
+      parts.files->Connect([this](typename P::FileDone done) { Deliver(FileCompleted<P>{std::move(done)}); },
+                           [links = parts.links](bool congested) {
+                             if (links != nullptr) links->PauseReading(congested);
+                           });
     }
   }
 

@@ -39,7 +39,7 @@ absl::StatusOr<Address> StreamLinks::Listen(const Address& address) {
 void StreamLinks::Execute(LinkEffect effect) {
   if (auto* connect = std::get_if<LinkConnect>(&effect)) return Start(*connect);
   if (auto* bytes = std::get_if<LinkSendBytes>(&effect)) return Send(std::move(*bytes));
-  if (auto* block = std::get_if<LinkSendBlock>(&effect)) return Send(std::move(*block));
+  if (auto* block = std::get_if<LinkSendFile>(&effect)) return Send(std::move(*block));
   Close(std::get<LinkClose>(effect));
 }
 
@@ -127,7 +127,7 @@ void StreamLinks::Send(LinkSendBytes send) {
   if (Connection* connection = Find(send.link)) connection->Write(std::move(send.bytes));
 }
 
-void StreamLinks::Send(LinkSendBlock send) {
+void StreamLinks::Send(LinkSendFile send) {
   // Gone, and the machine will hear of it, or closed by itself just before.
   Connection* connection = Find(send.link);
   if (connection == nullptr) return;

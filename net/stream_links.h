@@ -52,7 +52,7 @@ class StreamLinks {
   ~StreamLinks();
 
   // Before the first effect or link. `deliver` may execute effects, also on the link it is told about;
-  // it is never called from within Execute. `find_file` gives the open file a SendBlock names, or nullptr.
+  // it is never called from within Execute. `find_file` gives the open file a SendFile names, or nullptr.
   void Connect(Deliver deliver, FindFile find_file);
 
   // Accepts links from now on; returns the address with its real port. At most once.
@@ -72,7 +72,7 @@ class StreamLinks {
 
   void Start(const LinkConnect& connect);
   void Send(LinkSendBytes send);
-  void Send(LinkSendBlock send);
+  void Send(LinkSendFile send);
   void Close(const LinkClose& close);
   Connection* Find(LinkId id);
   void Take(Fd fd, const Address& peer);

@@ -68,7 +68,7 @@ class Tracker {
     config.replica.self = flags_.self;
     config.replica.members = state_.members;
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
-                                                net::HostParts{.journal = journal_.get()});
+                                                TrackerEdge::Host::Parts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
     server_ = std::make_unique<net::HttpServer>(
         loop_, *std::move(clients), net::HttpServerLimits{},

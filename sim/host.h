@@ -12,7 +12,8 @@
 //     void Note(Host&, const typename P::Note&)
 //     void AfterStep(Host&)                                     for judges; the machine has stepped
 //     void Ended(Host&)                                         the machine is about to be destroyed
-//     void ServesBlock(Host&, const LinkSendBlock&, std::string_view bytes)
+//     void Serves(Host&, const LinkSendFile&, std::string_view bytes)
+//     Files                                                     what executes P::FileEffect: see NoDisk
 // DefaultAdaptor has each of these but Make, Transmit and Deliver.
 
 #include <cstdint>
@@ -37,12 +38,24 @@
 
 namespace bt::sim {
 
+// The files of a node whose machine works on none. Others have besides
+//     std::optional<Pending> Execute(const P::FileEffect&)      Pending: P::FileDone completion, delay,
+//     ticket
+struct NoDisk {
+  NoDisk(World&, uint32_t /*node*/, DiskFaults) {}
+  absl::StatusOr<Slice> Read(FileId, uint64_t, uint64_t) { return absl::NotFoundError("there are no files"); }
+  void Commit(uint64_t) {}  // the effect with this ticket completes: what it promises is durable
+  void Crash() {}
+  void StopSlowing() {}
+};
+
 struct DefaultAdaptor {
+  using Files = NoDisk;
   void Reply(auto&, CallId, auto&) {}
   void Note(auto&, const auto&) {}
   void AfterStep(auto&) {}
   void Ended(auto&) {}
-  void ServesBlock(auto&, const LinkSendBlock&, std::string_view) {}
+  void Serves(auto&, const LinkSendFile&, std::string_view) {}
 };
 
 template <Machine M, class Adaptor>
@@ -125,7 +138,7 @@ class Host final : public Process, public Endpoint, public StreamUser {
   Adaptor& adaptor() { return surroundings_.adaptor(); }
   World& world() { return world_; }
   Network& network() { return network_; }
-  ContentDisk& content() { return surroundings_.content(); }
+  typename Adaptor::Files& files() { return surroundings_.files(); }
   const JournalDisk& journal() const { return surroundings_.journal(); }
   uint64_t life() const { return surroundings_.life(); }
   size_t held() const { return alive() ? runner_->held() : 0; }

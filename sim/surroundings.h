@@ -17,7 +17,7 @@
 #include "core/base/fields.h"
 #include "core/machine/input_name.h"
 #include "core/machine/runner.h"
-#include "sim/content_disk.h"
+#include "sim/disk.h"
 #include "sim/journal_disk.h"
 #include "sim/streams.h"
 #include "sim/world.h"
@@ -41,6 +41,7 @@ class NodeSurroundings final : public EventSink {
  public:
   using P = typename M::Protocol;
   using Owner = Host<M, Adaptor>;
+  using Files = typename Adaptor::Files;
   static constexpr uint64_t kDigestEvery = 256;  // steps between two digests of the whole machine
 
   NodeSurroundings(Owner& host, World& world, Streams* streams, uint32_t index, HostOptions options,
@@ -53,7 +54,7 @@ class NodeSurroundings final : public EventSink {
         adaptor_(std::move(adaptor)),
         rng_(world.Stream("host", index)),
         journal_(world, index, options_.identity, options_.disk),
-        content_(world, index, options_.disk) {}
+        files_(world, index, options_.disk) {}
 
   // --- a process's lives ---
 
@@ -65,14 +66,14 @@ class NodeSurroundings final : public EventSink {
   }
   void Crash() {
     ++life_;  // events of the life that ended are nobody's
-    pending_files_.clear();
+    completions_.clear();
     wake_at_ = Instant::Never();
     journal_.Crash();
-    content_.Crash();
+    files_.Crash();
   }
   void HealDisk() {
     journal_.StopSlowing();
-    content_.StopSlowing();
+    files_.StopSlowing();
     options_.crash_while_writing_permille = 0;
   }
 
@@ -80,7 +81,7 @@ class NodeSurroundings final : public EventSink {
   Adaptor& adaptor() { return adaptor_; }
   JournalDisk& journal() { return journal_; }
   const JournalDisk& journal() const { return journal_; }
-  ContentDisk& content() { return content_; }
+  Files& files() { return files_; }
   Rng& host_rng() { return rng_; }
   uint64_t life() const { return life_; }
 
@@ -127,9 +128,11 @@ class NodeSurroundings final : public EventSink {
                  [&] { return "  -> " + std::to_string(to.value()) + "  " + TraceText(message); });
     adaptor_.Transmit(host_, to, bytes);
   }
-  void Do(const FileEffect& effect) {
-    std::optional<ContentDisk::Pending> pending = content_.Execute(effect);
-    if (pending.has_value()) CompleteLater(std::move(*pending));
+  void Do(const typename P::FileEffect& effect) requires HasFiles<P> {
+    auto pending = files_.Execute(effect);
+    if (pending.has_value()) {
+      CompleteLater(FileCompleted<P>{std::move(pending->completion)}, pending->delay, pending->ticket);
+    }
   }
   void Do(LinkEffect effect) {
     CHECK_MSG(streams_ != nullptr, "a machine with links in a world without streams");
@@ -164,14 +167,13 @@ class NodeSurroundings final : public EventSink {
         if (durable.has_value()) host_.Enter(WriteDone{*durable});
         return;
       }
-      case Event::kFileDone: {
-        const auto found = pending_files_.find(argument & 0xffffffff);
-        CHECK(found != pending_files_.end());
-        ContentDisk::Pending pending = std::move(found->second);
-        pending_files_.erase(found);
-        content_.Commit(pending.ticket);
-        std::visit([&](auto& done) { host_.Enter(std::move(done)); }, pending.completion);
-        return;
+      case Event::kCompletion: {
+        const auto found = completions_.find(argument & 0xffffffff);
+        CHECK(found != completions_.end());
+        Completion completion = std::move(found->second);
+        completions_.erase(found);
+        files_.Commit(completion.ticket);
+        return host_.Enter(std::move(completion.input));
       }
       case Event::kCrash:
         // Not any more when the disk was healed meanwhile.
@@ -184,17 +186,22 @@ class NodeSurroundings final : public EventSink {
   }
 
  private:
-  enum class Event : uint64_t { kWake, kSynced, kFileDone, kCrash };
+  enum class Event : uint64_t { kWake, kSynced, kCompletion, kCrash };
+
+  struct Completion {
+    Input<P> input;
+    uint64_t ticket;
+  };
 
   uint64_t Argument(Event event, uint64_t detail = 0) const {
     return static_cast<uint64_t>(event) << 56 | (life_ & 0xffffff) << 32 | detail;
   }
 
-  void CompleteLater(ContentDisk::Pending pending) {
-    const uint64_t id = ++next_file_ & 0xffffffff;
-    const Duration delay = pending.delay;
-    pending_files_[id] = std::move(pending);
-    world_.After(delay, this, Argument(Event::kFileDone, id));
+  // `ticket`: what the files have to make durable first; 0: nothing.
+  void CompleteLater(Input<P> input, Duration delay, uint64_t ticket) {
+    const uint64_t id = ++next_completion_ & 0xffffffff;
+    completions_.emplace(id, Completion{std::move(input), ticket});
+    world_.After(delay, this, Argument(Event::kCompletion, id));
   }
 
   void DoLink(const LinkConnect& connect) {
@@ -205,17 +212,17 @@ class NodeSurroundings final : public EventSink {
     world_.Mix(HashBytes(send.bytes.view(), send.link.value()));
     streams_->SendBytes(index_, send.link, std::move(send.bytes));
   }
-  void DoLink(const LinkSendBlock& block) {
-    absl::StatusOr<Slice> bytes = content_.Read(block.file, block.offset, block.length);
+  void DoLink(const LinkSendFile& send) {
+    absl::StatusOr<Slice> bytes = files_.Read(send.file, send.offset, send.length);
     if (!bytes.ok()) {
-      CompleteLater({ReadFailed{block.file, block.offset, block.length, bytes.status()}, Duration{0}});
-      streams_->Reset(index_, block.link);
+      CompleteLater(ReadFailed{send.file, send.offset, send.length, bytes.status()}, Duration{0}, 0);
+      streams_->Reset(index_, send.link);
       return;
     }
-    adaptor_.ServesBlock(host_, block, bytes->view());
-    world_.Mix(HashBytes(bytes->view(), block.link.value()));
-    streams_->SendBytes(index_, block.link, block.header);
-    streams_->SendBytes(index_, block.link, std::move(*bytes));
+    adaptor_.Serves(host_, send, bytes->view());
+    world_.Mix(HashBytes(bytes->view(), send.link.value()));
+    streams_->SendBytes(index_, send.link, send.header);
+    streams_->SendBytes(index_, send.link, std::move(*bytes));
   }
   void DoLink(const LinkClose& close) {
     world_.Trace(options_.name, [&] { return "  closes link " + std::to_string(close.link.value()); });
@@ -230,13 +237,13 @@ class NodeSurroundings final : public EventSink {
   Adaptor adaptor_;
   Rng rng_;
   JournalDisk journal_;
-  ContentDisk content_;
+  Files files_;
   std::optional<Rng> machine_rng_;
   uint64_t life_ = 0;
   uint64_t steps_ = 0;
   Instant wake_at_ = Instant::Never();
-  absl::flat_hash_map<uint64_t, ContentDisk::Pending> pending_files_;  // look-up only
-  uint64_t next_file_ = 0;
+  absl::flat_hash_map<uint64_t, Completion> completions_;  // look-up only
+  uint64_t next_completion_ = 0;
 };
 
 }  // namespace bt::sim

@@ -14,10 +14,8 @@ using WriteSeq =
     Tagged<struct WriteSeqTag, uint64_t>;           // a journal record's sequence number, from 1; 0 = none
 using CallId = Tagged<struct CallIdTag, uint64_t>;  // a request by the local user or an edge
 using LinkId = Tagged<struct LinkIdTag, uint64_t>;  // a byte-stream connection; kInboundLink bit: accepted
-using FileId = Tagged<struct FileIdTag, uint32_t>;  // a content file the machine works on
-using BlockToken = Tagged<struct BlockTokenTag, uint64_t>;  // names one block operation until it completes
-using SessionId = Tagged<struct SessionIdTag, uint64_t>;    // an exactly-once session of the replicated log
-using PieceIndex = Tagged<struct PieceIndexTag, uint32_t>;  // a piece of a content, from 0
+using FileId = Tagged<struct FileIdTag, uint32_t>;  // a file the machine works on
+using SessionId = Tagged<struct SessionIdTag, uint64_t>;  // an exactly-once session of the replicated log
 
 // Links the machine opened have this bit clear (the machine picks the id); accepted links have it set.
 inline constexpr uint64_t kInboundLink = uint64_t{1} << 63;

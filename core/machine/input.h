@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "core/base/address.h"
-#include "core/base/digest.h"
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 
@@ -104,7 +103,7 @@ struct LinkReceived {
     visit("bytes", self.bytes);
   }
 };
-// `total`: bytes handed to the network since LinkUp (everything SendBytes and SendBlock queued, in order).
+// `total`: bytes handed to the network since LinkUp (everything SendBytes and SendFile queued, in order).
 // Told whenever the host's queue for the link has become empty.
 struct LinkSent {
   LinkId link;
@@ -127,52 +126,7 @@ struct LinkDown {
   }
 };
 
-// --- content files ---
-
-// Completion of OpenFile. For a download `resume` is the last checkpoint's state if one is there and the
-// file still is as it was checkpointed, else empty. kNotFound, kPermissionDenied, kFailedPrecondition
-// (wrong length), kAlreadyExists, kResourceExhausted (no space) say why not.
-struct FileOpened {
-  FileId file;
-  absl::Status status;
-  Slice resume;
-  // A download's file was there already: without `resume` its bytes may still be good and are worth hashing.
-  bool existing = false;
-
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("file", self.file);
-    visit("status", self.status);
-    visit("resume", self.resume);
-    visit("existing", self.existing);
-  }
-};
-// Completion of StoreBlock: the bytes are written (not synced). `leaf` is the SHA-256 of the block.
-struct BlockStored {
-  BlockToken token;
-  absl::Status status;
-  Sha256Digest leaf{};
-
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("token", self.token);
-    visit("status", self.status);
-    visit("leaf", self.leaf);
-  }
-};
-// Completion of HashRange: leaves (SHA-256 of each 16 KiB block, the last one short) or sha1.
-struct RangeHashed {
-  BlockToken token;
-  absl::Status status;
-  std::vector<Sha256Digest> leaves;
-  Sha1Digest sha1{};
-
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("token", self.token);
-    visit("status", self.status);
-    visit("leaves", self.leaves);
-    visit("sha1", self.sha1);
-  }
-};
-// A SendBlock could not read its file; the link was closed with it (LinkDown follows separately).
+// A SendFile could not read its file; the link was closed with it (LinkDown follows separately).
 struct ReadFailed {
   FileId file;
   uint64_t offset = 0;
@@ -186,30 +140,19 @@ struct ReadFailed {
     visit("status", self.status);
   }
 };
-// Completion of Checkpoint: file data and state are durable.
-struct Checkpointed {
-  FileId file;
-  absl::Status status;
 
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("file", self.file);
-    visit("status", self.status);
-  }
-};
-// Completion of FinishFile: synced, renamed to its final name, directory synced.
-struct FileFinished {
-  FileId file;
-  absl::Status status;
+// --- files ---
 
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("file", self.file);
-    visit("status", self.status);
-  }
+// A file effect has completed: what the protocol calls that.
+template <class P>
+struct FileCompleted {
+  typename P::FileDone what;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("what", self.what); }
 };
 
 template <class P>
 using Input = std::variant<Started, Received<P>, TimerFired<P>, WriteDone, Call<P>, CallCancelled, LinkUp,
-                           LinkReceived, LinkSent, LinkDown, FileOpened, BlockStored, RangeHashed, ReadFailed,
-                           Checkpointed, FileFinished>;
+                           LinkReceived, LinkSent, LinkDown, ReadFailed, FileCompleted<P>>;
 
 }  // namespace bt

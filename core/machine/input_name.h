@@ -58,7 +58,13 @@ template <class... Alternatives>
 uint64_t InputDigest(const std::variant<Alternatives...>& input) {
   input_internal::Digester digester;
   digester("input", input);
-  std::visit([&](const auto& one) { digester("", one); }, input);
+  const auto add = [&](const auto& one) { digester("", one); };
+  std::visit(
+      [&](const auto& one) {
+        add(one);
+        if constexpr (requires { std::visit(add, one.what); }) std::visit(add, one.what);  // FileCompleted
+      },
+      input);
   return digester.value();
 }
 

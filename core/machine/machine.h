@@ -9,6 +9,8 @@
 //   Timer     enum class, dense from 0, closed by kCount
 //   Request, Response   what the local user or an edge (HTTP) asks and is answered
 //   Note      events for judges, logs and progress: a std::variant; costs nothing when not looked at
+//   FileEffect, FileDone   what its machines have done with files, and how that completes: variants, or
+//   NoFiles
 //
 // Call order: once Started; then, for each input, Step, execute the outbox, clear it: that is what Runner
 // (runner.h) does. After a crash the machine object is destroyed and a new one is Started from what was

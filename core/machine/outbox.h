@@ -55,7 +55,7 @@ struct LinkSendBytes {
   Slice bytes;
 };
 // `header` and then file bytes [offset, offset + length), in order with the link's other sends.
-struct LinkSendBlock {
+struct LinkSendFile {
   LinkId link;
   Slice header;
   FileId file;
@@ -67,48 +67,7 @@ struct LinkClose {
   LinkId link;
   bool flush = false;
 };
-using LinkEffect = std::variant<LinkConnect, LinkSendBytes, LinkSendBlock, LinkClose>;
-
-// --- content file effects; each but CloseFile completes with one input ---
-
-enum class FileMode : uint8_t {
-  kRead,      // an existing file of exactly `length` bytes
-  kDownload,  // NAME.part, created or resumed, renamed to NAME by FinishFile
-};
-struct OpenFile {
-  FileId file;
-  FileMode mode = FileMode::kRead;
-  std::string name;  // the torrent's name, already validated; the host knows the path the user asked for
-  uint64_t length = 0;
-};
-// Write `bytes` (at most 16 KiB) at `offset`; completes with BlockStored and the SHA-256 of the bytes.
-struct StoreBlock {
-  BlockToken token;
-  FileId file;
-  uint64_t offset = 0;
-  Slice bytes;
-};
-enum class RangeHash : uint8_t { kLeaves, kSha1 };
-// Read back and hash [offset, offset + length), cut into 16 KiB leaves for kLeaves.
-struct HashRange {
-  BlockToken token;
-  FileId file;
-  uint64_t offset = 0;
-  uint64_t length = 0;
-  RangeHash kind = RangeHash::kLeaves;
-};
-// Make all completed StoreBlocks durable, then `state` beside them, atomically.
-struct Checkpoint {
-  FileId file;
-  Slice state;
-};
-struct FinishFile {
-  FileId file;
-};
-struct CloseFile {
-  FileId file;
-};
-using FileEffect = std::variant<OpenFile, StoreBlock, HashRange, Checkpoint, FinishFile, CloseFile>;
+using LinkEffect = std::variant<LinkConnect, LinkSendBytes, LinkSendFile, LinkClose>;
 
 template <class P>
 class Outbox {
@@ -150,7 +109,7 @@ class Outbox {
   void Disarm(Timer timer) { timers.Disarm(timer); }
 
   void Link(LinkEffect effect) { links.push_back(std::move(effect)); }
-  void File(FileEffect effect) { files.push_back(std::move(effect)); }
+  void File(typename P::FileEffect effect) { files.push_back(std::move(effect)); }
   void Reply(CallId call, typename P::Response response) { replies.push_back({call, std::move(response)}); }
   void Note(typename P::Note note) { notes.push_back(std::move(note)); }
 
@@ -167,7 +126,7 @@ class Outbox {
   std::vector<Outgoing> sends;
   std::vector<JournalWrite> writes;
   std::vector<LinkEffect> links;
-  std::vector<FileEffect> files;
+  std::vector<typename P::FileEffect> files;
   std::vector<Answer> replies;
   std::vector<typename P::Note> notes;
   TimerTable<Timer> timers;

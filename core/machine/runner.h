@@ -22,6 +22,7 @@
 #include "core/base/check.h"
 #include "core/base/rng.h"
 #include "core/base/time.h"
+#include "core/machine/files.h"
 #include "core/machine/input.h"
 #include "core/machine/machine.h"
 #include "core/machine/outbox.h"
@@ -40,19 +41,24 @@ concept Relays = requires(S& surroundings, typename Outbox<P>::Outgoing message)
   surroundings.Relay(std::move(message));
 };
 
+// Executes the protocol's file effects; each completes with a later FileCompleted.
+template <class S, class P>
+concept DoesFiles = requires(S& surroundings, typename P::FileEffect effect) {
+  surroundings.Do(std::move(effect));
+};
+
 // What differs between worlds. No function may step the machine or destroy its runner; each may Deliver.
 template <class S, class P>
-concept Surroundings = (Transmits<S, P> ||
-                        Relays<S, P>)&&requires(S& surroundings, const Input<P>& input, JournalWrite write,
-                                                const typename Outbox<P>::Outgoing& message, FileEffect file,
-                                                LinkEffect link, CallId call, typename P::Response response,
-                                                typename P::Note note, Instant when) {
+concept Surroundings = requires(S& surroundings, const Input<P>& input, JournalWrite write, LinkEffect link,
+                                const typename Outbox<P>::Outgoing& message, CallId call,
+                                typename P::Response response, typename P::Note note, Instant when) {
   { surroundings.Now() } -> std::same_as<Instant>;
   { surroundings.rng() } -> std::same_as<Rng&>;
-  surroundings.Append(std::move(write));           // to the journal, in memory
-  surroundings.Commit();                           // that was all of this step: make it durable, in time
-  surroundings.Do(std::move(file));                // completes with a later input
-  surroundings.Do(std::move(link));                // completes with a later input
+  surroundings.Append(std::move(write));  // to the journal, in memory
+  surroundings.Commit();                  // that was all of this step: make it durable, in time
+  requires Transmits<S, P> || Relays<S, P>;
+  requires DoesFiles<S, P> || !HasFiles<P>;
+  surroundings.Do(std::move(link));                // its outcome is a later input
   surroundings.Answer(call, std::move(response));  // to whoever called
   surroundings.Note(std::move(note));              // to whoever watches
   surroundings.Wake(when);         // call FireDueTimers then; takes the place of earlier wishes
@@ -162,7 +168,9 @@ class Runner {
       surroundings_.Commit();
     }
     for (Outgoing& message : out_.sends) SendOrHold(std::move(message));
-    for (FileEffect& effect : out_.files) surroundings_.Do(std::move(effect));
+    if constexpr (HasFiles<P>) {
+      for (auto& effect : out_.files) surroundings_.Do(std::move(effect));
+    }
     for (LinkEffect& effect : out_.links) surroundings_.Do(std::move(effect));
     for (auto& answer : out_.replies) surroundings_.Answer(answer.call, std::move(answer.response));
     for (auto& note : out_.notes) surroundings_.Note(std::move(note));

@@ -64,7 +64,7 @@ class SubMachine {
     void Relay(typename Outbox<P>::Outgoing message) {
       context->out.SendAfter(message.to, std::move(message.message), message.after);
     }
-    void Do(FileEffect effect) { context->out.File(std::move(effect)); }
+    void Do(typename P::FileEffect effect) { context->out.File(std::move(effect)); }
     void Do(LinkEffect effect) { context->out.Link(std::move(effect)); }
     void Answer(CallId call, typename P::Response response) {
       answers.push_back({call, std::move(response)});

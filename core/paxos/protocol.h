@@ -13,6 +13,7 @@
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/base/time.h"
+#include "core/machine/files.h"
 
 namespace bt::paxos {
 
@@ -338,6 +339,8 @@ using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Promised
 struct Protocol {
   using Message = paxos::Message;
   enum class Timer : uint8_t { kElection, kHeartbeat, kCatchUp, kCount };
+  using FileEffect = NoFiles;
+  using FileDone = NoFiles;
   using Request = paxos::Request;
   using Response = paxos::Response;
   using Note = paxos::Note;

@@ -1,4 +1,4 @@
-// Serving: a peer's requests wait in a bounded queue and leave as SendBlock effects while the link has
+// Serving: a peer's requests wait in a bounded queue and leave as SendFile effects while the link has
 // room. Only pieces in verified_ are ever sent.
 
 #include <absl/strings/str_cat.h>
@@ -54,9 +54,9 @@ void Client::Engine::Serve(Peer& peer, Ctx& context) {
 // Of a block that reaches past the content (see OnRequest) what the file has, and zeros.
 void Client::Engine::SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   const uint32_t held = std::min(span.length, metainfo_->piece_size(span.piece.value()) - span.offset);
-  context.out.Link(LinkSendBlock{
-      peer.link, Slice::Own(wire::BlockHeader(span.piece, span.offset, span.length)), kContentFile,
-      uint64_t{span.piece.value()} * metainfo_->piece_length + span.offset, held});
+  context.out.Link(
+      LinkSendFile{peer.link, Slice::Own(wire::BlockHeader(span.piece, span.offset, span.length)),
+                   kContentFile, uint64_t{span.piece.value()} * metainfo_->piece_length + span.offset, held});
   if (held < span.length) {
     context.out.Link(LinkSendBytes{peer.link, Slice::Own(std::string(span.length - held, '\0'))});
   }

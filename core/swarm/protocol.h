@@ -10,6 +10,7 @@
 
 #include "core/base/address.h"
 #include "core/base/ids.h"
+#include "core/swarm/file_effects.h"
 #include "core/torrent/content_id.h"
 #include "core/torrent/piece_map.h"
 #include "core/tracker_api/tracker_api.h"
@@ -132,6 +133,8 @@ struct Protocol {
     kStop,        // a stopping client waits no longer
     kCount
   };
+  using FileEffect = swarm::FileEffect;
+  using FileDone = swarm::FileDone;
   using Request = std::variant<Stop, GetProgress>;
   using Response = std::variant<Stopped, Progress>;
   using Note = std::variant<TorrentKnown, FileReady, PieceUnusable, PieceVerified, PieceRejected,

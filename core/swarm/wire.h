@@ -15,6 +15,7 @@
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/torrent/content_id.h"
+#include "core/torrent/piece_map.h"
 
 namespace bt::swarm::wire {
 

@@ -13,6 +13,8 @@
 
 namespace bt {
 
+using PieceIndex = Tagged<struct PieceIndexTag, uint32_t>;  // a piece of a content, from 0
+
 // A run of pieces [first, first + count).
 struct PieceRange {
   PieceIndex first;

@@ -8,6 +8,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/slice.h"
+#include "core/machine/files.h"
 #include "core/paxos/protocol.h"
 #include "core/tracker/command.h"
 #include "core/tracker_api/tracker_api.h"
@@ -100,6 +101,8 @@ struct Protocol {
     kExpiry,   // the leader moves log time on
     kCount
   };
+  using FileEffect = NoFiles;
+  using FileDone = NoFiles;
   // What clients may ask, and what only the cluster's operator may.
   using Request = std::variant<tracker_api::Request, SetLimits>;
   using Response = tracker_api::Response;

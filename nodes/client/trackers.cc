@@ -147,7 +147,7 @@ absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, t
       loop,
       std::make_unique<swarm::Inquiry>(static_cast<uint32_t>(trackers.addresses.size()), std::move(request),
                                        limit),
-      edge, net::HostParts{});
+      edge, InquiryHost::Parts{});
   host->Start({});
   if (!edge.response) loop.Run();
   if (!edge.response) return absl::CancelledError("stopped before a tracker answered");

@@ -12,10 +12,10 @@
 #include <variant>
 
 #include "core/swarm/client.h"
-#include "net/block_store.h"
 #include "net/host.h"
 #include "net/stream_links.h"
 #include "nodes/client/reporter.h"
+#include "nodes/content/block_store.h"
 #include "nodes/shared/file_hashing.h"
 #include "nodes/shared/files.h"
 #include "nodes/shared/text.h"
@@ -47,7 +47,7 @@ bool HoldsContent(const std::string& path, const Metainfo& metainfo) {
 
 class Transfer {
  public:
-  using Host = net::Host<swarm::Client, Transfer>;
+  using Host = net::Host<swarm::Client, Transfer, BlockStore>;
 
   explicit Transfer(TransferSetup setup)
       : setup_(std::move(setup)),
@@ -59,8 +59,8 @@ class Transfer {
     // Before the block store's threads are started.
     loop_.OnSignals({SIGINT, SIGTERM}, [this](int signal) { OnStopSignal(signal); });
     links_ = std::make_unique<net::StreamLinks>(loop_, net::StreamLinksOptions{});
-    files_ = std::make_unique<net::BlockStore>(loop_, net::BlockStoreOptions{},
-                                               [this](const OpenFile& open) { return Place(open); });
+    files_ = std::make_unique<BlockStore>(loop_, BlockStoreOptions{},
+                                          [this](const swarm::OpenFile& open) { return Place(open); });
     asker_ =
         std::make_unique<TrackerAsker>(loop_, setup_.trackers.addresses, std::string(),
                                        [this](NodeId from, swarm::Protocol::Message message) {
@@ -76,7 +76,7 @@ class Transfer {
     setup_.config.listen = listen_;
     setup_.config.trackers = static_cast<uint32_t>(setup_.trackers.addresses.size());
     host_ = std::make_unique<Host>(loop_, std::make_unique<swarm::Client>(setup_.config), *this,
-                                   net::HostParts{.links = links_.get(), .files = files_.get()});
+                                   Host::Parts{.links = links_.get(), .files = files_.get()});
     for (const std::string& warning : setup_.trackers.warnings) reporter_.Warning(warning);
     reporter_.Listening(listen_);
     started_ = net::Loop::ReadClock();
@@ -155,7 +155,7 @@ class Transfer {
   void On(const swarm::Stopped&) { End(); }
   void On(const swarm::InquiryDone&) {}
 
-  net::FilePlace Place(const OpenFile& open) {
+  FilePlace Place(const swarm::OpenFile& open) {
     path_ = offer_ ? setup_.path : DownloadPath(setup_.path, open.name);
     return {path_, false};
   }
@@ -259,7 +259,7 @@ class Transfer {
   net::Timer progress_timer_{loop_, [this] { OnProgressTimer(); }};
   net::Timer timeout_timer_{loop_, [this] { OnTimeoutTimer(); }};
   std::unique_ptr<net::StreamLinks> links_;
-  std::unique_ptr<net::BlockStore> files_;
+  std::unique_ptr<BlockStore> files_;
   std::unique_ptr<TrackerAsker> asker_;
   std::unique_ptr<Host> host_;
 };

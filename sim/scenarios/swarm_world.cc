@@ -13,16 +13,16 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   swarm::Config config;
   const Metainfo& metainfo = swarm_->judge().metainfo();
   if (!plan_.honest) {
-    host.content().Provide(metainfo.name, swarm_->wrong_content());
+    host.files().Provide(metainfo.name, swarm_->wrong_content());
   } else if (!plan_.downloads) {
-    host.content().Provide(metainfo.name, swarm_->judge().content());
+    host.files().Provide(metainfo.name, swarm_->judge().content());
   }
   swarm_->judge().OnStart(host.name());
   // A download that was finished before the process died is offered by the next one.
-  const bool has_it = host.content().Look(metainfo.name).has_value();
+  const bool has_it = host.files().Look(metainfo.name).has_value();
   if (has_it && plan_.downloads) {
     finished_ = true;
-    swarm_->judge().OnFinished(host.name(), *host.content().Look(metainfo.name));
+    swarm_->judge().OnFinished(host.name(), *host.files().Look(metainfo.name));
   }
   config.role = has_it ? swarm::Role::kOffer : swarm::Role::kDownload;
   if (plan_.by_key && !has_it) {
@@ -48,7 +48,7 @@ void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes)
 
 Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
   const Metainfo& metainfo = swarm_->judge().metainfo();
-  return host.content()
+  return host.files()
       .Read(swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece))
       .value_or(Slice());
 }
@@ -56,7 +56,7 @@ Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
 // What a client takes up again at its start is right, but for what others have changed in its file.
 void ClientAdaptor::CheckResumed(ClientHost& host) {
   SwarmIntegrity& judge = swarm_->judge();
-  for (const uint64_t offset : host.content().TakeAltered(judge.metainfo().name + ".part")) {
+  for (const uint64_t offset : host.files().TakeAltered(judge.metainfo().name + ".part")) {
     judge.OnAltered(host.name(), plan_.address, offset);
   }
   const PieceMap& pieces = host.machine()->verified();
@@ -79,7 +79,7 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
     judge.OnBanned(host.name(), banned->peer);
   } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
     finished_ = true;
-    judge.OnFinished(host.name(), host.content().Look(judge.metainfo().name).value_or(std::string_view()));
+    judge.OnFinished(host.name(), host.files().Look(judge.metainfo().name).value_or(std::string_view()));
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
     judge.OnFailed(host.name(), failed->reason);
   } else if (const auto* unusable = std::get_if<swarm::PieceUnusable>(&note)) {
@@ -87,10 +87,10 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   }
 }
 
-void ClientAdaptor::ServesBlock(ClientHost& host, const LinkSendBlock& block, std::string_view bytes) {
+void ClientAdaptor::Serves(ClientHost& host, const LinkSendFile& send, std::string_view bytes) {
   if (plan_.honest) {
-    swarm_->judge().OnServed(host.name(), block.offset, bytes);
-  } else if (bytes != swarm_->judge().content().view().substr(block.offset, bytes.size())) {
+    swarm_->judge().OnServed(host.name(), send.offset, bytes);
+  } else if (bytes != swarm_->judge().content().view().substr(send.offset, bytes.size())) {
     host.world().Count(Fault::kWrongBytes);
   }
 }

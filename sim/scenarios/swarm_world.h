@@ -15,6 +15,7 @@
 #include "sim/check/swarm_integrity.h"
 #include "sim/host.h"
 #include "sim/scenarios/byzantine_peer.h"
+#include "sim/scenarios/content_disk.h"
 #include "sim/scenarios/tracker_cluster.h"
 
 namespace bt::sim {
@@ -33,6 +34,7 @@ class SwarmWorld;
 class ClientAdaptor : public DefaultAdaptor {
  public:
   using ClientHost = Host<swarm::Client, ClientAdaptor>;
+  using Files = ContentDisk;
 
   ClientAdaptor(SwarmWorld* swarm, ClientPlan plan) : swarm_(swarm), plan_(std::move(plan)) {}
 
@@ -40,7 +42,7 @@ class ClientAdaptor : public DefaultAdaptor {
   void Transmit(ClientHost& host, NodeId to, const Slice& message);
   void Deliver(ClientHost& host, uint32_t from, const Slice& bytes);
   void Note(ClientHost& host, const swarm::Protocol::Note& note);
-  void ServesBlock(ClientHost& host, const LinkSendBlock& block, std::string_view bytes);
+  void Serves(ClientHost& host, const LinkSendFile& block, std::string_view bytes);
 
   const ClientPlan& plan() const { return plan_; }
   bool finished() const { return finished_; }
@@ -59,6 +61,7 @@ using ClientHost = ClientAdaptor::ClientHost;
 class InquiryAdaptor : public DefaultAdaptor {
  public:
   using InquiryHost = Host<swarm::Inquiry, InquiryAdaptor>;
+  using Files = ContentDisk;
 
   explicit InquiryAdaptor(SwarmWorld* swarm) : swarm_(swarm) {}
 

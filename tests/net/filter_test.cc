@@ -119,7 +119,7 @@ TEST_F(FilterTest, PeerLinksSendBytesAndRangesOfFilesThroughTlsInOrder) {
   std::string expected;
   for (uint32_t at = 0; at < bytes.size(); at += 300'000) {
     const std::string header = "<" + std::to_string(at) + ">";
-    here_.links.Execute(LinkSendBlock{LinkId(1), Slice::Copy(header), FileId(0), at, 300'000});
+    here_.links.Execute(LinkSendFile{LinkId(1), Slice::Copy(header), FileId(0), at, 300'000});
     expected += header + bytes.substr(at, 300'000);
   }
   there_.links.Execute(LinkSendBytes{*there_.up, Slice::Static("back")});
@@ -127,7 +127,7 @@ TEST_F(FilterTest, PeerLinksSendBytesAndRangesOfFilesThroughTlsInOrder) {
   EXPECT_TRUE(there_.received == expected);
   EXPECT_EQ(here_.sent, expected.size());
 
-  here_.links.Execute(LinkSendBlock{LinkId(1), Slice::Static("header"), FileId(0), 2'999'000, 5'000});
+  here_.links.Execute(LinkSendFile{LinkId(1), Slice::Static("header"), FileId(0), 2'999'000, 5'000});
   ASSERT_TRUE(Until([&] { return here_.down.has_value(); }));
   EXPECT_EQ(here_.read_failures, 1) << "the file is shorter than the range";
 }

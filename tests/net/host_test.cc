@@ -7,10 +7,21 @@
 #include <variant>
 #include <vector>
 
+#include "core/swarm/file_effects.h"
+#include "nodes/content/block_store.h"
 #include "tests/net/support.h"
 
 namespace bt::net {
 namespace {
+
+using swarm::BlockStored;
+using swarm::BlockToken;
+using swarm::FileFinished;
+using swarm::FileMode;
+using swarm::FileOpened;
+using swarm::FinishFile;
+using swarm::OpenFile;
+using swarm::StoreBlock;
 
 // A machine that shows every effect once: asked to, it writes and tells another node of it (resting on
 // the write), tells it something else at once, arms a timer, moves bytes over links and into a file.
@@ -38,6 +49,8 @@ struct Fetch {
 };
 
 struct Protocol {
+  using FileEffect = swarm::FileEffect;
+  using FileDone = swarm::FileDone;
   using Message = std::variant<Told, Hint>;
   enum class Timer { kWake, kCount };
   using Request = std::variant<Remember, WakeMe, Offer, Fetch>;
@@ -100,7 +113,7 @@ class TestMachine final {
       const uint64_t length = std::stoull(std::string(bytes.bytes.view().substr(5)));
       for (uint64_t at = 0; at < length; at += kBlock) {
         context.out.Link(
-            LinkSendBlock{bytes.link, {}, kFile, at, static_cast<uint32_t>(std::min(kBlock, length - at))});
+            LinkSendFile{bytes.link, {}, kFile, at, static_cast<uint32_t>(std::min(kBlock, length - at))});
       }
       return;
     }
@@ -110,6 +123,9 @@ class TestMachine final {
       stored_ += take;
       at += take;
     }
+  }
+  void On(const FileCompleted<Protocol>& completed, Ctx& context) {
+    std::visit([&](const auto& done) { On(done, context); }, completed.what);
   }
   void On(const BlockStored& stored, Ctx& context) {
     CHECK(stored.status.ok());
@@ -153,7 +169,7 @@ struct TestEdges {
   std::function<void(CallId)> on_reply;
 };
 
-using TestHost = Host<TestMachine, TestEdges>;
+using TestHost = Host<TestMachine, TestEdges, nodes::BlockStore>;
 
 class HostTest : public testing::Test {
  protected:
@@ -233,12 +249,12 @@ TEST_F(HostTest, AnEdgeMayDeliverFromWithinAStepAndIsTakenUpAfterIt) {
 TEST_F(HostTest, AFileGoesFromOneHostToTheOtherAndIsTheSame) {
   const std::string bytes = RandomBytes(32 * 1024 * 1024 + 5, 1);
   WriteFile(directory_ / "source", bytes);
-  const auto resolve = [this](const OpenFile& open) { return FilePlace{directory_ / open.name}; };
+  const auto resolve = [this](const OpenFile& open) { return nodes::FilePlace{directory_ / open.name}; };
   StreamLinks offering_links(loop_, {});
   StreamLinks fetching_links(loop_, {});
-  BlockStore offering_files(loop_, {}, resolve);
-  BlockStore fetching_files(loop_, {.queued_bytes_high = 512 * 1024, .queued_bytes_low = 256 * 1024},
-                            resolve);
+  nodes::BlockStore offering_files(loop_, {}, resolve);
+  nodes::BlockStore fetching_files(loop_, {.queued_bytes_high = 512 * 1024, .queued_bytes_low = 256 * 1024},
+                                   resolve);
   TestEdges fetching_edges;
   TestHost offering(loop_, std::make_unique<TestMachine>(), edges_,
                     {.links = &offering_links, .files = &offering_files});

@@ -97,7 +97,7 @@ TEST_F(StreamLinksTest, BlocksOfAFileAreSentInOrderWithTheOtherBytes) {
   for (uint64_t at = 0; at < bytes.size(); at += kBlock) {
     const auto length = static_cast<uint32_t>(std::min<uint64_t>(kBlock, bytes.size() - at));
     const std::string header = "<" + std::to_string(at) + ">";
-    server_.links.Execute(LinkSendBlock{there, Slice::Copy(header), kFile, at, length});
+    server_.links.Execute(LinkSendFile{there, Slice::Copy(header), kFile, at, length});
     expected += header + bytes.substr(at, length);
     if (at % (8 * kBlock) == 0) {
       server_.links.Execute(LinkSendBytes{there, Slice::Static("--")});
@@ -113,7 +113,7 @@ TEST_F(StreamLinksTest, AFileThatHasBecomeShorterFailsTheReadAndTheLink) {
   const LinkId there = Connected();
   MakeFile(server_, std::string(100'000, 'x'));
   std::filesystem::resize_file(directory_ / "file", 10);
-  server_.links.Execute(LinkSendBlock{there, Slice::Static("header"), kFile, 50'000, 16'384});
+  server_.links.Execute(LinkSendFile{there, Slice::Static("header"), kFile, 50'000, 16'384});
   ASSERT_TRUE(RunUntil(loop_, [&] { return server_.down.contains(there); }));
   ASSERT_EQ(server_.read_failures.size(), 1u);
   EXPECT_NE(std::string(server_.read_failures[0].message()).find(directory_ / "file"), std::string::npos);
@@ -121,7 +121,7 @@ TEST_F(StreamLinksTest, AFileThatHasBecomeShorterFailsTheReadAndTheLink) {
 
 TEST_F(StreamLinksTest, ABlockOfAFileThatIsNotOpenFailsTheReadAndTheLink) {
   const LinkId there = Connected();
-  server_.links.Execute(LinkSendBlock{there, Slice::Static("header"), FileId(5), 0, 16'384});
+  server_.links.Execute(LinkSendFile{there, Slice::Static("header"), FileId(5), 0, 16'384});
   EXPECT_TRUE(server_.down.empty()) << "told after the step, not within it";
   ASSERT_TRUE(RunUntil(loop_, [&] { return server_.down.contains(there); }));
   EXPECT_EQ(server_.read_failures.size(), 1u);

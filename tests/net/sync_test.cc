@@ -11,8 +11,8 @@
 #include <functional>
 #include <string>
 
-#include "net/block_store.h"
 #include "net/journal.h"
+#include "nodes/content/block_store.h"
 #include "tests/net/support.h"
 
 namespace {
@@ -36,6 +36,15 @@ extern "C" int fdatasync(int fd) {
 
 namespace bt::net {
 namespace {
+
+using swarm::BlockStored;
+using swarm::BlockToken;
+using swarm::FileFinished;
+using swarm::FileMode;
+using swarm::FileOpened;
+using swarm::FinishFile;
+using swarm::OpenFile;
+using swarm::StoreBlock;
 
 class SyncTest : public testing::Test {
  protected:
@@ -92,12 +101,12 @@ TEST_F(SyncTest, ARecordWhoseSyncFailedIsNeverCalledDurableAndTheJournalStops) {
 TEST_F(SyncTest, ADownloadGetsItsNameOnlyAfterItsBytesAreSynced) {
   bool named_too_early = false;
   bool finished = false;
-  BlockStore store(loop_, {},
-                   [this](const OpenFile& open) { return FilePlace{.path = directory_ / open.name}; });
+  nodes::BlockStore store(
+      loop_, {}, [this](const OpenFile& open) { return nodes::FilePlace{.path = directory_ / open.name}; });
   bool opened = false;
   bool stored = false;
   store.Connect(
-      [&](FileInput input) {
+      [&](swarm::FileDone input) {
         opened |= std::holds_alternative<FileOpened>(input);
         stored |= std::holds_alternative<BlockStored>(input);
         if (const auto* done = std::get_if<FileFinished>(&input)) finished = done->status.ok();

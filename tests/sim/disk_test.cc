@@ -4,13 +4,24 @@
 
 #include <algorithm>
 
-#include "sim/content_disk.h"
 #include "sim/faulty_directory.h"
 #include "sim/journal_disk.h"
+#include "sim/scenarios/content_disk.h"
 #include "sim/world.h"
 
 namespace bt::sim {
 namespace {
+
+using swarm::BlockStored;
+using swarm::BlockToken;
+using swarm::FileMode;
+using swarm::FileOpened;
+using swarm::FinishFile;
+using swarm::HashRange;
+using swarm::OpenFile;
+using swarm::RangeHash;
+using swarm::RangeHashed;
+using swarm::StoreBlock;
 
 std::string Bytes(size_t size, char fill) { return std::string(size, fill); }
 
@@ -210,7 +221,7 @@ struct Download {
     return std::get<BlockStored>(pending->completion);
   }
   uint64_t Checkpoint(const std::string& state) {
-    return disk.Execute(bt::Checkpoint{kFile, Slice::Copy(state)})->ticket;
+    return disk.Execute(swarm::Checkpoint{kFile, Slice::Copy(state)})->ticket;
   }
 
   ContentDisk disk;

@@ -28,6 +28,8 @@ struct ToyProtocol {
   struct Add {
     uint64_t number = 0;
   };
+  using FileEffect = NoFiles;
+  using FileDone = NoFiles;
   using Request = std::variant<Add>;
   using Response = std::variant<std::monostate>;
   struct Heard {

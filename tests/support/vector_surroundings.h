@@ -25,7 +25,7 @@ struct VectorSurroundings : Unwatched<P> {
   void Append(JournalWrite write) { writes.push_back(std::move(write)); }
   void Commit() {}
   void Transmit(NodeId to, typename P::Message message) { sent.push_back({to, std::move(message)}); }
-  void Do(FileEffect effect) { files.push_back(std::move(effect)); }
+  void Do(typename P::FileEffect effect) { files.push_back(std::move(effect)); }
   void Do(LinkEffect effect) { links.push_back(std::move(effect)); }
   void Answer(CallId call, typename P::Response response) { answers.push_back({call, std::move(response)}); }
   void Note(typename P::Note note) { notes.push_back(std::move(note)); }
@@ -45,7 +45,7 @@ struct VectorSurroundings : Unwatched<P> {
   Rng random;
   std::vector<JournalWrite> writes;
   std::vector<Sent> sent;
-  std::vector<FileEffect> files;
+  std::vector<typename P::FileEffect> files;
   std::vector<LinkEffect> links;
   std::vector<typename Outbox<P>::Answer> answers;
   std::vector<typename P::Note> notes;

@@ -12,7 +12,13 @@ struct Shout {
   static constexpr void Fields(auto& self, auto&& visit) { visit("number", self.number); }
 };
 struct Ask {};  // no Fields: it does not travel
+struct Opened {
+  FileId file;
+  static constexpr void Fields(auto& self, auto&& visit) { visit("file", self.file); }
+};
 struct TestProtocol {
+  using FileEffect = std::variant<std::monostate>;
+  using FileDone = std::variant<Opened>;
   using Message = std::variant<Shout>;
   enum class Timer { kTick, kTock, kCount };
   using Request = std::variant<Ask>;
@@ -48,6 +54,8 @@ TEST(InputName, InputsThatDifferHaveDifferentDigestsAndEqualOnesEqual) {
       LinkSent{LinkId(1), 1},
       LinkDown{LinkId(1), "reset"},
       LinkDown{LinkId(1), "closed"},
+      FileCompleted<TestProtocol>{Opened{FileId(0)}},
+      FileCompleted<TestProtocol>{Opened{FileId(1)}},
       ReadFailed{FileId(0), 0, 1, absl::NotFoundError("")},
       ReadFailed{FileId(0), 0, 1, absl::DataLossError("")},
   };

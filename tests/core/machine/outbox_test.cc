@@ -19,7 +19,10 @@ struct Vote {
 struct Rumour {
   static constexpr bool kRestsOnJournal = false;
 };
+struct Shut {};
 struct TestProtocol {
+  using FileEffect = std::variant<Shut>;
+  using FileDone = std::variant<Shut>;
   using Message = std::variant<Question, Vote, Rumour>;
   enum class Timer { kTick, kCount };
   using Request = std::variant<std::monostate>;
@@ -86,7 +89,7 @@ TEST(Outbox, ClearForgetsEffectsButNeitherTimersNorTheWriteSequence) {
   out.Send(NodeId(1), Question{});
   out.Write(0, Slice());
   out.Link(LinkClose{LinkId(1)});
-  out.File(CloseFile{FileId(0)});
+  out.File(Shut{});
   out.Reply(CallId(1), "yes");
   out.Note("noted");
   out.Arm(TestProtocol::Timer::kTick, Instant{5});

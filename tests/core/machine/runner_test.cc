@@ -14,7 +14,10 @@ struct Word {
   static constexpr void Fields(auto& self, auto&& visit) { visit("text", self.text); }
 };
 
+struct Shut {};
 struct TestProtocol {
+  using FileEffect = std::variant<Shut>;
+  using FileDone = std::variant<Shut>;
   using Message = std::variant<Word>;
   enum class Timer { kFirst, kSecond, kCount };
   using Request = std::variant<std::monostate>;
@@ -53,7 +56,7 @@ struct Recorder {
   void Transmit(NodeId to, const P::Message& message) {
     Happens("send " + std::get<Word>(message).text + " to " + std::to_string(to.value()));
   }
-  void Do(const FileEffect&) { Happens("file"); }
+  void Do(const P::FileEffect&) { Happens("file"); }
   void Do(const LinkEffect&) { Happens("link"); }
   void Answer(CallId, const std::string& response) { Happens("answer " + response); }
   void Note(const std::string& note) { Happens("note " + note); }
@@ -107,7 +110,7 @@ TEST_F(RunnerTest, ExecutesTheEffectsOfOneStepInTheOrderOfTheContract) {
     context.out.Note("n");
     context.out.Reply(CallId(1), "a");
     context.out.Link(LinkClose{LinkId(1)});
-    context.out.File(CloseFile{FileId(0)});
+    context.out.File(Shut{});
     context.out.Send(NodeId(2), Word{"now"});
     context.out.SendAfter(NodeId(2), Word{"later"}, context.out.Write(1, {}));
     context.out.Write(1, {});

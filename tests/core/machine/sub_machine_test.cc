@@ -16,7 +16,12 @@ struct Vote {
 };
 struct Other {};
 
+struct Shut {};
+using FileWork = std::variant<Shut>;
+
 struct InnerProtocol {
+  using FileEffect = FileWork;
+  using FileDone = FileWork;
   using Message = std::variant<Vote>;
   enum class Timer { kTick, kTock, kCount };
   using Request = uint64_t;
@@ -24,6 +29,8 @@ struct InnerProtocol {
   using Note = std::variant<std::monostate>;
 };
 struct OuterProtocol {
+  using FileEffect = FileWork;
+  using FileDone = FileWork;
   using Message = std::variant<InnerProtocol::Message, Other>;
   enum class Timer { kInner, kCount };
   using Request = uint64_t;
@@ -41,7 +48,7 @@ class Inner final {
     if (const auto* call = std::get_if<Call<Protocol>>(&input)) {
       context.out.SendAfter(NodeId(2), Vote{call->request}, context.out.Write(9, Slice::Static("body")));
       context.out.Note({});
-      context.out.File(CloseFile{FileId(3)});
+      context.out.File(Shut{});
       context.out.Link(LinkClose{LinkId(4)});
       context.out.Arm(Protocol::Timer::kTick, context.now + Seconds(2));
       context.out.Arm(Protocol::Timer::kTock, context.now + Seconds(1));

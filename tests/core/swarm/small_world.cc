@@ -160,7 +160,7 @@ void SmallWorld::DoLink(size_t index, LinkEffect effect) {
   if (s == SIZE_MAX || !streams_[s].open) return;
   if (auto* bytes = std::get_if<LinkSendBytes>(&effect)) {
     Transmit(s, end, std::string(bytes->bytes.view()));
-  } else if (auto* block = std::get_if<LinkSendBlock>(&effect)) {
+  } else if (auto* block = std::get_if<LinkSendFile>(&effect)) {
     Node& node = *nodes_[index];
     if (node.mute) return;
     node.served.push_back(block->offset);
@@ -179,7 +179,7 @@ void SmallWorld::DoLink(size_t index, LinkEffect effect) {
 
 void SmallWorld::DoFile(size_t index, FileEffect effect) {
   Node& node = *nodes_[index];
-  Input<Protocol> input = WriteDone{};
+  FileDone done;
   if (const auto* open = std::get_if<OpenFile>(&effect)) {
     FileOpened opened{open->file};
     if (open->mode == FileMode::kRead && node.file.size() != open->length) {
@@ -189,14 +189,14 @@ void SmallWorld::DoFile(size_t index, FileEffect effect) {
       opened.resume = node.resume;
       node.file.resize(open->length);
     }
-    input = opened;
+    done = opened;
   } else if (const auto* store = std::get_if<StoreBlock>(&effect)) {
     BlockStored stored{store->token, node.store_status};
     if (stored.status.ok()) {
       node.file.replace(store->offset, store->bytes.size(), store->bytes.view());
       stored.leaf = Sha256(store->bytes.view());
     }
-    input = stored;
+    done = stored;
   } else if (const auto* hash = std::get_if<HashRange>(&effect)) {
     RangeHashed hashed{hash->token};
     if (hash->offset + hash->length > node.file.size()) {
@@ -211,20 +211,20 @@ void SmallWorld::DoFile(size_t index, FileEffect effect) {
         hashed.leaves.push_back(Sha256(bytes.substr(at, kBlockSize)));
       }
     }
-    input = hashed;
+    done = hashed;
   } else if (const auto* checkpoint = std::get_if<Checkpoint>(&effect)) {
     node.resume = checkpoint->state;
-    input = Checkpointed{checkpoint->file};
+    done = Checkpointed{checkpoint->file};
   } else if (std::get_if<FinishFile>(&effect) != nullptr) {
     node.finished = true;
-    input = FileFinished{kContentFile};
+    done = FileFinished{kContentFile};
   } else {
     return;
   }
   const ClientRunner* const runner = node.runner.get();
   Later(Microseconds(static_cast<int64_t>(rng_.Between(1, 500))),
-        [this, index, runner, input = std::move(input)] {
-          if (nodes_[index]->runner.get() == runner) Step(index, input);
+        [this, index, runner, done = std::move(done)] {
+          if (nodes_[index]->runner.get() == runner) Step(index, FileCompleted<Protocol>{done});
         });
 }
 

@@ -1,4 +1,4 @@
-#include "net/block_store.h"
+#include "nodes/content/block_store.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,8 +11,22 @@
 #include "core/base/digest.h"
 #include "tests/net/support.h"
 
-namespace bt::net {
+namespace bt::nodes {
 namespace {
+
+using swarm::BlockStored;
+using swarm::BlockToken;
+using swarm::Checkpoint;
+using swarm::Checkpointed;
+using swarm::FileFinished;
+using swarm::FileMode;
+using swarm::FileOpened;
+using swarm::FinishFile;
+using swarm::HashRange;
+using swarm::OpenFile;
+using swarm::RangeHash;
+using swarm::RangeHashed;
+using swarm::StoreBlock;
 
 constexpr FileId kFile(0);
 constexpr size_t kBlock = 16 * 1024;
@@ -28,16 +42,16 @@ class BlockStoreTest : public testing::Test {
     store_ = std::make_unique<BlockStore>(loop_, options, [this](const OpenFile& open) {
       return FilePlace{directory_ / open.name, overwrite_};
     });
-    store_->Connect([this](FileInput input) { inputs_.push_back(std::move(input)); },
+    store_->Connect([this](swarm::FileDone input) { inputs_.push_back(std::move(input)); },
                     [this](bool congested) { congestion_.push_back(congested); });
   }
 
   // The next completion, which must be a T.
   template <class T>
   T Next() {
-    EXPECT_TRUE(RunUntil(loop_, [this] { return !inputs_.empty(); }));
+    EXPECT_TRUE(net::RunUntil(loop_, [this] { return !inputs_.empty(); }));
     if (inputs_.empty()) return T{};
-    const FileInput input = std::move(inputs_.front());
+    const swarm::FileDone input = std::move(inputs_.front());
     inputs_.erase(inputs_.begin());
     const T* typed = std::get_if<T>(&input);
     EXPECT_NE(typed, nullptr);
@@ -52,10 +66,10 @@ class BlockStoreTest : public testing::Test {
   void StoreAll(const std::string& bytes) {
     uint64_t token = 0;
     for (size_t at = 0; at < bytes.size(); at += kBlock) {
-      store_->Execute(bt::StoreBlock{BlockToken(++token), kFile, at, Slice::Copy(bytes.substr(at, kBlock))});
+      store_->Execute(StoreBlock{BlockToken(++token), kFile, at, Slice::Copy(bytes.substr(at, kBlock))});
     }
-    ASSERT_TRUE(RunUntil(loop_, [&] { return inputs_.size() == token; }));
-    for (const FileInput& input : inputs_) {
+    ASSERT_TRUE(net::RunUntil(loop_, [&] { return inputs_.size() == token; }));
+    for (const swarm::FileDone& input : inputs_) {
       const auto& stored = std::get<BlockStored>(input);
       EXPECT_TRUE(stored.status.ok()) << stored.status;
       EXPECT_EQ(stored.leaf,
@@ -66,16 +80,16 @@ class BlockStoreTest : public testing::Test {
 
   bool Exists(const std::string& name) { return access((directory_ / name).c_str(), F_OK) == 0; }
 
-  TemporaryDirectory directory_;
-  Loop loop_;
+  net::TemporaryDirectory directory_;
+  net::Loop loop_;
   bool overwrite_ = false;
-  std::vector<FileInput> inputs_;
+  std::vector<swarm::FileDone> inputs_;
   std::vector<bool> congestion_;
   std::unique_ptr<BlockStore> store_;
 };
 
 TEST_F(BlockStoreTest, ADownloadIsAPartFileUntilItIsFinishedAndThenHasItsName) {
-  const std::string bytes = RandomBytes(40 * kBlock + 100, 1);
+  const std::string bytes = net::RandomBytes(40 * kBlock + 100, 1);
   ASSERT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).status.ok());
   StoreAll(bytes);
   EXPECT_TRUE(Exists("film.part"));
@@ -87,17 +101,17 @@ TEST_F(BlockStoreTest, ADownloadIsAPartFileUntilItIsFinishedAndThenHasItsName) {
   store_->Execute(FinishFile{kFile});
   const FileFinished finished = Next<FileFinished>();
   EXPECT_TRUE(finished.status.ok()) << finished.status;
-  EXPECT_EQ(ReadFile(directory_ / "film"), bytes);
+  EXPECT_EQ(net::ReadFile(directory_ / "film"), bytes);
   EXPECT_FALSE(Exists("film.part"));
   EXPECT_FALSE(Exists("film.part.state"));
   // Finished for good: nothing writes to it any more, but it can be read and offered on.
-  store_->Execute(bt::StoreBlock{BlockToken(9), kFile, 0, Slice::Static("late")});
+  store_->Execute(StoreBlock{BlockToken(9), kFile, 0, Slice::Static("late")});
   EXPECT_FALSE(Next<BlockStored>().status.ok());
   EXPECT_NE(store_->Find(kFile), nullptr);
 }
 
 TEST_F(BlockStoreTest, BlocksOfOneIterationInAnyOrderWithGapsLandInTheirPlaces) {
-  std::string bytes = RandomBytes(40 * kBlock, 6);
+  std::string bytes = net::RandomBytes(40 * kBlock, 6);
   ASSERT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).status.ok());
   size_t stored = 0;
   for (size_t i = 40; i-- > 0;) {
@@ -105,17 +119,17 @@ TEST_F(BlockStoreTest, BlocksOfOneIterationInAnyOrderWithGapsLandInTheirPlaces) 
       bytes.replace(i * kBlock, kBlock, std::string(kBlock, '\0'));
     } else {
       store_->Execute(
-          bt::StoreBlock{BlockToken(i), kFile, i * kBlock, Slice::Copy(bytes.substr(i * kBlock, kBlock))});
+          StoreBlock{BlockToken(i), kFile, i * kBlock, Slice::Copy(bytes.substr(i * kBlock, kBlock))});
       ++stored;
     }
   }
-  ASSERT_TRUE(RunUntil(loop_, [&] { return inputs_.size() == stored; }));
-  EXPECT_TRUE(ReadFile(directory_ / "film.part") == bytes);
+  ASSERT_TRUE(net::RunUntil(loop_, [&] { return inputs_.size() == stored; }));
+  EXPECT_TRUE(net::ReadFile(directory_ / "film.part") == bytes);
 }
 
 TEST_F(BlockStoreTest, RangesAreHashedAsLeavesAndAsSha1) {
-  const std::string bytes = RandomBytes(70 * kBlock + 5, 2);
-  WriteFile(directory_ / "data", bytes);
+  const std::string bytes = net::RandomBytes(70 * kBlock + 5, 2);
+  net::WriteFile(directory_ / "data", bytes);
   ASSERT_TRUE(Open(FileMode::kRead, "data", bytes.size()).status.ok());
   store_->Execute(HashRange{BlockToken(1), kFile, kBlock, bytes.size() - kBlock, RangeHash::kLeaves});
   const RangeHashed leaves = Next<RangeHashed>();
@@ -131,43 +145,43 @@ TEST_F(BlockStoreTest, RangesAreHashedAsLeavesAndAsSha1) {
 }
 
 TEST_F(BlockStoreTest, ACheckpointComesBackOnlyWithTheFileItBelongsTo) {
-  const std::string bytes = RandomBytes(4 * kBlock, 3);
+  const std::string bytes = net::RandomBytes(4 * kBlock, 3);
   EXPECT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).resume.empty());
   StoreAll(bytes);
   store_->Execute(Checkpoint{kFile, Slice::Static("pieces 0-3")});
   ASSERT_TRUE(Next<Checkpointed>().status.ok());
   // Blocks written after the checkpoint do not spoil it.
-  store_->Execute(bt::StoreBlock{BlockToken(1), kFile, 0, Slice::Static("later")});
+  store_->Execute(StoreBlock{BlockToken(1), kFile, 0, Slice::Static("later")});
   ASSERT_TRUE(Next<BlockStored>().status.ok());
 
   Restart();
   EXPECT_EQ(Open(FileMode::kDownload, "film", bytes.size()).resume.view(), "pieces 0-3");
 
   Restart();
-  std::string state = ReadFile(directory_ / "film.part.state");
+  std::string state = net::ReadFile(directory_ / "film.part.state");
   std::string damaged = state;
   damaged.back() ^= 1;
-  WriteFile(directory_ / "film.part.state", damaged);
+  net::WriteFile(directory_ / "film.part.state", damaged);
   const FileOpened with_damaged_state = Open(FileMode::kDownload, "film", bytes.size());
   EXPECT_TRUE(with_damaged_state.status.ok());
   EXPECT_TRUE(with_damaged_state.resume.empty());
 
   Restart();
-  WriteFile(directory_ / "film.part.state", state);
+  net::WriteFile(directory_ / "film.part.state", state);
   std::filesystem::rename(directory_ / "film.part", directory_ / "other");
-  WriteFile(directory_ / "film.part", std::string(bytes.size(), 'x'));
+  net::WriteFile(directory_ / "film.part", std::string(bytes.size(), 'x'));
   EXPECT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).resume.empty()) << "another file of that name";
 }
 
 TEST_F(BlockStoreTest, UnusablePlacesAreRefusedWithAReason) {
   std::filesystem::create_directory(directory_ / "folder");
-  WriteFile(directory_ / "taken", "x");
+  net::WriteFile(directory_ / "taken", "x");
   // As long as the download would be: only what they are speaks against them.
-  WriteFile(directory_ / "victim", std::string(100, 'v'));
-  WriteFile(directory_ / "twin", std::string(100, 't'));
+  net::WriteFile(directory_ / "victim", std::string(100, 'v'));
+  net::WriteFile(directory_ / "twin", std::string(100, 't'));
   std::filesystem::create_symlink(directory_ / "victim", directory_ / "link.part");
   std::filesystem::create_hard_link(directory_ / "twin", directory_ / "hard.part");
-  WriteFile(directory_ / "longer.part", std::string(50, 'x'));
+  net::WriteFile(directory_ / "longer.part", std::string(50, 'x'));
   ASSERT_EQ(mkfifo((directory_ / "pipe").c_str(), 0600), 0);
   const struct {
     FileMode mode;
@@ -191,25 +205,25 @@ TEST_F(BlockStoreTest, UnusablePlacesAreRefusedWithAReason) {
     EXPECT_NE(std::string(opened.status.message()).find(one.name), std::string::npos) << opened.status;
     EXPECT_EQ(store_->Find(kFile), nullptr);
   }
-  EXPECT_EQ(ReadFile(directory_ / "victim"), std::string(100, 'v'));
-  EXPECT_EQ(ReadFile(directory_ / "twin"), std::string(100, 't'));
+  EXPECT_EQ(net::ReadFile(directory_ / "victim"), std::string(100, 'v'));
+  EXPECT_EQ(net::ReadFile(directory_ / "twin"), std::string(100, 't'));
 }
 
 TEST_F(BlockStoreTest, ATargetThatAppearsDuringTheDownloadIsNotOverwritten) {
   ASSERT_TRUE(Open(FileMode::kDownload, "film", kBlock).status.ok());
   StoreAll(std::string(kBlock, 'n'));
-  WriteFile(directory_ / "film", "somebody else's");
+  net::WriteFile(directory_ / "film", "somebody else's");
   store_->Execute(FinishFile{kFile});
   const FileFinished finished = Next<FileFinished>();
   EXPECT_EQ(finished.status.code(), absl::StatusCode::kAlreadyExists) << finished.status;
-  EXPECT_EQ(ReadFile(directory_ / "film"), "somebody else's");
-  EXPECT_EQ(ReadFile(directory_ / "film.part"), std::string(kBlock, 'n'));
+  EXPECT_EQ(net::ReadFile(directory_ / "film"), "somebody else's");
+  EXPECT_EQ(net::ReadFile(directory_ / "film.part"), std::string(kBlock, 'n'));
   overwrite_ = true;
   Restart();
   ASSERT_TRUE(Open(FileMode::kDownload, "film", kBlock).status.ok());
   store_->Execute(FinishFile{kFile});
   EXPECT_TRUE(Next<FileFinished>().status.ok());
-  EXPECT_EQ(ReadFile(directory_ / "film"), std::string(kBlock, 'n'));
+  EXPECT_EQ(net::ReadFile(directory_ / "film"), std::string(kBlock, 'n'));
 }
 
 TEST_F(BlockStoreTest, TwoDownloadsOfOneFileDoNotMeetInOnePartFile) {
@@ -226,7 +240,7 @@ TEST_F(BlockStoreTest, APartFileNothingWasStoredInIsTakenAwayOneWithBlocksStays)
   EXPECT_FALSE(Exists("film.part"));
 
   ASSERT_TRUE(Open(FileMode::kDownload, "film", 2 * kBlock).status.ok());
-  store_->Execute(bt::StoreBlock{BlockToken(1), kFile, 0, Slice::Own(std::string(kBlock, 'a'))});
+  store_->Execute(StoreBlock{BlockToken(1), kFile, 0, Slice::Own(std::string(kBlock, 'a'))});
   EXPECT_TRUE(Next<BlockStored>().status.ok());
   Restart();
   EXPECT_TRUE(Exists("film.part"));
@@ -256,40 +270,40 @@ TEST_F(BlockStoreTest, TooMuchQueuedIsCongestionUntilTheWorkersHaveCaughtUp) {
       {.queued_bytes_high = 10 * kBlock, .queued_bytes_low = 2 * kBlock, .queued_bytes_max = 40 * kBlock});
   ASSERT_TRUE(Open(FileMode::kDownload, "film", 100 * kBlock).status.ok());
   for (uint64_t i = 0; i < 50; ++i) {
-    store_->Execute(bt::StoreBlock{BlockToken(i), kFile, i * kBlock, Slice::Own(std::string(kBlock, 'x'))});
+    store_->Execute(StoreBlock{BlockToken(i), kFile, i * kBlock, Slice::Own(std::string(kBlock, 'x'))});
   }
   EXPECT_TRUE(store_->congested());
-  ASSERT_TRUE(RunUntil(loop_, [&] { return inputs_.size() == 50; }));
+  ASSERT_TRUE(net::RunUntil(loop_, [&] { return inputs_.size() == 50; }));
   EXPECT_FALSE(store_->congested());
   EXPECT_EQ(store_->queued_bytes(), 0u);
   EXPECT_EQ(congestion_, (std::vector<bool>{true, false}));
   int refused = 0;
-  for (const FileInput& input : inputs_) {
+  for (const swarm::FileDone& input : inputs_) {
     refused += std::get<BlockStored>(input).status.code() == absl::StatusCode::kResourceExhausted ? 1 : 0;
   }
   EXPECT_EQ(refused, 10) << "past the stated limit";
 }
 
 TEST_F(BlockStoreTest, BlocksOutsideOfTheFileOrWithoutAFileAreRefusedNotWritten) {
-  store_->Execute(bt::StoreBlock{BlockToken(1), kFile, 0, Slice::Static("x")});
+  store_->Execute(StoreBlock{BlockToken(1), kFile, 0, Slice::Static("x")});
   EXPECT_FALSE(Next<BlockStored>().status.ok());
   ASSERT_TRUE(Open(FileMode::kDownload, "film", kBlock).status.ok());
-  store_->Execute(bt::StoreBlock{BlockToken(2), kFile, kBlock, Slice::Static("x")});
+  store_->Execute(StoreBlock{BlockToken(2), kFile, kBlock, Slice::Static("x")});
   EXPECT_FALSE(Next<BlockStored>().status.ok());
-  store_->Execute(bt::StoreBlock{BlockToken(3), kFile, UINT64_MAX, Slice::Static("x")});
+  store_->Execute(StoreBlock{BlockToken(3), kFile, UINT64_MAX, Slice::Static("x")});
   EXPECT_FALSE(Next<BlockStored>().status.ok());
   EXPECT_EQ(std::filesystem::file_size(directory_ / "film.part"), kBlock);
 }
 
 TEST_F(BlockStoreTest, SeveralHashingThreadsGiveTheSameFile) {
   Restart({.hash_threads = 3});
-  const std::string bytes = RandomBytes(300 * kBlock, 4);
+  const std::string bytes = net::RandomBytes(300 * kBlock, 4);
   ASSERT_TRUE(Open(FileMode::kDownload, "film", bytes.size()).status.ok());
   StoreAll(bytes);
   store_->Execute(FinishFile{kFile});
   ASSERT_TRUE(Next<FileFinished>().status.ok());
-  EXPECT_EQ(ReadFile(directory_ / "film"), bytes);
+  EXPECT_EQ(net::ReadFile(directory_ / "film"), bytes);
 }
 
 }  // namespace
-}  // namespace bt::net
+}  // namespace bt::nodes

@@ -15,28 +15,25 @@
 #include <variant>
 #include <vector>
 
-#include "core/machine/input.h"
-#include "core/machine/outbox.h"
-#include "net/content_file.h"
+#include "core/swarm/file_effects.h"
+#include "nodes/content/content_file.h"
 
-namespace bt::net {
-
-using FileInput = std::variant<FileOpened, BlockStored, RangeHashed, Checkpointed, FileFinished>;
+namespace bt::nodes {
 
 class BlockWorkers {
  public:
   struct StoreJob {
     std::shared_ptr<const ContentFile> file;
-    StoreBlock block;
+    swarm::StoreBlock block;
   };
   struct HashJob {
     std::shared_ptr<const ContentFile> file;
-    HashRange range;
+    swarm::HashRange range;
   };
   using Job = std::variant<StoreJob, HashJob>;
 
   struct Completion {
-    FileInput input;
+    swarm::FileDone input;
     std::shared_ptr<ContentFile> opened;  // by an OpenFile that succeeded
   };
   using SlowJob = std::function<Completion()>;
@@ -84,4 +81,4 @@ class BlockWorkers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace bt::net
+}  // namespace bt::nodes

@@ -1,4 +1,4 @@
-#include "net/block_workers.h"
+#include "nodes/content/block_workers.h"
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "core/base/digest.h"
 #include "net/loop.h"
 
-namespace bt::net {
+namespace bt::nodes {
 namespace {
 
 constexpr size_t kBlocksPerRun = 32;
@@ -77,7 +77,7 @@ void BlockWorkers::Report(Done& done) {
 }
 
 void BlockWorkers::RunHashing() {
-  BlockAllSignalsInThisThread();
+  net::BlockAllSignalsInThisThread();
   std::vector<StoreJob> run;
   std::vector<char> buffer;
   Done done;
@@ -107,7 +107,7 @@ void BlockWorkers::RunHashing() {
 }
 
 void BlockWorkers::RunSlow() {
-  BlockAllSignalsInThisThread();
+  net::BlockAllSignalsInThisThread();
   Done done;
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
@@ -138,7 +138,7 @@ void BlockWorkers::StoreRun(std::vector<StoreJob>& jobs, Done& done) {
     const absl::Status status = WriteNeighbours(neighbours, done);
     for (size_t n = 0; n < neighbours.size(); ++n) {
       done.stored_bytes += neighbours[n].block.bytes.size();
-      done.completions.push_back({BlockStored{neighbours[n].block.token, status, leaves[n]}, nullptr});
+      done.completions.push_back({swarm::BlockStored{neighbours[n].block.token, status, leaves[n]}, nullptr});
     }
     i = end;
   }
@@ -160,7 +160,7 @@ absl::Status BlockWorkers::WriteNeighbours(std::span<StoreJob> jobs, Done& done)
     const ssize_t written = pwritev(file.fd.get(), vectors.data() + next,
                                     static_cast<int>(jobs.size() - next), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return FileError("write", file.path, written < 0 ? errno : EIO);
+    if (written <= 0) return ContentFileError("write", file.path, written < 0 ? errno : EIO);
     ++done.writes;
     at += static_cast<uint64_t>(written);
     size_t left = static_cast<size_t>(written);
@@ -179,8 +179,8 @@ absl::Status BlockWorkers::WriteNeighbours(std::span<StoreJob> jobs, Done& done)
 
 void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& done) const {
   buffer.resize(kReadBytes);
-  RangeHashed result{.token = job.range.token, .status = absl::OkStatus(), .leaves = {}, .sha1 = {}};
-  const bool leaves = job.range.kind == RangeHash::kLeaves;
+  swarm::RangeHashed result{.token = job.range.token, .status = absl::OkStatus(), .leaves = {}, .sha1 = {}};
+  const bool leaves = job.range.kind == swarm::RangeHash::kLeaves;
   if (leaves) result.leaves.reserve((job.range.length + kBlockBytes - 1) / kBlockBytes);
   Sha1Stream sha1;
   uint64_t offset = job.range.offset;
@@ -194,7 +194,7 @@ void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& don
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) {
         result.status =
-            got < 0 ? FileError("read", job.file->path, errno)
+            got < 0 ? ContentFileError("read", job.file->path, errno)
                     : absl::DataLossError(absl::StrCat("cannot read ", job.file->path, " at ", offset + have,
                                                        ": the file has become shorter"));
         break;
@@ -216,4 +216,4 @@ void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& don
   done.completions.push_back({std::move(result), nullptr});
 }
 
-}  // namespace bt::net
+}  // namespace bt::nodes

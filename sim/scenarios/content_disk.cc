@@ -1,4 +1,4 @@
-#include "sim/content_disk.h"
+#include "sim/scenarios/content_disk.h"
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
@@ -37,8 +37,8 @@ Duration ContentDisk::WorkTime(uint64_t bytes) {
   return rng_.Between(Microseconds(20), Microseconds(200)) + Nanoseconds(static_cast<int64_t>(bytes));
 }
 
-FileOpened ContentDisk::DoOpen(const OpenFile& effect) {
-  if (effect.mode == FileMode::kRead) {
+swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
+  if (effect.mode == swarm::FileMode::kRead) {
     const std::optional<std::string_view> bytes = Look(effect.name);
     if (!bytes.has_value()) {
       return {effect.file, absl::NotFoundError(absl::StrCat(effect.name, ": no such file")), {}};
@@ -83,7 +83,7 @@ absl::StatusOr<Slice> ContentDisk::Read(FileId file, uint64_t offset, uint64_t l
   return Slice::Copy(bytes.substr(offset, length));
 }
 
-ContentDisk::Pending ContentDisk::AddSync(FileId file, FileCompletion completion, std::optional<Slice> state,
+ContentDisk::Pending ContentDisk::AddSync(FileId file, swarm::FileDone completion, std::optional<Slice> state,
                                           bool rename) {
   const auto open = open_.find(file);
   CHECK_MSG(open != open_.end(), "checkpoint or finish of a file that is not open");
@@ -93,27 +93,27 @@ ContentDisk::Pending ContentDisk::AddSync(FileId file, FileCompletion completion
   return {std::move(completion), SyncTime(world_, rng_, faults_), ticket};
 }
 
-std::optional<ContentDisk::Pending> ContentDisk::Execute(const FileEffect& effect) {
+std::optional<ContentDisk::Pending> ContentDisk::Execute(const swarm::FileEffect& effect) {
   return std::visit(
       Overloaded{
-          [&](const OpenFile& open) -> std::optional<Pending> {
+          [&](const swarm::OpenFile& open) -> std::optional<Pending> {
             return Pending{DoOpen(open), WorkTime(0)};
           },
-          [&](const StoreBlock& store) -> std::optional<Pending> {
+          [&](const swarm::StoreBlock& store) -> std::optional<Pending> {
             const auto open = open_.find(store.file);
             CHECK_MSG(open != open_.end(), "StoreBlock into a file that is not open");
-            BlockStored stored{store.token, absl::OkStatus(),
-                               world_.hashes().Sha256At(store.offset, store.bytes)};
+            swarm::BlockStored stored{store.token, absl::OkStatus(),
+                                      world_.hashes().Sha256At(store.offset, store.bytes)};
             const size_t size = store.bytes.size();
             files_[open->second.name].bytes.WriteAt(store.offset, store.bytes);
             return Pending{stored, WorkTime(size)};
           },
-          [&](const HashRange& range) -> std::optional<Pending> {
-            RangeHashed hashed{range.token, absl::OkStatus(), {}, {}};
+          [&](const swarm::HashRange& range) -> std::optional<Pending> {
+            swarm::RangeHashed hashed{range.token, absl::OkStatus(), {}, {}};
             const absl::StatusOr<Slice> bytes = Read(range.file, range.offset, range.length);
             if (!bytes.ok()) {
               hashed.status = bytes.status();
-            } else if (range.kind == RangeHash::kSha1) {
+            } else if (range.kind == swarm::RangeHash::kSha1) {
               hashed.sha1 = world_.hashes().Sha1At(range.offset, *bytes);
             } else {
               for (uint64_t at = 0; at < range.length; at += kLeafBytes) {
@@ -123,14 +123,15 @@ std::optional<ContentDisk::Pending> ContentDisk::Execute(const FileEffect& effec
             }
             return Pending{std::move(hashed), WorkTime(range.length)};
           },
-          [&](const bt::Checkpoint& checkpoint) -> std::optional<Pending> {
-            return AddSync(checkpoint.file, Checkpointed{checkpoint.file, absl::OkStatus()}, checkpoint.state,
-                           false);
+          [&](const swarm::Checkpoint& checkpoint) -> std::optional<Pending> {
+            return AddSync(checkpoint.file, swarm::Checkpointed{checkpoint.file, absl::OkStatus()},
+                           checkpoint.state, false);
           },
-          [&](const FinishFile& finish) -> std::optional<Pending> {
-            return AddSync(finish.file, FileFinished{finish.file, absl::OkStatus()}, std::nullopt, true);
+          [&](const swarm::FinishFile& finish) -> std::optional<Pending> {
+            return AddSync(finish.file, swarm::FileFinished{finish.file, absl::OkStatus()}, std::nullopt,
+                           true);
           },
-          [&](const CloseFile& close) -> std::optional<Pending> {
+          [&](const swarm::CloseFile& close) -> std::optional<Pending> {
             open_.erase(close.file);
             return std::nullopt;
           },

@@ -1,4 +1,4 @@
-#include "net/block_store.h"
+#include "nodes/content/block_store.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -6,7 +6,7 @@
 
 #include "core/base/check.h"
 
-namespace bt::net {
+namespace bt::nodes {
 namespace {
 
 absl::Status NotOpen(FileId file) {
@@ -19,14 +19,14 @@ bool Outside(const ContentFile& file, uint64_t offset, uint64_t size) {
 
 }  // namespace
 
-BlockStore::BlockStore(Loop& loop, BlockStoreOptions options, Resolve resolve)
+BlockStore::BlockStore(net::Loop& loop, BlockStoreOptions options, Resolve resolve)
     : options_(options),
       resolve_(std::move(resolve)),
       flush_(loop, [this] { workers_->Queue(jobs_); }),
       tell_refused_(loop,
                     [this] {
                       const auto refused = std::exchange(refused_, {});
-                      for (const FileInput& completion : refused) deliver_(completion);
+                      for (const swarm::FileDone& completion : refused) deliver_(completion);
                     }),
       alive_(std::make_shared<bool>(true)) {
   CHECK(options_.hash_threads >= 1 && options_.queued_bytes_low <= options_.queued_bytes_high);
@@ -43,12 +43,12 @@ BlockStore::~BlockStore() {
   if (!jobs_.empty()) workers_->Queue(jobs_);
 }
 
-void BlockStore::Connect(std::function<void(FileInput)> deliver, std::function<void(bool)> congestion) {
+void BlockStore::Connect(std::function<void(swarm::FileDone)> deliver, std::function<void(bool)> congestion) {
   deliver_ = std::move(deliver);
   congestion_ = std::move(congestion);
 }
 
-void BlockStore::Execute(FileEffect effect) {
+void BlockStore::Execute(swarm::FileEffect effect) {
   std::visit([this](auto&& one) { Start(std::move(one)); }, std::move(effect));
 }
 
@@ -59,36 +59,37 @@ std::shared_ptr<ContentFile> BlockStore::FindOpen(FileId file) const {
   return found == files_.end() ? nullptr : found->second;
 }
 
-void BlockStore::Refuse(FileInput completion) {
+void BlockStore::Refuse(swarm::FileDone completion) {
   refused_.push_back(std::move(completion));
   tell_refused_.Schedule();
 }
 
-void BlockStore::Start(OpenFile effect) {
+void BlockStore::Start(swarm::OpenFile effect) {
   CHECK_MSG(!files_.contains(effect.file), absl::StrCat("file ", effect.file.value(), " opened twice"));
   files_.emplace(effect.file, nullptr);
   workers_->QueueSlow([effect, place = resolve_(effect)] {
     Slice resume;
-    absl::StatusOr<std::shared_ptr<ContentFile>> file = effect.mode == FileMode::kRead
+    absl::StatusOr<std::shared_ptr<ContentFile>> file = effect.mode == swarm::FileMode::kRead
                                                             ? OpenForReading(place, effect.length)
                                                             : OpenForDownload(place, effect.length, resume);
-    const bool existing = effect.mode == FileMode::kDownload && file.ok() && !(*file)->untouched;
-    return BlockWorkers::Completion{FileOpened{effect.file, file.status(), std::move(resume), existing},
-                                    file.ok() ? *std::move(file) : nullptr};
+    const bool existing = effect.mode == swarm::FileMode::kDownload && file.ok() && !(*file)->untouched;
+    return BlockWorkers::Completion{
+        swarm::FileOpened{effect.file, file.status(), std::move(resume), existing},
+        file.ok() ? *std::move(file) : nullptr};
   });
 }
 
-void BlockStore::Start(StoreBlock effect) {
+void BlockStore::Start(swarm::StoreBlock effect) {
   const std::shared_ptr<ContentFile> file = FindOpen(effect.file);
-  if (file == nullptr) return Refuse(BlockStored{effect.token, NotOpen(effect.file)});
-  if (file->mode != FileMode::kDownload || file->finished ||
+  if (file == nullptr) return Refuse(swarm::BlockStored{effect.token, NotOpen(effect.file)});
+  if (file->mode != swarm::FileMode::kDownload || file->finished ||
       Outside(*file, effect.offset, effect.bytes.size())) {
-    return Refuse(BlockStored{effect.token, absl::InvalidArgumentError(absl::StrCat(
-                                                "no place for ", effect.bytes.size(), " bytes at ",
-                                                effect.offset, " of ", file->path))});
+    return Refuse(swarm::BlockStored{effect.token, absl::InvalidArgumentError(absl::StrCat(
+                                                       "no place for ", effect.bytes.size(), " bytes at ",
+                                                       effect.offset, " of ", file->path))});
   }
   if (queued_bytes_ + effect.bytes.size() > options_.queued_bytes_max) {
-    return Refuse(BlockStored{
+    return Refuse(swarm::BlockStored{
         effect.token, absl::ResourceExhaustedError(absl::StrCat("the disk does not keep up: ", queued_bytes_,
                                                                 " bytes wait for ", file->path))});
   }
@@ -98,38 +99,39 @@ void BlockStore::Start(StoreBlock effect) {
   if (queued_bytes_ > options_.queued_bytes_high) SetCongested(true);
 }
 
-void BlockStore::Start(HashRange effect) {
+void BlockStore::Start(swarm::HashRange effect) {
   const std::shared_ptr<ContentFile> file = FindOpen(effect.file);
-  if (file == nullptr) return Refuse(RangeHashed{effect.token, NotOpen(effect.file), {}, {}});
+  if (file == nullptr) return Refuse(swarm::RangeHashed{effect.token, NotOpen(effect.file), {}, {}});
   if (Outside(*file, effect.offset, effect.length)) {
-    return Refuse(RangeHashed{
+    return Refuse(swarm::RangeHashed{
         effect.token, absl::InvalidArgumentError(absl::StrCat("a range outside of ", file->path)), {}, {}});
   }
   jobs_.push_back(BlockWorkers::HashJob{file, effect});
   flush_.Schedule();
 }
 
-void BlockStore::Start(Checkpoint effect) {
+void BlockStore::Start(swarm::Checkpoint effect) {
   const std::shared_ptr<ContentFile> file = FindOpen(effect.file);
-  if (file == nullptr || file->mode != FileMode::kDownload || file->finished) {
-    return Refuse(Checkpointed{effect.file, NotOpen(effect.file)});
+  if (file == nullptr || file->mode != swarm::FileMode::kDownload || file->finished) {
+    return Refuse(swarm::Checkpointed{effect.file, NotOpen(effect.file)});
   }
   workers_->QueueSlow([file, effect] {
-    return BlockWorkers::Completion{Checkpointed{effect.file, WriteCheckpoint(*file, effect.state)}, nullptr};
+    return BlockWorkers::Completion{swarm::Checkpointed{effect.file, WriteCheckpoint(*file, effect.state)},
+                                    nullptr};
   });
 }
 
-void BlockStore::Start(FinishFile effect) {
+void BlockStore::Start(swarm::FinishFile effect) {
   const std::shared_ptr<ContentFile> file = FindOpen(effect.file);
-  if (file == nullptr || file->mode != FileMode::kDownload) {
-    return Refuse(FileFinished{effect.file, NotOpen(effect.file)});
+  if (file == nullptr || file->mode != swarm::FileMode::kDownload) {
+    return Refuse(swarm::FileFinished{effect.file, NotOpen(effect.file)});
   }
   workers_->QueueSlow([file, effect] {
-    return BlockWorkers::Completion{FileFinished{effect.file, FinishDownload(*file)}, nullptr};
+    return BlockWorkers::Completion{swarm::FileFinished{effect.file, FinishDownload(*file)}, nullptr};
   });
 }
 
-void BlockStore::Start(CloseFile effect) { files_.erase(effect.file); }
+void BlockStore::Start(swarm::CloseFile effect) { files_.erase(effect.file); }
 
 void BlockStore::OnDone() {
   BlockWorkers::Done done = workers_->TakeDone();
@@ -139,8 +141,8 @@ void BlockStore::OnDone() {
   CHECK(queued_bytes_ >= done.stored_bytes);
   queued_bytes_ -= done.stored_bytes;
   for (BlockWorkers::Completion& completion : done.completions) {
-    if (std::holds_alternative<BlockStored>(completion.input)) ++counters_.blocks;
-    if (const auto* opened = std::get_if<FileOpened>(&completion.input)) {
+    if (std::holds_alternative<swarm::BlockStored>(completion.input)) ++counters_.blocks;
+    if (const auto* opened = std::get_if<swarm::FileOpened>(&completion.input)) {
       // Not there any more: closed while it was being opened.
       const auto entry = files_.find(opened->file);
       if (entry != files_.end() && opened->status.ok()) entry->second = completion.opened;
@@ -158,4 +160,4 @@ void BlockStore::SetCongested(bool congested) {
   if (congestion_ != nullptr) congestion_(congested);
 }
 
-}  // namespace bt::net
+}  // namespace bt::nodes

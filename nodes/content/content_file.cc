@@ -1,4 +1,4 @@
-#include "net/content_file.h"
+#include "nodes/content/content_file.h"
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "core/base/fields.h"
 #include "net/socket.h"
 
-namespace bt::net {
+namespace bt::nodes {
 namespace {
 
 constexpr size_t kStateBytesMax = 64 * 1024 * 1024;
@@ -57,9 +57,9 @@ std::string DirectoryOf(const std::string& path) {
 
 absl::Status SyncDirectoryOf(const std::string& path) {
   const std::string directory = DirectoryOf(path);
-  const Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return FileError("open the directory", directory, errno);
-  if (fsync(fd.get()) != 0) return FileError("sync the directory", directory, errno);
+  const net::Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return ContentFileError("open the directory", directory, errno);
+  if (fsync(fd.get()) != 0) return ContentFileError("sync the directory", directory, errno);
   return absl::OkStatus();
 }
 
@@ -67,7 +67,7 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return FileError("write", path, written < 0 ? errno : EIO);
+    if (written <= 0) return ContentFileError("write", path, written < 0 ? errno : EIO);
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
@@ -76,7 +76,7 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
 // The state saved for exactly this file, or empty: a state that is damaged, of another file or older than a
 // file put back from a copy is as good as none.
 Slice ReadState(const std::string& path, const struct stat& part) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const net::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info {};
   if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
   if (info.st_size < 16 || static_cast<uint64_t>(info.st_size) > kStateBytesMax) return {};
@@ -100,7 +100,7 @@ absl::Status CheckTarget(const FilePlace& place) {
     return absl::InvalidArgumentError(absl::StrCat("'", place.path, "' does not name a file"));
   }
   if (lstat(place.path.c_str(), &info) != 0) {
-    return errno == ENOENT ? absl::OkStatus() : FileError("look at", place.path, errno);
+    return errno == ENOENT ? absl::OkStatus() : ContentFileError("look at", place.path, errno);
   }
   if (S_ISDIR(info.st_mode)) {
     return absl::FailedPreconditionError(
@@ -117,8 +117,8 @@ absl::Status CheckTarget(const FilePlace& place) {
   return absl::OkStatus();
 }
 
-absl::Status CheckPart(const Fd& fd, const std::string& path, uint64_t length, struct stat& info) {
-  if (fstat(fd.get(), &info) != 0) return FileError("look at", path, errno);
+absl::Status CheckPart(const net::Fd& fd, const std::string& path, uint64_t length, struct stat& info) {
+  if (fstat(fd.get(), &info) != 0) return ContentFileError("look at", path, errno);
   if (!S_ISREG(info.st_mode) || info.st_nlink != 1) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot download to ", path,
@@ -137,7 +137,7 @@ absl::Status CheckPart(const Fd& fd, const std::string& path, uint64_t length, s
 }
 
 // All the space at once: a disk too small is known now, and blocks land side by side.
-absl::Status Allocate(const Fd& fd, const std::string& path, uint64_t length) {
+absl::Status Allocate(const net::Fd& fd, const std::string& path, uint64_t length) {
   if (fallocate(fd.get(), 0, 0, static_cast<off_t>(length)) == 0) return absl::OkStatus();
   int error = errno;
   if (error == EOPNOTSUPP || error == ENOSYS) {
@@ -145,7 +145,7 @@ absl::Status Allocate(const Fd& fd, const std::string& path, uint64_t length) {
     error = errno;
   }
   unlink(path.c_str());  // made just now and still empty
-  return FileError(absl::StrCat("reserve ", length, " bytes for").c_str(), path, error);
+  return ContentFileError(absl::StrCat("reserve ", length, " bytes for").c_str(), path, error);
 }
 
 int RenameWithoutReplacing(const std::string& from, const std::string& to) {
@@ -159,7 +159,7 @@ int RenameWithoutReplacing(const std::string& from, const std::string& to) {
 
 }  // namespace
 
-absl::Status FileError(const char* what, const std::string& path, int error) {
+absl::Status ContentFileError(const char* what, const std::string& path, int error) {
   const std::string text = absl::StrCat("cannot ", what, " ", path, ": ");
   switch (error) {
     case ENOENT:
@@ -169,7 +169,7 @@ absl::Status FileError(const char* what, const std::string& path, int error) {
     case EPERM:
     case EROFS:
       return absl::PermissionDeniedError(
-          absl::StrCat(text, ErrnoText(error), "; choose a path that this user can use"));
+          absl::StrCat(text, net::ErrnoText(error), "; choose a path that this user can use"));
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(
@@ -185,7 +185,7 @@ absl::Status FileError(const char* what, const std::string& path, int error) {
     case EISDIR:
       return absl::FailedPreconditionError(absl::StrCat(text, "it is a directory"));
     default:
-      return absl::UnavailableError(absl::StrCat(text, ErrnoText(error)));
+      return absl::UnavailableError(absl::StrCat(text, net::ErrnoText(error)));
   }
 }
 
@@ -196,10 +196,10 @@ ContentFile::~ContentFile() {
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place, uint64_t length) {
   auto file = std::make_shared<ContentFile>();
   // O_NONBLOCK: opening a FIFO must not hang.
-  file->fd = Fd(open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file->fd.valid()) return FileError("open", place.path, errno);
+  file->fd = net::Fd(open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file->fd.valid()) return ContentFileError("open", place.path, errno);
   struct stat info {};
-  if (fstat(file->fd.get(), &info) != 0) return FileError("look at", place.path, errno);
+  if (fstat(file->fd.get(), &info) != 0) return ContentFileError("look at", place.path, errno);
   if (!S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(place.path, " is not a regular file"));
   }
@@ -221,10 +221,11 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
   file->target = place.path;
   file->path = place.path + ".part";
   file->overwrite = place.overwrite;
-  file->mode = FileMode::kDownload;
+  file->mode = swarm::FileMode::kDownload;
   file->length = length;
-  file->fd = Fd(open(file->path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
-  if (!file->fd.valid()) return FileError("create", file->path, errno);
+  file->fd =
+      net::Fd(open(file->path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
+  if (!file->fd.valid()) return ContentFileError("create", file->path, errno);
   struct stat info {};
   status = CheckPart(file->fd, file->path, length, info);
   if (status.ok() && info.st_size == 0) status = Allocate(file->fd, file->path, length);
@@ -238,29 +239,29 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
 }
 
 absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
-  if (fdatasync(file.fd.get()) != 0) return FileError("sync", file.path, errno);
+  if (fdatasync(file.fd.get()) != 0) return ContentFileError("sync", file.path, errno);
   struct stat info {};
-  if (fstat(file.fd.get(), &info) != 0) return FileError("look at", file.path, errno);
+  if (fstat(file.fd.get(), &info) != 0) return ContentFileError("look at", file.path, errno);
   const std::string body = Encode(SavedState{.inode = info.st_ino,
                                              .length = static_cast<uint64_t>(info.st_size),
                                              .modified_ns = ModifiedNs(info),
                                              .state = state});
   const std::string path = file.path + ".state";
   const std::string fresh = path + ".new";
-  const Fd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kFileMode));
-  if (!fd.valid()) return FileError("create", fresh, errno);
+  const net::Fd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+  if (!fd.valid()) return ContentFileError("create", fresh, errno);
   const absl::Status status = WriteAll(fd.get(), ChecksumText(body) + body, fresh);
   if (!status.ok()) {
     unlink(fresh.c_str());
     return status;
   }
-  if (fsync(fd.get()) != 0) return FileError("sync", fresh, errno);
-  if (rename(fresh.c_str(), path.c_str()) != 0) return FileError("rename", fresh, errno);
+  if (fsync(fd.get()) != 0) return ContentFileError("sync", fresh, errno);
+  if (rename(fresh.c_str(), path.c_str()) != 0) return ContentFileError("rename", fresh, errno);
   return SyncDirectoryOf(path);
 }
 
 absl::Status FinishDownload(ContentFile& file) {
-  if (fdatasync(file.fd.get()) != 0) return FileError("sync", file.path, errno);
+  if (fdatasync(file.fd.get()) != 0) return ContentFileError("sync", file.path, errno);
   const int error = !file.overwrite ? RenameWithoutReplacing(file.path, file.target)
                     : rename(file.path.c_str(), file.target.c_str()) == 0 ? 0
                                                                           : errno;
@@ -269,10 +270,10 @@ absl::Status FinishDownload(ContentFile& file) {
                                                  " has appeared meanwhile; the verified file is ",
                                                  file.path));
   }
-  if (error != 0) return FileError("rename the finished", file.path, error);
+  if (error != 0) return ContentFileError("rename the finished", file.path, error);
   file.finished = true;
   unlink((file.path + ".state").c_str());
   return SyncDirectoryOf(file.target);
 }
 
-}  // namespace bt::net
+}  // namespace bt::nodes

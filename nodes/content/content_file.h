@@ -12,10 +12,10 @@
 #include <string>
 
 #include "core/base/slice.h"
-#include "core/machine/outbox.h"
+#include "core/swarm/file_effects.h"
 #include "net/fd.h"
 
-namespace bt::net {
+namespace bt::nodes {
 
 // Where a file the machine names is to be found or made.
 struct FilePlace {
@@ -24,7 +24,7 @@ struct FilePlace {
 };
 
 // `path` is the file as opened: TARGET.part for a download.
-struct ContentFile : ReadableFile {
+struct ContentFile : net::ReadableFile {
   ContentFile() = default;
   // A part file this process made and wrote nothing to is taken away again.
   ~ContentFile();
@@ -33,7 +33,7 @@ struct ContentFile : ReadableFile {
 
   std::string target;  // the final name
   bool overwrite = false;
-  FileMode mode = FileMode::kRead;
+  swarm::FileMode mode = swarm::FileMode::kRead;
   uint64_t length = 0;
 
   mutable std::atomic<uint64_t> unwritten_bytes{0};  // stored since write-back was last asked for
@@ -56,6 +56,6 @@ absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state);
 absl::Status FinishDownload(ContentFile& file);
 
 // "cannot <what> PATH: reason", with the next step where there is one.
-absl::Status FileError(const char* what, const std::string& path, int error);
+absl::Status ContentFileError(const char* what, const std::string& path, int error);
 
-}  // namespace bt::net
+}  // namespace bt::nodes

@@ -17,13 +17,12 @@
 #include <variant>
 #include <vector>
 
-#include "core/machine/input.h"
-#include "core/machine/outbox.h"
-#include "net/block_workers.h"
-#include "net/content_file.h"
+#include "core/swarm/file_effects.h"
 #include "net/loop.h"
+#include "nodes/content/block_workers.h"
+#include "nodes/content/content_file.h"
 
-namespace bt::net {
+namespace bt::nodes {
 
 struct BlockStoreOptions {
   int hash_threads = 1;  // 1 or more
@@ -45,16 +44,16 @@ class BlockStore {
     uint64_t hashed_bytes = 0;
     uint64_t congestions = 0;
   };
-  using Resolve = std::function<FilePlace(const OpenFile&)>;
+  using Resolve = std::function<FilePlace(const swarm::OpenFile&)>;
 
-  BlockStore(Loop& loop, BlockStoreOptions options, Resolve resolve);
+  BlockStore(net::Loop& loop, BlockStoreOptions options, Resolve resolve);
   // Finishes what was queued; its completions are not delivered.
   ~BlockStore();
 
   // Before the first effect. `deliver` is never called from within Execute; `congestion` may be.
-  void Connect(std::function<void(FileInput)> deliver, std::function<void(bool)> congestion);
+  void Connect(std::function<void(swarm::FileDone)> deliver, std::function<void(bool)> congestion);
 
-  void Execute(FileEffect effect);
+  void Execute(swarm::FileEffect effect);
 
   // The file as opened, or nullptr when it is not (yet, or any more).
   std::shared_ptr<const ContentFile> Find(FileId file) const;
@@ -65,31 +64,31 @@ class BlockStore {
   const Counters& counters() const { return counters_; }
 
  private:
-  void Start(OpenFile effect);
-  void Start(StoreBlock effect);
-  void Start(HashRange effect);
-  void Start(Checkpoint effect);
-  void Start(FinishFile effect);
-  void Start(CloseFile effect);
+  void Start(swarm::OpenFile effect);
+  void Start(swarm::StoreBlock effect);
+  void Start(swarm::HashRange effect);
+  void Start(swarm::Checkpoint effect);
+  void Start(swarm::FinishFile effect);
+  void Start(swarm::CloseFile effect);
   std::shared_ptr<ContentFile> FindOpen(FileId file) const;
-  void Refuse(FileInput completion);
+  void Refuse(swarm::FileDone completion);
   void OnDone();
   void SetCongested(bool congested);
 
   const BlockStoreOptions options_;
   Resolve resolve_;
-  std::function<void(FileInput)> deliver_;
+  std::function<void(swarm::FileDone)> deliver_;
   std::function<void(bool)> congestion_;
   absl::flat_hash_map<FileId, std::shared_ptr<ContentFile>> files_;
   std::vector<BlockWorkers::Job> jobs_;  // of this iteration, for the hashing threads
   std::unique_ptr<BlockWorkers> workers_;
-  Deferred flush_;
-  std::vector<FileInput> refused_;  // completions found without a worker
-  Deferred tell_refused_;
+  net::Deferred flush_;
+  std::vector<swarm::FileDone> refused_;  // completions found without a worker
+  net::Deferred tell_refused_;
   uint64_t queued_bytes_ = 0;
   bool congested_ = false;
   std::shared_ptr<bool> alive_;  // cleared by the destructor: posted functions may come after it
   Counters counters_;
 };
 
-}  // namespace bt::net
+}  // namespace bt::nodes

@@ -1,6 +1,6 @@
 #pragma once
 
-// ContentDisk: the content files of one node, as core/machine's file effects mean them. Bytes are real,
+// ContentDisk: the content files of one client, as the swarm's file effects mean them. Bytes are real,
 // hashes are computed over them, and what a crash leaves follows sim/disk.h. Effects take place in the
 // page cache at once; Commit, called when the effect completes, makes durable what it promises.
 
@@ -15,15 +15,11 @@
 #include <vector>
 
 #include "core/base/slice.h"
-#include "core/machine/input.h"
-#include "core/machine/outbox.h"
+#include "core/swarm/file_effects.h"
 #include "sim/disk.h"
 #include "sim/world.h"
 
 namespace bt::sim {
-
-using FileCompletion =
-    std::variant<FileOpened, BlockStored, RangeHashed, ReadFailed, Checkpointed, FileFinished>;
 
 class ContentDisk {
  public:
@@ -32,11 +28,11 @@ class ContentDisk {
 
   // What completes, when, and the ticket for Commit. nullopt: the effect completes with nothing.
   struct Pending {
-    FileCompletion completion;
+    swarm::FileDone completion;
     Duration delay;
     uint64_t ticket = 0;
   };
-  std::optional<Pending> Execute(const FileEffect& effect);
+  std::optional<Pending> Execute(const swarm::FileEffect& effect);
   void Commit(uint64_t ticket);
   void Crash();
   void StopSlowing() { faults_.StopDelaying(); }
@@ -69,10 +65,10 @@ class ContentDisk {
     std::string final_name;
     Slice whole;  // of a provided file
   };
-  FileOpened DoOpen(const OpenFile& effect);
+  swarm::FileOpened DoOpen(const swarm::OpenFile& effect);
   void Alter(File& file);
   void Apply(const Sync& sync);
-  Pending AddSync(FileId file, FileCompletion completion, std::optional<Slice> state, bool rename);
+  Pending AddSync(FileId file, swarm::FileDone completion, std::optional<Slice> state, bool rename);
   Duration WorkTime(uint64_t bytes);
 
   World& world_;

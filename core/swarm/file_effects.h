@@ -1,0 +1,131 @@
+#pragma once
+
+// What the client machine asks of its content file and how that completes: the swarm's FileEffect and
+// FileDone. Each effect but CloseFile completes with one FileDone. Hosts execute them: nodes/content on real
+// disks, sim/scenarios/content_disk on simulated ones.
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/digest.h"
+#include "core/base/ids.h"
+#include "core/base/slice.h"
+#include "core/base/tagged.h"
+
+namespace bt::swarm {
+
+using BlockToken = Tagged<struct BlockTokenTag, uint64_t>;  // names one block operation until it completes
+
+// --- effects ---
+
+enum class FileMode : uint8_t {
+  kRead,      // an existing file of exactly `length` bytes
+  kDownload,  // NAME.part, created or resumed, renamed to NAME by FinishFile
+};
+struct OpenFile {
+  FileId file;
+  FileMode mode = FileMode::kRead;
+  std::string name;  // the torrent's name, already validated; the host knows the path the user asked for
+  uint64_t length = 0;
+};
+// Write `bytes` (at most 16 KiB) at `offset`; completes with BlockStored and the SHA-256 of the bytes.
+struct StoreBlock {
+  BlockToken token;
+  FileId file;
+  uint64_t offset = 0;
+  Slice bytes;
+};
+enum class RangeHash : uint8_t { kLeaves, kSha1 };
+// Read back and hash [offset, offset + length), cut into 16 KiB leaves for kLeaves.
+struct HashRange {
+  BlockToken token;
+  FileId file;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  RangeHash kind = RangeHash::kLeaves;
+};
+// Make all completed StoreBlocks durable, then `state` beside them, atomically.
+struct Checkpoint {
+  FileId file;
+  Slice state;
+};
+struct FinishFile {
+  FileId file;
+};
+struct CloseFile {
+  FileId file;
+};
+using FileEffect = std::variant<OpenFile, StoreBlock, HashRange, Checkpoint, FinishFile, CloseFile>;
+
+// --- completions ---
+
+// Of OpenFile. For a download `resume` is the last checkpoint's state if one is there and the file still is
+// as it was checkpointed, else empty. kNotFound, kPermissionDenied, kFailedPrecondition (wrong length),
+// kAlreadyExists, kResourceExhausted (no space) say why not.
+struct FileOpened {
+  FileId file;
+  absl::Status status;
+  Slice resume;
+  // A download's file was there already: without `resume` its bytes may still be good and are worth hashing.
+  bool existing = false;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("status", self.status);
+    visit("resume", self.resume);
+    visit("existing", self.existing);
+  }
+};
+// Of StoreBlock: the bytes are written (not synced). `leaf` is the SHA-256 of the block.
+struct BlockStored {
+  BlockToken token;
+  absl::Status status;
+  Sha256Digest leaf{};
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("token", self.token);
+    visit("status", self.status);
+    visit("leaf", self.leaf);
+  }
+};
+// Of HashRange: leaves (SHA-256 of each 16 KiB block, the last one short) or sha1.
+struct RangeHashed {
+  BlockToken token;
+  absl::Status status;
+  std::vector<Sha256Digest> leaves;
+  Sha1Digest sha1{};
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("token", self.token);
+    visit("status", self.status);
+    visit("leaves", self.leaves);
+    visit("sha1", self.sha1);
+  }
+};
+// Of Checkpoint: file data and state are durable.
+struct Checkpointed {
+  FileId file;
+  absl::Status status;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("status", self.status);
+  }
+};
+// Of FinishFile: synced, renamed to its final name, directory synced.
+struct FileFinished {
+  FileId file;
+  absl::Status status;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("status", self.status);
+  }
+};
+using FileDone = std::variant<FileOpened, BlockStored, RangeHashed, Checkpointed, FileFinished>;
+
+}  // namespace bt::swarm
