@@ -35,12 +35,19 @@ bool EqualInConstantTime(const Sha256Digest& a, const Sha256Digest& b) {
 ReplicaHandshake::ReplicaHandshake(const Identity& identity, const ReplicaNonce& nonce)
     : secret_(identity.secret),
       role_(Role::kAccepts),
-      own_{.cluster = identity.cluster, .from = identity.self, .nonce = nonce} {}
+      own_{.cluster = identity.cluster,
+           .from = identity.self,
+           .incarnation = identity.incarnation,
+           .nonce = nonce} {}
 
 ReplicaHandshake::ReplicaHandshake(const Identity& identity, const ReplicaNonce& nonce, NodeId peer)
     : secret_(identity.secret),
       role_(Role::kDials),
-      own_{.cluster = identity.cluster, .from = identity.self, .to = peer, .nonce = nonce} {}
+      own_{.cluster = identity.cluster,
+           .from = identity.self,
+           .to = peer,
+           .incarnation = identity.incarnation,
+           .nonce = nonce} {}
 
 ReplicaNonce ReplicaHandshake::FreshNonce() {
   ReplicaNonce nonce;

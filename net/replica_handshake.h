@@ -4,7 +4,7 @@
 // to hold the cluster's secret. One object per connection and side; it does no I/O and trusts nothing that it
 // is given. Each frame's body is one word of it:
 //
-//   who dials:    Hello{version, cluster, from, to, nonce}
+//   who dials:    Hello{version, cluster, from, to, incarnation, nonce}
 //   who accepts:  Challenge{its own Hello, proof}
 //   who dials:    Proof{proof}
 //
@@ -36,6 +36,7 @@ struct ReplicaHello {
   uint64_t cluster = 0;
   NodeId from;
   NodeId to;
+  uint64_t incarnation = 0;  // of `from`: another one after its data were lost and it was initialised anew
   ReplicaNonce nonce{};
 
   static constexpr void Fields(auto& self, auto&& visit) {
@@ -43,6 +44,7 @@ struct ReplicaHello {
     visit("cluster", self.cluster);
     visit("from", self.from);
     visit("to", self.to);
+    visit("incarnation", self.incarnation);
     visit("nonce", self.nonce);
   }
   friend bool operator==(const ReplicaHello&, const ReplicaHello&) = default;
@@ -72,6 +74,7 @@ class ReplicaHandshake {
     uint64_t cluster = 0;
     ReplicaSecret secret{};
     NodeId self;
+    uint64_t incarnation = 0;
   };
   enum class Outcome : uint8_t {
     kMore,       // another word is awaited; peer() is who it claims to be
@@ -98,6 +101,7 @@ class ReplicaHandshake {
   Step Receive(const Slice& body);
   // Valid from the first kMore or kDone on.
   NodeId peer() const { return own_.to; }
+  uint64_t peer_incarnation() const { return theirs_->incarnation; }
 
  private:
   enum class Role : uint8_t { kDials, kAccepts };

@@ -95,11 +95,19 @@ void ReplicaLinks::Refuse(uint64_t& counter, const Address& address, const char*
                              " refused since this was last said)"));
 }
 
-bool ReplicaLinks::MayStay(ReplicaHandshake::Outcome outcome, const Address& address) {
+// What a word of the handshake comes to, for either side.
+bool ReplicaLinks::MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHandshake& handshake,
+                           const Address& address) {
   switch (outcome) {
     case ReplicaHandshake::Outcome::kMore:
-    case ReplicaHandshake::Outcome::kDone:
-      return true;
+    case ReplicaHandshake::Outcome::kDone: {
+      const bool proven = outcome == ReplicaHandshake::Outcome::kDone;
+      if (options_.admit(handshake.peer(), handshake.peer_incarnation(), proven)) return true;
+      return Refuse(counters_.reborn, address,
+                    "that node was initialised anew and has forgotten what it acknowledged; stop it, and go "
+                    "on without it or with its old data"),
+             false;
+    }
     case ReplicaHandshake::Outcome::kMalformed:
       return Refuse(counters_.malformed, address, "what it says is no handshake of this version"), false;
     case ReplicaHandshake::Outcome::kForeign:
@@ -152,7 +160,7 @@ void ReplicaLinks::OnAnswer(Outgoing& peer) {
     return Lose(peer);
   }
   ReplicaHandshake::Step step = peer.handshake->Receive(next.body);
-  if (!MayStay(step.outcome, peer.address)) return Lose(peer);
+  if (!MayStay(step.outcome, *peer.handshake, peer.address)) return Lose(peer);
   WriteFrame(*peer.connection, Slice::Own(std::move(step.answer)));
   peer.greeted = true;
   peer.back_off = options_.back_off_min;
@@ -273,7 +281,7 @@ bool ReplicaLinks::Greet(Incoming& incoming, const Slice& body) {
   ReplicaHandshake::Step step = incoming.handshake.Receive(body);
   const bool claimed = step.outcome == Outcome::kMore || step.outcome == Outcome::kDone;
   if (claimed && !outgoing_.contains(incoming.handshake.peer())) step.outcome = Outcome::kForeign;
-  if (!MayStay(step.outcome, address)) return false;
+  if (!MayStay(step.outcome, incoming.handshake, address)) return false;
   // Asked at the first word already, so that a node whose id is in use knows that it is not connected, and
   // comes back later and later.
   if (!IdIsFree(incoming.handshake.peer())) {

@@ -40,6 +40,11 @@ struct ReplicaLinksOptions {
   size_t queued_frames_max = 64 * 1024;    // per peer
   size_t inbound_max = 64;                 // connections, strangers' among them until the handshake is over
   Duration hello_timeout = Seconds(5);     // for the whole handshake
+  // Whether a peer may be met as this incarnation of it. Asked at its first word, and again, with `proven`,
+  // when nothing but the answer is missing.
+  std::function<bool(NodeId peer, uint64_t incarnation, bool proven)> admit = [](NodeId, uint64_t, bool) {
+    return true;
+  };
   Duration note_pause = Seconds(60);
   // Told a line for the operator about a refused connection.
   std::function<void(std::string)> note = [](const std::string&) {};
@@ -63,6 +68,7 @@ class ReplicaLinks {
     uint64_t malformed = 0;    // bad magic, length, checksum or message: connection closed
     uint64_t foreign = 0;      // a well-formed Hello of another cluster, version or node: connection closed
     uint64_t unproven = 0;     // a proof that the cluster's secret did not make: connection closed
+    uint64_t reborn = 0;       // another incarnation of a node than was admitted: connection closed
     uint64_t in_use = 0;       // another connection of the same node is alive: connection closed
     uint64_t turned_away = 0;  // over inbound_max
     uint64_t connects = 0;
@@ -103,7 +109,7 @@ class ReplicaLinks {
   bool Greet(Incoming& incoming, const Slice& body);
   bool IdIsFree(NodeId node);
   void Refuse(uint64_t& counter, const Address& address, const char* why);
-  bool MayStay(ReplicaHandshake::Outcome outcome, const Address& address);
+  bool MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHandshake& handshake, const Address& address);
   void Drop(uint64_t id);
 
   Loop& loop_;

@@ -7,12 +7,14 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "nodes/shared/cluster_secret.h"
 #include "nodes/shared/text.h"
 #include "nodes/tracker/first_start.h"
 #include "nodes/tracker/http_edge.h"
+#include "nodes/tracker/met_peers.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
 
@@ -86,7 +88,16 @@ class Tracker {
   absl::Status StartLinks() {
     if (flags_.members.size() == 1) return absl::OkStatus();
     net::ReplicaLinksOptions options;
-    options.identity = {.cluster = state_.agreed_id(), .secret = state_.secret, .self = flags_.self};
+    options.identity = {.cluster = state_.agreed_id(),
+                        .secret = state_.secret,
+                        .self = flags_.self,
+                        .incarnation = state_.incarnation};
+    absl::StatusOr<MetPeers> met = MetPeers::Read(flags_.data_dir);
+    if (!met.ok()) return met.status();
+    met_.emplace(*std::move(met));
+    options.admit = [this](NodeId peer, uint64_t incarnation, bool proven) {
+      return Admit(peer, incarnation, proven);
+    };
     options.note = Log;
     for (const auto& [id, member] : flags_.members) {
       if (id != flags_.self) options.peers.emplace(id, member.replica);
@@ -102,6 +113,16 @@ class Tracker {
           host_->Deliver(Received<tracker::Protocol>{from, std::move(message)});
         });
     return absl::OkStatus();
+  }
+
+  // A peer is remembered before anything is said to it or heard from it: what this node has exchanged a
+  // message with is in its memory, whenever it crashes.
+  bool Admit(NodeId peer, uint64_t incarnation, bool proven) {
+    if (!met_->MayMeet(peer, incarnation)) return false;
+    if (!proven) return true;
+    const absl::Status remembered = met_->Meet(peer, incarnation);
+    if (!remembered.ok()) OnFatal(remembered);
+    return remembered.ok();
   }
 
   EdgeIdentity Identity() const {
@@ -156,6 +177,7 @@ class Tracker {
   std::unique_ptr<HttpEdge> http_edge_;
   std::unique_ptr<net::Journal> journal_;
   std::unique_ptr<TrackerEdge::Host> host_;
+  std::optional<MetPeers> met_;
   std::unique_ptr<net::ReplicaLinks> links_;
   std::unique_ptr<TrackerEdge::Links> message_links_;
   std::unique_ptr<net::HttpServer> server_;

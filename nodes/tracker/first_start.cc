@@ -23,7 +23,8 @@ std::string IdsText(const std::vector<NodeId>& ids) {
 }
 
 absl::StatusOr<NodeState> WriteFirstState(const TrackerFlags& flags, const ClusterSecret& secret) {
-  NodeState state{.secret = secret, .node = flags.self, .members = Members(flags)};
+  NodeState state{
+      .secret = secret, .node = flags.self, .incarnation = DrawIncarnation(), .members = Members(flags)};
   const absl::Status status = Initialise(flags.data_dir, state);
   if (!status.ok()) return status;
   return state;

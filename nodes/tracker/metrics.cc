@@ -37,6 +37,7 @@ void AppendLinks(const net::ReplicaLinks::Counters& links, std::string& out) {
   Sample("replica_refused_total", "{why=\"malformed\"}", links.malformed, out);
   Sample("replica_refused_total", "{why=\"foreign\"}", links.foreign, out);
   Sample("replica_refused_total", "{why=\"unproven\"}", links.unproven, out);
+  Sample("replica_refused_total", "{why=\"reborn\"}", links.reborn, out);
   Sample("replica_refused_total", "{why=\"in_use\"}", links.in_use, out);
   Sample("replica_refused_total", "{why=\"too_many\"}", links.turned_away, out);
 }

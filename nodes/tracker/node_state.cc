@@ -3,36 +3,30 @@
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <string_view>
 
+#include "core/base/check.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
 #include "net/fd.h"
 #include "net/journal.h"
 #include "net/loop.h"
 #include "nodes/shared/files.h"
-#include "nodes/shared/text.h"
+#include "nodes/tracker/sealed_state.h"
 
 namespace bt::nodes {
 namespace {
 
-// The file is this line, the sixteen hexadecimal digits of the rest's xxh3-64, a newline, the encoded state.
-constexpr std::string_view kMagic = "bytetorrent-node 1 ";
 constexpr const char* kName = "node";
 constexpr const char* kNewName = "node.new";
 
 std::string PathIn(const std::string& directory, const std::string& name) {
   return absl::StrCat(directory, "/", name);
-}
-
-std::string Render(const NodeState& state) {
-  const std::string body = Encode(state);
-  return absl::StrCat(Absl(kMagic), absl::Hex(HashBytes(body), absl::kZeroPad16), "\n", body);
 }
 
 absl::StatusOr<std::vector<std::string>> JournalFiles(const std::string& directory) {
@@ -118,7 +112,7 @@ absl::Status Initialise(const std::string& directory, const NodeState& state) {
     return Occupied(
         directory, *kind == DirectoryKind::kNode ? "a node's state already" : "a journal of an earlier node");
   }
-  status = OverwriteFile(fd.get(), Render(state), fresh);
+  status = OverwriteFile(fd.get(), SealState(kName, Encode(state)), fresh);
   if (status.ok()) status = SyncDirectory(directory);
   if (!status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> leftovers = JournalFiles(directory);
@@ -132,14 +126,19 @@ absl::Status Initialise(const std::string& directory, const NodeState& state) {
   return SyncDirectory(directory);
 }
 
+uint64_t DrawIncarnation() {
+  uint64_t incarnation = 0;
+  CHECK(getrandom(&incarnation, sizeof incarnation, 0) == static_cast<ssize_t>(sizeof incarnation));
+  return incarnation;
+}
+
 absl::StatusOr<NodeState> ReadNodeState(const std::string& directory) {
   const std::string path = PathIn(directory, kName);
   const absl::StatusOr<std::string> text = ReadSmallFile(path);
   if (!text.ok()) return text.status();
-  std::string_view rest = *text;
-  const size_t head = kMagic.size() + 17;
-  const auto state = Decode<NodeState>(Slice::Copy(rest.size() > head ? rest.substr(head) : ""));
-  if (!state.ok() || state->version != NodeState::kVersion || Render(*state) != *text) {
+  const auto body = OpenState(kName, *text);
+  const auto state = Decode<NodeState>(Slice::Copy(body.value_or("")));
+  if (!state.ok() || state->version != NodeState::kVersion) {
     return absl::DataLossError(absl::StrCat(
         path,
         " is damaged, or of another version of this program; restore that file from a copy, or let the ",

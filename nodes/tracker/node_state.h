@@ -25,12 +25,14 @@ struct NodeState {
   uint64_t version = kVersion;
   ClusterSecret secret{};
   NodeId node;
+  uint64_t incarnation = 0;     // drawn by init: a node that is initialised anew is told from what it was
   std::vector<NodeId> members;  // of the whole cluster, in order
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
     visit("secret", self.secret);
     visit("node", self.node);
+    visit("incarnation", self.incarnation);
     visit("members", self.members);
   }
   friend bool operator==(const NodeState&, const NodeState&) = default;
@@ -40,6 +42,8 @@ struct NodeState {
   // different lists could have majorities that do not meet.
   uint64_t agreed_id() const;
 };
+
+uint64_t DrawIncarnation();
 
 enum class DirectoryKind : uint8_t {
   kAbsent,        // there is no such directory

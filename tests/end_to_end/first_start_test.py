@@ -2,14 +2,16 @@
 """A member of a cluster serves only what init has prepared: one that comes back without its disk does not vote, and nothing is lost."""
 
 import os
+import shutil
 import stat
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
 from files import make_file
 from processes import check, tell, wait_until
-from swarm import START_SECONDS, Client, Cluster
+from swarm import START_SECONDS, Client, Cluster, wait_for_agreement
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -85,11 +87,41 @@ def a_disk_is_gone(world, cluster, client):
     wait_until(lambda: one.torrents() == ["kept.bin"], START_SECONDS, "node 1 to have the registration")
 
 
+def initialised_again(world, cluster):
+    """The mistake that init cannot see: a node that has served is given an empty directory and initialised once more."""
+    one, two, three = cluster.nodes
+    one.kill()
+    two.kill()
+    os.rename(two.data, world.path("lost"))
+    two.init()
+    two.start()
+    three.process.wait_for_line("initialised anew", START_SECONDS)
+    wait_until(two.status, START_SECONDS, "the new node 2 to answer")
+
+    def quorum():
+        return any(view and view["has_quorum"] for view in (two.status(), three.status()))
+
+    wait_until(lambda: not quorum(), START_SECONDS, "node 3 to notice that nobody is left")
+    # Watched for longer than some elections take: those who met the old node 2 never count the new one.
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        check(not quorum(), "a voter that forgot made a quorum")
+    two.kill()
+    shutil.rmtree(two.data)
+    os.rename(world.path("lost"), two.data)
+    two.start()
+    one.start()
+    cluster.wait_for_leader()
+    wait_for_agreement(cluster.nodes)
+
+
 def story(world):
     other_secret = drawing_secrets(world)
     cluster = Cluster(world).start()
     initialising(world, cluster, other_secret)
     a_disk_is_gone(world, cluster, Client(world, cluster))
+    wait_for_agreement(cluster.nodes)
+    initialised_again(world, cluster)
 
 
 if __name__ == "__main__":

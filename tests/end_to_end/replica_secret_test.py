@@ -33,10 +33,13 @@ def refused(node, why):
 class Storm:
     """Strangers who dial every node again and again, each time under the id of another, while the storm lasts."""
 
-    def __init__(self, nodes, targets, version, cluster):
+    def __init__(self, nodes, targets, version, cluster, incarnations):
         self.over = threading.Event()
         self.dialled = 0
-        words = [(target.replica_port, hello(version, cluster, node.id, target.id)) for target in targets for node in nodes if node is not target]
+        words = [
+            (target.replica_port, hello(version, cluster, node.id, target.id, incarnations.get(node.id, 0)))
+            for target in targets for node in nodes if node is not target
+        ]  # fmt: skip
         self.threads = [threading.Thread(target=self._dial, args=word, daemon=True) for word in words]
 
     def __enter__(self):
@@ -118,10 +121,17 @@ def story(world):
     client.register(torrent)
     content = re.search(r"[0-9a-f]{64}-\d+", client.run("inspect", torrent, "--json").out()).group(0)
 
-    # A stranger can hear a Hello where a node is away; it names the cluster, but not the secret.
-    away = cluster.nodes[2]
-    away.kill()
-    heard = overhear(away.replica_port, START_SECONDS)
+    # A stranger can hear Hellos where a node is away; they name the cluster and the incarnations, but not the secret.
+    incarnations = {}
+    for away in (cluster.nodes[2], cluster.nodes[1]):
+        for node in cluster.nodes:
+            if not node.running():
+                node.start()
+        wait_for_agreement(cluster.nodes)
+        away.kill()
+        version, cluster_id, heard_now = overhear(away.replica_port, 2, START_SECONDS)
+        incarnations |= heard_now
+    heard = (version, cluster_id, incarnations)
     cluster.wait_for_leader()
     with Storm(cluster.nodes, cluster.alive(), *heard) as storm:
         writes_go_on(cluster, content)

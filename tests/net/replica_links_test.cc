@@ -294,6 +294,37 @@ TEST_F(ReplicaLinksTest, NothingIsSentToAListenerThatCannotProveTheSecret) {
   EXPECT_EQ(b().counters().received_frames, 0u);
 }
 
+TEST_F(ReplicaLinksTest, OnlyAProvenPeerIsAdmittedForGoodAndAnotherIncarnationOfItIsRefused) {
+  replicas_[1].reset();
+  std::map<uint64_t, bool> proven;  // by incarnation
+  ReplicaLinksOptions options = Options(0);
+  options.admit = [&](NodeId peer, uint64_t incarnation, bool is_proven) {
+    EXPECT_EQ(peer, NodeId(2));
+    proven[incarnation] |= is_proven;
+    return incarnation != 21;
+  };
+  replicas_[0].reset();
+  Start(0, options);
+  {
+    ReplicaHandshake stranger({.cluster = 9, .secret = {8}, .self = NodeId(2), .incarnation = 22}, {},
+                              NodeId(1));
+    std::string challenge;
+    const Fd waiting = Dial(stranger, challenge);
+    EXPECT_TRUE(proven.contains(22));
+  }
+  ReplicaLinksOptions other = Options(1);
+  for (const uint64_t incarnation : {21, 20}) {
+    replicas_[1].reset();
+    other.identity.incarnation = incarnation;
+    Start(1, other);
+    replicas_[1]->Connect();
+    ASSERT_TRUE(
+        RunUntil(loop_, [&] { return incarnation == 20 ? proven[incarnation] : a().counters().reborn > 1; }));
+    EXPECT_EQ(b().connected(NodeId(1)), incarnation == 20);
+  }
+  EXPECT_EQ(proven, (std::map<uint64_t, bool>{{20, true}, {21, false}, {22, false}}));
+}
+
 TEST_F(ReplicaLinksTest, RefusalsAreToldOfOnceInAPause) {
   ReplicaLinksOptions options = Options(0);
   options.note_pause = Milliseconds(300);

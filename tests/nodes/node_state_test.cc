@@ -14,6 +14,7 @@
 #include "net/journal.h"
 #include "net/loop.h"
 #include "nodes/shared/cluster_secret.h"
+#include "nodes/tracker/met_peers.h"
 
 namespace bt::nodes {
 namespace {
@@ -50,7 +51,10 @@ class NodeStateTest : public testing::Test {
   }
 
   const std::string directory_ = std::string(std::getenv("TEST_TMPDIR")) + "/node";
-  const NodeState state_{.secret = DrawClusterSecret(), .node = NodeId(2), .members = {NodeId(1), NodeId(2)}};
+  const NodeState state_{.secret = DrawClusterSecret(),
+                         .node = NodeId(2),
+                         .incarnation = DrawIncarnation(),
+                         .members = {NodeId(1), NodeId(2)}};
 };
 
 TEST_F(NodeStateTest, WhatWasInitialisedIsReadBackAndOnlyItsOwnerMayReadIt) {
@@ -126,6 +130,35 @@ TEST_F(NodeStateTest, ClustersAndListsOfMembersAreToldApart) {
   other.secret[31] ^= 1;
   EXPECT_NE(other.agreed_id(), state_.agreed_id());
   EXPECT_FALSE(other.journal_identity() == state_.journal_identity());
+}
+
+TEST_F(NodeStateTest, APeerIsMetAsOneIncarnationForEver) {
+  {
+    MetPeers peers = MetPeers::Read(directory_).value();
+    EXPECT_TRUE(peers.MayMeet(NodeId(2), 20));
+    EXPECT_TRUE(peers.MayMeet(NodeId(2), 21)) << "nothing is remembered of who was only asked about";
+    ASSERT_TRUE(peers.Meet(NodeId(2), 20).ok());
+    ASSERT_TRUE(peers.Meet(NodeId(3), 30).ok());
+    ASSERT_TRUE(peers.Meet(NodeId(2), 20).ok());
+  }
+  const MetPeers peers = MetPeers::Read(directory_).value();
+  EXPECT_TRUE(peers.MayMeet(NodeId(2), 20));
+  EXPECT_FALSE(peers.MayMeet(NodeId(2), 21));
+  EXPECT_TRUE(peers.MayMeet(NodeId(3), 30));
+  EXPECT_FALSE(peers.MayMeet(NodeId(3), 20));
+}
+
+TEST_F(NodeStateTest, AMemoryOfPeersThatIsDamagedIsRefused) {
+  ASSERT_TRUE(MetPeers::Read(directory_)->Meet(NodeId(2), 20).ok());
+  const std::string whole = Bytes("peers");
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    Put("peers", damaged);
+    EXPECT_TRUE(absl::IsDataLoss(MetPeers::Read(directory_).status())) << at;
+    Put("peers", whole.substr(0, at));
+    EXPECT_TRUE(absl::IsDataLoss(MetPeers::Read(directory_).status())) << at;
+  }
 }
 
 TEST_F(NodeStateTest, ASecretIsDrawnOnceAndReadBackByItsOwnerAlone) {

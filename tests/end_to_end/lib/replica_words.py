@@ -43,8 +43,8 @@ def _numbers(data, count):
     return values
 
 
-def hello(version, cluster, sender, receiver, nonce=bytes(32)):
-    return frame(number(version) + number(cluster) + number(sender) + number(receiver) + nonce)
+def hello(version, cluster, sender, receiver, incarnation):
+    return frame(number(version) + number(cluster) + number(sender) + number(receiver) + number(incarnation) + bytes(32))
 
 
 def wrong_proof():
@@ -62,11 +62,15 @@ def receive_frame(connection):
     return data[_HEADER.size : _HEADER.size + _HEADER.unpack_from(data)[1]]
 
 
-def overhear(port, seconds):
-    """Listens where a replica should be, and returns version and cluster of the first Hello that its peers say to it."""
+def overhear(port, peers, seconds):
+    """Listens where a replica should be; version, cluster and {id: incarnation} of its peers, from the Hellos they say."""
     with socket.create_server(("127.0.0.1", port)) as server:
         server.settimeout(seconds)
-        connection, _ = server.accept()
-        with connection:
-            connection.settimeout(seconds)
-            return tuple(_numbers(receive_frame(connection), 4)[:2])
+        incarnations = {}
+        while len(incarnations) < peers:
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(seconds)
+                version, cluster, sender, _, incarnation = _numbers(receive_frame(connection), 5)
+                incarnations[sender] = incarnation
+        return version, cluster, incarnations
