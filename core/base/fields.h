@@ -149,7 +149,10 @@ inline constexpr bool kListsEveryMember =
 template <class T>
 constexpr void CheckList() {
   static_assert(HasFields<T>, "a type that travels needs Fields");
-  static_assert(kListsEveryMember<T>, "Fields must list every member of the struct, each once");
+  // An empty struct has no member to forget; it need not be an aggregate that can be counted.
+  if constexpr (!std::is_empty_v<T>) {
+    static_assert(kListsEveryMember<T>, "Fields must list every member of the struct, each once");
+  }
 }
 
 }  // namespace fields_internal
