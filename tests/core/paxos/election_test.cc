@@ -388,6 +388,33 @@ TEST(Election, APrepareBelowThePromiseIsRefusedWithThePromise) {
   EXPECT_EQ(cluster.InFlight(), "3>1 Rejected 1.1 promised 2.2");
 }
 
+// A part of such a message could not be trusted either: an entry left out is an acceptance lost.
+TEST(Election, AReportThatNoAcceptorCanGiveIsDroppedWhole) {
+  Cluster cluster(3);
+  cluster.Elect(2);  // slot 1, under 1.2
+  cluster.Pass(Milliseconds(1000));
+  cluster.Fire(1, Timer::kElection);
+  cluster.Deliver(To(3));
+  cluster.Deliver(To(1));
+  cluster.Sync(1);
+  cluster.Lose(Everything());
+  const Ballot own{2, NodeId(1)};
+  ASSERT_EQ(cluster.replica(1).ballot(), own);
+  const auto report = [&](AcceptedEntry entry) {
+    cluster.Inject({3, 1, Promise{own, Slot(2), Slot(1), Slot(0), {std::move(entry)}}});
+    cluster.Deliver(Everything());
+    return cluster.replica(1).is_leader();
+  };
+  const Ballot earlier{1, NodeId(2)};
+  const Slice value = Slice::Static("value");
+  EXPECT_FALSE(report({Slot(1), earlier, value})) << "not asked about, and chosen";
+  EXPECT_FALSE(report({Slot(1'000'000), earlier, value})) << "further than anybody stores";
+  EXPECT_FALSE(report({Slot(2), own, value})) << "nothing was proposed under this ballot";
+  EXPECT_FALSE(report({Slot(2), Ballot{}, value})) << "no ballot";
+  EXPECT_FALSE(report({Slot(2), earlier, Slice()})) << "no value";
+  EXPECT_TRUE(report({Slot(2), earlier, value}));
+}
+
 TEST(Election, StrangersAreNotHeard) {
   Cluster cluster(3);
   cluster.Inject({9, 1, PreVote{Ballot{5, NodeId(9)}, Slot(0)}});
