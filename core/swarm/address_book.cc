@@ -4,21 +4,42 @@
 #include <iterator>
 
 namespace bt::swarm {
+namespace {
 
-void AddressBook::Add(const Address& address) {
+uint32_t LimitOf(AddressBook::Source source) {
+  return source == AddressBook::Source::kUser ? kGivenAddressLimit : kToldAddressLimit;
+}
+
+}  // namespace
+
+void AddressBook::Add(const Address& address, Source source) {
   if (address.port == 0 || address == self_ || banned(address) || entries_.contains(address)) return;
-  if (entries_.size() >= kKnownAddressLimit) {
-    // Room for the new one is made by an idle one that has never answered of late.
-    auto worst = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      const Entry& entry = it->second;
-      if (entry.in_use || entry.never || entry.failures == 0) continue;
-      if (worst == entries_.end() || entry.failures > worst->second.failures) worst = it;
-    }
-    if (worst == entries_.end()) return;
-    entries_.erase(worst);
+  if (count(source) >= LimitOf(source) && !MakeRoom(source)) return;
+  entries_[address].source = source;
+  ++count(source);
+}
+
+// Room for a new one is made by an idle one of the same source that has never answered of late.
+bool AddressBook::MakeRoom(Source source) {
+  auto worst = entries_.end();
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    const Entry& entry = it->second;
+    if (entry.source != source || entry.in_use || entry.never || entry.failures == 0) continue;
+    if (worst == entries_.end() || entry.failures > worst->second.failures) worst = it;
   }
-  entries_[address] = Entry{};
+  if (worst == entries_.end()) return false;
+  Remove(worst);
+  return true;
+}
+
+AddressBook::Entries::iterator AddressBook::Remove(Entries::iterator entry) {
+  --count(entry->second.source);
+  return entries_.erase(entry);
+}
+
+void AddressBook::Erase(const Address& address) {
+  const auto found = entries_.find(address);
+  if (found != entries_.end()) Remove(found);
 }
 
 std::vector<Address> AddressBook::TakeDue(Instant now, uint32_t count) {
@@ -91,7 +112,7 @@ void AddressBook::Forget(const Address& address) {
 }
 
 void AddressBook::Ban(const Address& address) {
-  entries_.erase(address);
+  Erase(address);
   if (!banned_.insert(address).second) return;
   ban_order_.push_back(address);
   if (ban_order_.size() > kBanLimit) {
@@ -103,7 +124,7 @@ void AddressBook::Ban(const Address& address) {
 void AddressBook::EraseIdle() {
   for (auto it = entries_.begin(); it != entries_.end();) {
     const bool idle = !it->second.in_use && !it->second.never;
-    it = idle ? entries_.erase(it) : std::next(it);
+    it = idle ? Remove(it) : std::next(it);
   }
 }
 

@@ -1,11 +1,14 @@
 #pragma once
 
-// AddressBook: the addresses of peers this client may dial, when to try each again (exponential back-off
-// with jitter), and who is banned. Bounded; iteration order is by address. The client's engine is its user.
+// AddressBook: the addresses of peers this client may dial, who has named them, when to try each again
+// (exponential back-off with jitter), and who is banned. Each source has a limit of its own, so that a source
+// that names thousands cannot crowd out what another has named. Iteration order is by address. The client's
+// engine is its user.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -20,11 +23,13 @@ namespace bt::swarm {
 
 class AddressBook {
  public:
+  enum class Source : uint8_t { kUser, kTracker, kCount };
+
   AddressBook(Timing timing, Address self) : timing_(timing), self_(self) {}
 
-  // Heard of an address. Ignored: our own, banned ones, port 0, and new ones beyond kKnownAddressLimit when
-  // none can be forgotten.
-  void Add(const Address& address);
+  // Heard of an address. Ignored: our own, banned ones, port 0, and new ones beyond the source's limit when
+  // none of the same source can be forgotten.
+  void Add(const Address& address, Source source);
   // Up to `count` addresses that are due; they are then being dialled until Lost or Failed.
   std::vector<Address> TakeDue(Instant now, uint32_t count);
   // When the next address is due; Never if none waits.
@@ -48,7 +53,7 @@ class AddressBook {
   // It is ourselves under another address, or not worth dialling again.
   void Forget(const Address& address);
   // Nobody to be dialled, unless somebody is heard of there again.
-  void Erase(const Address& address) { entries_.erase(address); }
+  void Erase(const Address& address);
   void EraseIdle();
   void Ban(const Address& address);
   bool banned(const Address& address) const { return banned_.contains(address); }
@@ -58,6 +63,7 @@ class AddressBook {
 
  private:
   struct Entry {
+    Source source = Source::kUser;
     bool in_use = false;
     bool never = false;
     uint32_t failures = 0;
@@ -65,11 +71,16 @@ class AddressBook {
     uint32_t refusals = 0;  // info-hashes tried in vain without a pause
     Instant due{};
   };
+  using Entries = absl::btree_map<Address, Entry>;
   void Schedule(Entry& entry, Instant now, Rng& rng);
+  bool MakeRoom(Source source);
+  Entries::iterator Remove(Entries::iterator entry);
+  uint32_t& count(Source source) { return counts_[static_cast<size_t>(source)]; }
 
   Timing timing_;
   Address self_;
-  absl::btree_map<Address, Entry> entries_;
+  Entries entries_;
+  std::array<uint32_t, static_cast<size_t>(Source::kCount)> counts_{};  // of entries, by source
   absl::btree_set<Address> banned_;
   std::deque<Address> ban_order_;
 };

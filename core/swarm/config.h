@@ -20,9 +20,11 @@ enum class Role : uint8_t {
 };
 
 // Hard bounds of the client's tables.
-inline constexpr uint32_t kPeerLimit = 200;           // links at one time, both directions
-inline constexpr uint32_t kKnownAddressLimit = 2000;  // addresses to dial
-inline constexpr uint32_t kBanLimit = 4096;           // banned addresses; beyond, the oldest is forgotten
+inline constexpr uint32_t kPeerLimit = 200;          // links at one time, both directions
+inline constexpr uint32_t kGivenAddressLimit = 200;  // addresses to dial that the user has given
+inline constexpr uint32_t kToldAddressLimit = 1800;  // ... that trackers have told
+inline constexpr uint32_t kKnownAddressLimit = kGivenAddressLimit + kToldAddressLimit;
+inline constexpr uint32_t kBanLimit = 4096;  // banned addresses; beyond, the oldest is forgotten
 inline constexpr uint32_t kPiecesInProgressLimit = 2048;
 inline constexpr uint32_t kRequestsPerPeerLimit = 512;     // our requests to one peer in flight
 inline constexpr uint32_t kAdvertisedReqq = 512;           // a peer's requests to us waiting

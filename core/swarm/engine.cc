@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/fields.h"
-#include "core/swarm/resume_state.h"
+#include "core/base/check.h"
 
 namespace bt::swarm {
 namespace {
@@ -27,7 +26,10 @@ bool Matches(const Metainfo& metainfo, const tracker_api::TorrentKey& key) {
 }  // namespace
 
 Client::Engine::Engine(Config config)
-    : config_(std::move(config)), tracker_(config_), book_(config_.timing, config_.listen) {
+    : config_(std::move(config)),
+      tracker_(config_),
+      book_(config_.timing, config_.listen),
+      peers_(config_.timing) {
   config_.connection_limit = std::min(config_.connection_limit, kPeerLimit);
 }
 
@@ -37,27 +39,28 @@ void Client::Engine::Step(const Input<swarm::Protocol>& input, Ctx& context) {
   EndOfStep(context);
 }
 
+TrackerSession::Wanted Client::Engine::Wanted() const {
+  using Wanted = TrackerSession::Wanted;
+  if (phase_ == Phase::kOffering) return Wanted::kWhoWaits;
+  if (phase_ != Phase::kDownloading) return Wanted::kNobody;
+  return peers_.ready() >= kEnoughPeers ? Wanted::kOtherPeers : Wanted::kMorePeers;
+}
+
 void Client::Engine::EndOfStep(Ctx& context) {
   if (phase_ == Phase::kStopped) return;
   if (speaking()) {
-    using Wanted = TrackerSession::Wanted;
-    const Wanted peers = ready_ >= kEnoughPeers ? Wanted::kOtherPeers : Wanted::kMorePeers;
-    tracker_.SetLookups(phase_ == Phase::kDownloading ? peers
-                        : phase_ == Phase::kOffering  ? Wanted::kWhoWaits
-                                                      : Wanted::kNobody);
+    tracker_.SetLookups(Wanted());
     if (tracker_.Unreachable(context.now) && config_.peers.empty() && !config_.wait_for_registration) {
       Fail(absl::StrCat("no tracker could be reached: ", tracker_.last_trouble(),
                         "; start one, or name another"),
            context, FailureCause::kNoTracker);
     }
   }
-  if (refill_all_) RefillAll(context);
-  for (size_t i = 0; i < unflushed_.size(); ++i) {
-    if (Peer* peer = peers_[unflushed_[i]].get()) Flush(*peer, context);
+  if (downloads_) downloads_->RefillAll(context);
+  for (auto overfull = peers_.EndStep(context); !overfull.empty(); overfull = peers_.EndStep(context)) {
+    for (Peer* peer : overfull) Disconnect(*peer, "does not read what it asks for", true, context);
   }
-  unflushed_.clear();
-  departed_.clear();
-  tracker_.Poll(verified_, context);
+  tracker_.Poll(verified(), context);
   if (phase_ == Phase::kStopping) MaybeStopped(context);
 }
 
@@ -68,7 +71,7 @@ void Client::Engine::Handle(const Started&, Ctx& context) {
   for (size_t i = kPeerIdPrefix.size(); i < self_id_.size(); ++i) {
     self_id_[i] = static_cast<uint8_t>("0123456789abcdefghijklmnopqrstuvwxyz"[context.rng.Below(36)]);
   }
-  for (const Address& peer : config_.peers) book_.Add(peer);
+  for (const Address& peer : config_.peers) book_.Add(peer, AddressBook::Source::kUser);
   const bool download = config_.role == Role::kDownload;
   if (config_.metainfo) {
     if (download && config_.trackers == 0 && config_.peers.empty()) {
@@ -89,14 +92,12 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
   if (const absl::Status status = metainfo.Validate(); !status.ok()) {
     return Fail(absl::StrCat("unusable torrent: ", status.message()), context);
   }
-  metainfo_ = std::make_unique<const Metainfo>(std::move(metainfo));
-  info_hashes_ = InfoHashes(*metainfo_, config_.format, config_.key);
-  verified_ = unproven_ = PieceMap(metainfo_->piece_count());
+  torrent_.emplace(std::move(metainfo), config_);
+  downloads_.emplace(*torrent_, peers_, totals_);
+  uploads_.emplace(*torrent_, peers_, totals_, config_);
   phase_ = Phase::kVerifying;
-  context.out.Note(TorrentKnown{metainfo_->content(), metainfo_->name});
-  const FileMode mode = config_.role == Role::kOffer ? FileMode::kRead : FileMode::kDownload;
-  file_open_ = true;
-  context.out.File(OpenFile{kContentFile, mode, metainfo_->name, metainfo_->length});
+  context.out.Note(TorrentKnown{torrent_->metainfo().content(), torrent_->metainfo().name});
+  torrent_->Open(config_.role == Role::kOffer ? FileMode::kRead : FileMode::kDownload, context);
 }
 
 void Client::Engine::Fetched(tracker_api::Response response, Ctx& context) {
@@ -115,36 +116,25 @@ void Client::Engine::Fetched(tracker_api::Response response, Ctx& context) {
 void Client::Engine::Handle(const FileOpened& input, Ctx& context) {
   if (phase_ != Phase::kVerifying) return;
   if (!input.status.ok()) {
-    file_open_ = false;
+    torrent_->OpenFailed();
     return Fail(std::string(input.status.message()), context);
   }
-  const uint32_t pieces = metainfo_->piece_count();
-  tracker_.Begin(metainfo_->content(), pieces, context.now, context.rng);
-  if (config_.role == Role::kOffer) {
-    if (config_.skip_verify) {
-      verified_ = PieceMap::All(pieces);
-      return Ready(context);
-    }
-  } else {
-    const absl::StatusOr<ResumeState> resume = Decode<ResumeState>(input.resume);
-    if (!input.resume.empty() && resume.ok() && resume->content == metainfo_->content() &&
-        resume->piece_length == metainfo_->piece_length) {
-      if (auto verified = PieceMap::FromBitfield(resume->verified, pieces)) {
-        verified_ = unproven_ = *std::move(verified);
-        return Ready(context);
-      }
-    }
-    if (!input.existing) return Ready(context);
+  const uint32_t pieces = verified().size();
+  const bool offer = config_.role == Role::kOffer;
+  tracker_.Begin(torrent_->metainfo().content(), pieces, context.now, context.rng);
+  if (offer && config_.skip_verify) {
+    torrent_->TakeAllForVerified();
+    return Ready(context);
   }
+  if (!offer && (torrent_->Resume(input.resume) || !input.existing)) return Ready(context);
   tracker_.PauseClaims(true);
   check_since_ = context.now;
-  check_.emplace(*metainfo_, config_.role == Role::kOffer);
-  check_->Add(PieceMap::All(pieces), context);
+  torrent_->Check(PieceMap::All(pieces), offer, context);
 }
 
 void Client::Engine::Handle(const RangeHashed& input, Ctx& context) {
-  if (!check_ || !speaking()) return;
-  for (FileCheck::Verdict& verdict : check_->Hashed(input, context)) {
+  if (!torrent_ || !speaking()) return;
+  for (FileCheck::Verdict& verdict : torrent_->Hashed(input, context)) {
     if (phase_ == Phase::kDownloading) {
       ReadBack(std::move(verdict), context);
     } else {
@@ -152,16 +142,14 @@ void Client::Engine::Handle(const RangeHashed& input, Ctx& context) {
     }
   }
   if (context.now - check_since_ >= kClaimPatience) tracker_.PauseClaims(false);
-  if (phase_ == Phase::kVerifying && check_->idle()) Ready(context);
+  if (phase_ == Phase::kVerifying && torrent_->checked()) Ready(context);
 }
 
 void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
   if (verdict.good) {
-    if (!verified_.Add(verdict.piece)) return;
+    if (!torrent_->Add(verdict.piece)) return;
     tracker_.HoldChanged();
-    for (const auto& peer : peers_) {
-      if (peer != nullptr && peer->state == Peer::State::kReady) Queue(*peer, wire::Have{verdict.piece});
-    }
+    peers_.EachReady([&](Peer& peer) { peers_.Queue(peer, wire::Have{verdict.piece}); });
   } else if (config_.role == Role::kOffer) {
     context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
   }
@@ -169,59 +157,62 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
 
 // The word of the last checkpoint about one piece, held against the file's bytes.
 void Client::Engine::ReadBack(FileCheck::Verdict verdict, Ctx& context) {
-  unproven_.Remove(verdict.piece);
   if (verdict.good) return FinishIfProven(context);
   // The file was changed between two lives of this client: the piece is fetched again.
-  CHECK(verified_.Remove(verdict.piece));
-  digest_.Add(uint64_t{verdict.piece.value()} << 1);
-  picker_->Lost(verdict.piece);
+  CHECK(torrent_->Lose(verdict.piece));
+  downloads_->Lost(verdict.piece);
   tracker_.HoldChanged();
-  ProgressMade(context);
+  torrent_->ProgressMade(context);
   context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
-  for (const auto& peer : peers_) {
-    if (peer == nullptr || peer->state != Peer::State::kReady || !peer->pieces.Has(verdict.piece)) continue;
-    ++peer->useful;
-    UpdateInterest(*peer);
-  }
-  refill_all_ = true;
 }
 
 // What the file holds is known: serve it, or fetch the rest.
 void Client::Engine::Ready(Ctx& context) {
   tracker_.PauseClaims(false);
   tracker_.HoldChanged();
-  context.out.Note(FileReady{verified_.count(), verified_.size()});
+  context.out.Note(FileReady{verified().count(), verified().size()});
   if (config_.role == Role::kOffer) {
-    if (verified_.none()) {
-      return Fail(
-          absl::StrCat("no piece of the file is the torrent's: not the file of ", View(metainfo_->name)),
-          context);
+    if (verified().none()) {
+      return Fail(absl::StrCat("no piece of the file is the torrent's: not the file of ",
+                               View(torrent_->metainfo().name)),
+                  context);
     }
     phase_ = Phase::kOffering;
     return Dial(context);
   }
-  picker_.emplace(*metainfo_, verified_, context.rng);
   phase_ = Phase::kDownloading;
-  if (!unproven_.none()) {
-    check_.emplace(*metainfo_, false);
-    check_->Add(unproven_, context);
-  }
+  downloads_->Begin(context.rng);
+  torrent_->CheckUnproven(context);
   FinishIfProven(context);
-  if (phase_ != Phase::kDownloading) return;
-  // Peers that connected while the file was being checked were not looked at for what they have.
-  for (const auto& peer : peers_) {
-    if (peer != nullptr && peer->state == Peer::State::kReady) AdoptPieces(*peer);
-  }
   Dial(context);
+}
+
+void Client::Engine::Handle(const BlockStored& input, Ctx& context) {
+  if (phase_ != Phase::kDownloading) return;
+  if (!input.status.ok()) {
+    return Fail(absl::StrCat("cannot write the download: ", input.status.message()), context);
+  }
+  const Downloads::Verdict verdict = downloads_->Stored(input, context);
+  for (const Sender& liar : verdict.liars) Convict(liar, verdict.piece, context);
+  if (verdict.verified) HavePiece(verdict.piece, context);
+}
+
+void Client::Engine::HavePiece(PieceIndex piece, Ctx& context) {
+  CHECK(torrent_->Add(piece));
+  context.out.Note(PieceVerified{piece});
+  tracker_.HoldChanged();
+  torrent_->ProgressMade(context);
+  downloads_->Gained(piece);
+  FinishIfProven(context);
 }
 
 // Every piece counts as proven once its hash was computed, in this life, from the bytes that lie in the file:
 // a piece that came from peers as it was written, the others by reading them back.
 void Client::Engine::FinishIfProven(Ctx& context) {
-  if (!verified_.all() || !unproven_.none()) return;
+  if (!torrent_->proven()) return;
   phase_ = Phase::kFinishing;
-  context.out.Disarm(Timer::kCheckpoint);
-  context.out.File(FinishFile{kContentFile});
+  downloads_->End();
+  torrent_->Finish(context);
 }
 
 void Client::Engine::Handle(const FileFinished& input, Ctx& context) {
@@ -229,43 +220,48 @@ void Client::Engine::Handle(const FileFinished& input, Ctx& context) {
   if (!input.status.ok()) {
     return Fail(absl::StrCat("cannot complete the download: ", input.status.message()), context);
   }
-  context.out.Note(DownloadComplete{metainfo_->content()});
+  context.out.Note(DownloadComplete{torrent_->metainfo().content()});
   if (!config_.keep_offering) return BeginStop(context);
   phase_ = Phase::kOffering;
   book_.EraseIdle();
-  DropSeeders(context);
+  peers_.EachReady([&](Peer& peer) { PartIfBothComplete(peer, context); });
 }
 
-// At most once per checkpoint_interval, and only while there is something new to keep.
-void Client::Engine::ProgressMade(Ctx& context) {
-  checkpoint_dirty_ = true;
-  if (checkpoint_out_ || context.out.timers.armed(Timer::kCheckpoint)) return;
-  context.out.Arm(Timer::kCheckpoint,
-                  std::max(context.now, last_checkpoint_ + config_.timing.checkpoint_interval));
-}
-
-void Client::Engine::SaveProgress(Ctx& context) {
-  if (!checkpoint_dirty_ || checkpoint_out_ || !file_open_) return;
-  checkpoint_dirty_ = false;
-  checkpoint_out_ = true;
-  context.out.File(
-      Checkpoint{kContentFile, Slice::Own(Encode(ResumeState{metainfo_->content(), metainfo_->piece_length,
-                                                             verified_.ToBitfield()}))});
+// The file has changed under us, or its disk fails: what cannot be read is not had, until it is proven anew.
+void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
+  if (!speaking() || !torrent_ || input.length == 0) return;
+  const Metainfo& metainfo = torrent_->metainfo();
+  const uint64_t last = std::min(input.offset + input.length, metainfo.length) - 1;
+  PieceMap lost(verified().size());
+  for (uint64_t piece = input.offset / metainfo.piece_length; piece <= last / metainfo.piece_length;
+       ++piece) {
+    const PieceIndex index(static_cast<uint32_t>(piece));
+    if (!torrent_->Lose(index)) continue;
+    lost.Add(index);
+    context.out.Note(PieceUnusable{index, std::string(input.status.message())});
+  }
+  if (lost.none()) return;
+  digest_.Add(uint64_t{lost.count()});
+  tracker_.HoldChanged();
+  if (config_.role == Role::kDownload && phase_ != Phase::kOffering) {
+    return Fail(absl::StrCat("cannot read the download back: ", input.status.message()), context);
+  }
+  if (!config_.skip_verify) torrent_->Check(lost, false, context);
 }
 
 void Client::Engine::Handle(const Checkpointed& input, Ctx& context) {
-  checkpoint_out_ = false;
-  last_checkpoint_ = context.now;
+  if (!torrent_) return;
+  torrent_->Checkpointed(context.now);
   if (!input.status.ok() && speaking()) {
     return Fail(absl::StrCat("cannot save the download's progress: ", input.status.message()), context);
   }
-  if (phase_ == Phase::kDownloading && checkpoint_dirty_) ProgressMade(context);
+  if (phase_ == Phase::kDownloading && torrent_->unsaved()) torrent_->ProgressMade(context);
 }
 
 // --- trackers ---
 
 void Client::Engine::Handle(const Received<swarm::Protocol>& input, Ctx& context) {
-  TrackerEvent(tracker_.Receive(input.message, verified_, context), context);
+  TrackerEvent(tracker_.Receive(input.message, verified(), context), context);
 }
 
 void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
@@ -279,12 +275,13 @@ void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
     case Kind::kFetched:
       return Fetched(std::move(event.response), context);
     case Kind::kOffered:
-      return context.out.Note(Offered{tracker_.claimed().count(), verified_.size()});
+      return context.out.Note(Offered{tracker_.claimed().count(), verified().size()});
     case Kind::kPeers:
       return Heard(std::get<tracker_api::Peers>(event.response.body).peers, context);
     case Kind::kNotFound: {
-      const std::string name = metainfo_ != nullptr
-                                   ? absl::StrCat(metainfo_->name, " (", metainfo_->content().ToString(), ")")
+      const Metainfo* known = metainfo();
+      const std::string name = known != nullptr
+                                   ? absl::StrCat(known->name, " (", known->content().ToString(), ")")
                                    : tracker_api::KeyText(*config_.key);
       if (config_.wait_for_registration) {
         if (phase_ == Phase::kFetching) tracker_.Fetch(*config_.key);
@@ -308,7 +305,7 @@ void Client::Engine::Heard(const std::vector<tracker_api::PeerClaim>& peers, Ctx
   for (const tracker_api::PeerClaim& claim : peers) {
     // Two seeders have nothing to say to each other.
     if (phase_ == Phase::kOffering && claim.complete) continue;
-    book_.Add(claim.peer);
+    book_.Add(claim.peer, AddressBook::Source::kTracker);
   }
   if (peers.size() != peers_found_) context.out.Note(PeersFound{static_cast<uint32_t>(peers.size())});
   peers_found_ = peers.size();
@@ -327,9 +324,10 @@ void Client::Engine::Handle(const TimerFired<swarm::Protocol>& input, Ctx& conte
     case Timer::kDial:
       return Dial(context);
     case Timer::kChoke:
-      return ChokeRound(context);
+      if (uploads_) uploads_->ChokeRound(context);
+      return;
     case Timer::kCheckpoint:
-      if (phase_ == Phase::kDownloading) SaveProgress(context);
+      if (phase_ == Phase::kDownloading) torrent_->SaveProgress(context);
       return;
     case Timer::kStop:
       stop_waits_ = false;
@@ -350,23 +348,20 @@ void Client::Engine::Handle(const CallCancelled& input, Ctx&) {
 
 void Client::Engine::Fail(std::string reason, Ctx& context, FailureCause cause) {
   if (!speaking()) return;
-  // What storage has refused once is not written to again.
-  checkpoint_dirty_ = false;
+  if (torrent_) torrent_->KeepNothingMore();
   context.out.Note(Failed{std::move(reason), cause});
   BeginStop(context);
 }
 
 void Client::Engine::BeginStop(Ctx& context) {
   if (!speaking()) return;
-  if (phase_ == Phase::kDownloading) SaveProgress(context);
+  if (phase_ == Phase::kDownloading) torrent_->SaveProgress(context);
   phase_ = Phase::kStopping;
-  for (auto& peer : peers_) {
-    if (peer == nullptr) continue;
-    context.out.Link(LinkClose{peer->link, false});
-    RemovePeer(*peer, context);
-  }
-  refill_all_ = false;
-  unflushed_.clear();
+  if (downloads_) downloads_->End();
+  peers_.Each([&](Peer& peer) {
+    context.out.Link(LinkClose{peer.link, false});
+    RemovePeer(peer, context);
+  });
   for (const Timer timer : {Timer::kPeers, Timer::kDial, Timer::kChoke, Timer::kCheckpoint}) {
     context.out.Disarm(timer);
   }
@@ -376,10 +371,9 @@ void Client::Engine::BeginStop(Ctx& context) {
 }
 
 void Client::Engine::MaybeStopped(Ctx& context) {
-  if (checkpoint_out_ || (stop_waits_ && !tracker_.left())) return;
+  if ((torrent_ && torrent_->saving()) || (stop_waits_ && !tracker_.left())) return;
   phase_ = Phase::kStopped;
-  if (file_open_) context.out.File(CloseFile{kContentFile});
-  file_open_ = false;
+  if (torrent_) torrent_->Close(context);
   context.out.Disarm(Timer::kStop);
   context.out.Disarm(Timer::kTracker);
   context.out.Note(Stopped{});
@@ -391,46 +385,36 @@ void Client::Engine::MaybeStopped(Ctx& context) {
 
 swarm::Progress Client::Engine::progress() const {
   swarm::Progress progress = totals_;
-  progress.pieces = verified_.size();
-  progress.pieces_verified = verified_.count();
-  if (metainfo_ != nullptr) {
-    progress.length = metainfo_->length;
-    progress.bytes_verified = uint64_t{verified_.count()} * metainfo_->piece_length;
-    const uint32_t last = verified_.size() - 1;
-    if (verified_.Has(PieceIndex(last))) {
-      progress.bytes_verified -= metainfo_->piece_length - metainfo_->piece_size(last);
-    }
+  progress.pieces = verified().size();
+  progress.pieces_verified = verified().count();
+  if (torrent_) {
+    progress.length = torrent_->metainfo().length;
+    progress.bytes_verified = torrent_->bytes_verified();
   }
   progress.tracker_answered = tracker_.answered();
-  progress.peers_connected = ready_;
+  progress.peers_connected = peers_.ready();
   progress.peers_known = static_cast<uint32_t>(book_.known());
   progress.peers_banned = static_cast<uint32_t>(book_.bans());
   return progress;
 }
 
 void Client::Engine::CheckInvariants() const {
-  CHECK(slot_of_.size() <= kPeerLimit);
-  CHECK(requested_bytes_ + storing_bytes_ <= 2 * kBytesInFlightLimit);
+  CHECK(peers_.links() <= kPeerLimit);
   CHECK(book_.known() <= kKnownAddressLimit && book_.bans() <= kBanLimit);
-  CHECK(phase_ != Phase::kFinishing || (verified_.all() && unproven_.none()));
-  if (picker_) {
-    picker_->CheckInvariants();
-    // Offered pieces may be lost again (ReadFailed) when the download is over.
-    CHECK(phase_ != Phase::kDownloading || picker_->missing() == verified_.size() - verified_.count());
-  }
+  CHECK(phase_ != Phase::kFinishing || torrent_->proven());
+  if (downloads_) downloads_->CheckInvariants();
 }
 
 uint64_t Client::Engine::Digest() const {
   RollingDigest digest = digest_;
   digest.Add(static_cast<uint64_t>(phase_));
   digest.Add(tracker_.Digest());
-  digest.Add(verified_.count());
+  digest.Add(verified().count());
   digest.Add(totals_.bytes_received);
   digest.Add(totals_.bytes_sent);
-  digest.Add(requested_bytes_);
-  digest.Add(storing_bytes_);
+  if (downloads_) digest.Add(downloads_->Digest());
   digest.Add(next_link_);
-  digest.Add(ready_);
+  digest.Add(peers_.ready());
   digest.Add(book_.known());
   digest.Add(book_.bans());
   return digest.value();

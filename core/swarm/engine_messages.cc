@@ -11,42 +11,38 @@ void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& co
   std::visit(
       Overloaded{
           [&](const wire::Piece& piece) { OnBlock(peer, piece, context); },
-          [&](const wire::Request& request) { OnRequest(peer, request.block, context); },
-          [&](const wire::Cancel& cancel) { OnCancel(peer, cancel.block); },
+          [&](const wire::Request& request) {
+            if (!uploads_->OnRequest(peer, request.block, context)) {
+              ProtocolError(peer, "request outside the content", context);
+            }
+          },
+          [&](const wire::Cancel& cancel) { uploads_->OnCancel(peer, cancel.block); },
           [&](const wire::Have& have) { OnHave(peer, have.piece, context); },
           [&](const wire::Reject& reject) { OnReject(peer, reject.block, context); },
           [&](const wire::KeepAlive&) {},
           [&](const wire::Choke&) {
             peer.peer_choking = true;
-            GiveUpRequests(peer, false);
-            if (picker_) picker_->Disown(peer.slot);
-            refill_all_ = true;
+            downloads_->Choked(peer);
           },
           [&](const wire::Unchoke&) { peer.peer_choking = false; },
-          [&](const wire::Interested&) {
-            peer.peer_interested = true;
-            FillSlots(context);
-          },
-          [&](const wire::NotInterested&) {
-            peer.peer_interested = false;
-            SetChoking(peer, true);
-            FillSlots(context);
-          },
+          [&](const wire::Interested&) { uploads_->OnInterest(peer, true, context); },
+          [&](const wire::NotInterested&) { uploads_->OnInterest(peer, false, context); },
           [&](const wire::Bitfield& bitfield) {
-            auto pieces = PieceMap::FromBitfield(bitfield.bits.view(), metainfo_->piece_count());
+            auto pieces = PieceMap::FromBitfield(bitfield.bits.view(), torrent_->metainfo().piece_count());
             if (!pieces) return ProtocolError(peer, "bitfield of wrong length or with spare bits", context);
             OnPieces(peer, *std::move(pieces), context);
           },
-          [&](const wire::HaveAll&) { OnPieces(peer, PieceMap::All(metainfo_->piece_count()), context); },
-          [&](const wire::HaveNone&) { OnPieces(peer, PieceMap(metainfo_->piece_count()), context); },
-          [&](const wire::ExtendedHandshake& handshake) {
-            if (handshake.reqq) peer.reqq = std::max(1u, *handshake.reqq);
-            if (handshake.port && peer.inbound()) peer.listens.port = *handshake.port;
+          [&](const wire::HaveAll&) {
+            OnPieces(peer, PieceMap::All(torrent_->metainfo().piece_count()), context);
           },
+          [&](const wire::HaveNone&) {
+            OnPieces(peer, PieceMap(torrent_->metainfo().piece_count()), context);
+          },
+          [&](const wire::ExtendedHandshake& handshake) { OnExtended(peer, handshake); },
           [&](const wire::HashRequest& request) {
             if (!peer.under.v2()) return ProtocolError(peer, "hash message on a v1 connection", context);
             // Every client of this content has the piece layers from its torrent.
-            Queue(peer, wire::HashReject{request.span});
+            peers_.Queue(peer, wire::HashReject{request.span});
           },
           [&](const wire::Hashes&) {
             ProtocolError(peer,
@@ -63,71 +59,49 @@ void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& co
       message);
 }
 
-// A bitfield, also a repeated one (aria2 sends such), replaces what was known.
-void Client::Engine::OnPieces(Peer& peer, PieceMap pieces, Ctx& context) {
-  if (picker_) picker_->RemovePeer(peer.pieces);
-  peer.pieces = std::move(pieces);
-  AdoptPieces(peer);
-  if (phase_ == Phase::kOffering && complete() && peer.pieces.all()) {
-    Disconnect(peer, "both complete", false, context);
+void Client::Engine::OnBlock(Peer& peer, const wire::Piece& piece, Ctx& context) {
+  switch (downloads_->OnBlock(peer, piece, context)) {
+    case Downloads::Arrival::kAskedFor:
+      return book_.Worked(peer.address);
+    case Downloads::Arrival::kNotAskedFor:
+      return;
+    case Downloads::Arrival::kFloodOfThose:
+      return ProtocolError(peer, "blocks nobody asked for", context);
+    case Downloads::Arrival::kMalformed:
+      return ProtocolError(peer, "a block of a form nobody asked for", context);
   }
 }
 
-void Client::Engine::AdoptPieces(Peer& peer) {
-  if (!picker_) return;
-  picker_->AddPeer(peer.pieces);
-  PieceMap useful = peer.pieces;
-  useful.RemoveAll(verified_);
-  peer.useful = useful.count();
-  UpdateInterest(peer);
+void Client::Engine::OnExtended(Peer& peer, const wire::ExtendedHandshake& handshake) {
+  if (handshake.reqq) peer.reqq = std::max(1u, *handshake.reqq);
+  if (handshake.port && peer.inbound()) peer.listens.port = *handshake.port;
+}
+
+// A bitfield, also a repeated one (aria2 sends such), replaces what was known.
+void Client::Engine::OnPieces(Peer& peer, PieceMap pieces, Ctx& context) {
+  downloads_->Disown(peer);
+  peer.pieces = std::move(pieces);
+  downloads_->Adopt(peer);
+  PartIfBothComplete(peer, context);
 }
 
 void Client::Engine::OnHave(Peer& peer, PieceIndex piece, Ctx& context) {
-  if (piece.value() >= metainfo_->piece_count()) return ProtocolError(peer, "have of no such piece", context);
+  if (piece.value() >= verified().size()) return ProtocolError(peer, "have of no such piece", context);
   if (!peer.pieces.Add(piece)) return;
-  if (picker_) {
-    picker_->PeerHas(piece);
-    if (!verified_.Has(piece)) {
-      ++peer.useful;
-      UpdateInterest(peer);
-    }
-  }
-  if (phase_ == Phase::kOffering && complete() && peer.pieces.all()) {
-    Disconnect(peer, "both complete", false, context);
-  }
+  downloads_->PeerHas(peer, piece);
+  PartIfBothComplete(peer, context);
 }
 
-void Client::Engine::UpdateInterest(Peer& peer) {
-  const bool interested = phase_ == Phase::kDownloading && peer.useful > 0;
-  if (interested == peer.am_interested) return;
-  peer.am_interested = interested;
-  if (interested) {
-    Queue(peer, wire::Interested{});
-  } else {
-    Queue(peer, wire::NotInterested{});
-  }
+// Two seeders have nothing to say to each other.
+void Client::Engine::PartIfBothComplete(Peer& peer, Ctx& context) {
+  if (phase_ != Phase::kOffering || !verified().all() || !peer.pieces.all()) return;
+  Disconnect(peer, "both complete", false, context);
 }
 
 void Client::Engine::OnReject(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   if (!peer.fast) return ProtocolError(peer, "reject without the fast extension", context);
-  if (span.piece.value() >= metainfo_->piece_count() || span.offset % kBlockSize != 0) return;
-  const BlockRef block{span.piece, span.offset / kBlockSize};
-  const auto stale = std::find(peer.stale.begin(), peer.stale.end(), block);
-  const auto request = std::find(peer.requests.begin(), peer.requests.end(), block);
-  if (request == peer.requests.end()) {
-    if (stale != peer.stale.end()) peer.stale.erase(stale);
-    return;
-  }
-  peer.requests.erase(request);
-  requested_bytes_ -= kBlockSize;
-  picker_->Release(block);
-  refill_all_ = true;
-  // It does not give this piece after all: asking again would go round in circles.
-  if (peer.pieces.Remove(span.piece)) {
-    picker_->PeerLost(span.piece);
-    if (!verified_.Has(span.piece)) --peer.useful;
-    UpdateInterest(peer);
-  }
+  if (span.piece.value() >= verified().size() || span.offset % kBlockSize != 0) return;
+  downloads_->Rejected(peer, {span.piece, span.offset / kBlockSize});
 }
 
 }  // namespace bt::swarm

@@ -108,22 +108,15 @@ struct Appender {
   void operator()(const HaveNone&) { PutFrame(out, kHaveNone, 0); }
   void operator()(const Reject& reject) { PutSpan(out, kReject, reject.block); }
   void operator()(const ExtendedHandshake& handshake) {
-    // Keys in the order bencoding demands: m, p, reqq, v, yourip.
-    std::string dict = "d1:mde";
-    const auto number = [&](std::string_view key, uint64_t value) {
-      dict.append(std::to_string(key.size())).append(":").append(key);
-      dict.append("i").append(std::to_string(value)).append("e");
-    };
-    const auto text = [&](std::string_view key, std::string_view value) {
-      if (value.empty()) return;
-      dict.append(std::to_string(key.size())).append(":").append(key);
-      dict.append(std::to_string(value.size())).append(":").append(value);
-    };
-    if (handshake.port) number("p", *handshake.port);
-    if (handshake.reqq) number("reqq", *handshake.reqq);
-    text("v", handshake.client);
-    text("yourip", handshake.your_ip);
-    dict += 'e';
+    std::string dict;
+    bencode::Writer writer(dict);
+    // "m" names the extension messages this client understands: none but this handshake so far.
+    writer.BeginDictionary().Key("m").BeginDictionary().End();
+    if (handshake.port) writer.Key("p").Integer(*handshake.port);
+    if (handshake.reqq) writer.Key("reqq").Integer(*handshake.reqq);
+    if (!handshake.client.empty()) writer.Key("v").Text(handshake.client);
+    if (!handshake.your_ip.empty()) writer.Key("yourip").Text(handshake.your_ip);
+    writer.End();
     PutFrame(out, kExtended, static_cast<uint32_t>(dict.size()) + 1);
     out.push_back(0);
     out.append(dict);

@@ -1,0 +1,317 @@
+#include "core/swarm/downloads.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+
+namespace bt::swarm {
+namespace {
+
+// A StoreBlock's token carries the block and its piece's generation: no table to look it up in.
+constexpr uint32_t kBlockBits = 12;
+static_assert(kPieceLengthMax / kBlockSize <= 1u << kBlockBits);
+static_assert(kPieceCountLimit <= 1u << (32 - kBlockBits));
+
+BlockToken TokenOf(BlockRef block, uint32_t generation) {
+  return BlockToken(uint64_t{generation} << 32 | uint64_t{block.piece.value()} << kBlockBits | block.block);
+}
+BlockRef BlockOf(BlockToken token) {
+  const uint32_t low = static_cast<uint32_t>(token.value());
+  return {PieceIndex(low >> kBlockBits), low & ((1u << kBlockBits) - 1)};
+}
+uint32_t GenerationOf(BlockToken token) { return static_cast<uint32_t>(token.value() >> 32); }
+
+// Takes `block` out of a queue in which it is most likely near the front.
+bool Remove(std::deque<BlockRef>& queue, BlockRef block) {
+  const auto found = std::find(queue.begin(), queue.end(), block);
+  if (found == queue.end()) return false;
+  queue.erase(found);
+  return true;
+}
+
+// A request that was given up may still be answered.
+void RememberStale(Peer& peer, BlockRef block) {
+  peer.stale.push_back(block);
+  if (peer.stale.size() > kStaleLimit) peer.stale.pop_front();
+}
+
+}  // namespace
+
+void Downloads::Begin(Rng& rng) {
+  picker_.emplace(torrent_.metainfo(), torrent_.verified(), rng);
+  // Peers that connected while the file was being checked were not looked at for what they have.
+  peers_.EachReady([&](Peer& peer) { Adopt(peer); });
+}
+
+uint32_t Downloads::BlockLength(BlockRef block) const {
+  const uint32_t piece = torrent_.metainfo().piece_size(block.piece.value());
+  return std::min(kBlockSize, piece - block.block * kBlockSize);
+}
+
+wire::BlockSpan Downloads::SpanOf(BlockRef block) const {
+  return {block.piece, block.block * kBlockSize, BlockLength(block)};
+}
+
+// --- what a peer has ---
+
+void Downloads::Adopt(Peer& peer) {
+  if (!picker_) return;
+  picker_->AddPeer(peer.pieces);
+  PieceMap useful = peer.pieces;
+  useful.RemoveAll(torrent_.verified());
+  peer.useful = useful.count();
+  UpdateInterest(peer);
+}
+
+void Downloads::Disown(const Peer& peer) {
+  if (picker_) picker_->RemovePeer(peer.pieces);
+}
+
+void Downloads::PeerHas(Peer& peer, PieceIndex piece) {
+  if (!picker_) return;
+  picker_->PeerHas(piece);
+  if (torrent_.verified().Has(piece)) return;
+  ++peer.useful;
+  UpdateInterest(peer);
+}
+
+void Downloads::UpdateInterest(Peer& peer) {
+  const bool interested = picker_ && peer.useful > 0;
+  if (interested == peer.am_interested) return;
+  peer.am_interested = interested;
+  if (interested) {
+    peers_.Queue(peer, wire::Interested{});
+  } else {
+    peers_.Queue(peer, wire::NotInterested{});
+  }
+}
+
+void Downloads::Rejected(Peer& peer, BlockRef block) {
+  if (!Remove(peer.requests, block)) {
+    Remove(peer.stale, block);
+    return;
+  }
+  requested_bytes_ -= kBlockSize;
+  if (!picker_) return;
+  picker_->Release(block);
+  refill_all_ = true;
+  // It does not give this piece after all: asking again would go round in circles.
+  if (peer.pieces.Remove(block.piece)) {
+    picker_->PeerLost(block.piece);
+    if (!torrent_.verified().Has(block.piece)) --peer.useful;
+    UpdateInterest(peer);
+  }
+}
+
+void Downloads::Choked(Peer& peer) {
+  GiveUpRequests(peer, false);
+  if (picker_) picker_->Disown(peer.slot);
+  refill_all_ = true;
+}
+
+void Downloads::Left(Peer& peer) {
+  Choked(peer);
+  Disown(peer);
+}
+
+// --- requests ---
+
+// A peer's part of what may be in flight, and of what is left to ask for: so that the first to connect do not
+// take a small file all for themselves. In whole pieces, where that is possible: a piece of one sender is one
+// that can be blamed on it.
+uint32_t Downloads::FairShare() const {
+  const uint32_t peers = std::max({1u, peers_.ready(), peers_.dialled()});
+  const uint32_t per_piece = torrent_.metainfo().block_count(0);
+  uint64_t left = uint64_t{picker_->missing()} * per_piece / peers;
+  left = (left + per_piece) / per_piece * per_piece;
+  return static_cast<uint32_t>(
+      std::max<uint64_t>(kWindowMin, std::min<uint64_t>(left, kBytesInFlightLimit / kBlockSize / peers)));
+}
+
+void Downloads::Refill(Peer& peer, Ctx& context) {
+  if (!picker_ || peer.state != Peer::State::kReady || peer.peer_choking || !peer.am_interested) return;
+  const uint32_t fair_share = FairShare();
+  const uint32_t target = peer.WindowTarget(fair_share);
+  const uint32_t out = static_cast<uint32_t>(peer.requests.size());
+  // Requests go out in batches: topping up one by one would cost a message each.
+  if (out >= target || (out > 0 && target - out < target / 8)) return;
+  const uint64_t used = requested_bytes_ + storing_bytes_;
+  const uint64_t room = used >= kBytesInFlightLimit ? 0 : (kBytesInFlightLimit - used) / kBlockSize;
+  if (room < target - out) starved_ = true;
+  const uint32_t count = static_cast<uint32_t>(std::min<uint64_t>(target - out, room));
+  if (count == 0) return;
+  picked_.clear();
+  picker_->Pick(peer.slot, peer.pieces, count, context.now, context.rng, picked_);
+  if (picked_.empty() && out < kEndgameDepth) {
+    const std::vector<BlockRef> already(peer.requests.begin(), peer.requests.end());
+    picker_->PickEndgame(peer.pieces, already, std::min(count, kEndgameDepth - out), picked_);
+  }
+  if (picked_.empty()) return;
+  if (out == 0) {
+    peer.waiting_since = context.now;
+    if (peer.blocks_per_second == 0) peer.rate_since = context.now;
+  }
+  for (const BlockRef block : picked_) {
+    peer.requests.push_back(block);
+    peers_.Queue(peer, wire::Request{SpanOf(block)});
+  }
+  requested_bytes_ += uint64_t{kBlockSize} * picked_.size();
+  peers_.Touch(peer, context);
+}
+
+void Downloads::RefillAll(Ctx& context) {
+  if (!std::exchange(refill_all_, false)) return;
+  for (const bool snubbed : {false, true}) {
+    peers_.Each([&](Peer& peer) {
+      if (peer.snubbed == snubbed) Refill(peer, context);
+    });
+  }
+}
+
+// Its requests go back to the picker; `tell`: with a cancel each. Late answers are still welcome.
+void Downloads::GiveUpRequests(Peer& peer, bool tell) {
+  if (peer.requests.empty()) return;
+  for (const BlockRef block : peer.requests) {
+    if (picker_) picker_->Release(block);
+    if (tell) peers_.Queue(peer, wire::Cancel{SpanOf(block)});
+    RememberStale(peer, block);
+  }
+  requested_bytes_ -= uint64_t{kBlockSize} * peer.requests.size();
+  peer.requests.clear();
+  refill_all_ = true;
+}
+
+bool Downloads::Snub(Peer& peer, Ctx& context) {
+  peer.snubbed = true;
+  peer.window = kWindowMin;
+  peer.waiting_since = context.now;
+  GiveUpRequests(peer, true);
+  if (picker_) picker_->Disown(peer.slot);
+  refill_all_ = true;
+  return ++peer.timeouts < kTimeoutLimit;
+}
+
+void Downloads::ExpireAlone(Instant since) {
+  if (!picker_ || !picker_->any_alone()) return;
+  picker_->ExpireAlone(since);
+  refill_all_ = true;
+}
+
+void Downloads::CancelElsewhere(BlockRef block, const Peer& except) {
+  peers_.Each([&](Peer& peer) {
+    if (&peer == &except || !Remove(peer.requests, block)) return;
+    requested_bytes_ -= kBlockSize;
+    peers_.Queue(peer, wire::Cancel{SpanOf(block)});
+    RememberStale(peer, block);
+  });
+}
+
+// --- blocks ---
+
+Downloads::Arrival Downloads::OnBlock(Peer& peer, const wire::Piece& piece, Ctx& context) {
+  const Metainfo& metainfo = torrent_.metainfo();
+  const BlockRef block{piece.piece, piece.offset / kBlockSize};
+  if (piece.piece.value() >= metainfo.piece_count() ||
+      piece.offset >= metainfo.piece_size(piece.piece.value()) || piece.offset % kBlockSize != 0 ||
+      piece.bytes.size() != BlockLength(block)) {
+    return Arrival::kMalformed;
+  }
+  const uint32_t length = static_cast<uint32_t>(piece.bytes.size());
+  totals_.bytes_received += length;
+  const bool asked = Remove(peer.requests, block);
+  if (asked) requested_bytes_ -= kBlockSize;
+  if (!asked && !Remove(peer.stale, block)) {
+    totals_.bytes_wasted += length;
+    return ++peer.unrequested > kUnrequestedLimit ? Arrival::kFloodOfThose : Arrival::kNotAskedFor;
+  }
+  peer.given += length;
+  peer.CountBlock(context.now);
+  if (!picker_) return Arrival::kAskedFor;
+  const bool others_asked = picker_->requesters(block) > (asked ? 1 : 0);
+  if (picker_->Arrived(block, peer.slot, peer.sender()) == Picker::Arrival::kDuplicate) {
+    totals_.bytes_wasted += length;
+    return Arrival::kAskedFor;
+  }
+  if (others_asked) CancelElsewhere(block, peer);
+  storing_bytes_ += length;
+  context.out.File(StoreBlock{TokenOf(block, picker_->generation(block.piece)), kContentFile,
+                              uint64_t{block.piece.value()} * metainfo.piece_length + piece.offset,
+                              piece.bytes});
+  return Arrival::kAskedFor;
+}
+
+Downloads::Verdict Downloads::Stored(const BlockStored& stored, Ctx& context) {
+  if (!picker_) return {};
+  const BlockRef block = BlockOf(stored.token);
+  storing_bytes_ -= BlockLength(block);
+  if (std::exchange(starved_, false)) refill_all_ = true;
+  std::optional<PieceRecord> record = picker_->Stored(block, GenerationOf(stored.token), stored.leaf);
+  return record ? Judge(block.piece, *std::move(record), context) : Verdict();
+}
+
+// All blocks of a piece are on disk. Its hash decides whether they ever count.
+Downloads::Verdict Downloads::Judge(PieceIndex piece, PieceRecord record, Ctx& context) {
+  const uint32_t index = piece.value();
+  const bool verified = torrent_.metainfo().VerifyPiece(index, record.leaves);
+  digest_.Add(uint64_t{index} << 1 | (verified ? 1 : 0));
+  if (verified) {
+    picker_->Accept(piece);
+    return {true, piece, blame_.Passed(piece, record)};
+  }
+  ++totals_.pieces_rejected;
+  totals_.bytes_wasted += torrent_.metainfo().piece_size(index);
+  PieceRejected rejected{piece, {}};
+  for (const Sender& sender : SendersOf(record)) rejected.peers.push_back(sender.address);
+  context.out.Note(std::move(rejected));
+  // Of several senders at least one lies, and which one only a correct copy can tell: the next attempt is
+  // one peer's alone, so that it ends in that copy or in proof against that peer.
+  Verdict verdict{false, piece, blame_.Failed(piece, std::move(record))};
+  picker_->Reject(piece, true);
+  refill_all_ = true;
+  return verdict;
+}
+
+void Downloads::Gained(PieceIndex piece) {
+  peers_.EachReady([&](Peer& peer) {
+    if (peer.pieces.Has(piece)) {
+      --peer.useful;
+      UpdateInterest(peer);
+    } else {
+      peers_.Queue(peer, wire::Have{piece});
+    }
+  });
+}
+
+void Downloads::Lost(PieceIndex piece) {
+  if (!picker_) return;
+  digest_.Add(uint64_t{piece.value()} << 1);
+  picker_->Lost(piece);
+  peers_.EachReady([&](Peer& peer) {
+    if (!peer.pieces.Has(piece)) return;
+    ++peer.useful;
+    UpdateInterest(peer);
+  });
+  refill_all_ = true;
+}
+
+void Downloads::Distrust(const Sender& sender) {
+  if (picker_) picker_->Distrust(sender);
+  refill_all_ = true;
+}
+
+void Downloads::CheckInvariants() const {
+  CHECK(requested_bytes_ + storing_bytes_ <= 2 * kBytesInFlightLimit);
+  if (!picker_) return;
+  picker_->CheckInvariants();
+  CHECK(picker_->missing() == torrent_.verified().size() - torrent_.verified().count());
+}
+
+uint64_t Downloads::Digest() const {
+  RollingDigest digest = digest_;
+  digest.Add(requested_bytes_);
+  digest.Add(storing_bytes_);
+  return digest.value();
+}
+
+}  // namespace bt::swarm

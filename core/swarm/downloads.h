@@ -1,0 +1,95 @@
+#pragma once
+
+// Downloads: fetching what is missing: which blocks are asked of whom, where arriving blocks go, and the
+// verdict on each piece. Active from Begin to End; otherwise peers' pieces do not matter to it. Invariants:
+// what is asked for or being stored, all peers together, stays near kBytesInFlightLimit; a piece counts only
+// after its hash. For the client's engine, which acts on what it returns (bans, cut connections).
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/digest.h"
+#include "core/swarm/blame.h"
+#include "core/swarm/peer_table.h"
+#include "core/swarm/picker.h"
+#include "core/swarm/torrent.h"
+
+namespace bt::swarm {
+
+class Downloads {
+ public:
+  using Ctx = Context<Protocol>;
+  // What a piece message turned out to be.
+  enum class Arrival : uint8_t { kAskedFor, kNotAskedFor, kFloodOfThose, kMalformed };
+  // What a stored block has decided: at most one piece, and who is proven to have lied about it.
+  struct Verdict {
+    bool verified = false;
+    PieceIndex piece;
+    std::vector<Sender> liars;
+  };
+
+  // All must outlive this; `totals` is added to.
+  Downloads(const Torrent& torrent, PeerTable& peers, swarm::Progress& totals)
+      : torrent_(torrent), peers_(peers), totals_(totals) {}
+
+  void Begin(Rng& rng);
+  void End() { picker_.reset(); }
+  bool active() const { return picker_.has_value(); }
+
+  // --- what a peer has, and whether it lets us ask ---
+
+  // Its pieces begin to count, and cease to.
+  void Adopt(Peer& peer);
+  void Disown(const Peer& peer);
+  void PeerHas(Peer& peer, PieceIndex piece);
+  void Rejected(Peer& peer, BlockRef block);
+  void Choked(Peer& peer);
+  void Left(Peer& peer);
+
+  // --- requests ---
+
+  void Refill(Peer& peer, Ctx& context);
+  // If blocks have become free in this step: those who deliver choose first.
+  void RefillAll(Ctx& context);
+  // It owes blocks and sends none: others get its requests, and it has to prove itself with one at a time.
+  // False when it has been given that chance often enough.
+  bool Snub(Peer& peer, Ctx& context);
+  // Pieces demanded of one peer alone that have not come since `since` may come from others.
+  void ExpireAlone(Instant since);
+
+  // --- blocks and pieces ---
+
+  Arrival OnBlock(Peer& peer, const wire::Piece& piece, Ctx& context);
+  Verdict Stored(const BlockStored& stored, Ctx& context);
+  // A piece is there now, or not any more: what peers have of it is worth less, or more.
+  void Gained(PieceIndex piece);
+  void Lost(PieceIndex piece);
+  void Distrust(const Sender& sender);
+
+  void CheckInvariants() const;
+  uint64_t Digest() const;
+
+ private:
+  uint32_t FairShare() const;
+  wire::BlockSpan SpanOf(BlockRef block) const;
+  uint32_t BlockLength(BlockRef block) const;
+  void UpdateInterest(Peer& peer);
+  void GiveUpRequests(Peer& peer, bool tell);
+  void CancelElsewhere(BlockRef block, const Peer& except);
+  Verdict Judge(PieceIndex piece, PieceRecord record, Ctx& context);
+
+  const Torrent& torrent_;
+  PeerTable& peers_;
+  swarm::Progress& totals_;
+  std::optional<Picker> picker_;
+  Blame blame_;
+  std::vector<BlockRef> picked_;  // of one refill, kept for its memory
+  uint64_t requested_bytes_ = 0;  // in peers' requests
+  uint64_t storing_bytes_ = 0;
+  bool refill_all_ = false;
+  bool starved_ = false;  // somebody could not ask for more because of kBytesInFlightLimit
+  RollingDigest digest_;
+};
+
+}  // namespace bt::swarm

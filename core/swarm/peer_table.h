@@ -1,0 +1,81 @@
+#pragma once
+
+// PeerTable: the links of one client, each with its Peer, and the messages that go out at the end of a step.
+// Invariants: a link is in the table once; a peer that was removed stays valid until EndStep, because callers
+// up the stack still look at it; Timer::kPeers is armed no later than the earliest deadline of any peer. For
+// the client's engine and its parts.
+
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/machine/machine.h"
+#include "core/swarm/peer.h"
+#include "core/swarm/protocol.h"
+
+namespace bt::swarm {
+
+class PeerTable {
+ public:
+  explicit PeerTable(const Timing& timing) : timing_(timing) {}
+
+  Peer* Find(LinkId link);
+  // `pieces`: of the content.
+  Peer& Add(LinkId link, const Address& address, uint32_t pieces, Instant now);
+  // Takes the peer off the table. The link itself is the caller's business.
+  void Remove(Peer& peer);
+  // Both handshakes are through.
+  void SetReady(Peer& peer, Instant now);
+
+  // Calls `act` with each peer. It may add and remove peers; one that is added meanwhile may be left out.
+  template <class Act>
+  void Each(Act&& act) {
+    for (size_t slot = 0; slot < peers_.size(); ++slot) {
+      if (Peer* peer = peers_[slot].get()) act(*peer);
+    }
+  }
+  template <class Act>
+  void EachReady(Act&& act) {
+    Each([&](Peer& peer) {
+      if (peer.state == Peer::State::kReady) act(peer);
+    });
+  }
+
+  // Whether a ready peer listens there. An inbound peer's word for its port is enough: under its own IP
+  // address it can keep us from nobody but its neighbours.
+  bool ConnectedTo(const Address& address) const;
+
+  // Appends to what the peer is sent at the end of this step.
+  void Queue(Peer& peer, const wire::Message& message);
+  void QueueHandshake(Peer& peer, const wire::Handshake& handshake);
+  // Sends what is queued now: a block that follows must not overtake it.
+  void Flush(Peer& peer, Context<Protocol>& context);
+  // Flushes everything and lets removed peers go. The peers that have let more than kLinkQueueHardLimit pile
+  // up.
+  std::vector<Peer*> EndStep(Context<Protocol>& context);
+
+  // After anything that may have moved the peer's deadline to an earlier time.
+  void Touch(const Peer& peer, Context<Protocol>& context);
+  // Timer::kPeers has fired: Touch arms it anew from every peer that is left.
+  void ForgetDeadline() { deadline_ = Instant::Never(); }
+
+  uint32_t links() const { return static_cast<uint32_t>(slot_of_.size()); }
+  uint32_t dialled() const { return dialled_; }
+  uint32_t ready() const { return ready_; }
+
+ private:
+  Instant Deadline(const Peer& peer) const;
+
+  Timing timing_;
+  std::vector<std::unique_ptr<Peer>> peers_;     // by slot; holes are nullptr
+  std::vector<std::unique_ptr<Peer>> departed_;  // in this step
+  std::vector<Picker::PeerSlot> free_slots_;
+  absl::flat_hash_map<LinkId, Picker::PeerSlot> slot_of_;  // look-up only
+  std::vector<Picker::PeerSlot> unflushed_;                // peers with messages of this step
+  uint32_t dialled_ = 0;                                   // links we opened
+  uint32_t ready_ = 0;
+  Instant deadline_ = Instant::Never();
+};
+
+}  // namespace bt::swarm

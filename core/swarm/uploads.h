@@ -1,0 +1,50 @@
+#pragma once
+
+// Uploads: serving what is verified. A peer's requests wait in a bounded queue and leave as SendFile effects
+// while its link has room; whose requests are taken is decided by free slots and by rounds of choking.
+// Invariant: only pieces that the torrent has verified are ever sent. For the client's engine.
+
+#include "core/swarm/choker.h"
+#include "core/swarm/peer_table.h"
+#include "core/swarm/torrent.h"
+
+namespace bt::swarm {
+
+class Uploads {
+ public:
+  using Ctx = Context<Protocol>;
+
+  // All must outlive this; `totals` is added to.
+  Uploads(const Torrent& torrent, PeerTable& peers, swarm::Progress& totals, const Config& config)
+      : torrent_(torrent),
+        peers_(peers),
+        totals_(totals),
+        choker_(config.upload_slots),
+        choke_interval_(config.timing.choke_interval) {}
+
+  // False: there is no such place in the content.
+  bool OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context);
+  void OnCancel(Peer& peer, const wire::BlockSpan& span);
+  void OnInterest(Peer& peer, bool interested, Ctx& context);
+  // The link has room again.
+  void Serve(Peer& peer, Ctx& context);
+  // Before the peer goes off the table: its slot is free for others.
+  void Left(const Peer& peer);
+  // Free slots go to whoever is interested, at once; who keeps a slot is decided by rounds.
+  void FillSlots(Ctx& context);
+  // Timer::kChoke has fired.
+  void ChokeRound(Ctx& context);
+
+ private:
+  void SetChoking(Peer& peer, bool choking);
+  void SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context);
+
+  const Torrent& torrent_;
+  PeerTable& peers_;
+  swarm::Progress& totals_;
+  Choker choker_;
+  Duration choke_interval_;
+  uint32_t unchoked_ = 0;
+};
+
+}  // namespace bt::swarm

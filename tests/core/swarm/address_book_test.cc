@@ -1,0 +1,86 @@
+#include "core/swarm/address_book.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace bt::swarm {
+namespace {
+
+using Source = AddressBook::Source;
+
+Address Numbered(uint32_t number) {
+  return Address::V4(10, static_cast<uint8_t>(number >> 16), static_cast<uint8_t>(number >> 8),
+                     static_cast<uint8_t>(number), 6881);
+}
+
+class AddressBookTest : public testing::Test {
+ protected:
+  const Address self_ = Address::V4(10, 9, 9, 9, 6881);
+  const Timing timing_;
+  const Instant now_{1};
+  Rng rng_{1};
+  AddressBook book_{timing_, self_};
+};
+
+TEST_F(AddressBookTest, TrackersThatNameThousandsDoNotCrowdOutWhatTheUserGave) {
+  for (uint32_t i = 0; i < kKnownAddressLimit + 500; ++i) book_.Add(Numbered(i), Source::kTracker);
+  EXPECT_EQ(book_.known(), kToldAddressLimit);
+  for (uint32_t i = 0; i < kGivenAddressLimit + 1; ++i) book_.Add(Numbered(100'000 + i), Source::kUser);
+  EXPECT_EQ(book_.known(), kKnownAddressLimit);
+}
+
+TEST_F(AddressBookTest, AFullSourceForgetsAnAddressThatFailedForANewOne) {
+  for (uint32_t i = 0; i < kToldAddressLimit; ++i) book_.Add(Numbered(i), Source::kTracker);
+  book_.Add(Numbered(5000), Source::kTracker);
+  ASSERT_EQ(book_.TakeDue(now_, 5000).size(), kToldAddressLimit);
+  book_.Failed(Numbered(7), now_, rng_);
+  book_.Add(Numbered(5000), Source::kTracker);
+  EXPECT_EQ(book_.known(), kToldAddressLimit);
+  EXPECT_EQ(book_.TakeDue(now_, 1), (std::vector<Address>{Numbered(5000)}));
+}
+
+TEST_F(AddressBookTest, EveryInfoHashIsTriedAtOnceAndOnlyThenThePauseBegins) {
+  book_.Add(Numbered(1), Source::kTracker);
+  for (uint32_t hash = 0; hash < 3; ++hash) {
+    ASSERT_EQ(book_.TakeDue(now_, 1).size(), 1u);
+    EXPECT_EQ(book_.attempt(Numbered(1)), hash);
+    EXPECT_EQ(book_.failures(Numbered(1)), 0u);
+    book_.Refused(Numbered(1), 3, true, now_, rng_);
+  }
+  EXPECT_EQ(book_.failures(Numbered(1)), 1u);
+  EXPECT_TRUE(book_.TakeDue(now_, 1).empty());
+  EXPECT_GE(book_.next_due(), now_ + timing_.reconnect_min);
+}
+
+TEST_F(AddressBookTest, ASilentRefusalHasAPauseAndTheNextInfoHash) {
+  book_.Add(Numbered(1), Source::kTracker);
+  book_.TakeDue(now_, 1);
+  book_.Refused(Numbered(1), 3, false, now_, rng_);
+  EXPECT_EQ(book_.attempt(Numbered(1)), 1u);
+  EXPECT_TRUE(book_.TakeDue(now_, 1).empty());
+}
+
+TEST_F(AddressBookTest, TheBannedAndOurselvesAreNeverDialled) {
+  book_.Add(self_, Source::kUser);
+  book_.Ban(Numbered(1));
+  book_.Add(Numbered(1), Source::kUser);
+  EXPECT_EQ(book_.known(), 0u);
+  book_.Add(Numbered(2), Source::kUser);
+  book_.Ban(Numbered(2));
+  EXPECT_EQ(book_.known(), 0u);
+  EXPECT_TRUE(book_.banned(Numbered(2)));
+}
+
+TEST_F(AddressBookTest, WhatIsErasedMayBeHeardOfAgain) {
+  book_.Add(Numbered(1), Source::kTracker);
+  book_.Add(Numbered(2), Source::kTracker);
+  ASSERT_EQ(book_.TakeDue(now_, 1).size(), 1u);
+  book_.EraseIdle();
+  EXPECT_EQ(book_.known(), 1u) << "the one in use stays";
+  book_.Add(Numbered(2), Source::kTracker);
+  EXPECT_EQ(book_.TakeDue(now_, 1), (std::vector<Address>{Numbered(2)}));
+}
+
+}  // namespace
+}  // namespace bt::swarm
