@@ -70,10 +70,13 @@ void Client::Engine::Convict(const Sender& sender, PieceIndex piece, Ctx& contex
   if (book_.banned(sender.address)) return;
   book_.Ban(sender.address);
   digest_.Add(uint64_t{sender.address.port});
-  context.out.Note(PeerBanned{sender.address, absl::StrCat("sent wrong bytes for piece ", piece.value())});
+  PeerBanned banned{sender.address, absl::StrCat("sent wrong bytes for piece ", piece.value()), {}};
   peers_.Each([&](Peer& peer) {
-    if (peer.sender().Same(sender)) Disconnect(peer, "banned", true, context);
+    if (!peer.sender().Same(sender)) return;
+    if (peer.inbound()) banned.listens = peer.listens;
+    Disconnect(peer, "banned", true, context);
   });
+  context.out.Note(std::move(banned));
   downloads_->Distrust(sender);
 }
 

@@ -83,6 +83,8 @@ struct PeerDisconnected {
 struct PeerBanned {
   Address peer;
   std::string reason;
+  // Where an inbound peer said it listens; port 0: it is `peer`, or the peer has not said. Its word alone.
+  Address listens;
 };
 // A tracker has acknowledged that this client has `pieces` pieces of `total`.
 struct Offered {

@@ -44,9 +44,12 @@ double Rounded(double value, double digits) {
   return std::round(value * scale) / scale;
 }
 
+const Address& AddressOf(const Address& address) { return address; }
+const Address& AddressOf(const std::pair<const Address, std::string>& entry) { return entry.first; }
+
 Json List(const auto& addresses) {
   Json list = Json::array();
-  for (const Address& address : addresses) list.push_back(address.ToString());
+  for (const auto& address : addresses) list.push_back(AddressOf(address).ToString());
   return list;
 }
 
@@ -127,11 +130,17 @@ void Reporter::Rejected(const swarm::PieceRejected& rejected) {
 }
 
 void Reporter::Banned(const swarm::PeerBanned& banned) {
-  banned_.insert(banned.peer);
+  std::string& name = banned_[banned.peer];
+  name = banned.peer.ToString();
+  const std::string listens = banned.listens.port == 0 ? "" : banned.listens.ToString();
+  if (!listens.empty()) absl::StrAppend(&name, " (says it listens at ", listens, ")");
   if (json_) {
-    return PrintLine({{"event", "banned"}, {"peer", banned.peer.ToString()}, {"reason", banned.reason}});
+    return PrintLine({{"event", "banned"},
+                      {"peer", banned.peer.ToString()},
+                      {"listens", listens},
+                      {"reason", banned.reason}});
   }
-  Line(absl::StrCat("peer ", banned.peer.ToString(), " ", banned.reason, "; banned"));
+  Line(absl::StrCat("peer ", name, " ", banned.reason, "; banned"));
 }
 
 void Reporter::Trouble(std::string_view tracker, std::string_view why) {
@@ -225,7 +234,7 @@ void Reporter::Complete(std::string_view name, std::string_view path, uint64_t l
                       sources == 1 ? " peer" : " peers"));
   if (banned_.empty()) return;
   std::string banned;
-  for (const Address& peer : banned_) absl::StrAppend(&banned, banned.empty() ? "" : ", ", peer.ToString());
+  for (const auto& [peer, name] : banned_) absl::StrAppend(&banned, banned.empty() ? "" : ", ", name);
   Result(absl::StrCat(banned_.size(), banned_.size() == 1 ? " peer" : " peers",
                       " sent wrong bytes, banned: ", banned, "; ", rejected_, " pieces rejected"));
 }

@@ -5,7 +5,6 @@
 // stdout instead of results. Loop thread only.
 
 #include <absl/container/btree_map.h>
-#include <absl/container/btree_set.h>
 
 #include <cstdint>
 #include <string>
@@ -60,7 +59,7 @@ class Reporter {
   bool bar_shown_ = false;
   uint32_t unusable_ = 0;
   uint32_t rejected_ = 0;
-  absl::btree_set<Address> banned_;
+  absl::btree_map<Address, std::string> banned_;  // each as people read it
   absl::btree_map<std::string, std::string> troubles_;  // tracker -> what was said last
   Instant last_at_;
   uint64_t last_bytes_ = 0;

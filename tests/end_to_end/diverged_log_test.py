@@ -39,6 +39,8 @@ def story(world):
         shutil.rmtree(node.data)
         node.init()
         node.start()
+    # And a second one: the third is made to forget whom it met, or it would not listen to them at all.
+    os.remove(os.path.join(three.data, "peers"))
     cluster.wait_for_leader()
     register(world, client, "second.bin")
     three.start()

@@ -145,12 +145,22 @@ def who_waits_is_dialled_by_an_offer(client):
     check(offer.process.stop() == 0, "the offering client must end well")
 
 
+def receive(connection, size):
+    """Exactly so many bytes: a socket with a time limit may give fewer at a time, whatever MSG_WAITALL says."""
+    got = b""
+    while len(got) < size:
+        more = connection.recv(size - len(got))
+        check(more, "the peer hung up in the middle of a message")
+        got += more
+    return got
+
+
 def frames(connection):
     """The messages that follow the handshake."""
-    connection.recv(68, socket.MSG_WAITALL)
+    receive(connection, 68)
     while True:
-        (length,) = struct.unpack(">I", connection.recv(4, socket.MSG_WAITALL))
-        yield connection.recv(length, socket.MSG_WAITALL)
+        (length,) = struct.unpack(">I", receive(connection, 4))
+        yield receive(connection, length)
 
 
 def the_whole_last_block_is_padded_under_the_v2_hash(client):

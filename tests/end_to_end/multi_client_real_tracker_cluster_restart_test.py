@@ -44,7 +44,7 @@ def story(world):
     other = make_file(world.path("other"), 3000, seed=99)
     impostor = story_.client.create(other, world.path("impostor.torrent"), "--name", NAME)
     refused = story_.client.run("register", impostor)
-    check(refused.status == 1 and NAME in refused.err(), f"the name must still be taken: {refused.status} {refused.err()}")
+    check(refused.status == 5 and NAME in refused.err(), f"the name must still be taken: {refused.status} {refused.err()}")
 
     story_.offer()
     story_.download_and_compare()

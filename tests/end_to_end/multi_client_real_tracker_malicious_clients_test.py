@@ -38,8 +38,10 @@ def story(world):
 
 def said_in_json(process, lying):
     events = [json.loads(line) for line in process.out().splitlines()]
-    rejected = [set(event["peers"]) for event in events if event["event"] == "rejected"]
-    banned = {event["peer"] for event in events if event["event"] == "banned"}
+    # A liar that dialled us is known by the port it came from, and by where it said it listens.
+    listens = {event["peer"]: event["listens"] or event["peer"] for event in events if event["event"] == "banned"}
+    rejected = [{listens.get(peer, peer) for peer in event["peers"]} for event in events if event["event"] == "rejected"]
+    banned = set(listens.values())
     check(rejected and banned, "nothing was rejected or nobody was banned: did any liar serve?")
     check(banned <= lying, f"honest peers were banned: {sorted(banned - lying)}")
     for peers in rejected:
@@ -52,7 +54,8 @@ def said_in_json(process, lying):
 def said_to_people(process, lying):
     verdicts = [line for line in process.out().splitlines() if "sent wrong bytes" in line]
     check(len(verdicts) == 1, f"one line must name the liars: {process.out()}")
-    named = set(re.findall(r"\d+\.\d+\.\d+\.\d+:\d+", verdicts[0]))
+    inbound = set(re.findall(r"(\S+) \(says it listens at", verdicts[0]))
+    named = set(re.findall(r"\d+\.\d+\.\d+\.\d+:\d+", verdicts[0])) - inbound
     check(named and named <= lying, f"named are {sorted(named)}, lying are {sorted(lying)}")
 
 
