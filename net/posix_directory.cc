@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "core/base/check.h"
+#include "core/base/overloaded.h"
 #include "net/socket.h"
 
 namespace bt::net {
@@ -33,11 +34,6 @@ absl::Status Failed(const char* what, const std::string& path, int error) {
   }
   return absl::UnavailableError(absl::StrCat(text, "; check that disk before starting the node again"));
 }
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 }  // namespace
 

@@ -6,16 +6,9 @@
 #include <variant>
 
 #include "core/base/check.h"
+#include "core/base/overloaded.h"
 
 namespace bt::sim {
-namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-
-}  // namespace
 
 void FaultyDirectory::Begin(wal::Operation operation) {
   CHECK(!operation_.has_value());
