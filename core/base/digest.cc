@@ -24,7 +24,7 @@ uint64_t HashBytes(std::string_view bytes, uint64_t seed) {
 // Fetched once: looking an algorithm up by name on every call costs as much as hashing a kilobyte.
 template <size_t N>
 std::array<uint8_t, N> DigestWith(const EVP_MD* algorithm, std::string_view bytes) {
-  std::array<uint8_t, N> digest;
+  std::array<uint8_t, N> digest{};
   CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, algorithm, nullptr) == 1);
   return digest;
 }

@@ -161,6 +161,26 @@ const char* ParseExtended(std::string_view body, Message& message) {
   return nullptr;
 }
 
+// The three messages of BEP 52 about hashes; nullptr or what is wrong.
+const char* ParseHashes(uint8_t id, std::string_view body, Message& message) {
+  if (id == kHashes) {
+    if (body.size() < kHashSpanSize || (body.size() - kHashSpanSize) % 32 != 0) {
+      return "hashes of wrong length";
+    }
+    message = Hashes{GetHashSpan(body)};
+    return nullptr;
+  }
+  if (body.size() != kHashSpanSize) {
+    return id == kHashRequest ? "hash request of wrong length" : "hash reject of wrong length";
+  }
+  if (id == kHashRequest) {
+    message = HashRequest{GetHashSpan(body)};
+  } else {
+    message = HashReject{GetHashSpan(body)};
+  }
+  return nullptr;
+}
+
 // One message from the frame's body (without its length); nullptr or what is wrong.
 const char* Parse(const Slice& frame, Message& message) {
   const uint8_t id = static_cast<uint8_t>(frame.view()[0]);
@@ -211,19 +231,9 @@ const char* Parse(const Slice& frame, Message& message) {
     case kExtended:
       return ParseExtended(body, message);
     case kHashRequest:
-      if (!sized(kHashSpanSize)) return "hash request of wrong length";
-      message = HashRequest{GetHashSpan(body)};
-      return nullptr;
     case kHashes:
-      if (body.size() < kHashSpanSize || (body.size() - kHashSpanSize) % 32 != 0) {
-        return "hashes of wrong length";
-      }
-      message = Hashes{GetHashSpan(body)};
-      return nullptr;
     case kHashReject:
-      if (!sized(kHashSpanSize)) return "hash reject of wrong length";
-      message = HashReject{GetHashSpan(body)};
-      return nullptr;
+      return ParseHashes(id, body, message);
     default:
       message = Ignored{id};
       return nullptr;

@@ -221,6 +221,45 @@ void RegistryClient::Deliver(uint32_t, const Slice& bytes) {
   }
 }
 
+bool RegistryClient::OnRegistered(const Op& op, const tracker_api::Response& response) {
+  if (response.outcome == Outcome::kCreated) {
+    history_.EndRegister(op.history, NameSpec::Answer::kCreated);
+  } else if (response.outcome == Outcome::kOk) {
+    history_.EndRegister(op.history, NameSpec::Answer::kSameAgain);
+  } else if (response.outcome == Outcome::kConflict) {
+    history_.EndRegister(op.history, NameSpec::Answer::kConflict);
+  } else if (response.outcome == Outcome::kTooLarge && cluster_.limits_lowered()) {
+    history_.EndRegister(op.history, NameSpec::Answer::kFull);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool RegistryClient::OnFetched(const Op& op, const tracker_api::Response& response) {
+  if (response.outcome != Outcome::kOk && response.outcome != Outcome::kNotFound) return false;
+  const auto* fetched = std::get_if<tracker_api::Fetched>(&response.body);
+  if ((fetched != nullptr) != (response.outcome == Outcome::kOk)) return false;
+  const ContentNumber found = fetched == nullptr ? 0 : NumberOf(fetched->metainfo.content());
+  if (fetched != nullptr) {
+    Metainfo expected = found == 0 ? Metainfo() : TestContent(found);
+    expected.name = op.name;
+    if (fetched->metainfo != expected) return false;
+  }
+  if (op.linearizable) {
+    history_.EndFetch(op.history, found);
+  } else {
+    history_.SawBinding(op.name, found, "a local fetch");
+  }
+  if (op.verifies && found != op.content) {
+    world_.Fail(
+        absl::StrFormat("durability: the name %s was acknowledged for content %d; after healing a fetch "
+                        "says %d (0: not found)",
+                        op.name, op.content, found));
+  }
+  return true;
+}
+
 void RegistryClient::OnAnswer(const tracker_api::Response& response) {
   const Op op = *op_;
   const auto unexpected = [&] {
@@ -229,41 +268,11 @@ void RegistryClient::OnAnswer(const tracker_api::Response& response) {
   };
   switch (op.what) {
     case What::kRegister:
-      if (response.outcome == Outcome::kCreated) {
-        history_.EndRegister(op.history, NameSpec::Answer::kCreated);
-      } else if (response.outcome == Outcome::kOk) {
-        history_.EndRegister(op.history, NameSpec::Answer::kSameAgain);
-      } else if (response.outcome == Outcome::kConflict) {
-        history_.EndRegister(op.history, NameSpec::Answer::kConflict);
-      } else if (response.outcome == Outcome::kTooLarge && cluster_.limits_lowered()) {
-        history_.EndRegister(op.history, NameSpec::Answer::kFull);
-      } else {
-        unexpected();
-      }
+      if (!OnRegistered(op, response)) unexpected();
       break;
-    case What::kFetch: {
-      if (response.outcome != Outcome::kOk && response.outcome != Outcome::kNotFound) return unexpected();
-      const auto* fetched = std::get_if<tracker_api::Fetched>(&response.body);
-      if ((fetched != nullptr) != (response.outcome == Outcome::kOk)) return unexpected();
-      const ContentNumber found = fetched == nullptr ? 0 : NumberOf(fetched->metainfo.content());
-      if (fetched != nullptr) {
-        Metainfo expected = found == 0 ? Metainfo() : TestContent(found);
-        expected.name = op.name;
-        if (fetched->metainfo != expected) return unexpected();
-      }
-      if (op.linearizable) {
-        history_.EndFetch(op.history, found);
-      } else {
-        history_.SawBinding(op.name, found, "a local fetch");
-      }
-      if (op.verifies && found != op.content) {
-        world_.Fail(
-            absl::StrFormat("durability: the name %s was acknowledged for content %d; after healing a fetch "
-                            "says %d (0: not found)",
-                            op.name, op.content, found));
-      }
+    case What::kFetch:
+      if (!OnFetched(op, response)) return unexpected();
       break;
-    }
     case What::kOffer:
     case What::kWithdraw:
       // Without a registration nothing changes.

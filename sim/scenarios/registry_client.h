@@ -74,6 +74,9 @@ class RegistryClient final : public EventSink, public Endpoint {
   void Retry();
   void Finish();
   void OnAnswer(const tracker_api::Response& response);
+  // False: no answer that may come.
+  bool OnRegistered(const Op& op, const tracker_api::Response& response);
+  bool OnFetched(const Op& op, const tracker_api::Response& response);
   void OnLookup(const Op& op, const tracker_api::Response& response);
   void After(Duration delay, Kind kind, uint64_t detail = 0);
 

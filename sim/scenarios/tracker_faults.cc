@@ -15,6 +15,16 @@ namespace {
 
 constexpr Duration kLivenessBound = Seconds(90);
 
+// Decode counts everything anew, the digest included: whatever Apply kept up by the way must be the same.
+void JudgeStates(World& world, TrackerCluster& cluster) {
+  for (const Process* process : cluster.core()) {
+    const tracker::ReplicatedState& state = cluster.host(process->index()).machine()->state();
+    state.CheckInvariants();
+    const auto rebuilt = tracker::ReplicatedState::Decode(Slice::Own(state.Encode()));
+    if (!rebuilt.ok()) world.Fail(absl::StrFormat("state: %s", std::string(rebuilt.status().message())));
+  }
+}
+
 void Run(World& world) {
   Rng rng = world.Stream("tracker_faults");
   const FaultPlan plan = DrawPlan(rng);
@@ -73,14 +83,7 @@ void Run(World& world) {
     return true;
   };
   if (!RunUntilDone(world, kLivenessBound, quiet)) return stuck("a node still holds work nobody waits for");
-  for (const Process* process : cluster.core()) {
-    const tracker::ReplicatedState& state = cluster.host(process->index()).machine()->state();
-    state.CheckInvariants();
-    // Decode counts everything anew, the digest included: whatever Apply kept up by the way must be the same.
-    const auto rebuilt = tracker::ReplicatedState::Decode(Slice::Own(state.Encode()));
-    if (!rebuilt.ok())
-      return world.Fail(absl::StrFormat("state: %s", std::string(rebuilt.status().message())));
-  }
+  JudgeStates(world, cluster);
   history.Judge();
 }
 
