@@ -1,5 +1,6 @@
-"""Who may use whom. One table, checked twice: against every #include, and against the deps and the visibility of
-every BUILD file (Bazel then enforces the visibility)."""
+"""Who may use whom. One table, checked four times: against every #include, against the deps and the visibility of every
+BUILD file (Bazel then enforces the visibility), against the package groups at the top, and against ARCHITECTURE.md. An
+arrow that nothing uses is reported, so the table stays as tight as the code allows."""
 
 import ast
 import re
@@ -7,30 +8,29 @@ import re
 from . import cpp
 from .rules import Finding, is_cpp
 
-_CORE = ["core/base", "core/machine", "core/torrent", "core/wal", "core/paxos", "core/swarm", "core/tracker_api", "core/tracker"]
-_FRAMEWORK = ["core/base", "core/machine", "core/wal"]
-
 # room -> rooms it may use beside itself. "*" stands for everything.
 ALLOWED = {
     "core/base": [],
     "core/machine": ["core/base"],
-    "core/torrent": ["core/base", "core/machine"],
+    "core/torrent": ["core/base"],
     "core/wal": ["core/base", "core/machine"],
-    "core/paxos": ["core/base", "core/machine", "core/torrent", "core/wal"],
+    "core/paxos": ["core/base", "core/machine"],
     "core/tracker_api": ["core/base", "core/torrent"],
-    "core/swarm": ["core/base", "core/machine", "core/torrent", "core/wal", "core/tracker_api"],
-    "core/tracker": _CORE,
-    "sim": _FRAMEWORK,
-    "sim/check": ["sim"] + _CORE,
-    "sim/scenarios": ["sim", "sim/check"] + _CORE,
-    "net": _FRAMEWORK,
-    "nodes": ["net"] + _CORE,
+    "core/swarm": ["core/base", "core/machine", "core/torrent", "core/tracker_api"],
+    "core/tracker": ["core/base", "core/machine", "core/torrent", "core/paxos", "core/tracker_api"],
+    "sim": ["core/base", "core/machine", "core/wal"],
+    "sim/check": ["core/base", "core/torrent", "core/paxos", "sim"],
+    "sim/scenarios": ["core/base", "core/torrent", "core/tracker_api", "core/swarm", "core/tracker", "sim", "sim/check"],
+    "net": ["core/base", "core/machine", "core/wal"],
+    "nodes": ["core/base", "core/machine", "core/torrent", "core/wal", "core/paxos", "core/tracker_api", "core/swarm", "core/tracker", "net"],
     "tests": ["*"],
     "tools": ["*"],
     "third_party": [],
 }
 # Rooms whose targets anyone may use.
-PUBLIC = {"core/base", "core/machine", "third_party", "tools", "tests"}
+PUBLIC = {"third_party", "tools", "tests"}
+_PAGE = "ARCHITECTURE.md"
+_GROUPS = "BUILD.bazel"
 
 
 def room(path):
@@ -53,6 +53,72 @@ def check(tree):
             yield from _check_includes(path, tree)
         elif path.endswith("BUILD.bazel"):
             yield from _check_build(path, tree[path])
+
+
+def check_table(tree):
+    """The table against the whole tree, the package groups and the page."""
+    yield from _check_unused(tree)
+    yield from _check_groups(tree.get(_GROUPS, ""))
+    yield from _check_page(tree.get(_PAGE, ""))
+
+
+def _check_unused(tree):
+    used = {(room(path), room(name)) for path in tree if is_cpp(path) for _, name, system in cpp.includes(tree[path]) if not system}
+    present = {room(path) for path in tree}
+    for user, targets in ALLOWED.items():
+        for target in targets:
+            if user in present and target != "*" and (user, target) not in used:
+                yield Finding("tools/linting/arrows.py", 1, "arrows", f"no file of {user} includes {target}: take the arrow out of the table")
+
+
+def group(name):
+    """The package group of all who may use a room."""
+    return "users_of_" + name.replace("/", "_")
+
+
+def users(name):
+    """The packages that may use a room, as a package group spells them."""
+    rooms = [user for user in ALLOWED if user == name or permitted(user, name)]
+    # A room with rooms inside it is its own package alone.
+    packages = {f"//{user}" if any(other.startswith(user + "/") for other in ALLOWED) else f"//{user}/..." for user in rooms}
+    # Tests that people type as //sim:... lie in the package //sim.
+    if name.startswith("sim/"):
+        packages.add("//sim")
+    return packages
+
+
+def _check_groups(text):
+    found = {}
+    for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Name) and call.func.id == "package_group":
+            values = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+            found[values["name"]] = (call.lineno, set(values["packages"]))
+    for name in ALLOWED:
+        if name in PUBLIC:
+            continue
+        line, packages = found.pop(group(name), (1, set()))
+        for package in sorted(users(name) ^ packages):
+            word = "lacks" if package in users(name) else "must not hold"
+            yield Finding(_GROUPS, line, "arrows", f"package group {group(name)} {word} {package}")
+    for name, (line, _) in found.items():
+        yield Finding(_GROUPS, line, "arrows", f"package group {name} belongs to no room")
+
+
+def _check_page(text):
+    """The table in ARCHITECTURE.md: a line `room -> room, room` for each room with arrows of its own."""
+    shown = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        match = re.fullmatch(r" {4}([a-z_/]+) +-> (.+)", line)
+        if match:
+            names = {"nothing": [], "everything": ["*"]}.get(match.group(2), match.group(2).split(", "))
+            shown[match.group(1)] = (number, names)
+    for name, targets in ALLOWED.items():
+        number, names = shown.pop(name, (1, None))
+        if names is None or sorted(names) != sorted(targets):
+            told = "nothing" if not targets else "everything" if targets == ["*"] else ", ".join(targets)
+            yield Finding(_PAGE, number, "arrows", f"the table of arrows must say: {name} -> {told}")
+    for name, (number, _) in shown.items():
+        yield Finding(_PAGE, number, "arrows", f"{name} is no room: the table of arrows is tools/linting/arrows.py")
 
 
 def _check_includes(path, tree):
@@ -119,6 +185,11 @@ def _check_visibility(path, owner, node):
     if node.value == "//visibility:public":
         if owner not in PUBLIC:
             yield Finding(path, node.lineno, "arrows", f"{owner} must not be public: name the packages that may use it")
+        return
+    if node.value == f"//:{group(owner)}":
+        return
+    if node.value.startswith("//:"):
+        yield Finding(path, node.lineno, "arrows", f"{owner} is visible to {node.value}: its own group is //:{group(owner)}")
         return
     user = _label_room(node.value)
     if user is None or user == owner or node.value == "//visibility:private":

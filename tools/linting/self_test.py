@@ -75,7 +75,7 @@ _PURITY = [
 _ARROWS = [
     ("core/base/x.h", '#include "core/machine/input.h"\n', True),
     ("core/paxos/x.cc", '#include "core/tracker/node.h"\n', True),
-    ("core/paxos/x.cc", '#include "core/wal/record.h"\n', False),
+    ("core/paxos/x.cc", '#include "core/machine/outbox.h"\n', False),
     ("core/swarm/x.cc", '#include "core/paxos/replica.h"\n', True),
     ("core/tracker/x.cc", '#include "core/tracker_api/tracker_api.h"\n', False),
     ("core/tracker/x.cc", '#include "sim/world.h"\n', True),
@@ -83,7 +83,7 @@ _ARROWS = [
     ("core/tracker/x.cc", '#include "nodes/edge.h"\n', True),
     ("sim/x.cc", '#include "core/tracker/node.h"\n', True),
     ("sim/x.cc", '#include "net/loop.h"\n', True),
-    ("sim/check/x.cc", '#include "core/tracker/node.h"\n', False),
+    ("sim/check/x.cc", '#include "core/paxos/protocol.h"\n', False),
     ("sim/check/x.cc", '#include "sim/scenarios/a.h"\n', True),
     ("net/x.cc", '#include "sim/world.h"\n', True),
     ("net/x.cc", '#include "core/tracker/node.h"\n', True),
@@ -94,18 +94,43 @@ _ARROWS = [
     ("attic/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/base"])\n', True),
     ("tests/net/x.cc", '#include "sim/world.h"\n#include "net/loop.h"\n', False),
     ("core/paxos/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/tracker"])\n', True),
-    ("core/paxos/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/wal", "@system//:absl"])\n', False),
+    ("core/paxos/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/machine", "@system//:absl"])\n', False),
     ("core/paxos/BUILD.bazel", 'package(default_visibility = ["//visibility:public"])\n', True),
     ("core/paxos/BUILD.bazel", 'package(default_visibility = ["//net:__pkg__"])\n', True),
     ("core/paxos/BUILD.bazel", 'package(default_visibility = ["//sim:__subpackages__"])\n', True),
     ("core/paxos/BUILD.bazel", 'package(default_visibility = ["//core/tracker:__pkg__", "//tests:__subpackages__"])\n', False),
     ("net/BUILD.bazel", 'package(default_visibility = ["//visibility:private"])\n', False),
+    ("net/BUILD.bazel", 'package(default_visibility = ["//:users_of_net"])\n', False),
+    ("net/BUILD.bazel", 'package(default_visibility = ["//:users_of_sim"])\n', True),
     ("sim/BUILD.bazel", 'cc_library(name = "x", deps = ["//sim/scenarios"])\n', True),
     ("sim/BUILD.bazel", 'cc_test(name = "x", deps = ["//sim/scenarios"])\n', False),
     ("net/BUILD.bazel", 'cc_library(name = "x", visibility = ["//nodes:__pkg__"])\n', False),
 ]  # fmt: skip
 
-_LONG_FUNCTION = "namespace bt {\nvoid F() {\n" + "  G();\n" * 125 + "}\n}\n"
+
+
+def _function(lines):
+    return "namespace bt {\nvoid F() {\n" + "  G();\n" * (lines - 2) + "}\n}\n"
+
+
+def _table_cases():
+    """A tree in which each arrow is used, and what goes wrong when one thing in it changes."""
+    tree = {
+        f"{user}/x.cc": "".join(f'#include "{used}/x.h"\n' for used in targets if used != "*") for user, targets in arrows.ALLOWED.items()
+    }
+    told = {(): "nothing", ("*",): "everything"}
+    tree["ARCHITECTURE.md"] = "".join(
+        f"    {user} -> {told.get(tuple(targets), ', '.join(targets))}\n" for user, targets in arrows.ALLOWED.items()
+    )
+    tree["BUILD.bazel"] = "".join(
+        f'package_group(name = "{arrows.group(name)}", packages = {sorted(arrows.users(name))})\n' for name in arrows.ALLOWED if name not in arrows.PUBLIC
+    )
+    yield "everything fits", tree, False
+    yield "an arrow nothing uses", tree | {"core/wal/x.cc": ""}, True
+    yield "a page that draws an arrow more", tree | {"ARCHITECTURE.md": tree["ARCHITECTURE.md"].replace("net -> ", "net -> sim, ")}, True
+    yield "a page without a room", tree | {"ARCHITECTURE.md": tree["ARCHITECTURE.md"].replace("core/wal -> ", "core/log -> ")}, True
+    yield "a group that lets one more in", tree | {"BUILD.bazel": tree["BUILD.bazel"].replace("'//nodes/...'", "'//nodes/...', '//attic/...'", 1)}, True
+    yield "a group that nobody keeps", tree | {"BUILD.bazel": ""}, True
 
 
 def _reported(findings, rule):
@@ -115,9 +140,16 @@ def _reported(findings, rule):
 def _text_cases():
     unfinished = "// TO" + "DO: later\n"
     soon = "// Good enough for n" + "ow.\n"
-    yield "length", "core/base/x.cc", "\n" * 701, text.check_length, True
-    yield "length", "core/base/x.cc", "\n" * 599, text.check_length, False
-    yield "length", "net/x.cc", _LONG_FUNCTION, text.check_length, True
+    yield "length", "core/base/x.cc", "\n" * 501, text.check_length, True
+    yield "length", "core/base/x.cc", "\n" * 500, text.check_length, False
+    yield "length", "net/x.cc", _function(61), text.check_length, True
+    yield "length", "net/x.cc", _function(60), text.check_length, False
+    yield "length", "tests/net/x.cc", _function(61), text.check_length, False
+    yield "reference", "net/x.cc", "// See net/gone.h.\n", text.check_references, True
+    yield "reference", "net/x.cc", "int x;  // as gone.cc does\n", text.check_references, True
+    yield "reference", "net/x.cc", "// See x.cc, net/x.cc and *.h.\n#include <gone.h>\n", text.check_references, False
+    yield "reference", "README.md", "What docs/ says.\n", text.check_references, True
+    yield "reference", "net/x.cc", "// The folder net/ and net/x.cc:3.\n", text.check_references, False
     yield "words", "net/x.cc", unfinished, text.check_words, True
     yield "words", "README.md", soon, text.check_words, True
     yield "words", "net/x.cc", 'case 501: return "Not Implemented";\n', text.check_words, False
@@ -172,6 +204,8 @@ def run(quiet=False):
     judge("exemption", bare, _reported(purity.check({"core/swarm/x.cc": bare}), "floating-point"), True)
     for path, content, expected in _ARROWS:
         judge("arrows", f"{path}: {content}", _reported(arrows.check({path: content}), "arrows"), expected)
+    for what, tree, expected in _table_cases():
+        judge("arrows", what, _reported(arrows.check_table(tree), "arrows"), expected)
     for rule, path, content, check, expected in _text_cases():
         judge(rule, f"{path}: {content[:40]}", _reported(check({path: content}), rule), expected)
     for rule, reported, expected in _program_cases():
