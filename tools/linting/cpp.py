@@ -46,13 +46,6 @@ class Statement:
     line: int
 
 
-@dataclass
-class Function:
-    head: str
-    line: int
-    lines: int
-
-
 def _kind(head):
     head = re.sub(r"\[\[[^\]]*\]\]", " ", head).strip()
     head = re.sub(r"^template\s*<.*?>\s*(?=(class|struct|union)\b)", "", head, flags=re.DOTALL)
@@ -70,11 +63,11 @@ def _kind(head):
     return "function", ""
 
 
-def scan(stripped):
-    """(statements, functions) of text that strip() has been over."""
+def statements(stripped):
+    """The statements of text that strip() has been over."""
     text = "\n".join("" if line.lstrip().startswith("#") else line for line in _join_directives(stripped))
-    statements, functions = [], []
-    stack = [("namespace", "", 0, "")]
+    found = []
+    stack = [("namespace", "")]
     start, parens, line, start_line = 0, 0, 1, 1
     i = 0
     while i < len(text):
@@ -94,15 +87,12 @@ def scan(stripped):
                 kind = "initialiser"
             if stack[-1][0] == "initialiser":
                 kind = "initialiser" if kind != "function" or not head.strip().endswith(")") else kind
-            stack.append((kind, name, start_line if head.strip() else line, " ".join(head.split()), start, start_line, parens))
+            stack.append((kind, name, start, start_line, parens))
             parens = 0
             if kind != "initialiser":
                 start = i + 1
         elif c == "}" and len(stack) > 1:
-            kind, _, first, head, old_start, old_line, old_parens = stack.pop()
-            parens = old_parens
-            if kind == "function" and stack[-1][0] in ("namespace", "class"):
-                functions.append(Function(head, first, line - first + 1))
+            kind, _, old_start, old_line, parens = stack.pop()
             if kind == "initialiser":
                 start, start_line = old_start, old_line
             else:
@@ -112,14 +102,14 @@ def scan(stripped):
             body = " ".join(text[start:i].split())
             body = re.sub(r"^((public|private|protected)\s*:\s*)+", "", body)
             if body and scope[0] in ("namespace", "class", "function"):
-                statements.append(Statement(scope[0], scope[1], body, start_line))
+                found.append(Statement(scope[0], scope[1], body, start_line))
             start = i + 1
         elif c == ":" and stack[-1][0] == "class" and re.fullmatch(
             r"\s*(public|private|protected)\s*", text[start:i]
         ):
             start = i + 1
         i += 1
-    return statements, functions
+    return found
 
 
 def _join_directives(stripped):

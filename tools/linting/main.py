@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from . import arrows, programs, purity, self_test, text
+from . import arrows, programs, purity, self_test, text, tidy
 
 CHECKS = [
     ("format", "C++ is as clang-format prints it", lambda root, tree: programs.check_format(root, sorted(tree))),
@@ -15,7 +15,8 @@ CHECKS = [
     ("table", "the table of arrows is tight, and pages and package groups say the same", lambda root, tree: arrows.check_table(tree)),
     ("shell", "shell scripts pass shellcheck", programs.check_shell),
     ("python", "Python files parse", lambda root, tree: programs.check_python(tree)),
-    ("length", "files and functions keep their size", lambda root, tree: text.check_length(tree)),
+    ("length", "files keep their size", lambda root, tree: text.check_length(tree)),
+    ("tidy", "functions keep their size, members of core/ have a value", tidy.check),
     ("words", "no words of unfinished work", lambda root, tree: text.check_words(tree)),
     ("references", "files and folders that comments and pages name are there", lambda root, tree: text.check_references(tree)),
     ("waits", "tests poll, they do not sleep", lambda root, tree: text.check_waits(tree)),

@@ -1,5 +1,5 @@
 """core/ decides and does nothing else: no clock, thread, socket, file, environment, global, hidden randomness or
-floating point; nothing that depends on an address; no member without a value."""
+floating point; nothing that depends on an address. (Members without a value: tidy.py.)"""
 
 import re
 
@@ -65,10 +65,6 @@ _WORDS = [
 _WORDS = [(rule, re.compile(pattern), message) for rule, pattern, message in _WORDS]
 
 _HASH = r"(?:absl::(?:flat|node)_hash_(?:map|set)|std::unordered_(?:multi)?(?:map|set))"
-_ARITHMETIC = (
-    r"(?:std::)?(?:u?int(?:_fast|_least)?(?:8|16|32|64)_t|u?intptr_t|size_t|ptrdiff_t)|bool|char|unsigned(?: \w+)*|signed(?: \w+)*"
-    r"|int|short(?: int)?|long(?: long)?(?: int)?|std::byte"
-)
 
 
 def _balanced(text, start):
@@ -118,18 +114,6 @@ def _iterations(stripped, names):
                 yield stripped.count("\n", 0, match.start()) + 1, name
 
 
-def _enums(tree):
-    """{room: names of enums}: those a file of the room may mean by a bare name."""
-    own, shared = {}, set()
-    for path, text in tree.items():
-        if path.startswith("core/") and is_cpp(path):
-            names = set(re.findall(r"\benum\s+(?:class\s+|struct\s+)?(\w+)", text))
-            own.setdefault(_room(path), set()).update(names)
-            if path.startswith(("core/base/", "core/machine/", "core/torrent/")):
-                shared |= names
-    return {room: names | shared for room, names in own.items()}
-
-
 def _room(path):
     return path.rsplit("/", 1)[0]
 
@@ -159,35 +143,12 @@ def _state_outside(statement):
     return False
 
 
-def _without_value(statement, enums):
-    """The name of a member that is left as the memory was, or None."""
-    if statement.scope != "class":
-        return None
-    text = re.sub(r"\[\[[^\]]*\]\]", "", statement.text).strip()
-    if _NOT_VARIABLE.match(text) or re.search(r"[=({]|\bstatic\b|\bconstexpr\b|\boperator\b", text):
-        return None
-    trivial = rf"(?:mutable )?(?:{_ARITHMETIC}|{'|'.join(map(re.escape, sorted(enums))) or 'bool'})"
-    match = re.match(rf"^{trivial} (\w+)(?:\[[^\]]*\])*(?:\s*:\s*\d+)?$", text)
-    if match is None:
-        match = re.match(rf"^(?:mutable )?std::array<{trivial}, .*>\s+(\w+)$", text)
-    if match is None:
-        match = re.match(r"^(?:mutable )?(?:const )?[\w:<>,\s]+(?:\s*\*)+\s*(?:const )?(\w+)(?:\[[^\]]*\])*$", text)
-    return match.group(1) if match else None
-
-
-def _set_by_constructor(name, *texts):
-    """True if some constructor's list of initialisers names the member."""
-    return any(re.search(rf"[:,]\s*{name}\s*[({{]", text) for text in texts)
-
-
 def check(tree):
-    enums = _enums(tree)
     stripped = {path: cpp.strip(text) for path, text in tree.items() if path.startswith("core/") and is_cpp(path)}
     hash_names = {path: _hash_names(text) for path, text in stripped.items()}
     for path in sorted(stripped):
-        pair = stripped.get(re.sub(r"\.h$", ".cc", path), "")
         names = _visible_names(path, stripped[path], hash_names)
-        yield from _check_file(path, tree[path], stripped[path], pair, names, enums[_room(path)])
+        yield from _check_file(path, tree[path], stripped[path], names)
 
 
 def _visible_names(path, stripped, hash_names):
@@ -200,7 +161,7 @@ def _visible_names(path, stripped, hash_names):
     return names
 
 
-def _check_file(path, text, stripped, pair, hash_names, enums):
+def _check_file(path, text, stripped, hash_names):
     lines = text.split("\n")
 
     def finding(number, rule, message):
@@ -232,10 +193,6 @@ def _check_file(path, text, stripped, pair, hash_names, enums):
     for number, name in sorted(set(_iterations(stripped, hash_names))):
         yield from finding(number, "hash-order", f"iterates the hash container `{name}`, in an order that differs from run to run")
 
-    statements, _ = cpp.scan(stripped)
-    for statement in statements:
+    for statement in cpp.statements(stripped):
         if _state_outside(statement):
             yield from finding(statement.line, "global", f"`{statement.text[:60]}` is state outside the machine")
-        name = _without_value(statement, enums)
-        if name and not _set_by_constructor(name, stripped, pair):
-            yield from finding(statement.line, "member-value", f"member `{name}` of {statement.owner or 'a struct'} has no initial value")

@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-from . import arrows, programs, purity, text
+from . import arrows, programs, purity, text, tidy
 
 _IN_CLASS = "namespace bt {\nstruct Thing {\n  %s\n};\n}  // namespace bt\n"
 _IN_FUNCTION = "namespace bt {\nint F() {\n  %s\n  return 0;\n}\n}  // namespace bt\n"
@@ -62,14 +62,6 @@ _PURITY = [
     ("pointer-order", _IN_CLASS % "absl::btree_map<Peer*, int> peers;", True),
     ("pointer-order", _IN_CLASS % "absl::btree_map<int, Peer*> peers;", False),
     ("pointer-order", _IN_FUNCTION % "auto key = reinterpret_cast<uintptr_t>(p);", True),
-    ("member-value", _IN_CLASS % "uint64_t count;", True),
-    ("member-value", _IN_CLASS % "bool done;", True),
-    ("member-value", _IN_CLASS % "char* data;", True),
-    ("member-value", _IN_CLASS % "std::array<uint8_t, 20> hash;", True),
-    ("member-value", _IN_CLASS % "enum class Mode { kA };\n  Mode mode;", True),
-    ("member-value", _IN_CLASS % "Thing(int x) : size_(x) {}\n  int size_;", False),
-    ("member-value", _IN_CLASS % "Thing(int x) : size_(x) {}\n  int size_;\n  int other_;", True),
-    ("member-value", _IN_CLASS % "uint64_t count = 0;\n  bool done{};\n  std::string name;\n  int Count() const;", False),
 ]
 
 _ARROWS = [
@@ -108,11 +100,6 @@ _ARROWS = [
 ]  # fmt: skip
 
 
-
-def _function(lines):
-    return "namespace bt {\nvoid F() {\n" + "  G();\n" * (lines - 2) + "}\n}\n"
-
-
 def _table_cases():
     """A tree in which each arrow is used, and what goes wrong when one thing in it changes."""
     tree = {
@@ -142,9 +129,6 @@ def _text_cases():
     soon = "// Good enough for n" + "ow.\n"
     yield "length", "core/base/x.cc", "\n" * 501, text.check_length, True
     yield "length", "core/base/x.cc", "\n" * 500, text.check_length, False
-    yield "length", "net/x.cc", _function(61), text.check_length, True
-    yield "length", "net/x.cc", _function(60), text.check_length, False
-    yield "length", "tests/net/x.cc", _function(61), text.check_length, False
     yield "reference", "net/x.cc", "// See net/gone.h.\n", text.check_references, True
     yield "reference", "net/x.cc", "int x;  // as gone.cc does\n", text.check_references, True
     yield "reference", "net/x.cc", "// See x.cc, net/x.cc and *.h.\n#include <gone.h>\n", text.check_references, False
@@ -169,6 +153,13 @@ def _text_cases():
     yield "python", "tools/x.py", "def f():\n    pass\n", programs.check_python, False
 
 
+_MEMBER = "struct Thing {\n  Thing() {}\n  int count%s;\n};\nint F() { return Thing().count; }\n"
+
+
+def _function(lines):
+    return "void G();\nvoid F() {\n" + "  G();\n" * (lines - 1) + "}\n"
+
+
 def _program_cases():
     with tempfile.TemporaryDirectory() as root:
 
@@ -182,6 +173,17 @@ def _program_cases():
         yield "format", _reported(programs.check_format(root, list(plant("good.cc", "int x;\n"))), "format"), False
         yield "shellcheck", _reported(programs.check_shell(root, plant("bad", "#!/bin/bash\nrm $1/x\n")), "shellcheck"), True
         yield "shellcheck", _reported(programs.check_shell(root, plant("good", '#!/bin/bash\nrm "$1/x"\n')), "shellcheck"), False
+        for name, content, expected in [
+            ("net/long.cc", _function(61), True),
+            ("net/short.cc", _function(60), False),
+            ("core/bare.cc", _MEMBER % "", True),
+            ("core/set.cc", _MEMBER % " = 0", False),
+            ("net/bare.cc", _MEMBER % "", False),
+        ]:
+            os.makedirs(os.path.join(root, os.path.dirname(name)), exist_ok=True)
+            yield "tidy", _reported(tidy.check(root, plant(name, content)), "tidy"), expected
+            # A second time from the cache, to the same effect.
+            yield "tidy", _reported(tidy.check(root, {name: content}), "tidy"), expected
 
 
 def run(quiet=False):

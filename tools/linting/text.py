@@ -2,10 +2,9 @@
 
 import re
 
-from . import cpp
 from .rules import Finding, exempt, is_cpp
 
-_FILE_LIMIT, _FUNCTION_LIMIT = 500, 60
+_FILE_LIMIT = 500
 _POLL_LIMIT_US = 10000
 
 # Spelled in parts, so that a search for them does not find this list.
@@ -23,11 +22,6 @@ def check_length(tree):
         count = tree[path].count("\n")
         if count > _FILE_LIMIT:
             yield Finding(path, 1, "length", f"{count} lines: a file past {_FILE_LIMIT} wants a wall")
-        if is_cpp(path) and not path.startswith("tests/"):
-            for function in cpp.scan(cpp.strip(tree[path]))[1]:
-                if function.lines > _FUNCTION_LIMIT:
-                    name = re.findall(r"([\w:~]+)\s*\(", function.head) or ["?"]
-                    yield Finding(path, function.line, "length", f"{name[0]} has {function.lines} lines (at most {_FUNCTION_LIMIT})")
 
 
 def check_words(tree):
