@@ -59,7 +59,7 @@ class Reporter {
   bool bar_shown_ = false;
   uint32_t unusable_ = 0;
   uint32_t rejected_ = 0;
-  absl::btree_map<Address, std::string> banned_;  // each as people read it
+  absl::btree_map<Address, std::string> banned_;        // each as people read it
   absl::btree_map<std::string, std::string> troubles_;  // tracker -> what was said last
   Instant last_at_;
   uint64_t last_bytes_ = 0;
