@@ -15,7 +15,7 @@ namespace bt::net {
 
 using IoState = IoResult::State;
 
-Connection::Connection(Loop& loop, const ConnectionOptions& options, ConnectionCounters& counters,
+Connection::Connection(Begun, Loop& loop, const ConnectionOptions& options, ConnectionCounters& counters,
                        const Address& peer, Tell tell)
     : loop_(loop),
       options_(options),
@@ -24,7 +24,11 @@ Connection::Connection(Loop& loop, const ConnectionOptions& options, ConnectionC
       tell_(std::make_shared<Tell>(std::move(tell))),
       progress_(loop.now()),
       timer_(loop, [this] { OnTimer(); }),
-      end_of_iteration_(loop, [this] { OnEndOfIteration(); }) {
+      end_of_iteration_(loop, [this] { OnEndOfIteration(); }) {}
+
+Connection::Connection(Loop& loop, const ConnectionOptions& options, ConnectionCounters& counters,
+                       const Address& peer, Tell tell)
+    : Connection(Begun(), loop, options, counters, peer, std::move(tell)) {
   absl::StatusOr<Fd> fd = StartConnect(peer);
   if (fd.ok()) {
     Attach(*std::move(fd), FilterSide::kConnects, State::kConnecting);
@@ -35,14 +39,7 @@ Connection::Connection(Loop& loop, const ConnectionOptions& options, ConnectionC
 
 Connection::Connection(Loop& loop, const ConnectionOptions& options, ConnectionCounters& counters,
                        const Address& peer, Fd accepted, Tell tell)
-    : loop_(loop),
-      options_(options),
-      counters_(counters),
-      peer_(peer),
-      tell_(std::make_shared<Tell>(std::move(tell))),
-      progress_(loop.now()),
-      timer_(loop, [this] { OnTimer(); }),
-      end_of_iteration_(loop, [this] { OnEndOfIteration(); }) {
+    : Connection(Begun(), loop, options, counters, peer, std::move(tell)) {
   Attach(std::move(accepted), FilterSide::kAccepts, State::kHandshake);
   if (!transport_->established()) return;
   state_ = State::kUp;

@@ -117,6 +117,11 @@ class Connection {
   bool HeardFrom(Duration recent) const;
 
  private:
+  // What both kinds of connections begin with: the members, before there is a descriptor.
+  struct Begun {};
+  Connection(Begun, Loop& loop, const ConnectionOptions& options, ConnectionCounters& counters,
+             const Address& peer, Tell tell);
+
   enum class State : uint8_t { kConnecting, kHandshake, kUp, kFinishing, kDraining, kDown };
 
   void Attach(Fd fd, FilterSide side, State state);

@@ -13,6 +13,7 @@
 
 #include "core/base/digest.h"
 #include "net/loop.h"
+#include "nodes/shared/files.h"
 
 namespace bt::nodes {
 namespace {
@@ -160,7 +161,7 @@ absl::Status BlockWorkers::WriteNeighbours(std::span<StoreJob> jobs, Done& done)
     const ssize_t written = pwritev(file.fd.get(), vectors.data() + next,
                                     static_cast<int>(jobs.size() - next), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return ContentFileError("write", file.path, written < 0 ? errno : EIO);
+    if (written <= 0) return FileError("write", file.path, written < 0 ? errno : EIO);
     ++done.writes;
     at += static_cast<uint64_t>(written);
     size_t left = static_cast<size_t>(written);
@@ -194,7 +195,7 @@ void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& don
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) {
         result.status =
-            got < 0 ? ContentFileError("read", job.file->path, errno)
+            got < 0 ? FileError("read", job.file->path, errno)
                     : absl::DataLossError(absl::StrCat("cannot read ", job.file->path, " at ", offset + have,
                                                        ": the file has become shorter"));
         break;

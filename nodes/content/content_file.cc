@@ -12,6 +12,7 @@
 #include "core/base/digest.h"
 #include "core/base/fields.h"
 #include "net/socket.h"
+#include "nodes/shared/files.h"
 
 namespace bt::nodes {
 namespace {
@@ -49,25 +50,11 @@ std::string ChecksumText(std::string_view bytes) {
   return Hex(text);
 }
 
-std::string DirectoryOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-absl::Status SyncDirectoryOf(const std::string& path) {
-  const std::string directory = DirectoryOf(path);
-  const net::Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return ContentFileError("open the directory", directory, errno);
-  if (fsync(fd.get()) != 0) return ContentFileError("sync the directory", directory, errno);
-  return absl::OkStatus();
-}
-
 absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return ContentFileError("write", path, written < 0 ? errno : EIO);
+    if (written <= 0) return FileError("write", path, written < 0 ? errno : EIO);
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
@@ -100,7 +87,7 @@ absl::Status CheckTarget(const FilePlace& place) {
     return absl::InvalidArgumentError(absl::StrCat("'", place.path, "' does not name a file"));
   }
   if (lstat(place.path.c_str(), &info) != 0) {
-    return errno == ENOENT ? absl::OkStatus() : ContentFileError("look at", place.path, errno);
+    return errno == ENOENT ? absl::OkStatus() : FileError("look at", place.path, errno);
   }
   if (S_ISDIR(info.st_mode)) {
     return absl::FailedPreconditionError(
@@ -118,7 +105,7 @@ absl::Status CheckTarget(const FilePlace& place) {
 }
 
 absl::Status CheckPart(const net::Fd& fd, const std::string& path, uint64_t length, struct stat& info) {
-  if (fstat(fd.get(), &info) != 0) return ContentFileError("look at", path, errno);
+  if (fstat(fd.get(), &info) != 0) return FileError("look at", path, errno);
   if (!S_ISREG(info.st_mode) || info.st_nlink != 1) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot download to ", path,
@@ -145,7 +132,7 @@ absl::Status Allocate(const net::Fd& fd, const std::string& path, uint64_t lengt
     error = errno;
   }
   unlink(path.c_str());  // made just now and still empty
-  return ContentFileError(absl::StrCat("reserve ", length, " bytes for").c_str(), path, error);
+  return FileError(absl::StrCat("reserve ", length, " bytes for").c_str(), path, error);
 }
 
 int RenameWithoutReplacing(const std::string& from, const std::string& to) {
@@ -159,36 +146,6 @@ int RenameWithoutReplacing(const std::string& from, const std::string& to) {
 
 }  // namespace
 
-absl::Status ContentFileError(const char* what, const std::string& path, int error) {
-  const std::string text = absl::StrCat("cannot ", what, " ", path, ": ");
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return absl::NotFoundError(absl::StrCat(text, "no such file or directory; check the path"));
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(
-          absl::StrCat(text, net::ErrnoText(error), "; choose a path that this user can use"));
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(
-          absl::StrCat(text, "the disk is full; make room or choose a path on another disk"));
-    case EFBIG:
-      return absl::ResourceExhaustedError(
-          absl::StrCat(text, "too long for this file system or this user's limit; choose another disk"));
-    case ELOOP:
-      return absl::FailedPreconditionError(
-          absl::StrCat(text, "it is a symbolic link; remove it or choose another path"));
-    case EEXIST:
-      return absl::AlreadyExistsError(absl::StrCat(text, "the name is taken"));
-    case EISDIR:
-      return absl::FailedPreconditionError(absl::StrCat(text, "it is a directory"));
-    default:
-      return absl::UnavailableError(absl::StrCat(text, net::ErrnoText(error)));
-  }
-}
-
 ContentFile::~ContentFile() {
   if (untouched && !finished) unlink(path.c_str());
 }
@@ -197,9 +154,9 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& pla
   auto file = std::make_shared<ContentFile>();
   // O_NONBLOCK: opening a FIFO must not hang.
   file->fd = net::Fd(open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file->fd.valid()) return ContentFileError("open", place.path, errno);
+  if (!file->fd.valid()) return FileError("open", place.path, errno);
   struct stat info {};
-  if (fstat(file->fd.get(), &info) != 0) return ContentFileError("look at", place.path, errno);
+  if (fstat(file->fd.get(), &info) != 0) return FileError("look at", place.path, errno);
   if (!S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(place.path, " is not a regular file"));
   }
@@ -225,7 +182,7 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
   file->length = length;
   file->fd =
       net::Fd(open(file->path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
-  if (!file->fd.valid()) return ContentFileError("create", file->path, errno);
+  if (!file->fd.valid()) return FileError("create", file->path, errno);
   struct stat info {};
   status = CheckPart(file->fd, file->path, length, info);
   if (status.ok() && info.st_size == 0) status = Allocate(file->fd, file->path, length);
@@ -239,9 +196,9 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
 }
 
 absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
-  if (fdatasync(file.fd.get()) != 0) return ContentFileError("sync", file.path, errno);
+  if (fdatasync(file.fd.get()) != 0) return FileError("sync", file.path, errno);
   struct stat info {};
-  if (fstat(file.fd.get(), &info) != 0) return ContentFileError("look at", file.path, errno);
+  if (fstat(file.fd.get(), &info) != 0) return FileError("look at", file.path, errno);
   const std::string body = Encode(SavedState{.inode = info.st_ino,
                                              .length = static_cast<uint64_t>(info.st_size),
                                              .modified_ns = ModifiedNs(info),
@@ -249,19 +206,19 @@ absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
   const std::string path = file.path + ".state";
   const std::string fresh = path + ".new";
   const net::Fd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kFileMode));
-  if (!fd.valid()) return ContentFileError("create", fresh, errno);
+  if (!fd.valid()) return FileError("create", fresh, errno);
   const absl::Status status = WriteAll(fd.get(), ChecksumText(body) + body, fresh);
   if (!status.ok()) {
     unlink(fresh.c_str());
     return status;
   }
-  if (fsync(fd.get()) != 0) return ContentFileError("sync", fresh, errno);
-  if (rename(fresh.c_str(), path.c_str()) != 0) return ContentFileError("rename", fresh, errno);
-  return SyncDirectoryOf(path);
+  if (fsync(fd.get()) != 0) return FileError("sync", fresh, errno);
+  if (rename(fresh.c_str(), path.c_str()) != 0) return FileError("rename", fresh, errno);
+  return SyncDirectory(DirectoryOf(path));
 }
 
 absl::Status FinishDownload(ContentFile& file) {
-  if (fdatasync(file.fd.get()) != 0) return ContentFileError("sync", file.path, errno);
+  if (fdatasync(file.fd.get()) != 0) return FileError("sync", file.path, errno);
   const int error = !file.overwrite ? RenameWithoutReplacing(file.path, file.target)
                     : rename(file.path.c_str(), file.target.c_str()) == 0 ? 0
                                                                           : errno;
@@ -270,10 +227,10 @@ absl::Status FinishDownload(ContentFile& file) {
                                                  " has appeared meanwhile; the verified file is ",
                                                  file.path));
   }
-  if (error != 0) return ContentFileError("rename the finished", file.path, error);
+  if (error != 0) return FileError("rename the finished", file.path, error);
   file.finished = true;
   unlink((file.path + ".state").c_str());
-  return SyncDirectoryOf(file.target);
+  return SyncDirectory(DirectoryOf(file.target));
 }
 
 }  // namespace bt::nodes

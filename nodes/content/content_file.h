@@ -55,7 +55,4 @@ absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state);
 // Syncs the data, gives the file its final name, removes the state, syncs the directory.
 absl::Status FinishDownload(ContentFile& file);
 
-// "cannot <what> PATH: reason", with the next step where there is one.
-absl::Status ContentFileError(const char* what, const std::string& path, int error);
-
 }  // namespace bt::nodes

@@ -47,6 +47,14 @@ absl::Status FileError(const char* verb, const std::string& path, int error) {
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(absl::StrCat(text, "; make room on that disk and try again"));
+    case EFBIG:
+      return absl::ResourceExhaustedError(
+          absl::StrCat(text, "; too long for this file system or this user's limit, choose another disk"));
+    case ELOOP:
+      return absl::FailedPreconditionError(
+          absl::StrCat(text, "; it is a symbolic link, remove it or choose another path"));
+    case EISDIR:
+      return absl::FailedPreconditionError(absl::StrCat(text, "; it is a directory, name a file"));
     default:
       return absl::UnavailableError(absl::StrCat(text, "; check that disk and try again"));
   }
