@@ -142,7 +142,9 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
   const uint32_t count = static_cast<uint32_t>(std::min<uint64_t>(target - out, room));
   if (count == 0) return;
   picked_.clear();
-  picker_->Pick(peer.slot, peer.pieces, count, context.now, context.rng, picked_);
+  picker_->Pick(
+      peer.slot, peer.pieces, count, context.now, context.rng,
+      [&](PieceIndex piece) { return MayDemand(peer, piece); }, picked_);
   if (picked_.empty() && out < kEndgameDepth) {
     const std::vector<BlockRef> already(peer.requests.begin(), peer.requests.end());
     picker_->PickEndgame(peer.pieces, already, std::min(count, kEndgameDepth - out), picked_);
@@ -153,11 +155,26 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
     if (peer.blocks_per_second == 0) peer.rate_since = context.now;
   }
   for (const BlockRef block : picked_) {
+    if (picker_->demanded_alone(block.piece)) demands_.TookTurn(peer.sender(), context.now);
     peer.requests.push_back(block);
     peers_.Queue(peer, wire::Request{SpanOf(block)});
   }
   requested_bytes_ += uint64_t{kBlockSize} * picked_.size();
   peers_.Touch(peer, context);
+}
+
+// A piece that one peer has to deliver alone is this peer's to deliver, unless another one that could be
+// asked has waited longer for its turn. A snubbed peer keeps nobody waiting: it owes blocks already. So every
+// peer that has the piece gets its turn after at most one of each other peer, however many connections a liar
+// opens.
+bool Downloads::MayDemand(const Peer& peer, PieceIndex piece) const {
+  const Instant last = demands_.last_turn(peer.sender());
+  bool its_turn = true;
+  peers_.EachReady([&](const Peer& other) {
+    const bool could = !other.peer_choking && !other.snubbed && other.pieces.Has(piece);
+    if (could && demands_.last_turn(other.sender()) < last) its_turn = false;
+  });
+  return its_turn;
 }
 
 void Downloads::RefillAll(Ctx& context) {
@@ -256,6 +273,9 @@ Downloads::Verdict Downloads::Judge(PieceIndex piece, PieceRecord record, Ctx& c
   const bool verified = torrent_.metainfo().VerifyPiece(index, record.leaves);
   digest_.Add(uint64_t{index} << 1 | (verified ? 1 : 0));
   if (verified) {
+    if (picker_->demanded_alone(piece)) {
+      for (const Sender& sender : SendersOf(record)) demands_.Delivered(sender);
+    }
     picker_->Accept(piece);
     return {true, piece, blame_.Passed(piece, record)};
   }

@@ -11,6 +11,7 @@
 
 #include "core/base/digest.h"
 #include "core/swarm/blame.h"
+#include "core/swarm/demand_order.h"
 #include "core/swarm/peer_table.h"
 #include "core/swarm/picker.h"
 #include "core/swarm/torrent.h"
@@ -75,6 +76,7 @@ class Downloads {
   wire::BlockSpan SpanOf(BlockRef block) const;
   uint32_t BlockLength(BlockRef block) const;
   void UpdateInterest(Peer& peer);
+  bool MayDemand(const Peer& peer, PieceIndex piece) const;
   void GiveUpRequests(Peer& peer, bool tell);
   void CancelElsewhere(BlockRef block, const Peer& except);
   Verdict Judge(PieceIndex piece, PieceRecord record, Ctx& context);
@@ -84,6 +86,7 @@ class Downloads {
   swarm::Progress& totals_;
   std::optional<Picker> picker_;
   Blame blame_;
+  DemandOrder demands_;
   std::vector<BlockRef> picked_;  // of one refill, kept for its memory
   uint64_t requested_bytes_ = 0;  // in peers' requests
   uint64_t storing_bytes_ = 0;

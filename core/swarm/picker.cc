@@ -112,7 +112,7 @@ void Picker::PeerLost(PieceIndex piece) { Decrease(piece); }
 
 // --- picking ---
 
-std::optional<PieceIndex> Picker::Rarest(const PieceMap& pieces, Rng& rng) const {
+std::optional<PieceIndex> Picker::Rarest(const PieceMap& pieces, Rng& rng, MayDemand may_demand) const {
   const uint32_t first = begin_.size() > 1 ? begin_[1] : static_cast<uint32_t>(order_.size());
   const uint32_t candidates = static_cast<uint32_t>(order_.size()) - first;
   if (candidates == 0 || pieces.none()) return std::nullopt;
@@ -121,7 +121,8 @@ std::optional<PieceIndex> Picker::Rarest(const PieceMap& pieces, Rng& rng) const
   const uint32_t start = at_random ? static_cast<uint32_t>(rng.Below(candidates)) : 0;
   for (uint32_t i = 0; i < candidates; ++i) {
     const uint32_t at = start + i < candidates ? start + i : start + i - candidates;
-    if (pieces.Has(order_[first + at])) return order_[first + at];
+    const PieceIndex piece = order_[first + at];
+    if (pieces.Has(piece) && (!demand_alone_[piece.value()] || may_demand(piece))) return piece;
   }
   return std::nullopt;
 }
@@ -143,7 +144,7 @@ void Picker::Take(uint32_t index, uint32_t count, std::vector<BlockRef>& out) {
 }
 
 void Picker::Pick(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now, Rng& rng,
-                  std::vector<BlockRef>& out) {
+                  MayDemand may_demand, std::vector<BlockRef>& out) {
   const size_t target = out.size() + count;
   // First what this peer has begun, then what nobody owns, then a new piece, then what others have begun.
   const auto take_open = [&](auto&& eligible) {
@@ -161,7 +162,7 @@ void Picker::Pick(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant
   take_open([&](const Slot& slot) { return slot.owner == peer; });
   take_open([&](const Slot& slot) { return slot.owner == kNobody && !slot.alone; });
   while (out.size() < target && used_ < kPiecesInProgressLimit) {
-    const std::optional<PieceIndex> piece = Rarest(pieces, rng);
+    const std::optional<PieceIndex> piece = Rarest(pieces, rng, may_demand);
     if (!piece) break;
     Take(Open(*piece, peer, now), static_cast<uint32_t>(target - out.size()), out);
   }

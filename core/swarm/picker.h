@@ -5,6 +5,8 @@
 // shared pieces, then endgame. It knows the state of every block of the pieces in progress.
 // Pure: no effects, costs O(1) per block and O(peers) per piece. The client's engine is its user.
 
+#include <absl/functional/function_ref.h>
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -62,9 +64,11 @@ class Picker {
   void PeerHas(PieceIndex piece);
   void PeerLost(PieceIndex piece);
 
-  // Appends up to `count` blocks for `peer` to ask for, marked as requested by it.
+  // Appends up to `count` blocks for `peer` to ask for, marked as requested by it. `may_demand`: whether it
+  // is this peer's turn to be asked for a piece that one peer has to deliver alone.
+  using MayDemand = absl::FunctionRef<bool(PieceIndex)>;
   void Pick(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now, Rng& rng,
-            std::vector<BlockRef>& out);
+            MayDemand may_demand, std::vector<BlockRef>& out);
   // When nothing is left to Pick: blocks that others were asked for and `already` does not hold.
   void PickEndgame(const PieceMap& pieces, std::span<const BlockRef> already, uint32_t count,
                    std::vector<BlockRef>& out);
@@ -83,7 +87,7 @@ class Picker {
   // picker's hands until Accept or Reject.
   std::optional<PieceRecord> Stored(BlockRef block, uint32_t generation, const Sha256Digest& leaf);
   void Accept(PieceIndex piece);
-  // All blocks are wanted again; `alone`: of one single peer, whichever picks it first.
+  // All blocks are wanted again; `alone`: of one single peer, the first to Pick whose turn it is.
   void Reject(PieceIndex piece, bool alone);
   // A piece that was had (from the start on, or accepted) is not on the disk any more: it is missing again.
   void Lost(PieceIndex piece);
@@ -98,6 +102,8 @@ class Picker {
   bool Wants(PieceIndex piece) const { return state_[piece.value()] != State::kDone; }
   size_t in_progress() const { return used_; }
   bool any_alone() const { return alone_in_progress_ > 0; }
+  // The piece is to come, or was to come, from one peer alone; so until it is accepted.
+  bool demanded_alone(PieceIndex piece) const { return demand_alone_[piece.value()]; }
   void CheckInvariants() const;
 
  private:
@@ -133,7 +139,7 @@ class Picker {
   void SwapPlaces(uint32_t a, uint32_t b);
   uint32_t End(uint32_t availability) const;
 
-  std::optional<PieceIndex> Rarest(const PieceMap& pieces, Rng& rng) const;
+  std::optional<PieceIndex> Rarest(const PieceMap& pieces, Rng& rng, MayDemand may_demand) const;
   uint32_t Open(PieceIndex piece, PeerSlot owner, Instant now);
   void Close(uint32_t slot);
   void StartOver(uint32_t slot);

@@ -153,6 +153,66 @@ TEST_F(PeerTest, APeerThatSendsWrongBytesIsBannedAndNeverDialledAgain) {
   EXPECT_EQ(world_.node(client).All<PeerBanned>()[0].peer, Host(9));
 }
 
+TEST_F(PeerTest, LiarsThatComeBackFromNewPortsDoNotKeepAPieceFromTheOnePeerThatHasItRight) {
+  struct Liar {
+    Script script;
+    size_t answered = 0;
+    uint8_t host;
+    SmallWorld::RawPeer* raw = nullptr;
+  };
+  Config config = Downloading();
+  config.peers = {Host(9)};
+  const size_t client = world_.Add(config, "");
+  world_.RunFor(Milliseconds(100));
+  std::array<Liar, 2> liars;
+  for (uint8_t i = 0; i < liars.size(); ++i) {
+    Liar& liar = liars[i];
+    liar.host = static_cast<uint8_t>(5 + i);
+    liar.raw = &world_.AddRaw(Host(liar.host));
+    liar.raw->on_bytes = [this, &liar](SmallWorld& world, SmallWorld::RawPeer& self) {
+      Read(self, liar.script);
+      for (; liar.answered < liar.script.messages.size(); ++liar.answered) {
+        const auto* request = std::get_if<wire::Request>(&liar.script.messages[liar.answered]);
+        if (request == nullptr) continue;
+        const wire::BlockSpan& block = request->block;
+        world.RawSend(
+            self, Bytes(wire::Piece{block.piece, block.offset, Slice::Own(std::string(block.length, 'x'))}));
+      }
+    };
+  }
+  const auto come_back = [&] {
+    for (Liar& liar : liars) {
+      if (liar.raw->up && !liar.raw->closed) continue;
+      liar.script = Script();
+      liar.answered = 0;
+      ++liar.raw->address.port;
+      world_.RawConnect(*liar.raw, client);
+      wire::Handshake hello = Hello(true);
+      hello.peer_id[19] = liar.host;
+      world_.RawSend(*liar.raw,
+                     wire::EncodeHandshake(hello) + Bytes(wire::HaveAll{}) + Bytes(wire::Unchoke{}));
+    }
+  };
+  const auto rejected = [&] { return world_.node(client).All<PieceRejected>().size(); };
+  ASSERT_TRUE(world_.RunUntil([&] { return come_back(), rejected() > 20; }));
+  Config offer = Offering();
+  offer.listen = Host(9);
+  world_.Add(offer, good_);
+  const auto met = [&] {
+    for (const PeerConnected& peer : world_.node(client).All<PeerConnected>()) {
+      if (peer.peer == Host(9)) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(world_.RunUntil([&] { return come_back(), met(); }));
+  const size_t before = rejected();
+  ASSERT_TRUE(world_.RunUntil([&] { return come_back(), world_.Completed(client); }));
+  EXPECT_EQ(world_.node(client).file, good_);
+  // From when the seeder is met, each piece may be spoiled by each liar once more before the seeder's turn
+  // comes.
+  EXPECT_LE(rejected(), before + liars.size() * kPieces);
+}
+
 TEST_F(PeerTest, APeerThatOwesBlocksLosesItsRequestsIsTriedWithOneAtATimeAndIsCutOffInTheEnd) {
   Script script;
   SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));

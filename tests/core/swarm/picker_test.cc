@@ -34,7 +34,8 @@ class PickerTest : public testing::Test {
   }
   std::vector<BlockRef> Pick(Picker::PeerSlot peer, const std::string& has, uint32_t count) {
     std::vector<BlockRef> out;
-    picker_->Pick(peer, Pieces(has), count, now_, rng_, out);
+    picker_->Pick(
+        peer, Pieces(has), count, now_, rng_, [this](PieceIndex) { return its_turn_; }, out);
     return out;
   }
   std::vector<BlockRef> Endgame(const std::string& has, const std::vector<BlockRef>& already,
@@ -57,6 +58,7 @@ class PickerTest : public testing::Test {
     return picture;
   }
 
+  bool its_turn_ = true;  // of whoever picks, for pieces demanded of one peer alone
   Metainfo metainfo_;
   PieceMap have_;
   Rng rng_{1};
@@ -174,6 +176,18 @@ TEST_F(PickerTest, APieceDemandedOfOnePeerAloneTakesNothingFromAnother) {
   EXPECT_EQ(Pick(kBert, "#", 9).size(), 4u);
 }
 
+TEST_F(PickerTest, APieceDemandedOfOnePeerAloneIsNotGivenToAPeerWhoseTurnItIsNot) {
+  Make("..");
+  picker_->AddPeer(Pieces("##"));
+  const PieceIndex failed = Pick(kAnna, "##", 1)[0].piece;
+  for (uint32_t block = 0; block < 4; ++block) Deliver({failed, block}, kAnna, 1);
+  picker_->Reject(failed, true);
+  its_turn_ = false;
+  for (const BlockRef block : Pick(kAnna, "##", 9)) EXPECT_NE(block.piece, failed);
+  its_turn_ = true;
+  EXPECT_EQ(Pick(kBert, "##", 4)[0].piece, failed);
+}
+
 TEST_F(PickerTest, ABlockBeingStoredIsNotAskedForAgainBeforeThatHasEnded) {
   Make(".");
   picker_->AddPeer(Pieces("#"));
@@ -229,7 +243,8 @@ TEST_F(PickerTest, AvailabilityIsKeptThroughArrivalsAndDeparturesOfAllKindsOfPee
   std::vector<BlockRef> out;
   for (uint32_t i = 0; i < 12; ++i) {
     out.clear();
-    picker_->Pick(kAnna, all, 1, now_, rng_, out);
+    picker_->Pick(
+        kAnna, all, 1, now_, rng_, [](PieceIndex) { return true; }, out);
     Deliver(out[0], kAnna, 1);
     picker_->Accept(out[0].piece);
     if (i >= Picker::kRandomPieces) order.push_back(expected[out[0].piece.value()]);
@@ -246,7 +261,8 @@ TEST_F(PickerTest, AGibibyteIsPickedBlockByBlockWithoutLosingAny) {
   uint64_t blocks = 0;
   for (uint32_t turn = 0; !picker_->complete(); ++turn) {
     out.clear();
-    picker_->Pick(turn % 9, map, 16, now_, rng_, out);
+    picker_->Pick(
+        turn % 9, map, 16, now_, rng_, [](PieceIndex) { return true; }, out);
     for (const BlockRef block : out) {
       ++blocks;
       if (Deliver(block, turn % 9, static_cast<uint8_t>(1 + turn % 9))) picker_->Accept(block.piece);
