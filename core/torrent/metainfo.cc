@@ -78,7 +78,7 @@ uint32_t Metainfo::block_count(uint32_t index) const {
   return (piece_size(index) + kBlockSize - 1) / kBlockSize;
 }
 
-absl::Status Metainfo::Validate(const MetainfoLimits& limits) const {
+absl::Status Metainfo::ValidateForm(const MetainfoLimits& limits) const {
   if (absl::Status status = ValidateName(name, limits.name_bytes); !status.ok()) return status;
   if (length == 0) return Invalid("the content is empty (length 0)");
   if (!std::has_single_bit(piece_length) || piece_length < kPieceLengthMin ||
@@ -101,6 +101,11 @@ absl::Status Metainfo::Validate(const MetainfoLimits& limits) const {
   if (foreign_info_hashes.size() > limits.foreign_info_hashes) {
     return Invalid("there are more than ", limits.foreign_info_hashes, " foreign info-hashes");
   }
+  return absl::OkStatus();
+}
+
+absl::Status Metainfo::Validate(const MetainfoLimits& limits) const {
+  if (absl::Status status = ValidateForm(limits); !status.ok()) return status;
   if (!piece_layer.empty() &&
       merkle::Root(piece_layer, merkle::HeightFor(piece_length / kBlockSize)) != pieces_root) {
     return Invalid("the piece layer does not hash to the pieces root");

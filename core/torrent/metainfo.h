@@ -64,7 +64,9 @@ struct Metainfo {
   uint32_t piece_size(uint32_t index) const;   // bytes of piece `index`; the last may be short
   uint32_t block_count(uint32_t index) const;  // 16 KiB blocks of piece `index`
 
-  // Form: limits, name, counts, piece layer against root. kInvalidArgument says what is wrong.
+  // Limits, name and counts. kInvalidArgument says what is wrong.
+  absl::Status ValidateForm(const MetainfoLimits& limits) const;
+  // The form, and the piece layer against the root: as many SHA-256 as there are pieces.
   absl::Status Validate(const MetainfoLimits& limits = {}) const;
   // True if `leaves` (SHA-256 of each block of piece `index`) hash up to what this torrent promises.
   bool VerifyPiece(uint32_t index, std::span<const Sha256Digest> leaves) const;

@@ -130,12 +130,13 @@ void Registry::BindName(Torrent& torrent, const Metainfo& metainfo, const std::v
 }
 
 Response Registry::ApplyOne(const tracker_api::Register& op) {
-  if (const absl::Status form = op.metainfo.Validate(limits().metainfo); !form.ok()) {
-    return Refuse(Outcome::kInvalid, std::string(form.message()));
-  }
   const ContentId content = op.metainfo.content();
   const auto found = contents_.find(content);
   Torrent* known = found == contents_.end() ? nullptr : &state_.torrents[found->second.value()];
+  // The piece layer of a known content needs no hashing: Conflict compares it with the one that was proven.
+  const absl::Status valid = known == nullptr ? op.metainfo.Validate(limits().metainfo)
+                                              : op.metainfo.ValidateForm(limits().metainfo);
+  if (!valid.ok()) return Refuse(Outcome::kInvalid, std::string(valid.message()));
   if (auto conflict = Conflict(op.metainfo, known)) return *std::move(conflict);
 
   // The whole promise under this name: what is registered already, and the new name and foreign hashes.

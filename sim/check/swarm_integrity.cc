@@ -24,7 +24,10 @@ void SwarmIntegrity::OnVerified(const std::string& who, uint32_t piece, std::str
 }
 
 void SwarmIntegrity::OnResumed(const std::string& who, uint32_t piece, std::string_view bytes) {
-  if (!Altered(who, piece)) OnVerified(who, piece, bytes);
+  const bool good = content_.view().substr(uint64_t{piece} * metainfo_.piece_length, bytes.size()) == bytes;
+  // What a crash has left is durable: a piece that is right now was fetched anew, and stays right.
+  if (good) ever_altered_[who].erase(piece);
+  if (good || !Altered(who, piece)) OnVerified(who, piece, bytes);
 }
 
 void SwarmIntegrity::OnUnusable(const std::string& who, uint32_t piece, const std::string& why) {
@@ -33,7 +36,9 @@ void SwarmIntegrity::OnUnusable(const std::string& who, uint32_t piece, const st
 
 void SwarmIntegrity::OnAltered(const std::string& who, const Address& address, uint64_t offset) {
   deceived_.insert(address.ip);
-  altered_[who].insert(static_cast<uint32_t>(offset / metainfo_.piece_length));
+  const uint32_t piece = static_cast<uint32_t>(offset / metainfo_.piece_length);
+  ever_altered_[who].insert(piece);
+  altered_[who].insert(piece);
 }
 
 bool SwarmIntegrity::Altered(const std::string& who, uint32_t piece) const {
@@ -70,6 +75,8 @@ void SwarmIntegrity::OnFailed(const std::string& who, const std::string& reason)
 void SwarmIntegrity::OnStart(const std::string& who) {
   proven_.erase(who);
   banned_.erase(who);
+  // A crash may have lost the good bytes that had come in their place.
+  altered_[who] = ever_altered_[who];
 }
 
 void SwarmIntegrity::Judge() {

@@ -59,6 +59,9 @@ class SwarmIntegrity {
 
   absl::btree_set<Ip> honest_;
   absl::btree_set<Ip> deceived_;  // by their own files
+  // By client, its pieces that others have changed: those whose good bytes may not be durable yet, and of
+  // these the ones it has not fetched anew in this life.
+  absl::btree_map<std::string, absl::btree_set<uint32_t>> ever_altered_;
   absl::btree_map<std::string, absl::btree_set<uint32_t>> altered_;
   absl::btree_map<std::string, absl::btree_set<Ip>> proven_;
   absl::btree_map<std::string, absl::btree_set<Ip>> banned_;

@@ -280,6 +280,22 @@ TEST_F(Swarm, LetsAClientBeDeceivedByItsOwnFileUntilThePieceIsFetchedAnew) {
   EXPECT_TRUE(Says(world, "serves 16384 bytes"));
 }
 
+TEST_F(Swarm, LetsACrashBringAnAlteredPieceBackUntilItIsSeenRightAfterOne) {
+  const std::string wrong(16'384, 'y');
+  const std::string_view right = std::string_view(bytes).substr(16'384, 16'384);
+  judge.OnAltered("x", good, 16'400);
+  judge.OnVerified("x", 1, right);
+  judge.OnStart("x");
+  judge.OnResumed("x", 1, wrong);
+  EXPECT_FALSE(world.failed()) << "the good bytes were not durable";
+  judge.OnVerified("x", 1, right);
+  judge.OnStart("x");
+  judge.OnResumed("x", 1, right);
+  judge.OnStart("x");
+  judge.OnResumed("x", 1, wrong);
+  EXPECT_TRUE(Says(world, "takes piece 1 for verified"));
+}
+
 TEST_F(Swarm, FindsAnAlteredFileUnderTheFinalName) {
   judge.OnAltered("x", good, 3);
   judge.OnFinished("x", bytes.substr(0, 3) + "y" + bytes.substr(4));
