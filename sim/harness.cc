@@ -56,7 +56,8 @@ std::optional<uint64_t> NumberAfter(std::string_view argument, std::string_view 
 
 Report RunOnce(const Scenario& scenario, uint64_t seed, WorldOptions options) {
   PrepareDyingWords(scenario, seed);
-  World world(seed, options);
+  if (const char* judge = std::getenv("BYTETORRENT_SIM_JUDGE")) options.judge = judge;
+  World world(seed, std::move(options));
   scenario.run(world);
   g_dying_words[0] = '\0';
   Report report;

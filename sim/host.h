@@ -7,6 +7,7 @@
 // The adaptor is what knows the machine's surroundings. It is a class with
 //     std::unique_ptr<M> Make(Host&)                            a machine for a new life
 //     void Transmit(Host&, NodeId to, const Slice& message)     an encoded P::Message on its way
+//     void Writes(Host&, const JournalWrite&)                   the machine gives its journal a record
 //     void Deliver(Host&, uint32_t from, const Slice& bytes)    bytes came: host.Receive or host.Call
 //     void Reply(Host&, CallId, typename P::Response&)
 //     void Note(Host&, const typename P::Note&)
@@ -51,6 +52,7 @@ struct NoDisk {
 
 struct DefaultAdaptor {
   using Files = NoDisk;
+  void Writes(auto&, const JournalWrite&) {}
   void Reply(auto&, CallId, auto&) {}
   void Note(auto&, const auto&) {}
   void AfterStep(auto&) {}

@@ -33,6 +33,8 @@ class JournalDisk {
   bool idle() const { return !syncing_; }
   // Something is not yet durable.
   bool pending() const { return files_->busy() || !queue_.empty(); }
+  // Every record up to it is on the disk, for good.
+  WriteSeq durable() const { return durable_; }
   // Goes on with the commit under way, or begins one of everything queued, up to its next sync. Only when
   // idle() and pending(). Returns how long that sync takes.
   Duration BeginSync();

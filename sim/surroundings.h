@@ -110,6 +110,7 @@ class NodeSurroundings final : public EventSink {
 
   void Append(JournalWrite write) {
     world_.Mix(HashBytes(write.body.view(), write.type));
+    adaptor_.Writes(host_, write);
     journal_.Queue(std::move(write));
   }
   void Commit() {

@@ -9,7 +9,10 @@
 namespace bt::sim {
 
 World::World(uint64_t seed, WorldOptions options)
-    : seed_(seed), root_(seed), options_(options), tracing_(options.trace || options.trace_file != nullptr) {
+    : seed_(seed),
+      root_(seed),
+      options_(std::move(options)),
+      tracing_(options_.trace || options_.trace_file != nullptr) {
   heap_.reserve(1024);
 }
 
@@ -89,8 +92,17 @@ void World::AddTrace(std::string_view who, std::string text) {
   if (ring_.size() > kTraceRing) ring_.pop_front();
 }
 
+bool World::Counts(std::string_view sentence) const {
+  std::string_view judge = options_.judge;
+  if (judge.empty()) return true;
+  const bool all_but = judge.front() == '-';
+  if (all_but) judge.remove_prefix(1);
+  const bool of_judge = sentence.starts_with(judge) && sentence.substr(judge.size()).starts_with(':');
+  return of_judge != all_but;
+}
+
 void World::Fail(std::string sentence) {
-  if (failure_.has_value()) return;
+  if (failure_.has_value() || !Counts(sentence)) return;
   Trace("judge", [&] { return "FAILED: " + sentence; });
   failure_ = std::move(sentence);
 }

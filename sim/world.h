@@ -36,6 +36,10 @@ struct WorldOptions {
   std::FILE* trace_file = nullptr;  // and write those between `from` and `to` here
   Instant from{0};
   Instant to = Instant::Never();
+  // Which judges count, by the word before the colon of their sentences: "agreement" alone, or, with a minus,
+  // "-agreement", all but that one. So it is seen what a judge finds alone, and what only it finds. Empty:
+  // all.
+  std::string judge;
   // For naming the first divergent step: one run records its digest after every step, another compares.
   std::vector<uint64_t>* record = nullptr;
   const std::vector<uint64_t>* expect = nullptr;
@@ -102,6 +106,7 @@ class World {
   void Push(const Event& event);
   Event Pop();
   void AddTrace(std::string_view who, std::string text);
+  bool Counts(std::string_view sentence) const;
 
   uint64_t seed_;
   Rng root_;

@@ -14,6 +14,17 @@ constexpr Duration kSilence = Milliseconds(600);
 
 Slice EncodeEdge(EdgeMessage message) { return Slice::Own(Encode(message)); }
 
+NodeId NodeOf(const TrackerHost& host) { return NodeId(host.index() + 1); }
+
+std::vector<NodeId> Members(uint32_t count) {
+  std::vector<NodeId> members;
+  for (uint32_t i = 0; i < count; ++i) members.push_back(NodeId(i + 1));
+  return members;
+}
+
+// The outer variant's first alternative is the replica's message.
+bool IsReplicaMessage(const Slice& message) { return message.view()[0] == 0; }
+
 }  // namespace
 
 paxos::Config DrawReplicaConfig(Rng& rng) {
@@ -47,17 +58,31 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   last_step_ = host.world().now();
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self, node->replica().first());
+  cluster_->lockstep().OnStart(config.replica.self, host.journal().durable(), node->replica().first());
   return node;
 }
 
 void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message) {
-  // The outer variant's first alternative is the replica's message.
-  if (message.view()[0] == 0) cluster_->judge().OnTransmit(NodeId(host.index() + 1), message.From(1));
+  if (IsReplicaMessage(message)) {
+    const NodeId node = NodeOf(host);
+    cluster_->judge().OnTransmit(node, message.From(1));
+    cluster_->lockstep().OnDurable(node, host.journal().durable());
+    cluster_->lockstep().OnTransmit(node, message.From(1));
+  }
   host.network().Send(host.index(), to.value() - 1, message);
 }
 
+void TrackerAdaptor::Writes(TrackerHost& host, const JournalWrite& write) {
+  cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
+  cluster_->lockstep().OnWrite(NodeOf(host), write.seq, write.type, write.body);
+}
+
 void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& bytes) {
-  if (from < cluster_->size()) return host.Receive(NodeId(from + 1), bytes);
+  if (from < cluster_->size()) {
+    if (IsReplicaMessage(bytes))
+      cluster_->lockstep().OnDeliver(NodeOf(host), NodeId(from + 1), bytes.From(1));
+    return host.Receive(NodeId(from + 1), bytes);
+  }
   absl::StatusOr<EdgeMessage> message = Decode<EdgeMessage>(bytes);
   if (!message.ok()) return host.world().Fail("a client's message does not decode");
   if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
@@ -97,16 +122,20 @@ void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response
 }
 
 void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note) {
-  const NodeId node(host.index() + 1);
+  const NodeId node = NodeOf(host);
   if (const auto* replica = std::get_if<paxos::Note>(&note)) {
     cluster_->judge().OnNote(node, *replica);
+    cluster_->lockstep().OnDurable(node, host.journal().durable());
+    cluster_->lockstep().OnNote(node, *replica);
   } else if (const auto* applied = std::get_if<tracker::Applied>(&note)) {
     cluster_->judge().OnApplied(node, applied->slot, applied->digest);
+    cluster_->lockstep().OnApplied(node, applied->slot);
   }
 }
 
 void TrackerAdaptor::AfterStep(TrackerHost& host) {
   const Slot chosen = host.machine()->replica().chosen();
+  cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica().ballot(), chosen);
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
   JudgeWaiting(host);
@@ -142,11 +171,10 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
 // --- TrackerCluster ---
 
 TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan)
-    : world_(world), judge_(world) {
+    : world_(world), judge_(world), lockstep_(world, Members(count)) {
   Rng rng = world.Stream("tracker config");
   replica_config_ = DrawReplicaConfig(rng);
-  replica_config_.members.clear();
-  for (uint32_t i = 0; i < count; ++i) replica_config_.members.push_back(NodeId(i + 1));
+  replica_config_.members = Members(count);
   for (uint32_t i = 0; i < count; ++i) {
     HostOptions options;
     options.name = absl::StrFormat("tracker-%d", i + 1);

@@ -15,6 +15,7 @@
 #include "core/tracker/node.h"
 #include "core/tracker_api/tracker_api.h"
 #include "sim/check/agreement.h"
+#include "sim/check/lockstep.h"
 #include "sim/host.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
@@ -39,6 +40,7 @@ class TrackerAdaptor : public DefaultAdaptor {
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
+  void Writes(TrackerHost& host, const JournalWrite& write);
   void Deliver(TrackerHost& host, uint32_t from, const Slice& bytes);
   void Refuse(TrackerHost& host, uint32_t from, const Slice& bytes);
   void Reply(TrackerHost& host, CallId call, tracker_api::Response& response);
@@ -76,6 +78,7 @@ class TrackerCluster {
   TrackerHost& host(uint32_t index) { return *hosts_[index]; }
   std::vector<Process*> processes() const;
   AgreementJudge& judge() { return judge_; }
+  LockstepJudge& lockstep() { return lockstep_; }
   World& world() { return world_; }
   const paxos::Config& replica_config() const { return replica_config_; }
 
@@ -97,6 +100,7 @@ class TrackerCluster {
   World& world_;
   paxos::Config replica_config_;
   AgreementJudge judge_;
+  LockstepJudge lockstep_;
   std::vector<std::unique_ptr<TrackerHost>> hosts_;
   std::vector<uint32_t> targets_;
   std::vector<Process*> core_;

@@ -1,0 +1,125 @@
+#include "sim/check/lockstep.h"
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_format.h>
+
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "core/base/check.h"
+#include "core/base/fields.h"
+#include "core/paxos/journal.h"
+
+namespace bt::sim {
+namespace {
+
+template <class Record>
+Record DecodeRecord(const Slice& body) {
+  absl::StatusOr<Record> record = Decode<Record>(body);
+  CHECK(record.ok());
+  return *std::move(record);
+}
+
+}  // namespace
+
+void LockstepJudge::Refuse(NodeId node, const std::string& what) {
+  world_.Fail(absl::StrFormat("specification: tracker-%d %s", node.value(), what));
+}
+
+void LockstepJudge::OnStart(NodeId node, WriteSeq last, Slot first) {
+  Take(node, paxos_.Restart(node, last, first));
+}
+
+void LockstepJudge::OnWrite(NodeId node, WriteSeq seq, uint8_t type, const Slice& body) {
+  switch (static_cast<paxos::RecordType>(type)) {
+    case paxos::RecordType::kPromised:
+      return Take(node, paxos_.Promise(node, DecodeRecord<paxos::PromisedRecord>(body).ballot, seq));
+    case paxos::RecordType::kAccepted: {
+      const auto record = DecodeRecord<paxos::AcceptedRecord>(body);
+      Take(node, paxos_.TellChosenUpTo(record.chosen));
+      return Take(node,
+                  paxos_.Accept(node, record.ballot, record.slot, MultiPaxos::ValueOf(record.value), seq));
+    }
+    case paxos::RecordType::kLearned: {
+      const auto record = DecodeRecord<paxos::LearnedRecord>(body);
+      return Take(node, paxos_.TellChosen(record.slot, MultiPaxos::ValueOf(record.value)));
+    }
+    case paxos::RecordType::kChosen:
+      return Take(node, paxos_.TellChosenUpTo(DecodeRecord<paxos::ChosenRecord>(body).chosen));
+  }
+  Refuse(node, absl::StrFormat("wrote a record of type %d, which the specification does not know", type));
+}
+
+void LockstepJudge::OnDurable(NodeId node, WriteSeq durable) { Take(node, paxos_.Sync(node, durable)); }
+
+void LockstepJudge::OnTransmit(NodeId node, const Slice& message) {
+  const absl::StatusOr<paxos::Message> decoded = Decode<paxos::Message>(message);
+  CHECK(decoded.ok());
+  std::visit([&](const auto& known) { Say(node, known); }, *decoded);
+}
+
+void LockstepJudge::OnDeliver(NodeId node, NodeId from, const Slice& message) {
+  static const size_t kPromise = paxos::Message(paxos::Promise()).index();
+  Decoder decoder(message);
+  uint64_t index = 0;
+  decoder.Get("alternative", index);
+  if (index != kPromise) return;
+  const absl::StatusOr<paxos::Message> decoded = Decode<paxos::Message>(message);
+  CHECK(decoded.ok());
+  paxos_.HearPromise(node, from, std::get<paxos::Promise>(*decoded));
+}
+
+void LockstepJudge::OnNote(NodeId node, const paxos::Note& note) {
+  if (const auto* chosen = std::get_if<paxos::Chosen>(&note)) {
+    Take(node, paxos_.Learn(node, chosen->slot, chosen->value));
+  }
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::Prepare& message) {
+  Take(node, paxos_.Prepare(node, message.ballot));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::Promise& message) {
+  Take(node, paxos_.TellPromise(node, message));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::Accept& message) {
+  Take(node, paxos_.TellLeads(node, message.ballot));
+  Take(node, paxos_.TellChosenUpTo(message.chosen));
+  Take(node, paxos_.TellProposal(node, message.ballot, message.slot, MultiPaxos::ValueOf(message.value)));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::Accepted& message) {
+  Take(node, paxos_.TellAccepted(node, message.ballot, message.slot));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::Rejected& message) {
+  Take(node, paxos_.TellRejected(node, message.ballot, message.promised));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::Heartbeat& message) {
+  Take(node, paxos_.TellLeads(node, message.ballot));
+  Take(node, paxos_.TellChosenUpTo(message.chosen));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::HeartbeatReply& message) {
+  Take(node, paxos_.TellFollows(node, message.ballot));
+  Take(node, paxos_.TellChosenUpTo(message.chosen));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::Watermark& message) {
+  Take(node, paxos_.TellLeads(node, message.ballot));
+  Take(node, paxos_.TellChosenUpTo(message.chosen));
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::CatchUpReply& message) {
+  Take(node, paxos_.TellChosenUpTo(message.chosen));
+  Slot slot = message.from;
+  for (const Slice& value : message.values) {
+    Take(node, paxos_.TellChosen(slot, MultiPaxos::ValueOf(value)));
+    ++slot;
+  }
+}
+
+}  // namespace bt::sim

@@ -1,0 +1,330 @@
+#include "sim/check/multi_paxos.h"
+
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/base/digest.h"
+
+namespace bt::sim {
+namespace {
+
+std::string Text(paxos::Ballot ballot) {
+  return absl::StrFormat("(%d,%d)", ballot.round, ballot.node.value());
+}
+
+}  // namespace
+
+MultiPaxos::Value MultiPaxos::ValueOf(const Slice& bytes) { return HashBytes(bytes.view()); }
+
+MultiPaxos::MultiPaxos(std::vector<NodeId> acceptors)
+    : nodes_(std::move(acceptors)), acceptors_(nodes_.size()) {
+  CHECK(nodes_.size() <= 16);
+}
+
+size_t MultiPaxos::IndexOf(NodeId node) const {
+  const auto found = std::find(nodes_.begin(), nodes_.end(), node);
+  CHECK(found != nodes_.end());
+  return static_cast<size_t>(found - nodes_.begin());
+}
+
+bool MultiPaxos::Majority(Nodes nodes) const {
+  return static_cast<size_t>(std::popcount(nodes)) > nodes_.size() / 2;
+}
+
+const MultiPaxos::Proposal* MultiPaxos::Find(Slot slot, Ballot ballot) const {
+  if (slot == Slot(0) || slot.value() > slots_.size()) return nullptr;
+  for (const Proposal& proposal : slots_[slot.value() - 1].proposals) {
+    if (proposal.ballot == ballot) return &proposal;
+  }
+  return nullptr;
+}
+
+MultiPaxos::Proposal* MultiPaxos::Find(Slot slot, Ballot ballot) {
+  return const_cast<Proposal*>(std::as_const(*this).Find(slot, ballot));
+}
+
+const MultiPaxos::Proposal* MultiPaxos::LastVote(NodeId node, Slot slot, Ballot ballot) const {
+  const Proposal* last = nullptr;
+  if (slot.value() > slots_.size()) return nullptr;
+  for (const Proposal& proposal : slots_[slot.value() - 1].proposals) {
+    const bool counts = (proposal.voted & BitOf(node)) != 0 && proposal.ballot < ballot;
+    if (counts && (last == nullptr || proposal.ballot > last->ballot)) last = &proposal;
+  }
+  return last;
+}
+
+std::optional<MultiPaxos::Value> MultiPaxos::chosen(Slot slot) const {
+  if (slot == Slot(0) || slot.value() > slots_.size()) return std::nullopt;
+  return slots_[slot.value() - 1].chosen;
+}
+
+// --- state ---
+
+MultiPaxos::Refusal MultiPaxos::Promise(NodeId node, Ballot ballot, WriteSeq write) {
+  Acceptor& acceptor = Of(node);
+  if (ballot <= acceptor.promised) {
+    return absl::StrFormat("promised ballot %s, which is not above its promise %s", Text(ballot),
+                           Text(acceptor.promised));
+  }
+  const bool prepared = prepared_.contains(ballot);
+  if (ballot.node == node) {
+    if (prepared) return "began ballot " + Text(ballot) + " for the second time";
+    acceptor.candidacy = {.ballot = ballot};
+  } else if (!prepared) {
+    return "promised ballot " + Text(ballot) + ", which nobody had prepared";
+  }
+  acceptor.promised = ballot;
+  acceptor.writes.push_back({write, ballot, Slot(0)});
+  return std::nullopt;
+}
+
+MultiPaxos::Refusal MultiPaxos::Accept(NodeId node, Ballot ballot, Slot slot, Value value, WriteSeq write) {
+  Acceptor& acceptor = Of(node);
+  if (ballot < acceptor.promised) {
+    return absl::StrFormat("accepted slot %d at ballot %s below its promise %s", slot.value(), Text(ballot),
+                           Text(acceptor.promised));
+  }
+  if (ballot.node == node) {
+    if (Refusal refusal = Propose(node, ballot, slot, value)) return refusal;
+  }
+  Proposal* proposal = Find(slot, ballot);
+  if (proposal == nullptr || proposal->value != value) {
+    return absl::StrFormat("accepted in slot %d at ballot %s what was not proposed there", slot.value(),
+                           Text(ballot));
+  }
+  proposal->voted |= BitOf(node);
+  acceptor.promised = ballot;
+  acceptor.writes.push_back({write, ballot, slot});
+  return std::nullopt;
+}
+
+// "Paxos Made Simple", P2c: the proposer has the promises of a majority that speak of this slot (an acceptor
+// that says "chosen up to here" says nothing of the slots below), and proposes the value of the highest
+// ballot reported, or any if none is. Its own promise and votes count like the others'.
+MultiPaxos::Refusal MultiPaxos::Propose(NodeId node, Ballot ballot, Slot slot, Value value) {
+  Candidacy& candidacy = Of(node).candidacy;
+  if (candidacy.ballot != ballot) {
+    return "proposed at ballot " + Text(ballot) + ", for which it did not stand in this life";
+  }
+  if (const Proposal* known = Find(slot, ballot)) {
+    if (known->value == value) return std::nullopt;
+    return absl::StrFormat("proposed two values in slot %d at ballot %s", slot.value(), Text(ballot));
+  }
+  Nodes promises = Of(node).durable_promise >= ballot ? BitOf(node) : 0;
+  for (const Reported& part : candidacy.reported) {
+    if (part.from <= slot && slot < part.to) promises |= BitOf(part.node);
+  }
+  if (!Majority(promises)) {
+    return absl::StrFormat("proposed in slot %d at ballot %s with the promises of %d of %d acceptors",
+                           slot.value(), Text(ballot), std::popcount(promises), nodes_.size());
+  }
+  const Proposal* highest = LastVote(node, slot, ballot);
+  const auto reported = candidacy.highest.find(slot);
+  if (reported != candidacy.highest.end() &&
+      (highest == nullptr || reported->second.ballot > highest->ballot)) {
+    highest = Find(slot, reported->second.ballot);
+  }
+  if (highest != nullptr && highest->value != value) {
+    return absl::StrFormat(
+        "proposed in slot %d at ballot %s another value than the reported one of ballot %s", slot.value(),
+        Text(ballot), Text(highest->ballot));
+  }
+  candidacy.leads = true;
+  if (slot.value() > slots_.size()) slots_.resize(slot.value());
+  slots_[slot.value() - 1].proposals.push_back({.ballot = ballot, .value = value});
+  return std::nullopt;
+}
+
+MultiPaxos::Refusal MultiPaxos::Learn(NodeId node, Slot slot, Value value) {
+  Slot& known = Of(node).known;
+  if (slot != known.next()) {
+    return absl::StrFormat("learned slot %d where slot %d comes next", slot.value(), known.next().value());
+  }
+  if (Refusal refusal = TellChosen(slot, value)) return refusal;
+  known = slot;
+  return std::nullopt;
+}
+
+MultiPaxos::Refusal MultiPaxos::Apply(NodeId node, Slot slot) {
+  Acceptor& acceptor = Of(node);
+  if (slot != acceptor.applied.next() || slot > acceptor.known) {
+    return absl::StrFormat("applied slot %d after slot %d, knowing slots up to %d as chosen", slot.value(),
+                           acceptor.applied.value(), acceptor.known.value());
+  }
+  acceptor.applied = slot;
+  return std::nullopt;
+}
+
+MultiPaxos::Refusal MultiPaxos::Sync(NodeId node, WriteSeq durable) {
+  Acceptor& acceptor = Of(node);
+  acceptor.durable = durable;
+  Refusal refusal;
+  while (!acceptor.writes.empty() && acceptor.writes.front().seq <= durable) {
+    const Write write = acceptor.writes.front();
+    acceptor.writes.pop_front();
+    acceptor.durable_promise = std::max(acceptor.durable_promise, write.ballot);
+    if (write.slot == Slot(0)) continue;
+    if (Refusal two = Count(write.slot, write.ballot, BitOf(node)); two && !refusal) refusal = std::move(two);
+  }
+  return refusal;
+}
+
+MultiPaxos::Refusal MultiPaxos::Count(Slot slot, Ballot ballot, Nodes bit) {
+  Proposal& proposal = *Find(slot, ballot);
+  proposal.durable |= bit;
+  if (!Majority(proposal.durable)) return std::nullopt;
+  std::optional<Value>& chosen_value = slots_[slot.value() - 1].chosen;
+  if (chosen_value.has_value() && *chosen_value != proposal.value) {
+    return absl::StrFormat("gave the vote by which a second value is chosen in slot %d, at ballot %s",
+                           slot.value(), Text(ballot));
+  }
+  chosen_value = proposal.value;
+  while (chosen(chosen_.next()).has_value()) ++chosen_;
+  return std::nullopt;
+}
+
+MultiPaxos::Refusal MultiPaxos::Restart(NodeId node, WriteSeq last, Slot first) {
+  Acceptor& acceptor = Of(node);
+  while (!acceptor.writes.empty() && acceptor.writes.back().seq > last) {
+    const Write& lost = acceptor.writes.back();
+    if (lost.slot != Slot(0)) Find(lost.slot, lost.ballot)->voted &= static_cast<Nodes>(~BitOf(node));
+    acceptor.writes.pop_back();
+  }
+  Refusal refusal = Sync(node, last);
+  acceptor.promised = acceptor.durable_promise;
+  acceptor.known = acceptor.applied = first - 1;
+  acceptor.candidacy = {};
+  return refusal;
+}
+
+// --- messages ---
+
+MultiPaxos::Refusal MultiPaxos::Prepare(NodeId node, Ballot ballot) {
+  if (ballot.node != node) return "prepared ballot " + Text(ballot) + ", which is another's";
+  if (Of(node).durable_promise < ballot) {
+    return "prepared ballot " + Text(ballot) + " before its own promise of it was durable";
+  }
+  prepared_.insert(ballot);
+  return std::nullopt;
+}
+
+MultiPaxos::Refusal MultiPaxos::CheckReported(NodeId node, Ballot ballot,
+                                              const paxos::AcceptedEntry& entry) const {
+  const Proposal* vote = Find(entry.slot, entry.ballot);
+  if (vote == nullptr || (vote->durable & BitOf(node)) == 0 || vote->value != ValueOf(entry.value)) {
+    return absl::StrFormat("reported a vote in slot %d at ballot %s that its disk does not hold",
+                           entry.slot.value(), Text(entry.ballot));
+  }
+  const Proposal* last = LastVote(node, entry.slot, ballot);
+  if (entry.ballot > ballot || (last != nullptr && entry.ballot < last->ballot)) {
+    return absl::StrFormat("promised ballot %s and reported slot %d at ballot %s, not its last vote there",
+                           Text(ballot), entry.slot.value(), Text(entry.ballot));
+  }
+  return std::nullopt;
+}
+
+MultiPaxos::Refusal MultiPaxos::TellPromise(NodeId node, const paxos::Promise& report) {
+  if (Of(node).durable_promise < report.ballot) {
+    return "told its promise of ballot " + Text(report.ballot) + " before that was durable";
+  }
+  if (Refusal refusal = TellChosenUpTo(report.chosen)) return refusal;
+  auto entry = report.entries.begin();
+  const Slot last(slots_.size());  // no higher slot has a vote
+  const Slot end = report.next == Slot(0) ? last.next() : std::min(report.next, last.next());
+  for (Slot slot = std::max(report.from, report.chosen.next()); slot < end; ++slot) {
+    if (entry != report.entries.end() && entry->slot == slot) {
+      if (Refusal refusal = CheckReported(node, report.ballot, *entry)) return refusal;
+      ++entry;
+    } else if (const Proposal* hidden = LastVote(node, slot, report.ballot)) {
+      return absl::StrFormat("promised ballot %s without its vote in slot %d at ballot %s",
+                             Text(report.ballot), slot.value(), Text(hidden->ballot));
+    }
+  }
+  if (entry == report.entries.end()) return std::nullopt;
+  return absl::StrFormat("reported slot %d, which is none of those it reports about", entry->slot.value());
+}
+
+void MultiPaxos::HearPromise(NodeId node, NodeId from, const paxos::Promise& report) {
+  Candidacy& candidacy = Of(node).candidacy;
+  if (candidacy.leads || candidacy.ballot != report.ballot) return;
+  const Slot first = std::max(report.from, report.chosen.next());
+  const Slot to = report.next == Slot(0) ? Slot::Max() : report.next;
+  const auto before =
+      std::find_if(candidacy.reported.begin(), candidacy.reported.end(),
+                   [&](const Reported& part) { return part.node == from && part.to == first; });
+  if (before != candidacy.reported.end()) {
+    before->to = to;
+  } else {
+    candidacy.reported.push_back({from, first, to});
+  }
+  for (const paxos::AcceptedEntry& entry : report.entries) {
+    paxos::AcceptedEntry& highest = candidacy.highest[entry.slot];
+    if (entry.ballot > highest.ballot) highest = {.slot = entry.slot, .ballot = entry.ballot};
+  }
+}
+
+MultiPaxos::Refusal MultiPaxos::TellProposal(NodeId node, Ballot ballot, Slot slot, Value value) {
+  const Proposal* proposal = Find(slot, ballot);
+  if (ballot.node == node && proposal != nullptr && proposal->value == value) return std::nullopt;
+  return absl::StrFormat("asked for a vote in slot %d at ballot %s on what it had not proposed", slot.value(),
+                         Text(ballot));
+}
+
+// The answer of one who knows the slot as chosen, with this very value, is as good as a vote: what is chosen
+// is chosen already (core/paxos/acceptor.cc argues it).
+MultiPaxos::Refusal MultiPaxos::TellAccepted(NodeId node, Ballot ballot, Slot slot) const {
+  const Proposal* proposal = Find(slot, ballot);
+  if (proposal != nullptr) {
+    if ((proposal->durable & BitOf(node)) != 0) return std::nullopt;
+    if (slot <= Of(node).known && chosen(slot) == proposal->value) return std::nullopt;
+  }
+  return absl::StrFormat("told its vote in slot %d at ballot %s, which its disk does not hold", slot.value(),
+                         Text(ballot));
+}
+
+MultiPaxos::Refusal MultiPaxos::TellRejected(NodeId node, Ballot ballot, Ballot promised) const {
+  if (promised == Of(node).promised && ballot < promised) return std::nullopt;
+  return absl::StrFormat("rejected ballot %s for a promise of %s, and has promised %s", Text(ballot),
+                         Text(promised), Text(Of(node).promised));
+}
+
+MultiPaxos::Refusal MultiPaxos::TellLeads(NodeId node, Ballot ballot) const {
+  const Acceptor& acceptor = Of(node);
+  if (acceptor.candidacy.leads && acceptor.candidacy.ballot == ballot && acceptor.promised == ballot) {
+    return std::nullopt;
+  }
+  return absl::StrFormat("spoke as the leader of ballot %s, which it is not; its promise is %s", Text(ballot),
+                         Text(acceptor.promised));
+}
+
+MultiPaxos::Refusal MultiPaxos::TellFollows(NodeId node, Ballot ballot) const {
+  if (Of(node).promised == ballot) return std::nullopt;
+  return absl::StrFormat("confirmed the leader of ballot %s, and has promised %s", Text(ballot),
+                         Text(Of(node).promised));
+}
+
+MultiPaxos::Refusal MultiPaxos::TellChosen(Slot slot, Value value) const {
+  const std::optional<Value> known = chosen(slot);
+  if (known == value) return std::nullopt;
+  return absl::StrFormat("takes a value of slot %d for chosen, and %s is", slot.value(),
+                         known.has_value() ? "another" : "none");
+}
+
+MultiPaxos::Refusal MultiPaxos::TellChosenUpTo(Slot slot) const {
+  if (slot <= chosen_) return std::nullopt;
+  return absl::StrFormat("says that slots up to %d are chosen, and slot %d is not", slot.value(),
+                         chosen_.next().value());
+}
+
+MultiPaxos::Refusal MultiPaxos::Holds(NodeId node, Ballot promised, Slot known) const {
+  const Acceptor& acceptor = Of(node);
+  if (promised == acceptor.promised && known == acceptor.known) return std::nullopt;
+  return absl::StrFormat("holds promise %s and slots up to %d as chosen, and wrote %s and learned %d",
+                         Text(promised), known.value(), Text(acceptor.promised), acceptor.known.value());
+}
+
+}  // namespace bt::sim
