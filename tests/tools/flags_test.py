@@ -21,6 +21,11 @@ WRONG = [
     (["tools/bench", "--frobnicate"], "--frobnicate"),
     (["tools/test", "nonsense"], "nonsense"),
     (["tools/setup", "--frobnicate"], "--frobnicate"),
+    (["tools/mutate", "--frobnicate"], "--frobnicate"),
+    (["tools/mutate", "100000"], "100000"),
+    (["tools/mutate", "--seeds=0"], "--seeds"),
+    (["tools/planted", "nonsense"], "nonsense"),
+    (["tools/planted", "--sample=0"], "--sample"),
 ]
 
 
@@ -55,7 +60,7 @@ def main():
             result = run(command, TOP, BYTETORRENT_BAZEL=bazel)
             judge(result.returncode == 2 and name in result.stderr, " ".join(command), result)
             judge(not os.path.exists(built), f"{' '.join(command)} called the build", result)
-        for tool in ("demo", "test", "bench", "setup"):
+        for tool in ("demo", "test", "bench", "setup", "mutate", "planted"):
             result = run([f"tools/{tool}", "--help"], TOP, BYTETORRENT_BAZEL=bazel)
             judge(result.returncode == 0 and f"tools/{tool}" in result.stdout, f"{tool} --help", result)
         planted_checkout(folder)

@@ -1,0 +1,94 @@
+"""Runs a simrun over the scenarios that can meet a mistake of some part of core/, until one of them complains."""
+
+import os
+import re
+import resource
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+# Which scenarios run a folder's code, the one that runs most of it first.
+_FITTING = {
+    "wal": ("journal_faults", "tracker_faults", "full_system"),
+    "paxos": ("tracker_faults", "full_system"),
+    "tracker": ("tracker_faults", "full_system"),
+    "swarm": ("swarm_faults", "full_system"),
+    "torrent": ("swarm_faults", "full_system", "tracker_faults"),
+    "tracker_api": ("tracker_faults", "full_system", "swarm_faults"),
+    "base": ("tracker_faults", "swarm_faults", "journal_faults", "full_system"),
+    "machine": ("tracker_faults", "swarm_faults", "full_system"),
+}
+# A healthy seed takes hundredths of a second. Who needs this much for each, and a minute besides, hangs.
+_CPU_PER_SEED_S = 0.5
+_CPU_S = 60
+_MEMORY_BYTES = 4 << 30
+# The event limit of a world ends a livelock long before; this is for a machine that shares its cores.
+_WALL_FACTOR = 20
+
+
+@dataclass
+class Outcome:
+    caught: bool
+    how: str  # the judge's sentence, or the CHECK's
+    scenario: str
+    seeds: int  # run until then, the last one included
+    cpu_s: float
+
+
+def fitting(folder):
+    return _FITTING.get(folder, _FITTING["machine"])
+
+
+def _limit(seconds):
+    def apply():
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    return apply
+
+
+def _sentence(output):
+    """What a failed sweep says first: the sentence of a CHECK, or of the judge; empty if it says nothing."""
+    check = re.search(r"^CHECK failed: .*$", output, re.MULTILINE)
+    judge = re.search(r"^(.*)\nscenario \w+, seed \d+$", output, re.MULTILINE)
+    return check.group(0) if check else judge.group(1) if judge else ""
+
+
+def sweep(program, scenario, seeds, first_seed):
+    """One scenario, `seeds` seeds at most."""
+    limit = int(_CPU_S + _CPU_PER_SEED_S * seeds)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        command = [program, "sweep", f"--scenario={scenario}", f"--seeds={seeds}", f"--first-seed={first_seed}"]
+        before = os.times()
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_limit(limit))
+        try:
+            status = process.wait(timeout=limit * _WALL_FACTOR)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            status = process.wait()
+        after = os.times()
+        output.seek(0)
+        text = output.read()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    done = re.search(r"^(\d+) seeds, each run twice", text, re.MULTILINE)
+    count = int(done.group(1)) if done else 0
+    if status == 0:
+        return Outcome(False, "", scenario, count, cpu)
+    if cpu >= limit:
+        return Outcome(True, f"hangs: more than {limit} s of CPU", scenario, count + 1, cpu)
+    # A process that died was at the seed after those it had told of.
+    died = "the process died" in text or "each run twice" not in text or not _sentence(text)
+    return Outcome(True, _sentence(text) or "the process died", scenario, count + died, cpu)
+
+
+def sweep_all(program, scenarios, seeds, first_seed):
+    """The first outcome that is a catch, with the seeds and seconds of all until then; or that there is none."""
+    total, cpu = 0, 0.0
+    for scenario in scenarios:
+        outcome = sweep(program, scenario, seeds, first_seed)
+        total += outcome.seeds
+        cpu += outcome.cpu_s
+        if outcome.caught:
+            return Outcome(True, outcome.how, scenario, total, cpu)
+    return Outcome(False, "", " ".join(scenarios), total, cpu)
