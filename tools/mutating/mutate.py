@@ -7,6 +7,7 @@ count alike. The run can be interrupted: the same command goes on where it ended
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 
@@ -75,13 +76,13 @@ def contents(path):
         return file.read()
 
 
-def healthy(build, options):
-    """Sweeps the program itself: what complains about it would catch every mutant."""
-    program = build.link({})
-    outcome = sweeping.sweep_all(program, sweeping.fitting("base"), options.seeds, options.first_seed)
+def sweep_pristine(build, options):
+    """The result of the unchanged program, as mutant 0: what complains about it would catch every mutant."""
+    outcome = sweeping.sweep_all(build.link({}), sweeping.fitting("base"), options.seeds, options.first_seed)
     if outcome.caught:
         sys.exit(f"mutate: the unchanged program fails in {outcome.scenario}: {outcome.how}; mend it, or measure with another --first-seed")
-    return contents(program)
+    told = {"commit": build.commit, "seeds": options.seeds, "first_seed": options.first_seed}
+    return results.Result(0, results.SURVIVED, scenario=outcome.scenario, run=outcome.seeds, cpu_s=round(outcome.cpu_s, 2), **told)
 
 
 def measure(build, mutants, options):
@@ -89,7 +90,9 @@ def measure(build, mutants, options):
     known = kept.of(build.commit, options.seeds, options.first_seed)
     missing = [mutant for mutant in mutants if mutant.number not in known]
     if missing and not options.table:
-        pristine = healthy(build, options)
+        if 0 not in known:
+            kept.add(sweep_pristine(build, options))
+        pristine = contents(build.link({}))
         for mutant in missing:
             result = judge(build, pristine, mutant, options)
             kept.add(result)
@@ -125,6 +128,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main())
     except KeyboardInterrupt:
