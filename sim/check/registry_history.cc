@@ -5,18 +5,6 @@
 #include "core/base/check.h"
 
 namespace bt::sim {
-namespace {
-
-std::string PiecesText(const std::optional<PieceMap>& pieces) {
-  return pieces.has_value() ? absl::StrFormat("%d of %d pieces", pieces->count(), pieces->size())
-                            : "no claim";
-}
-
-// An offer of no pieces makes a claim of none, which a lookup may or may not mention.
-bool Empty(const std::optional<PieceMap>& pieces) { return !pieces.has_value() || pieces->none(); }
-
-}  // namespace
-
 bool NameSpec::Apply(State& state, const Op& op) {
   if (!op.registers) return op.answer == Answer::kNone || op.content == state;
   const State before = state;
@@ -29,6 +17,8 @@ bool NameSpec::Apply(State& state, const Op& op) {
       return before == 0;
     case Answer::kSameAgain:
       return before == op.content;
+    case Answer::kBound:
+      return before == 0 || before == op.content;
     case Answer::kConflict:
       return before != 0 && before != op.content;
     case Answer::kFound:
@@ -43,8 +33,8 @@ std::string NameSpec::Describe(const Op& op) {
     if (op.answer == Answer::kNone) return "fetch";
     return op.content == 0 ? "fetch: not found" : absl::StrFormat("fetch: content %d", op.content);
   }
-  static constexpr const char* kAnswers[] = {"",           ": created", ": the same again",
-                                             ": conflict", "",          ": no room"};
+  static constexpr const char* kAnswers[] = {"", ": created", ": the same again", ": conflict",
+                                             "", ": no room", ": bound"};
   return absl::StrFormat("register content %d%s", op.content, kAnswers[static_cast<size_t>(op.answer)]);
 }
 
@@ -91,44 +81,6 @@ void RegistryHistory::EndFetch(OpId op, ContentNumber found) {
   entry.timed.op.content = found;
   entry.timed.op.answer = NameSpec::Answer::kFound;
   SawBinding(entry.name, found, "a linearizable fetch");
-}
-
-void RegistryHistory::BeginClaimChange(ClaimKey key) { claims_[key].in_doubt = true; }
-
-void RegistryHistory::Offered(ClaimKey key, const PieceMap& pieces) {
-  ClaimModel& model = claims_[key];
-  model.in_doubt = false;
-  ++acknowledged_;
-  if (!model.pieces.has_value()) model.pieces = PieceMap(pieces.size());
-  model.pieces->AddAll(pieces);
-}
-
-void RegistryHistory::Withdrawn(ClaimKey key, const PieceMap* pieces) {
-  ClaimModel& model = claims_[key];
-  model.in_doubt = false;
-  ++acknowledged_;
-  if (pieces == nullptr) {
-    model.pieces.reset();
-  } else if (model.pieces.has_value()) {
-    model.pieces->RemoveAll(*pieces);
-  }
-}
-
-void RegistryHistory::CheckClaim(ClaimKey key, const std::optional<PieceMap>& seen, const char* where) {
-  const auto found = claims_.find(key);
-  if (found == claims_.end() || found->second.in_doubt) return;
-  const std::optional<PieceMap>& model = found->second.pieces;
-  if (Empty(model) ? Empty(seen) : seen.has_value() && *seen == *model) return;
-  world_.Fail(absl::StrFormat("claims: client %d was acknowledged %s of content %d, and %s shows %s",
-                              key.client, PiecesText(model), key.content, where, PiecesText(seen)));
-}
-
-std::vector<RegistryHistory::ClaimKey> RegistryHistory::settled_claims() const {
-  std::vector<ClaimKey> keys;
-  for (const auto& [key, model] : claims_) {
-    if (!model.in_doubt) keys.push_back(key);
-  }
-  return keys;
 }
 
 void RegistryHistory::Judge() {

@@ -1,20 +1,19 @@
 #pragma once
 
-// RegistryHistory: every registration, fetch, offer, withdrawal and lookup of the workload's clients with
-// its times and answers, and the judges over it: uniqueness of registrations at once; at the end of a run
-// linearizability per name, durability of all that was acknowledged, exactly-once of the claims.
+// RegistryHistory: every registration and fetch of the workload's clients with its times and answers, and the
+// judges over it: uniqueness of registrations at once; at the end of a run linearizability per name. What was
+// acknowledged is kept for whoever looks at it after healing.
 // Contents are known here by number, from 1; 0 is none.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "core/torrent/piece_map.h"
 #include "sim/check/linearizability.h"
 #include "sim/world.h"
 
@@ -25,8 +24,9 @@ using ContentNumber = uint32_t;
 // One name of the registry: bound to nothing, or to one content for ever.
 struct NameSpec {
   using State = ContentNumber;
-  // kFull: refused for want of room, so it bound nothing; and so it must have been a new binding.
-  enum class Answer : uint8_t { kNone, kCreated, kSameAgain, kConflict, kFound, kFull };
+  // kFull: refused for want of room, so it bound nothing; and so it must have been a new binding. kBound:
+  // done, by this registration or before; a repetition outside a session cannot tell.
+  enum class Answer : uint8_t { kNone, kCreated, kSameAgain, kConflict, kFound, kFull, kBound };
   struct Op {
     bool registers = false;
     ContentNumber content = 0;  // registered, or found (0: not found)
@@ -49,21 +49,8 @@ class RegistryHistory {
   // An answer from local, possibly old state: it may miss a binding but not invent one.
   void SawBinding(const std::string& name, ContentNumber content, const char* where);
 
-  // A client has one mutation under way at a time, and retries it until it is answered.
-  struct ClaimKey {
-    uint32_t client;
-    ContentNumber content;
-    friend auto operator<=>(const ClaimKey&, const ClaimKey&) = default;
-  };
-  void BeginClaimChange(ClaimKey key);  // from here until the answer the claim may be either
-  void Offered(ClaimKey key, const PieceMap& pieces);
-  void Withdrawn(ClaimKey key, const PieceMap* pieces);  // nullptr: the whole claim
-  // A linearizable lookup by the claim's own client, between its mutations.
-  void CheckClaim(ClaimKey key, const std::optional<PieceMap>& seen, const char* where);
-
   // Every binding that was acknowledged or seen, for the durability check after healing.
   const absl::btree_map<std::string, ContentNumber>& bindings() const { return bindings_; }
-  std::vector<ClaimKey> settled_claims() const;
   size_t acknowledged() const { return acknowledged_; }
   size_t size() const { return ops_.size(); }
 
@@ -75,17 +62,12 @@ class RegistryHistory {
     std::string name;
     Timed<NameSpec::Op> timed;
   };
-  struct ClaimModel {
-    std::optional<PieceMap> pieces;  // nullopt: no claim
-    bool in_doubt = false;
-  };
   void Bind(const std::string& name, ContentNumber content, const char* where);
 
   World& world_;
   std::vector<Entry> ops_;
   absl::btree_map<std::string, ContentNumber> bindings_;
   absl::btree_set<std::string> created_;
-  absl::btree_map<ClaimKey, ClaimModel> claims_;
   size_t acknowledged_ = 0;
 };
 

@@ -138,6 +138,7 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica().ballot(), chosen);
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
+  cluster_->SawState(host.machine()->state());
   JudgeWaiting(host);
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
@@ -206,17 +207,30 @@ std::vector<Process*> TrackerCluster::DrawCore(Rng& rng) {
 }
 
 void TrackerCluster::LowerLimits(Rng& rng) {
-  TrackerHost& host = *hosts_[rng.Below(hosts_.size())];
+  const uint32_t node = static_cast<uint32_t>(rng.Below(hosts_.size()));
   const uint32_t torrents = static_cast<uint32_t>(rng.Between(1, 6));
   const uint32_t names = static_cast<uint32_t>(rng.Between(1, 3));
+  if (!hosts_[node]->alive()) return;
+  tracker::Limits limits = hosts_[node]->machine()->registry().limits();
+  limits.torrents = torrents;
+  limits.names_per_content = names;
+  OrderLimits(node, limits);
+}
+
+void TrackerCluster::OrderLimits(uint32_t node, tracker::Limits limits) {
+  TrackerHost& host = *hosts_[node];
   if (!host.alive()) return;
   tracker::SetLimits order;
   order.replaces = host.machine()->registry().state().limits_version;
-  order.limits = host.machine()->registry().limits();
-  order.limits.torrents = torrents;
-  order.limits.names_per_content = names;
+  order.limits = limits;
   limits_lowered_ = true;
   host.adaptor().Order(host, std::move(order));
+}
+
+bool TrackerCluster::limits_in_force() const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [](const auto& host) {
+    return host->alive() && host->machine()->registry().state().limits_version > 0;
+  });
 }
 
 bool TrackerCluster::Converged() const {

@@ -6,6 +6,7 @@
 
 #include <absl/container/btree_map.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -86,6 +87,19 @@ class TrackerCluster {
   // log takes them up depends on the faults; from here on clients may be refused for want of room.
   void LowerLimits(Rng& rng);
   bool limits_lowered() const { return limits_lowered_; }
+  // The operator orders these limits of one node, if it is alive.
+  void OrderLimits(uint32_t node, tracker::Limits limits);
+  // Some node has applied an order.
+  bool limits_in_force() const;
+
+  // The latest log times that any node has applied, ever: the registry's, and that of the table of sessions,
+  // which a mutation that is refused there moves on alone.
+  Instant log_time() const { return log_time_; }
+  Instant session_time() const { return session_time_; }
+  void SawState(const tracker::ReplicatedState& state) {
+    log_time_ = std::max(log_time_, state.registry().log_time());
+    session_time_ = std::max(session_time_, state.sessions().state().log_time);
+  }
 
   // At least a majority.
   std::vector<Process*> DrawCore(Rng& rng);
@@ -105,6 +119,8 @@ class TrackerCluster {
   std::vector<uint32_t> targets_;
   std::vector<Process*> core_;
   bool limits_lowered_ = false;
+  Instant log_time_{0};
+  Instant session_time_{0};
 };
 
 }  // namespace bt::sim

@@ -1,10 +1,14 @@
 #include <absl/strings/str_format.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "sim/nemesis.h"
 #include "sim/plan.h"
+#include "sim/scenarios/knobs.h"
 #include "sim/scenarios/registry_client.h"
 #include "sim/scenarios/run_until.h"
 #include "sim/scenarios/scenarios.h"
@@ -14,6 +18,10 @@ namespace bt::sim {
 namespace {
 
 constexpr Duration kLivenessBound = Seconds(90);
+// A node whose batch of claims was refused proposes it again after a second.
+constexpr Duration kAnnounceBound = Seconds(3);
+// Beyond the lifetime: a tick every five seconds drops a few of at most some dozens of claims.
+constexpr Duration kExpiryBound = Seconds(120);
 
 // Decode counts everything anew, the digest included: whatever Apply kept up by the way must be the same.
 void JudgeStates(World& world, TrackerCluster& cluster) {
@@ -25,67 +33,163 @@ void JudgeStates(World& world, TrackerCluster& cluster) {
   }
 }
 
-void Run(World& world) {
-  Rng rng = world.Stream("tracker_faults");
-  const FaultPlan plan = DrawPlan(rng);
-  Network network(world, plan.network);
-  const uint32_t nodes = rng.Chance(1, 12) ? 1 : rng.Chance(1, 2) ? 3 : 5;
-  TrackerCluster cluster(world, network, nodes, plan);
-  RegistryHistory history(world);
-  RegistryWorkload workload;
-  workload.names = static_cast<uint32_t>(rng.Between(2, 10));
-  workload.think_max = Milliseconds(static_cast<int64_t>(1 << rng.Below(10)));
-  workload.operations = static_cast<uint32_t>(rng.Between(20, 300));
-  std::vector<std::unique_ptr<RegistryClient>> clients;
-  std::vector<uint32_t> bystanders;
-  for (uint64_t i = rng.Between(1, 6); i > 0; --i) {
-    clients.push_back(std::make_unique<RegistryClient>(world, network, cluster, history, workload));
-    bystanders.push_back(clients.back()->index());
-  }
-  Nemesis nemesis(world, network, nullptr, plan, cluster.processes(), bystanders);
-  cluster.Start();
-  nemesis.Begin();
-  for (const auto& client : clients) client->Begin();
-  world.RunFor(rng.Between(Seconds(1), Seconds(8)));
-  for (uint64_t i = rng.Chance(1, 2) ? rng.Between(1, 3) : 0; i > 0; --i) {
-    cluster.LowerLimits(rng);
-    world.RunFor(rng.Between(Milliseconds(1), Seconds(2)));
-  }
-  world.RunFor(rng.Between(Seconds(1), Seconds(6)));
-  if (world.failed()) return;
+// One run: the cluster, its clients, and what is demanded of them.
+class TrackerRun {
+ public:
+  explicit TrackerRun(World& world)
+      : world_(world),
+        rng_(world.Stream("tracker_faults")),
+        plan_(DrawPlan(rng_)),
+        network_(world, plan_.network),
+        nodes_(rng_.Chance(1, 12)  ? 1
+               : rng_.Chance(1, 2) ? 3
+                                   : 5),
+        cluster_(world, network_, nodes_, plan_),
+        history_(world) {}
 
-  nemesis.Heal(cluster.DrawCore(rng));
-  for (const auto& client : clients) client->Hurry();
-  const auto everybody_idle = [&] {
-    for (const auto& client : clients) {
-      if (!client->idle()) return false;
+  void Run() {
+    cluster_.Start();
+    const uint64_t clients = rng_.Between(1, 6);
+    knobs_ = DrawTrackerKnobs(rng_, static_cast<uint32_t>(clients) + nodes_);
+    if (knobs_.has_value() && !PutInForce()) return Stuck("the drawn limits are not in force");
+    MakeClients(clients);
+    std::vector<uint32_t> bystanders;
+    for (const auto& client : clients_) bystanders.push_back(client->index());
+    Nemesis nemesis(world_, network_, nullptr, plan_, cluster_.processes(), bystanders);
+    nemesis.Begin();
+    for (const auto& client : clients_) client->Begin();
+    world_.RunFor(rng_.Between(Seconds(1), Seconds(8)));
+    for (uint64_t i = rng_.Chance(1, 2) ? rng_.Between(1, 3) : 0; i > 0; --i) {
+      cluster_.LowerLimits(rng_);
+      world_.RunFor(rng_.Between(Milliseconds(1), Seconds(2)));
     }
-    return true;
-  };
-  const auto stuck = [&](const char* what) {
-    std::string text = absl::StrFormat("liveness: %d s after healing %s; %s", kLivenessBound.seconds(), what,
-                                       cluster.Situation());
-    for (const auto& client : clients) {
+    world_.RunFor(rng_.Between(Seconds(1), Seconds(6)));
+    if (world_.failed()) return;
+    nemesis.Heal(cluster_.DrawCore(rng_));
+    Judge();
+  }
+
+ private:
+  bool PutInForce() {
+    return RunUntilDone(world_, kLivenessBound, [&] {
+      if (cluster_.limits_in_force()) return true;
+      for (Process* tracker : cluster_.processes()) {
+        if (!tracker->alive()) tracker->Start();
+      }
+      cluster_.OrderLimits(static_cast<uint32_t>(rng_.Below(nodes_)), knobs_->limits);
+      return false;
+    });
+  }
+
+  void MakeClients(uint64_t clients) {
+    const tracker::Limits limits = knobs_ ? knobs_->limits : tracker::Limits();
+    claims_.emplace(world_, limits.claim_lifetime);
+    RegistryWorkload workload;
+    workload.clients = static_cast<uint32_t>(clients);
+    workload.names = static_cast<uint32_t>(rng_.Between(2, 10));
+    workload.think_max = Milliseconds(static_cast<int64_t>(1 << rng_.Below(10)));
+    workload.operations = static_cast<uint32_t>(rng_.Between(20, 300));
+    workload.churn_percent = knobs_ ? knobs_->churn_percent : 0;
+    workload.sessions = {limits.session_lifetime, limits.session_eviction_age};
+    for (; clients > 0; --clients) {
+      clients_.push_back(
+          std::make_unique<RegistryClient>(world_, network_, cluster_, history_, *claims_, workload));
+    }
+  }
+
+  bool Idle() const {
+    return std::all_of(clients_.begin(), clients_.end(), [](const auto& client) { return client->idle(); });
+  }
+  bool Quiet() {
+    return Idle() && std::none_of(cluster_.core().begin(), cluster_.core().end(), [&](const Process* one) {
+             return cluster_.host(one->index()).machine()->has_pending();
+           });
+  }
+  bool NothingClaimed() {
+    return std::all_of(cluster_.core().begin(), cluster_.core().end(), [&](const Process* one) {
+      return cluster_.host(one->index()).machine()->registry().claims() == 0;
+    });
+  }
+
+  template <class Done>
+  bool Within(Duration bound, Done done, const char* what) {
+    if (RunUntilDone(world_, bound, done)) return true;
+    Stuck(what);
+    return false;
+  }
+
+  void Stuck(const char* what) {
+    std::string text = absl::StrFormat("liveness: %s; %s", what, cluster_.Situation());
+    for (const auto& client : clients_) {
       if (!client->idle()) text += " " + client->Situation();
     }
-    world.Fail(text);
-  };
-  if (!RunUntilDone(world, kLivenessBound, everybody_idle)) return stuck("clients still wait for answers");
-  for (const auto& client : clients) client->Verify();
-  if (!RunUntilDone(world, kLivenessBound, everybody_idle))
-    return stuck("clients still wait for answers to reads");
-  if (!RunUntilDone(world, kLivenessBound, [&] { return cluster.Converged(); }))
-    return stuck("the core has not converged");
-  const auto quiet = [&] {
-    for (const Process* process : cluster.core()) {
-      if (cluster.host(process->index()).machine()->has_pending()) return false;
+    world_.Fail(text);
+  }
+
+  bool Everybody(void (RegistryClient::*act)(), const char* what) {
+    for (const auto& client : clients_) (*client.*act)();
+    return Within(
+        kLivenessBound, [&] { return Idle(); }, what);
+  }
+
+  void Judge() {
+    if (!Everybody(&RegistryClient::Hurry, "clients still wait for answers after healing")) return;
+    if (!Everybody(&RegistryClient::Verify, "clients still wait for answers to reads after healing")) return;
+    if (!Within(
+            kLivenessBound, [&] { return cluster_.Converged(); }, "the core has not converged after healing"))
+      return;
+    if (!Within(
+            kLivenessBound, [&] { return Quiet(); }, "a node still holds work nobody waits for"))
+      return;
+    if (!JudgeAnnounces()) return;
+    if (knobs_.has_value() && rng_.Chance(1, 3) && !JudgeExpiry()) return;
+    JudgeStates(world_, cluster_);
+    history_.Judge();
+  }
+
+  // What was announced to a node that lives on is in the replicated state soon after. Announces of earlier
+  // operations are given the time to get there first: two nodes need not replicate in the order of their
+  // asking.
+  bool JudgeAnnounces() {
+    if (knobs_.has_value() && (knobs_->claims_run_full || knobs_->churn_percent > 0 ||
+                               knobs_->limits.claim_lifetime < Seconds(10))) {
+      return true;
     }
-    return true;
-  };
-  if (!RunUntilDone(world, kLivenessBound, quiet)) return stuck("a node still holds work nobody waits for");
-  JudgeStates(world, cluster);
-  history.Judge();
-}
+    return Replicated() &&
+           Everybody(&RegistryClient::AnnounceLast, "clients wait for answers to announces") &&
+           Replicated() && Everybody(&RegistryClient::LookForIt, "clients wait for answers to lookups");
+  }
+  bool Replicated() {
+    world_.RunFor(kAnnounceBound);
+    return Within(
+        kLivenessBound, [&] { return Quiet(); }, "announces are still on their way");
+  }
+
+  // Nobody renews any more: everything claimed runs out, in a cluster nobody talks to, and whoever comes back
+  // after the lifetime of its session is told so.
+  bool JudgeExpiry() {
+    world_.RunFor(std::max(knobs_->limits.claim_lifetime, knobs_->limits.session_lifetime > Seconds(60)
+                                                              ? Duration()
+                                                              : knobs_->limits.session_lifetime));
+    return Within(
+               kExpiryBound, [&] { return NothingClaimed(); }, "claims are kept that nobody renews") &&
+           Everybody(&RegistryClient::Verify, "clients still wait for answers after a pause") &&
+           Everybody(&RegistryClient::Repeat, "clients still wait for answers to repetitions");
+  }
+
+  World& world_;
+  Rng rng_;
+  const FaultPlan plan_;
+  Network network_;
+  const uint32_t nodes_;
+  TrackerCluster cluster_;
+  RegistryHistory history_;
+  std::optional<TrackerKnobs> knobs_;
+  std::optional<ClaimsJudge> claims_;
+  std::vector<std::unique_ptr<RegistryClient>> clients_;
+};
+
+void Run(World& world) { TrackerRun(world).Run(); }
 
 }  // namespace
 

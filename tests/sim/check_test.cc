@@ -182,29 +182,6 @@ TEST_F(Registry, PrintsTheTimelineOfAHistoryThatIsNotLinearizable) {
   EXPECT_TRUE(Says(world, "fetch: not found"));
 }
 
-TEST_F(Registry, FindsALostClaimAndOneThatCameBack) {
-  const RegistryHistory::ClaimKey key{7, 1};
-  const PieceMap all = PieceMap::All(4);
-  history.BeginClaimChange(key);
-  history.CheckClaim(key, std::nullopt, "early");  // in doubt: either is right
-  history.Offered(key, all);
-  history.CheckClaim(key, all, "after");
-  EXPECT_FALSE(world.failed());
-  history.CheckClaim(key, std::nullopt, "a lookup");
-  EXPECT_TRUE(Says(world, "claims: client 7 was acknowledged 4 of 4"));
-
-  World second(1);
-  RegistryHistory other(second);
-  other.BeginClaimChange(key);
-  other.Offered(key, all);
-  other.BeginClaimChange(key);
-  other.Withdrawn(key, nullptr);
-  other.CheckClaim(key, std::nullopt, "after");
-  EXPECT_FALSE(second.failed());
-  other.CheckClaim(key, all, "a lookup");
-  EXPECT_TRUE(Says(second, "no claim"));
-}
-
 // --- swarm ---
 
 struct Swarm : testing::Test {

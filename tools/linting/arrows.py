@@ -19,7 +19,7 @@ ALLOWED = {
     "core/swarm": ["core/base", "core/machine", "core/torrent", "core/tracker_api"],
     "core/tracker": ["core/base", "core/machine", "core/torrent", "core/paxos", "core/tracker_api"],
     "sim": ["core/base", "core/machine", "core/wal"],
-    "sim/check": ["core/base", "core/torrent", "core/paxos", "sim"],
+    "sim/check": ["core/base", "core/torrent", "core/tracker_api", "core/paxos", "sim"],
     "sim/scenarios": ["core/base", "core/torrent", "core/tracker_api", "core/swarm", "core/tracker", "sim", "sim/check"],
     "net": ["core/base", "core/machine", "core/wal"],
     "nodes": ["core/base", "core/machine", "core/torrent", "core/wal", "core/paxos", "core/tracker_api", "core/swarm", "core/tracker", "net"],
