@@ -3,7 +3,9 @@
 
 import os
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 if os.environ.get("TEST_SRCDIR"):
@@ -11,7 +13,7 @@ if os.environ.get("TEST_SRCDIR"):
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
 # pylint: disable=wrong-import-position
-from mutating import drawn, planted, results
+from mutating import drawn, planted, results, sweeping
 from mutating.operators import edits
 from mutating.source import Source
 
@@ -122,6 +124,35 @@ class Drawn(unittest.TestCase):
                 gone += 1
                 print(f"no longer applies: {mutant}")
         print(f"{len(mutants) - gone} of {len(mutants)} mutants apply")
+
+
+class Sweeping(unittest.TestCase):
+    """A simulator of shell script: what it says and how it ends decides."""
+
+    def sweep(self, script, seeds=30):
+        with tempfile.TemporaryDirectory() as folder:
+            program = os.path.join(folder, "simrun")
+            with open(program, "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\n" + script)
+            os.chmod(program, 0o755)
+            return sweeping.sweep_all(program, ("one", "two"), seeds, 1)
+
+    def test_a_sweep_without_a_complaint_is_no_catch(self):
+        outcome = self.sweep('echo "15 seeds, each run twice, in 1 s"')
+        self.assertEqual((outcome.caught, outcome.seeds), (False, 4 * 15))
+
+    def test_the_first_seeds_of_every_scenario_come_first(self):
+        outcome = self.sweep('case "$*" in *two*--seeds=20*) echo wrong; echo "scenario two, seed 3"; echo "3 seeds, each run twice"; exit 1;; esac; echo "20 seeds, each run twice"')
+        self.assertEqual((outcome.caught, outcome.how, outcome.scenario, outcome.seeds), (True, "wrong", "two", 23))
+
+    def test_a_check_that_fails_counts_with_the_seed_it_died_at(self):
+        outcome = self.sweep('echo "CHECK failed: a < b"; echo "the process died inside a simulated run"; echo "scenario one, seed 5"; echo "4 seeds, each run twice"; exit 1')
+        self.assertEqual((outcome.caught, outcome.how, outcome.seeds), (True, "CHECK failed: a < b", 5))
+
+    def test_who_uses_up_its_time_hangs(self):
+        with mock.patch.object(sweeping, "_CPU_S", 1), mock.patch.object(sweeping, "_CPU_PER_SEED_S", 0):
+            outcome = self.sweep("while :; do :; done")
+        self.assertTrue(outcome.caught and outcome.how.startswith("hangs"), outcome)
 
 
 class Planted(unittest.TestCase):
