@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "core/base/check.h"
-#include "core/base/rng.h"
 #include "core/base/slice.h"
 #include "core/machine/input.h"
+#include "sim/random_stream.h"
 
 namespace bt::sim {
 
@@ -43,7 +43,7 @@ class Backlog {
   size_t size() const { return items_.size(); }
 
   // Connections are read in any order.
-  void Shuffle(Rng& rng) {
+  void Shuffle(RandomStream& rng) {
     std::vector<std::pair<uint32_t, uint64_t>> order;  // sender, draw
     const auto draw_of = [&](const Item& item) {
       const auto* raw = std::get_if<RawBytes>(&item);

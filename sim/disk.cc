@@ -28,7 +28,7 @@ void FaultyFile::Sync(size_t count) {
   unsynced_.erase(unsynced_.begin(), unsynced_.begin() + static_cast<ptrdiff_t>(count));
 }
 
-void FaultyFile::Crash(World& world, Rng& rng, const DiskFaults& faults) {
+void FaultyFile::Crash(World& world, RandomStream& rng, const DiskFaults& faults) {
   std::vector<Write> writes = std::move(unsynced_);
   unsynced_.clear();
   for (size_t i = writes.size(); i > 0; --i) {
@@ -44,11 +44,11 @@ void FaultyFile::Alter(uint64_t offset) {
   bytes_[offset] = static_cast<char>(~bytes_[offset]);
 }
 
-void FaultyFile::Leave(World& world, Rng& rng, const DiskFaults& faults, const Write& write) {
+void FaultyFile::Leave(World& world, RandomStream& rng, const DiskFaults& faults, const Write& write) {
   const uint64_t size = write.bytes.size();
-  const uint64_t draw = rng.Below(100);
-  if (draw < faults.lose_percent) return world.Count(Fault::kLostWrite);
-  if (draw >= faults.lose_percent + faults.tear_percent) {
+  const uint64_t draw = rng.Below(100);  // the simplest: kept
+  if (draw >= 100 - faults.lose_percent) return world.Count(Fault::kLostWrite);
+  if (draw < 100 - faults.lose_percent - faults.tear_percent) {
     world.Count(Fault::kKeptWrite);
     return Put(write, 0, size, write.offset + size);
   }
@@ -74,7 +74,7 @@ void FaultyFile::Put(const Write& write, uint64_t from, uint64_t to, uint64_t fi
   write.bytes.view().substr(from, to - from).copy(bytes_.data() + write.offset + from, to - from);
 }
 
-Duration SyncTime(World& world, Rng& rng, const DiskFaults& faults) {
+Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults) {
   if (faults.hang_ppm > 0 && rng.Chance(faults.hang_ppm, 1'000'000)) {
     world.Count(Fault::kHungDisk);
     return rng.Between(faults.slow_max, faults.hang_max);

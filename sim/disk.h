@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/rng.h"
 #include "core/base/slice.h"
+#include "sim/random_stream.h"
 #include "sim/world.h"
 
 namespace bt::sim {
@@ -51,7 +51,7 @@ class FaultyFile {
   void Resize(uint64_t size);  // durable at once: recovery syncs what it cuts, opening what it grows
   // The first `count` unsynced writes become durable (all of them by default).
   void Sync(size_t count = SIZE_MAX);
-  void Crash(World& world, Rng& rng, const DiskFaults& faults);
+  void Crash(World& world, RandomStream& rng, const DiskFaults& faults);
   // Somebody else writes to the file: one byte is another one from now on.
   void Alter(uint64_t offset);
 
@@ -63,7 +63,7 @@ class FaultyFile {
     Slice bytes;
   };
   // What a crash leaves of one write.
-  void Leave(World& world, Rng& rng, const DiskFaults& faults, const Write& write);
+  void Leave(World& world, RandomStream& rng, const DiskFaults& faults, const Write& write);
   void Put(const Write& write, uint64_t from, uint64_t to, uint64_t file_size);
 
   std::string bytes_;
@@ -71,6 +71,6 @@ class FaultyFile {
 };
 
 // How long the next sync takes.
-Duration SyncTime(World& world, Rng& rng, const DiskFaults& faults);
+Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults);
 
 }  // namespace bt::sim

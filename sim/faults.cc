@@ -6,47 +6,63 @@ namespace bt::sim {
 
 namespace {
 
+struct Kind {
+  const char* name;
+  const char* sentence;
+};
+
 // In the order of Fault.
-constexpr std::array<const char*, kFaultCount> kNames = {"drop",
-                                                         "duplicate",
-                                                         "reorder",
-                                                         "partition",
-                                                         "one_way_partition",
-                                                         "slow_link",
-                                                         "broken_link",
-                                                         "stream_reset",
-                                                         "connect_refused",
-                                                         "half_open",
-                                                         "slow_stream",
-                                                         "crash",
-                                                         "crash_while_writing",
-                                                         "restart",
-                                                         "stall",
-                                                         "permanent_stop",
-                                                         "lost_write",
-                                                         "torn_write",
-                                                         "kept_write",
-                                                         "forgotten_entry",
-                                                         "kept_entry",
-                                                         "kept_page_cache",
-                                                         "crash_while_recovering",
-                                                         "slow_disk",
-                                                         "altered_file",
-                                                         "hung_disk",
-                                                         "wrong_bytes",
-                                                         "lying_bitfield",
-                                                         "serves_nothing",
-                                                         "wrong_length",
-                                                         "garbage_frames",
-                                                         "slow_drip",
-                                                         "false_claim"};
-static_assert(kNames.back() != nullptr, "a kind of fault has no name");
+constexpr std::array<Kind, kFaultCount> kKinds = {{
+    {"drop", "a message is lost"},
+    {"duplicate", "a message is sent twice"},
+    {"reorder", "a message is late, others pass it"},
+    {"partition", "a partition in both directions"},
+    {"one_way_partition", "a partition in one direction"},
+    {"slow_link", "a way becomes slow"},
+    {"broken_link", "a way loses messages"},
+    {"stream_reset", "a connection is reset"},
+    {"connect_refused", "a connection is refused"},
+    {"half_open", "an end of a connection vanishes without a word"},
+    {"slow_stream", "a connection is slow"},
+    {"crash", "crashes"},
+    {"crash_while_writing", "crashes while it writes"},
+    {"restart", "starts again"},
+    {"stall", "stalls"},
+    {"permanent_stop", "stops for good"},
+    {"lost_write", "a crash loses an unsynced write"},
+    {"torn_write", "a crash tears an unsynced write"},
+    {"kept_write", "an unsynced write survives a crash"},
+    {"forgotten_entry", "a crash forgets an unsynced change of a directory"},
+    {"kept_entry", "an unsynced change of a directory survives a crash"},
+    {"kept_page_cache", "the page cache survives a crash"},
+    {"crash_while_recovering", "crashes while it recovers"},
+    {"slow_disk", "a sync is slow"},
+    {"altered_file", "others change a file"},
+    {"hung_disk", "a sync hangs"},
+    {"wrong_bytes", "a liar serves wrong bytes"},
+    {"lying_bitfield", "a liar claims pieces it has not"},
+    {"serves_nothing", "a liar does not answer"},
+    {"wrong_length", "a liar serves a wrong length"},
+    {"garbage_frames", "a liar sends garbage"},
+    {"slow_drip", "a liar serves drop by drop"},
+    {"false_claim", "a liar claims pieces to the tracker"},
+}};
+static_assert(kKinds.back().sentence != nullptr, "a kind of fault has no name or no sentence");
+
+const Kind& KindOf(Fault fault) {
+  CHECK_MSG(fault < Fault::kCount, "not a fault");
+  return kKinds[static_cast<size_t>(fault)];
+}
 
 }  // namespace
 
-const char* FaultName(Fault fault) {
-  CHECK_MSG(fault < Fault::kCount, "not a fault");
-  return kNames[static_cast<size_t>(fault)];
+const char* FaultName(Fault fault) { return KindOf(fault).name; }
+
+const char* FaultSentence(Fault fault) { return KindOf(fault).sentence; }
+
+bool IsConsequence(Fault fault) {
+  return fault == Fault::kRestart || fault == Fault::kKeptWrite || fault == Fault::kKeptEntry ||
+         fault == Fault::kKeptPageCache;
 }
 
 std::string FaultCounts::ToString() const {

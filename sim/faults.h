@@ -54,7 +54,18 @@ enum class Fault : uint8_t {
 
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
 
+// "drop", as reports count it, and what happened in plain words: "a message is lost".
 const char* FaultName(Fault fault);
+const char* FaultSentence(Fault fault);
+// Consequences of other faults and of healing (a restart, a write that survived a crash) are counted and are
+// no faults of their own.
+bool IsConsequence(Fault fault);
+
+// Where a fault happens: at an endpoint, or on the way from one to another. UINT32_MAX: no such place.
+struct FaultPlace {
+  uint32_t node = UINT32_MAX;
+  uint32_t to = UINT32_MAX;
+};
 
 class FaultCounts {
  public:

@@ -83,10 +83,10 @@ wal::Completion FaultyDirectory::Finish() {
                     operation);
 }
 
-void FaultyDirectory::Crash(World& world, Rng& rng, const DiskFaults& faults) {
+void FaultyDirectory::Crash(World& world, RandomStream& rng, const DiskFaults& faults) {
   operation_.reset();
   for (const Change& change : std::exchange(unsynced_, {})) {
-    if (rng.Below(100) < faults.lose_percent) {
+    if (rng.Chance(faults.lose_percent, 100)) {
       world.Count(Fault::kForgottenEntry);
     } else {
       world.Count(Fault::kKeptEntry);

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "core/base/rng.h"
 #include "core/wal/directory.h"
 #include "sim/disk.h"
+#include "sim/random_stream.h"
 #include "sim/world.h"
 
 namespace bt::sim {
@@ -27,7 +27,7 @@ class FaultyDirectory final : public wal::Directory {
   // Carries out what has been begun.
   wal::Completion Finish();
   // The machine goes down; an operation under way is dropped.
-  void Crash(World& world, Rng& rng, const DiskFaults& faults);
+  void Crash(World& world, RandomStream& rng, const DiskFaults& faults);
   // The process alone does: what it wrote stays in the page cache, synced or not.
   void CrashProcess() { operation_.reset(); }
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "core/base/rng.h"
 
@@ -34,11 +35,11 @@ void PrepareDyingWords(const Scenario& scenario, uint64_t seed) {
 std::string Divergence(const Scenario& scenario, uint64_t seed, std::vector<std::string>& trace) {
   std::vector<uint64_t> digests;
   WorldOptions first;
-  first.record = &digests;
+  first.recorder.record = &digests;
   RunOnce(scenario, seed, first);
   WorldOptions second;
-  second.expect = &digests;
-  second.trace = true;
+  second.recorder.expect = &digests;
+  second.recorder.trace = true;
   const Report report = RunOnce(scenario, seed, second);
   trace = report.trace;
   return report.failure.value_or("two runs of one seed had different digests, a third and a fourth did not");
@@ -68,7 +69,7 @@ Report RunOnce(const Scenario& scenario, uint64_t seed, WorldOptions options) {
   report.end = world.now();
   report.faults = world.faults();
   report.failure = world.failure();
-  report.trace.assign(world.trace().begin(), world.trace().end());
+  for (const TraceRecord& record : world.trace()) report.trace.push_back(RenderTrace(record));
   return report;
 }
 
@@ -78,7 +79,7 @@ Report RunChecked(const Scenario& scenario, uint64_t seed) {
   if (report.digest != again.digest || report.steps != again.steps || report.failure != again.failure) {
     report.failure = Divergence(scenario, seed, report.trace);
   } else if (report.failure.has_value()) {
-    report.trace = RunOnce(scenario, seed, {.trace = true}).trace;
+    report.trace = RunOnce(scenario, seed, {.recorder = {.trace = true}}).trace;
   }
   report.steps += again.steps;
   report.events += again.events;

@@ -71,6 +71,7 @@ class Host final : public Process, public Endpoint, public StreamUser {
         streams_(streams),
         index_(network.Attach(this)),
         surroundings_(*this, world, streams, index_, std::move(options), std::move(adaptor)) {
+    world.Name(index_, name());
     if (streams_ != nullptr) streams_->Attach(index_, this, surroundings_.options().address);
   }
 
@@ -85,7 +86,7 @@ class Host final : public Process, public Endpoint, public StreamUser {
     }
     surroundings_.BeginLife();
     const WriteSeq last = recovery->last;
-    world_.Trace(name(), [&] { return "starts, journal ends at " + std::to_string(last.value()); });
+    world_.Trace(surroundings_.Head(TraceKind::kStart, last.value()));
     runner_.emplace(adaptor().Make(*this), surroundings_);
     if (streams_ != nullptr) streams_->SetUp(index_, true);
     if (!world_.failed()) runner_->Start(std::move(recovery->records), last);
@@ -93,7 +94,7 @@ class Host final : public Process, public Endpoint, public StreamUser {
 
   void Crash() override {
     CHECK(alive());
-    world_.Trace(name(), [&] { return "crashes"; });
+    world_.Trace(surroundings_.Head(TraceKind::kCrash));
     adaptor().Ended(*this);
     runner_.reset();
     stalled_ = false;
@@ -104,16 +105,15 @@ class Host final : public Process, public Endpoint, public StreamUser {
 
   void Stall() override {
     CHECK(alive() && !stalled_);
-    world_.Trace(name(), [&] { return "stalls"; });
+    world_.Trace(surroundings_.Head(TraceKind::kStall));
     stalled_ = true;
   }
 
   void Resume() override {
     CHECK(alive() && stalled_);
-    world_.Trace(name(),
-                 [&] { return "resumes, with " + std::to_string(backlog_.size()) + " inputs waiting"; });
+    world_.Trace(surroundings_.Head(TraceKind::kResume, backlog_.size()));
     stalled_ = false;
-    Rng& rng = surroundings_.host_rng();
+    RandomStream& rng = surroundings_.host_rng();
     if (rng.Chance(1, 2)) backlog_.Shuffle(rng);
     if (rng.Chance(1, 2)) OnWake();
     while (!backlog_.empty()) {

@@ -54,11 +54,12 @@ std::optional<WriteSeq> JournalDisk::FinishSync() {
 void JournalDisk::Crash() {
   queue_.clear();
   syncing_ = false;
-  if (rng_.Below(100) < faults_.process_only_percent) {
+  RandomStream rng = rng_.Fork("crash", ++crashes_);
+  if (rng.Chance(faults_.process_only_percent, 100)) {
     world_.Count(Fault::kKeptPageCache);
     directory_.CrashProcess();
   } else {
-    directory_.Crash(world_, rng_, faults_);
+    directory_.Crash(world_, rng, faults_);
   }
 }
 
@@ -77,7 +78,7 @@ bool JournalDisk::RunRecovery(uint64_t operations) {
 
 absl::StatusOr<wal::JournalRecovery> JournalDisk::Recover() {
   BeginRecovery();
-  while (rng_.Below(100) < faults_.interrupt_recovery_percent && !RunRecovery(rng_.Between(1, 20))) {
+  while (rng_.Chance(faults_.interrupt_recovery_percent, 100) && !RunRecovery(rng_.Between(1, 20))) {
     world_.Count(Fault::kCrashWhileRecovering);
     Crash();
     BeginRecovery();

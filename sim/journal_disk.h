@@ -57,13 +57,14 @@ class JournalDisk {
   absl::Status Judge(const wal::JournalRecovery& recovery);
 
   World& world_;
-  Rng rng_;
+  RandomStream rng_;
   DiskFaults faults_;
   wal::JournalFilesOptions options_;
   FaultyDirectory directory_;
   std::optional<wal::JournalFiles> files_;  // a new one for each life
   std::vector<JournalWrite> queue_;
   bool syncing_ = false;
+  uint64_t crashes_ = 0;
   // The judge's: record i + 1's hash, and how many of them have been called durable.
   std::vector<uint64_t> written_;
   WriteSeq durable_;

@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace bt::sim {
+namespace {
+
+constexpr uint32_t kNoActWeight = 1;
+
+}  // namespace
 
 Nemesis::Nemesis(World& world, Network& network, Streams* streams, FaultPlan plan,
                  std::vector<Process*> victims, std::vector<uint32_t> bystanders)
@@ -13,8 +18,9 @@ Nemesis::Nemesis(World& world, Network& network, Streams* streams, FaultPlan pla
       plan_(plan),
       rng_(world.Stream("nemesis")),
       victims_(std::move(victims)),
-      bystanders_(std::move(bystanders)),
-      states_(victims_.size()) {}
+      bystanders_(std::move(bystanders)) {
+  for (size_t i = 0; i < victims_.size(); ++i) states_.push_back({rng_.Fork("restart", i)});
+}
 
 void Nemesis::Later(Kind kind, uint64_t detail, Duration delay) {
   world_.After(delay, this, static_cast<uint64_t>(kind) << 56 | detail);
@@ -22,7 +28,7 @@ void Nemesis::Later(Kind kind, uint64_t detail, Duration delay) {
 
 void Nemesis::Begin() {
   if (victims_.empty()) return;
-  Later(Kind::kTick, 0, Upto(plan_.interval * 2));
+  Later(Kind::kTick, 0, Upto(rng_, plan_.interval * 2));
 }
 
 void Nemesis::Fire(uint64_t argument) {
@@ -32,12 +38,12 @@ void Nemesis::Fire(uint64_t argument) {
     case Kind::kTick:
       Revive();
       if (!plan_.clean()) Act();
-      Later(Kind::kTick, 0, Upto(plan_.interval * 2));
+      Later(Kind::kTick, 0, Upto(rng_, plan_.interval * 2));
       return;
     case Kind::kRestart:
       states_[detail].restart_due = false;
       if (!victims_[detail]->alive()) {
-        world_.Count(Fault::kRestart);
+        world_.Count(Fault::kRestart, {victims_[detail]->index()});
         victims_[detail]->Start();
       }
       return;
@@ -61,7 +67,7 @@ void Nemesis::Revive() {
   for (size_t i = 0; i < victims_.size(); ++i) {
     if (victims_[i]->alive() || states_[i].restart_due) continue;
     states_[i].restart_due = true;
-    Later(Kind::kRestart, i, Upto(plan_.down_max));
+    Later(Kind::kRestart, i, Upto(states_[i].restarts, plan_.down_max));
   }
 }
 
@@ -72,30 +78,30 @@ size_t Nemesis::Healthy() const {
 }
 
 void Nemesis::Act() {
-  const uint32_t weights[] = {plan_.crash,   plan_.stall,     plan_.partition,
+  // Each act draws from a stream of its own, so that one that is left out changes nothing of the others. The
+  // simplest act is none.
+  RandomStream rng = rng_.Fork("act", ++acts_);
+  const uint32_t weights[] = {kNoActWeight,  plan_.crash,     plan_.stall,      plan_.partition,
                               plan_.one_way, plan_.slow_link, plan_.broken_link};
-  uint64_t total = 0;
-  for (const uint32_t weight : weights) total += weight;
-  uint64_t draw = rng_.Below(total);
-  size_t which = 0;
-  while (draw >= weights[which]) draw -= weights[which++];
-  switch (which) {
+  switch (rng.Weighted(weights)) {
     case 0:
-      return CrashOne();
+      return;
     case 1:
-      return StallOne();
+      return CrashOne(rng);
     case 2:
-      return Partition(false);
+      return StallOne(rng);
     case 3:
-      return Partition(true);
+      return Partition(rng, false);
     case 4:
-      return Disturb(true);
+      return Partition(rng, true);
+    case 5:
+      return Disturb(rng, true);
     default:
-      return Disturb(false);
+      return Disturb(rng, false);
   }
 }
 
-void Nemesis::CrashOne() {
+void Nemesis::CrashOne(RandomStream& rng) {
   if (!plan_.everyone_may_be_down && Healthy() <= victims_.size() / 2 + 1) return;
   // Those that are writing are three times as likely to be hit.
   std::vector<size_t> candidates;
@@ -104,27 +110,29 @@ void Nemesis::CrashOne() {
     candidates.insert(candidates.end(), victims_[i]->writing() ? 3 : 1, i);
   }
   if (candidates.empty()) return;
-  const size_t victim = candidates[rng_.Below(candidates.size())];
-  world_.Count(victims_[victim]->writing() ? Fault::kCrashWhileWriting : Fault::kCrash);
+  const size_t victim = candidates[rng.Below(candidates.size())];
+  world_.Count(victims_[victim]->writing() ? Fault::kCrashWhileWriting : Fault::kCrash,
+               {victims_[victim]->index()});
   victims_[victim]->Crash();
   Revive();
 }
 
-void Nemesis::StallOne() {
+void Nemesis::StallOne(RandomStream& rng) {
   if (!plan_.everyone_may_be_down && Healthy() <= victims_.size() / 2 + 1) return;
-  const size_t victim = rng_.Below(victims_.size());
+  const size_t victim = rng.Below(victims_.size());
   if (!victims_[victim]->alive() || victims_[victim]->stalled() || states_[victim].resume_due) return;
-  world_.Count(Fault::kStall);
+  world_.Count(Fault::kStall, {victims_[victim]->index()});
   victims_[victim]->Stall();
   states_[victim].resume_due = true;
-  Later(Kind::kResume, victim, Upto(plan_.stall_max));
+  Later(Kind::kResume, victim, Upto(rng, plan_.stall_max));
 }
 
-void Nemesis::Partition(bool one_way) {
-  std::vector<uint32_t> everyone = bystanders_;
+void Nemesis::Partition(RandomStream& rng, bool one_way) {
+  std::vector<uint32_t> everyone;
   for (const Process* victim : victims_) everyone.push_back(victim->index());
+  everyone.insert(everyone.end(), bystanders_.begin(), bystanders_.end());
   std::vector<bool> side(everyone.size());
-  for (size_t i = 0; i < everyone.size(); ++i) side[i] = rng_.Chance(1, 2);
+  for (size_t i = 0; i < everyone.size(); ++i) side[i] = rng.Chance(1, 2);
   std::vector<Cut> cuts;
   for (size_t a = 0; a < everyone.size(); ++a) {
     for (size_t b = 0; b < everyone.size(); ++b) {
@@ -133,41 +141,43 @@ void Nemesis::Partition(bool one_way) {
       if (!one_way) cuts.push_back({everyone[b], everyone[a]});
     }
   }
-  world_.Count(one_way ? Fault::kOneWayPartition : Fault::kPartition);
-  world_.Trace("nemesis", [&] { return std::string(one_way ? "one-way " : "") + "partition"; });
+  if (cuts.empty()) return;
+  world_.Count(one_way ? Fault::kOneWayPartition : Fault::kPartition, {}, [&] {
+    std::string text = "from endpoints";
+    for (size_t i = 0; i < everyone.size(); ++i) {
+      if (side[i]) text += " " + std::to_string(everyone[i]);
+    }
+    return text + " to all others";
+  });
   for (const Cut& cut : cuts) network_.Cut(cut.from, cut.to, true);
   mends_.push_back(std::move(cuts));
-  Later(Kind::kMend, mends_.size() - 1, Upto(plan_.cut_max));
+  Later(Kind::kMend, mends_.size() - 1, Upto(rng, plan_.cut_max));
 }
 
-void Nemesis::Disturb(bool slow) {
-  const uint32_t from = victims_[rng_.Below(victims_.size())]->index();
-  const uint32_t to = victims_[rng_.Below(victims_.size())]->index();
-  world_.Count(slow ? Fault::kSlowLink : Fault::kBrokenLink);
-  world_.Trace("nemesis", [&] {
-    return std::string(slow ? "slow" : "broken") + " link " + std::to_string(from) + " -> " +
-           std::to_string(to);
-  });
+void Nemesis::Disturb(RandomStream& rng, bool slow) {
+  const uint32_t from = victims_[rng.Below(victims_.size())]->index();
+  const uint32_t to = victims_[rng.Below(victims_.size())]->index();
+  world_.Count(slow ? Fault::kSlowLink : Fault::kBrokenLink, {from, to});
   if (slow) {
-    network_.Slow(from, to, Upto(Milliseconds(400)));
+    network_.Slow(from, to, Upto(rng, Milliseconds(400)));
   } else {
-    network_.Break(from, to, static_cast<uint32_t>(rng_.Between(200'000, 1'000'000)));
+    network_.Break(from, to, static_cast<uint32_t>(rng.Between(200'000, 1'000'000)));
   }
   mends_.push_back({{from, to}});
-  Later(Kind::kMend, mends_.size() - 1, Upto(plan_.cut_max));
+  Later(Kind::kMend, mends_.size() - 1, Upto(rng, plan_.cut_max));
 }
 
 void Nemesis::Heal(const std::vector<Process*>& core) {
   over_ = true;
-  world_.Trace("nemesis", [] { return std::string("the safety phase is over: healing the core"); });
+  world_.Trace({.who = "nemesis"}, [] { return std::string("the safety phase is over: healing the core"); });
   std::vector<uint32_t> members = bystanders_;
   for (Process* victim : victims_) {
     if (std::find(core.begin(), core.end(), victim) != core.end()) {
       members.push_back(victim->index());
       continue;
     }
-    world_.Count(Fault::kPermanentStop);
-    switch (rng_.Below(3)) {
+    world_.Count(Fault::kPermanentStop, {victim->index()});
+    switch (rng_.Fork("stop", victim->index()).Below(3)) {
       case 0:
         if (victim->alive()) victim->Crash();
         break;

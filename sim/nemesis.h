@@ -31,6 +31,7 @@ class Nemesis final : public EventSink {
  private:
   enum class Kind : uint64_t { kTick, kRestart, kResume, kMend };
   struct State {
+    RandomStream restarts;
     bool restart_due = false;
     bool resume_due = false;
   };
@@ -39,13 +40,13 @@ class Nemesis final : public EventSink {
     uint32_t to;
   };
   void Act();
-  void CrashOne();
-  void StallOne();
-  void Partition(bool one_way);
-  void Disturb(bool slow);
+  void CrashOne(RandomStream& rng);
+  void StallOne(RandomStream& rng);
+  void Partition(RandomStream& rng, bool one_way);
+  void Disturb(RandomStream& rng, bool slow);
   void Revive();
-  Duration Upto(Duration most) {
-    return rng_.Between(Milliseconds(1), most < Milliseconds(2) ? Milliseconds(2) : most);
+  static Duration Upto(RandomStream& rng, Duration most) {
+    return rng.Between(Milliseconds(1), most < Milliseconds(2) ? Milliseconds(2) : most);
   }
   size_t Healthy() const;
   void Later(Kind kind, uint64_t detail, Duration delay);
@@ -54,7 +55,8 @@ class Nemesis final : public EventSink {
   Network& network_;
   Streams* streams_;
   FaultPlan plan_;
-  Rng rng_;
+  RandomStream rng_;
+  uint64_t acts_ = 0;
   std::vector<Process*> victims_;
   std::vector<uint32_t> bystanders_;
   std::vector<State> states_;

@@ -19,7 +19,7 @@ uint32_t Network::Attach(Endpoint* endpoint) {
 Network::Way& Network::Between(uint32_t from, uint32_t to) {
   const uint64_t key = uint64_t{from} << 32 | to;
   std::unique_ptr<Way>& way = ways_[key];
-  if (way == nullptr) way = std::make_unique<Way>(Way{world_.Stream("network", key)});
+  if (way == nullptr) way = std::make_unique<Way>(world_.Stream("network from", from).Fork("to", to));
   return *way;
 }
 
@@ -29,10 +29,11 @@ void Network::Send(uint32_t from, uint32_t to, Slice bytes) {
   Way& way = Between(from, to);
   if (way.cut) return;
   if (!way.healed) {
-    if (faults_.drop_ppm > 0 && way.rng.Chance(faults_.drop_ppm, kMillion)) return world_.Count(Fault::kDrop);
-    if (way.drop_ppm > 0 && way.rng.Chance(way.drop_ppm, kMillion)) return world_.Count(Fault::kDrop);
-    if (faults_.duplicate_ppm > 0 && way.rng.Chance(faults_.duplicate_ppm, kMillion)) {
-      world_.Count(Fault::kDuplicate);
+    for (const uint32_t drop_ppm : {faults_.drop_ppm, way.drop_ppm}) {
+      if (drop_ppm > 0 && way.drops.Chance(drop_ppm, kMillion)) return world_.Count(Fault::kDrop, {from, to});
+    }
+    if (faults_.duplicate_ppm > 0 && way.duplicates.Chance(faults_.duplicate_ppm, kMillion)) {
+      world_.Count(Fault::kDuplicate, {from, to});
       Launch(way, from, to, bytes);
     }
   }
@@ -40,10 +41,10 @@ void Network::Send(uint32_t from, uint32_t to, Slice bytes) {
 }
 
 void Network::Launch(Way& way, uint32_t from, uint32_t to, Slice bytes) {
-  Duration delay = way.rng.Between(faults_.latency_min, faults_.latency_max) + way.extra;
-  if (!way.healed && faults_.reorder_ppm > 0 && way.rng.Chance(faults_.reorder_ppm, kMillion)) {
-    world_.Count(Fault::kReorder);
-    delay = delay + way.rng.Between(Duration{0}, faults_.reorder_extra_max);
+  Duration delay = way.delays.Between(faults_.latency_min, faults_.latency_max) + way.extra;
+  if (!way.healed && faults_.reorder_ppm > 0 && way.reorders.Chance(faults_.reorder_ppm, kMillion)) {
+    world_.Count(Fault::kReorder, {from, to});
+    delay = delay + way.delays.Between(Duration{0}, faults_.reorder_extra_max);
   }
   const uint32_t message = messages_.Take();
   messages_[message] = {from, to, std::move(bytes)};

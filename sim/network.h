@@ -61,8 +61,18 @@ class Network final : public EventSink {
   void Fire(uint64_t message) override;
 
  private:
+  // A stream for each kind of draw: a message that is not lost any more changes no other's delay.
   struct Way {
-    Rng rng;
+    explicit Way(const RandomStream& rng)
+        : drops(rng.Fork("drop")),
+          duplicates(rng.Fork("duplicate")),
+          delays(rng.Fork("delay")),
+          reorders(rng.Fork("reorder")) {}
+
+    RandomStream drops;
+    RandomStream duplicates;
+    RandomStream delays;
+    RandomStream reorders;
     bool cut = false;
     bool healed = false;
     Duration extra{0};

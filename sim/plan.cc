@@ -4,8 +4,10 @@ namespace bt::sim {
 namespace {
 
 // A rate for a fault that half of the seeds leave out; log-uniform, so that rare and frequent both come.
-uint32_t Maybe(Rng& rng, uint32_t most, uint32_t left_out_of_six = 3) {
-  if (rng.Chance(left_out_of_six, 6)) return 0;
+// Each kind draws from a stream of its own, so that leaving one out changes no other.
+uint32_t Maybe(const RandomStream& plan, std::string_view kind, uint32_t most, uint32_t left_out_of_six = 3) {
+  RandomStream rng = plan.Fork(kind);
+  if (!rng.Chance(6 - left_out_of_six, 6)) return 0;
   const uint64_t shift = rng.Below(6);
   const uint64_t top = most >> shift;
   return static_cast<uint32_t>(top == 0 ? 1 : rng.Between(1, top));
@@ -13,37 +15,37 @@ uint32_t Maybe(Rng& rng, uint32_t most, uint32_t left_out_of_six = 3) {
 
 }  // namespace
 
-FaultPlan DrawPlan(Rng& rng) {
+FaultPlan DrawPlan(RandomStream& rng) {
   FaultPlan plan;
   plan.network.latency_max = Microseconds(static_cast<int64_t>(100 << rng.Below(8)));
   plan.streams.latency_max = plan.network.latency_max;
   plan.streams.bytes_per_second = uint64_t{100'000} << rng.Below(11);
   plan.disk.sync_max = Microseconds(static_cast<int64_t>(200 << rng.Below(8)));
-  if (rng.Chance(1, 10)) return plan;  // clean
+  if (!rng.Chance(9, 10)) return plan;  // clean
 
-  plan.network.drop_ppm = Maybe(rng, 100'000);
-  plan.network.duplicate_ppm = Maybe(rng, 100'000);
-  plan.network.reorder_ppm = Maybe(rng, 200'000);
+  plan.network.drop_ppm = Maybe(rng, "drop", 100'000);
+  plan.network.duplicate_ppm = Maybe(rng, "duplicate", 100'000);
+  plan.network.reorder_ppm = Maybe(rng, "reorder", 200'000);
   plan.network.reorder_extra_max = Milliseconds(static_cast<int64_t>(1 << rng.Below(11)));
-  plan.streams.refuse_ppm = Maybe(rng, 200'000);
-  plan.streams.reset_ppm = Maybe(rng, 10'000);
-  plan.streams.slow_ppm = Maybe(rng, 300'000);
-  plan.streams.half_open_percent = Maybe(rng, 100);
+  plan.streams.refuse_ppm = Maybe(rng, "refuse", 200'000);
+  plan.streams.reset_ppm = Maybe(rng, "reset", 10'000);
+  plan.streams.slow_ppm = Maybe(rng, "slow stream", 300'000);
+  plan.streams.half_open_percent = Maybe(rng, "half open", 100);
   plan.disk.lose_percent = static_cast<uint32_t>(rng.Below(60));
   plan.disk.tear_percent = static_cast<uint32_t>(rng.Below(40));
-  plan.disk.process_only_percent = Maybe(rng, 60);
-  plan.disk.interrupt_recovery_percent = Maybe(rng, 40);
-  plan.disk.slow_ppm = Maybe(rng, 50'000);
-  plan.disk.alter_percent = Maybe(rng, 60);
-  plan.disk.hang_ppm = Maybe(rng, 2'000, 4);
-  plan.crash_while_writing_permille = Maybe(rng, 60);
+  plan.disk.process_only_percent = Maybe(rng, "process only", 60);
+  plan.disk.interrupt_recovery_percent = Maybe(rng, "interrupt recovery", 40);
+  plan.disk.slow_ppm = Maybe(rng, "slow sync", 50'000);
+  plan.disk.alter_percent = Maybe(rng, "alter", 60);
+  plan.disk.hang_ppm = Maybe(rng, "hang", 2'000, 4);
+  plan.crash_while_writing_permille = Maybe(rng, "crash while writing", 60);
   plan.interval = Milliseconds(static_cast<int64_t>(rng.Between(30, 800)));
-  plan.crash = Maybe(rng, 100, 2);
-  plan.stall = Maybe(rng, 100, 2);
-  plan.partition = Maybe(rng, 100, 2);
-  plan.one_way = Maybe(rng, 100, 2);
-  plan.slow_link = Maybe(rng, 50);
-  plan.broken_link = Maybe(rng, 50);
+  plan.crash = Maybe(rng, "crash", 100, 2);
+  plan.stall = Maybe(rng, "stall", 100, 2);
+  plan.partition = Maybe(rng, "partition", 100, 2);
+  plan.one_way = Maybe(rng, "one way", 100, 2);
+  plan.slow_link = Maybe(rng, "slow link", 50);
+  plan.broken_link = Maybe(rng, "broken link", 50);
   plan.down_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 4000)));
   plan.stall_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 6000)));
   plan.cut_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 5000)));

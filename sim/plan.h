@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/rng.h"
 #include "sim/disk.h"
 #include "sim/network.h"
+#include "sim/random_stream.h"
 #include "sim/streams.h"
 
 namespace bt::sim {
@@ -36,6 +36,6 @@ struct FaultPlan {
   bool clean() const { return crash + stall + partition + one_way + slow_link + broken_link == 0; }
 };
 
-FaultPlan DrawPlan(Rng& rng);
+FaultPlan DrawPlan(RandomStream& rng);
 
 }  // namespace bt::sim

@@ -33,8 +33,8 @@ void Streams::SetUp(uint32_t node, bool up) {
     if (!stream.open[end]) continue;
     Detach(stream, end);
     stream.way[end].queue.clear();
-    if (rng_.Below(100) < faults_.half_open_percent) {
-      world_.Count(Fault::kHalfOpen);
+    if (stream.faults.Chance(faults_.half_open_percent, 100)) {
+      world_.Count(Fault::kHalfOpen, {node, stream.node[1 - end]});
     } else {
       SendEnd(stream, end, "connection reset by peer");
     }
@@ -52,8 +52,9 @@ Streams::Stream* Streams::Find(uint32_t node, LinkId link, int& end) {
 void Streams::Connect(uint32_t node, LinkId link, const Address& to) {
   CHECK_MSG((link.value() & kInboundLink) == 0, "a machine's own link has the inbound bit set");
   CHECK_MSG(!by_link_.contains({node, link}), "a link id is used twice");
-  auto stream = std::make_unique<Stream>();
-  stream->id = ++next_id_;
+  const RandomStream rng = rng_.Fork("connection", ++next_id_);
+  auto stream = std::make_unique<Stream>(Stream{rng.Fork("timing"), rng.Fork("faults")});
+  stream->id = next_id_;
   stream->node[0] = node;
   stream->link[0] = link;
   stream->open[0] = true;
@@ -63,20 +64,20 @@ void Streams::Connect(uint32_t node, LinkId link, const Address& to) {
   streams_[made.id] = std::move(stream);
   const auto listener = listeners_.find(to);
   if (listener == listeners_.end()) {
-    world_.After(Latency(), this, Argument(Kind::kRefuse, made, 0));
+    world_.After(Latency(made), this, Argument(Kind::kRefuse, made, 0));
     return;
   }
   made.node[1] = listener->second;
-  if (rng_.Chance(faults_.refuse_ppm, kMillion)) {
-    world_.Count(Fault::kConnectRefused);
-    world_.After(Latency(), this, Argument(Kind::kRefuse, made, 0));
+  if (made.faults.Chance(faults_.refuse_ppm, kMillion)) {
+    world_.Count(Fault::kConnectRefused, {node, made.node[1]});
+    world_.After(Latency(made), this, Argument(Kind::kRefuse, made, 0));
     return;
   }
-  if (faults_.slow_ppm > 0 && rng_.Chance(faults_.slow_ppm, kMillion)) {
-    world_.Count(Fault::kSlowStream);
+  if (faults_.slow_ppm > 0 && made.faults.Chance(faults_.slow_ppm, kMillion)) {
+    world_.Count(Fault::kSlowStream, {node, made.node[1]});
     made.bytes_per_second /= 20;
   }
-  world_.After(Latency(), this, Argument(Kind::kSyn, made, 0));
+  world_.After(Latency(made), this, Argument(Kind::kSyn, made, 0));
   world_.After(kConnectTimeout, this, Argument(Kind::kGiveUp, made, 0));
 }
 
@@ -88,14 +89,14 @@ void Streams::Syn(Stream& stream) {
   if (Blocked(stream, 0) || Blocked(stream, 1)) return;  // lost: the connector's time runs out
   Node& listener = nodes_[stream.node[1]];
   if (!listener.up) {
-    world_.After(Latency(), this, Argument(Kind::kRefuse, stream, 0));
+    world_.After(Latency(stream), this, Argument(Kind::kRefuse, stream, 0));
     return;
   }
   stream.link[1] = LinkId(++listener.next_inbound);
   stream.open[1] = true;
   stream.established = true;
   by_link_[{stream.node[1], stream.link[1]}] = {stream.id, 1};
-  world_.After(Latency(), this, Argument(Kind::kSynAck, stream, 0));
+  world_.After(Latency(stream), this, Argument(Kind::kSynAck, stream, 0));
   Address from = nodes_[stream.node[0]].address;
   from.port = static_cast<uint16_t>(32768 + stream.id % 28000);
   listener.user->StreamUp(stream.link[1], from);
@@ -130,15 +131,16 @@ void Streams::Pump(Stream& stream, int from) {
       // A peer that is up again answers what it does not know with a reset.
       way.waiting_since = world_.now();
       const bool answers = dead_peer && nodes_[stream.node[1 - from]].up && !Blocked(stream, from);
-      world_.After(answers ? Latency() * 2 : kSilenceTimeout, this, Argument(Kind::kGiveUp, stream, from));
+      world_.After(answers ? Latency(stream) * 2 : kSilenceTimeout, this,
+                   Argument(Kind::kGiveUp, stream, from));
     }
     return;
   }
   way.waiting_since = Instant::Never();
-  Slice chunk = NextChunk(way);
+  Slice chunk = NextChunk(stream, from);
   const uint64_t most = std::min(kChunk, kWindow - way.window_used);
-  if (chunk.size() > most || (chunk.size() > 1 && rng_.Chance(1, 16))) {
-    const size_t cut = chunk.size() > most ? most : rng_.Between(1, chunk.size() - 1);
+  if (chunk.size() > most || (chunk.size() > 1 && stream.timing.Chance(1, 16))) {
+    const size_t cut = chunk.size() > most ? most : stream.timing.Between(1, chunk.size() - 1);
     way.queue.push_front(chunk.From(cut));
     chunk = chunk.Sub(0, cut);
   }
@@ -151,10 +153,11 @@ void Streams::Pump(Stream& stream, int from) {
 }
 
 // The network keeps no borders between sends: now and then two small ones arrive as one.
-Slice Streams::NextChunk(Direction& way) {
+Slice Streams::NextChunk(Stream& stream, int from) {
+  Direction& way = stream.way[from];
   Slice chunk = way.queue.front();
   way.queue.pop_front();
-  if (way.queue.empty() || chunk.size() + way.queue.front().size() > kMergeMax || !rng_.Chance(1, 4))
+  if (way.queue.empty() || chunk.size() + way.queue.front().size() > kMergeMax || !stream.timing.Chance(1, 4))
     return chunk;
   std::string both(chunk.view());
   both += way.queue.front().view();
@@ -165,14 +168,14 @@ Slice Streams::NextChunk(Direction& way) {
 void Streams::Transmitted(Stream& stream, int from) {
   Direction& way = stream.way[from];
   way.transmitting = false;
-  if (faults_.reset_ppm > 0 && rng_.Chance(faults_.reset_ppm, kMillion)) {
-    world_.Count(Fault::kStreamReset);
+  if (faults_.reset_ppm > 0 && stream.faults.Chance(faults_.reset_ppm, kMillion)) {
+    world_.Count(Fault::kStreamReset, {stream.node[from], stream.node[1 - from]});
     const uint64_t id = stream.id;
     SendEnd(stream, from, "connection reset");
     SendEnd(stream, 1 - from, "connection reset");
     return Reap(id);
   }
-  way.last_arrival = std::max(way.last_arrival, world_.now() + Latency());
+  way.last_arrival = std::max(way.last_arrival, world_.now() + Latency(stream));
   world_.Schedule(way.last_arrival, this, Argument(Kind::kArrive, stream, from));
   if (way.queue.empty() && stream.open[from]) {
     const uint64_t id = stream.id;
@@ -207,7 +210,7 @@ void Streams::SendEnd(Stream& stream, int from, std::string why) {
   way.ended = true;
   way.queue.clear();
   if (stream.end_reason.empty()) stream.end_reason = std::move(why);
-  way.last_arrival = std::max(way.last_arrival, world_.now() + Latency());
+  way.last_arrival = std::max(way.last_arrival, world_.now() + Latency(stream));
   world_.Schedule(way.last_arrival, this, Argument(Kind::kEnd, stream, from));
 }
 

@@ -91,6 +91,8 @@ class Streams final : public EventSink {
     Instant waiting_since = Instant::Never();
   };
   struct Stream {
+    RandomStream timing;  // latency, and how bytes are cut
+    RandomStream faults;
     uint64_t id = 0;
     std::array<uint32_t, 2> node{};
     std::array<LinkId, 2> link{};
@@ -113,7 +115,7 @@ class Streams final : public EventSink {
   Stream* Find(uint32_t node, LinkId link, int& end);
   bool Blocked(const Stream& stream, int from);
   void Pump(Stream& stream, int from);
-  Slice NextChunk(Direction& way);
+  Slice NextChunk(Stream& stream, int from);
   void Transmitted(Stream& stream, int from);
   void Arrive(Stream& stream, int from);
   void Syn(Stream& stream);
@@ -124,12 +126,12 @@ class Streams final : public EventSink {
   void Down(Stream& stream, int end, const std::string& why);
   void Detach(Stream& stream, int end);
   void Reap(uint64_t id);
-  Duration Latency() { return rng_.Between(faults_.latency_min, faults_.latency_max); }
+  Duration Latency(Stream& stream) { return stream.timing.Between(faults_.latency_min, faults_.latency_max); }
 
   World& world_;
   Network& network_;
   StreamFaults faults_;
-  Rng rng_;
+  RandomStream rng_;
   std::vector<Node> nodes_;
   absl::btree_map<Address, uint32_t> listeners_;
   absl::btree_map<uint64_t, std::unique_ptr<Stream>> streams_;

@@ -53,6 +53,8 @@ class NodeSurroundings final : public EventSink {
         options_(std::move(options)),
         adaptor_(std::move(adaptor)),
         rng_(world.Stream("host", index)),
+        crashes_(world.Stream("crash while writing", index)),
+        machine_seeds_(world.Stream("machine", index)),
         journal_(world, index, options_.identity, options_.disk),
         files_(world, index, options_.disk) {}
 
@@ -62,7 +64,9 @@ class NodeSurroundings final : public EventSink {
   // A machine is about to be made.
   void BeginLife() {
     ++life_;
-    machine_rng_.emplace(rng_.Fork("machine", life_));
+    // All that a machine draws in one life is one decision. Machines whose seeds are alike (the simplest ones
+    // are) still draw differently: elections need that.
+    machine_rng_.emplace(Rng(machine_seeds_.Next()).Fork("machine", uint64_t{index_} << 32 | life_));
   }
   void Crash() {
     ++life_;  // events of the life that ended are nobody's
@@ -82,7 +86,10 @@ class NodeSurroundings final : public EventSink {
   JournalDisk& journal() { return journal_; }
   const JournalDisk& journal() const { return journal_; }
   Files& files() { return files_; }
-  Rng& host_rng() { return rng_; }
+  RandomStream& host_rng() { return rng_; }
+  TraceHead Head(TraceKind kind, uint64_t number = 0, uint64_t peer = 0) const {
+    return {.who = options_.name, .kind = kind, .node = index_, .peer = peer, .number = number};
+  }
   uint64_t life() const { return life_; }
 
   // --- for the runner ---
@@ -91,13 +98,11 @@ class NodeSurroundings final : public EventSink {
   Rng& rng() { return *machine_rng_; }
 
   void StepBegins(const Input<P>& input) {
-    world_.Trace(options_.name, [&] { return InputText(input); });
+    world_.Trace(Head(TraceKind::kInput), [&] { return InputText(input); });
   }
   void Holds(const typename Outbox<P>::Outgoing& message) {
-    world_.Trace(options_.name, [&] {
-      return "  holds until write " + std::to_string(message.after.value()) + " for " +
-             std::to_string(message.to.value()) + "  " + TraceText(message.message);
-    });
+    world_.Trace(Head(TraceKind::kHold, message.after.value(), message.to.value()),
+                 [&] { return TraceText(message.message); });
   }
   void StepEnds(const Input<P>& input) {
     if (++steps_ % kDigestEvery == 0) world_.Mix(host_.machine()->Digest());
@@ -118,15 +123,14 @@ class NodeSurroundings final : public EventSink {
     const Duration takes = journal_.BeginSync();
     world_.After(takes, this, Argument(Event::kSynced));
     if (options_.crash_while_writing_permille > 0 &&
-        rng_.Chance(options_.crash_while_writing_permille, 1000)) {
+        crashes_.Chance(options_.crash_while_writing_permille, 1000)) {
       world_.After(rng_.Between(Duration{0}, takes), this, Argument(Event::kCrash));
     }
   }
   void Transmit(NodeId to, const typename P::Message& message) {
     const Slice bytes = Slice::Own(Encode(message));
     world_.Mix(HashBytes(bytes.view(), to.value()));
-    world_.Trace(options_.name,
-                 [&] { return "  -> " + std::to_string(to.value()) + "  " + TraceText(message); });
+    world_.Trace(Head(TraceKind::kSend, 0, to.value()), [&] { return TraceText(message); });
     adaptor_.Transmit(host_, to, bytes);
   }
   void Do(const typename P::FileEffect& effect) requires HasFiles<P> {
@@ -141,7 +145,7 @@ class NodeSurroundings final : public EventSink {
   }
   void Answer(CallId call, typename P::Response response) { adaptor_.Reply(host_, call, response); }
   void Note(const typename P::Note& note) {
-    world_.Trace(options_.name, [&] { return "  note " + TraceText(note); });
+    world_.Trace(Head(TraceKind::kNote), [&] { return TraceText(note); });
     adaptor_.Note(host_, note);
   }
   void Wake(Instant when) {
@@ -179,7 +183,7 @@ class NodeSurroundings final : public EventSink {
       case Event::kCrash:
         // Not any more when the disk was healed meanwhile.
         if (!journal_.idle() && options_.crash_while_writing_permille > 0) {
-          world_.Count(Fault::kCrashWhileWriting);
+          world_.Count(Fault::kCrashWhileWriting, {index_});
           host_.Crash();
         }
         return;
@@ -206,7 +210,7 @@ class NodeSurroundings final : public EventSink {
   }
 
   void DoLink(const LinkConnect& connect) {
-    world_.Trace(options_.name, [&] { return "  connects to " + connect.peer.ToString(); });
+    world_.Trace(Head(TraceKind::kConnect, connect.link.value()), [&] { return connect.peer.ToString(); });
     streams_->Connect(index_, connect.link, connect.peer);
   }
   void DoLink(LinkSendBytes& send) {
@@ -226,7 +230,7 @@ class NodeSurroundings final : public EventSink {
     streams_->SendBytes(index_, send.link, std::move(*bytes));
   }
   void DoLink(const LinkClose& close) {
-    world_.Trace(options_.name, [&] { return "  closes link " + std::to_string(close.link.value()); });
+    world_.Trace(Head(TraceKind::kClose, close.link.value()));
     streams_->Close(index_, close.link, close.flush);
   }
 
@@ -236,7 +240,9 @@ class NodeSurroundings final : public EventSink {
   const uint32_t index_;
   HostOptions options_;
   Adaptor adaptor_;
-  Rng rng_;
+  RandomStream rng_;
+  RandomStream crashes_;
+  RandomStream machine_seeds_;
   JournalDisk journal_;
   Files files_;
   std::optional<Rng> machine_rng_;

@@ -11,6 +11,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/fields.h"
+#include "core/base/ids.h"
 #include "core/machine/input.h"
 
 namespace bt {
@@ -68,10 +69,25 @@ uint64_t InputDigest(const std::variant<Alternatives...>& input) {
   return digester.value();
 }
 
-// "Received{from=2 message=Accept{..}}".
+// "in 48" for a link that was accepted, "out 9" for one the machine opened.
+inline std::string LinkText(LinkId link) {
+  return ((link.value() & kInboundLink) != 0 ? "in " : "out ") + std::to_string(link.value() & ~kInboundLink);
+}
+
+// "Received{from=2 message=Accept{..}}", "LinkUp{link=in 48 ..}".
 template <class... Alternatives>
 std::string InputText(const std::variant<Alternatives...>& input) {
-  return TraceText(input);
+  std::string text = TraceText(input);
+  const auto name_link = [&](const auto& one) {
+    if constexpr (requires {
+                    { one.link } -> std::convertible_to<LinkId>;
+                  }) {
+      const std::string number = std::to_string(one.link.value());
+      text.replace(text.find("link=" + number) + 5, number.size(), LinkText(one.link));
+    }
+  };
+  std::visit(name_link, input);
+  return text;
 }
 
 }  // namespace bt

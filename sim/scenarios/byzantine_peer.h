@@ -69,7 +69,7 @@ class ByzantinePeer final : public EventSink, public Endpoint, public StreamUser
   Address address_;
   Vice vice_;
   uint32_t index_;
-  Rng rng_;
+  RandomStream rng_;
   bool claimed_ = false;
   uint64_t asks_ = 0;
   SessionId session_;

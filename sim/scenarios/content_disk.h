@@ -72,7 +72,7 @@ class ContentDisk {
   Duration WorkTime(uint64_t bytes);
 
   World& world_;
-  Rng rng_;
+  RandomStream rng_;
   DiskFaults faults_;
   absl::btree_map<std::string, File> files_;
   absl::btree_map<std::string, Slice> provided_;

@@ -15,9 +15,10 @@ constexpr int kLives = 60;
 // exactly where a lost one stood: if the bytes behind it had not been cut, the old records would go on from
 // it.
 struct Workload {
-  explicit Workload(Rng& rng) : lengths(rng.Between(1, 3)), length(uint64_t{1} << rng.Between(4, 10)) {}
+  explicit Workload(RandomStream& rng)
+      : lengths(rng.Between(1, 3)), length(uint64_t{1} << rng.Between(4, 10)) {}
 
-  Slice Body(Rng& rng) {
+  Slice Body(RandomStream& rng) {
     std::string body = std::to_string(++bodies);
     body.resize(length + rng.Below(lengths), '.');
     return Slice::Own(std::move(body));
@@ -29,7 +30,7 @@ struct Workload {
 };
 
 // Queues and syncs as a node would, until the crash: before a commit, or during one of its syncs.
-WriteSeq Live(World& world, Rng& rng, JournalDisk& journal, Workload& workload, WriteSeq last) {
+WriteSeq Live(World& world, RandomStream& rng, JournalDisk& journal, Workload& workload, WriteSeq last) {
   for (uint64_t syncs = rng.Below(8);; --syncs) {
     for (uint64_t records = rng.Below(6); records > 0; --records) {
       ++last;
@@ -47,13 +48,13 @@ WriteSeq Live(World& world, Rng& rng, JournalDisk& journal, Workload& workload, 
 }
 
 void Run(World& world) {
-  Rng rng = world.Stream("journal_faults");
+  RandomStream rng = world.Stream("journal_faults");
   JournalDisk journal(world, 0, {.cluster = 1, .node = NodeId(1)}, DrawPlan(rng).disk);
   Workload workload(rng);
   for (uint64_t life = 1; life <= kLives; ++life) {
     const absl::StatusOr<wal::JournalRecovery> recovery = journal.Recover();
     if (!recovery.ok()) return world.Fail("journal: " + std::string(recovery.status().message()));
-    world.Trace("journal", [&] {
+    world.Trace({.who = "journal", .node = 0}, [&] {
       return "life " + std::to_string(life) + " begins behind record " +
              std::to_string(recovery->last.value());
     });

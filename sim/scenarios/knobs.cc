@@ -3,14 +3,14 @@
 namespace bt::sim {
 namespace {
 
-uint32_t Between(Rng& rng, uint32_t low, uint32_t high) {
+uint32_t Between(RandomStream& rng, uint32_t low, uint32_t high) {
   return static_cast<uint32_t>(rng.Between(low, high));
 }
 
 }  // namespace
 
-std::optional<TrackerKnobs> DrawTrackerKnobs(Rng& rng, uint32_t users) {
-  if (rng.Chance(1, 2)) return std::nullopt;
+std::optional<TrackerKnobs> DrawTrackerKnobs(RandomStream& rng, uint32_t users) {
+  if (!rng.Chance(1, 2)) return std::nullopt;
   constexpr Duration kOldestCopy = Seconds(25);
   TrackerKnobs knobs;
   tracker::Limits& limits = knobs.limits;

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "core/base/rng.h"
 #include "core/tracker/limits.h"
+#include "sim/random_stream.h"
 
 namespace bt::sim {
 
@@ -21,6 +21,6 @@ struct TrackerKnobs {
 // nullopt: the defaults. `users`: clients and nodes, each with a session of its own. Sessions are kept for
 // longer than any copy of a mutation is under way (a caller's deadline, a stall, a reordered message): what
 // the sessions promise is for copies that are younger.
-std::optional<TrackerKnobs> DrawTrackerKnobs(Rng& rng, uint32_t users);
+std::optional<TrackerKnobs> DrawTrackerKnobs(RandomStream& rng, uint32_t users);
 
 }  // namespace bt::sim

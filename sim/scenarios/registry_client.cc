@@ -134,7 +134,7 @@ void RegistryClient::Attempt() {
   const auto& targets = cluster_.targets();
   asked_ = targets[rng_.Below(targets.size())];
   const uint64_t id = ++next_ask_;
-  world_.Trace("client", [&] {
+  world_.Trace({.who = "client", .node = index_, .peer = asked_, .number = id}, [&] {
     return absl::StrFormat("%d asks tracker-%d (%d): %s", index_, asked_ + 1, id, TraceText(op_->request));
   });
   network_.Send(index_, asked_, Slice::Own(Encode(EdgeMessage(tracker_api::Ask{id, op_->request}))));

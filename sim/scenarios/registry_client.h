@@ -112,7 +112,7 @@ class RegistryClient final : public EventSink, public Endpoint {
   ClaimsJudge& claims_;
   RegistryWorkload workload_;
   uint32_t index_;
-  Rng rng_;
+  RandomStream rng_;
   SessionsJudge sessions_;
   SessionId session_;
   uint64_t sequence_ = 0;  // the last one that the log has answered

@@ -21,7 +21,7 @@ Metainfo MakeContent(ContentNumber number) {
 }
 
 // By content, by a name that is known to mean it, or by an info-hash of such a name.
-tracker_api::TorrentKey DrawKey(Rng& rng, const RegistryHistory& history, ContentNumber content) {
+tracker_api::TorrentKey DrawKey(RandomStream& rng, const RegistryHistory& history, ContentNumber content) {
   if (rng.Chance(1, 3)) {
     for (const auto& [name, bound] : history.bindings()) {
       if (bound != content) continue;
@@ -39,7 +39,7 @@ bool Registered(const RegistryHistory& history, ContentNumber content) {
 }
 
 // None of these is sorted, disjoint, not adjacent and within the pieces.
-std::vector<PieceRange> DrawBadRanges(Rng& rng, uint32_t pieces) {
+std::vector<PieceRange> DrawBadRanges(RandomStream& rng, uint32_t pieces) {
   switch (rng.Below(5)) {
     case 0:
       return {{PieceIndex(0), pieces + 1}};  // of a content with more pieces
@@ -54,7 +54,7 @@ std::vector<PieceRange> DrawBadRanges(Rng& rng, uint32_t pieces) {
   }
 }
 
-void DrawClaimChange(Rng& rng, const RegistryHistory& history, const RegistryAsker& asker,
+void DrawClaimChange(RandomStream& rng, const RegistryHistory& history, const RegistryAsker& asker,
                      RegistryOperation& op) {
   const Metainfo& metainfo = TestContent(op.content);
   if (!rng.Chance(1, 4)) {
@@ -86,7 +86,7 @@ void DrawClaimChange(Rng& rng, const RegistryHistory& history, const RegistryAsk
   }
 }
 
-void DrawFetch(Rng& rng, const RegistryHistory& history, RegistryOperation& op) {
+void DrawFetch(RandomStream& rng, const RegistryHistory& history, RegistryOperation& op) {
   op.linearizable = !rng.Chance(1, 5);
   tracker_api::Fetch fetch{op.name, op.linearizable};
   if (rng.Chance(1, 3)) {
@@ -99,7 +99,7 @@ void DrawFetch(Rng& rng, const RegistryHistory& history, RegistryOperation& op) 
   op.request = std::move(fetch);
 }
 
-void DrawAnnounce(Rng& rng, const RegistryAsker& asker, RegistryOperation& op) {
+void DrawAnnounce(RandomStream& rng, const RegistryAsker& asker, RegistryOperation& op) {
   const uint64_t length = TestContent(op.content).length;
   const uint64_t lefts[] = {0, 1, length, UINT64_MAX};  // the last: it does not know
   tracker_api::Announce announce{.info_hash = TestInfoHash(op.content), .peer = asker.announcer};
@@ -113,7 +113,7 @@ void DrawAnnounce(Rng& rng, const RegistryAsker& asker, RegistryOperation& op) {
   op.request = announce;
 }
 
-void DrawScrape(Rng& rng, RegistryOperation& op) {
+void DrawScrape(RandomStream& rng, RegistryOperation& op) {
   tracker_api::Scrape scrape;
   for (uint64_t i = rng.Between(1, 8); i > 0; --i) {
     InfoHash hash = TestInfoHash(static_cast<ContentNumber>(rng.Between(1, kTestContents)));
@@ -154,7 +154,7 @@ const InfoHash& TestInfoHash(ContentNumber number) {
   return hashes[number - 1];
 }
 
-RegistryOperation DrawRegistration(Rng& rng, const RegistryHistory& history, uint32_t names,
+RegistryOperation DrawRegistration(RandomStream& rng, const RegistryHistory& history, uint32_t names,
                                    const RegistryAsker& asker) {
   RegistryOperation op{.what = What::kRegister};
   op.name = absl::StrFormat("name-%d", rng.Below(names));
@@ -172,7 +172,7 @@ RegistryOperation DrawRegistration(Rng& rng, const RegistryHistory& history, uin
   return op;
 }
 
-RegistryOperation DrawOperation(Rng& rng, const RegistryHistory& history, uint32_t names,
+RegistryOperation DrawOperation(RandomStream& rng, const RegistryHistory& history, uint32_t names,
                                 const RegistryAsker& asker) {
   RegistryOperation op;
   op.name = absl::StrFormat("name-%d", rng.Below(names));

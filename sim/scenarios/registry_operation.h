@@ -65,9 +65,9 @@ struct RegistryAsker {
 };
 
 // `names`: how many there are. A session's first mutation has to be a registration (see registry_client.h).
-RegistryOperation DrawRegistration(Rng& rng, const RegistryHistory& history, uint32_t names,
+RegistryOperation DrawRegistration(RandomStream& rng, const RegistryHistory& history, uint32_t names,
                                    const RegistryAsker& asker);
-RegistryOperation DrawOperation(Rng& rng, const RegistryHistory& history, uint32_t names,
+RegistryOperation DrawOperation(RandomStream& rng, const RegistryHistory& history, uint32_t names,
                                 const RegistryAsker& asker);
 // A lookup of the asker's claim, and a fetch of a binding, that must show what was acknowledged.
 RegistryOperation ClaimLookup(ContentNumber content);

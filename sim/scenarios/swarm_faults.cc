@@ -15,7 +15,7 @@ constexpr Duration kDownloadBound = Seconds(600);
 
 // Downloads among liars, with faults at the clients and the network, and at the trackers too when told.
 void RunSwarm(World& world, const char* name, bool tracker_faults) {
-  Rng rng = world.Stream(name);
+  RandomStream rng = world.Stream(name);
   FaultPlan plan = DrawPlan(rng);
   Network network(world, plan.network);
   Streams streams(world, network, plan.streams);

@@ -126,7 +126,7 @@ void InquiryAdaptor::Note(InquiryHost& host, const swarm::Protocol::Note& note) 
 SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, TrackerCluster& cluster,
                        const FaultPlan& plan)
     : world_(world), network_(network), streams_(streams), cluster_(cluster) {
-  Rng rng = world.Stream("swarm");
+  RandomStream rng = world.Stream("swarm");
   MakeContent(rng);
   const uint64_t seeders = rng.Between(1, 4);
   const uint64_t downloaders = rng.Between(1, 4);
@@ -155,7 +155,7 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
 
 Address SwarmWorld::NextAddress() { return Address::V4(10, 2, 0, ++addresses_, 6881); }
 
-void SwarmWorld::MakeContent(Rng& rng) {
+void SwarmWorld::MakeContent(RandomStream& rng) {
   const uint32_t piece_length = kPieceLengthMin << (rng.Chance(2, 3) ? 0 : rng.Between(1, 2));
   const uint64_t length = rng.Chance(1, 8) ? rng.Between(1, 20'000) : rng.Between(1, 600'000);
   const auto fill = [&](uint64_t seed) {
@@ -216,7 +216,7 @@ std::vector<uint32_t> SwarmWorld::others() const {
   return endpoints;
 }
 
-std::vector<Process*> SwarmWorld::DrawCore(Rng& rng) const {
+std::vector<Process*> SwarmWorld::DrawCore(RandomStream& rng) const {
   std::vector<Process*> core;
   bool offers = false;
   for (const auto& client : clients_) {

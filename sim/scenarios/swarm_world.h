@@ -90,7 +90,7 @@ class SwarmWorld {
   std::vector<Process*> honest() const;
   std::vector<uint32_t> others() const;  // endpoints of liars, byzantine peers, the registering client
   // Clients that stay: at least one that offers.
-  std::vector<Process*> DrawCore(Rng& rng) const;
+  std::vector<Process*> DrawCore(RandomStream& rng) const;
   bool registered() { return registrar_->adaptor().registered(); }
   // Those of `core` that download have finished.
   bool Finished(const std::vector<Process*>& core);
@@ -103,7 +103,7 @@ class SwarmWorld {
  private:
   static constexpr const char* kName = "content.bin";
 
-  void MakeContent(Rng& rng);
+  void MakeContent(RandomStream& rng);
   void AddClient(const FaultPlan& plan, ClientPlan client);
   Address NextAddress();
 

@@ -27,9 +27,9 @@ bool IsReplicaMessage(const Slice& message) { return message.view()[0] == 0; }
 
 }  // namespace
 
-paxos::Config DrawReplicaConfig(Rng& rng) {
+paxos::Config DrawReplicaConfig(RandomStream& rng) {
   paxos::Config config;
-  if (rng.Chance(1, 3)) return config;
+  if (!rng.Chance(2, 3)) return config;
   if (rng.Chance(1, 3)) {
     // Leaders come and go.
     const int64_t times = static_cast<int64_t>(rng.Between(2, 5));
@@ -114,9 +114,9 @@ void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response
   if (found == calls_.end()) return;  // hung up
   const Caller caller = found->second;
   calls_.erase(found);
-  host.world().Trace(host.name(), [&] {
-    return "  answers client " + std::to_string(caller.client) + "  " + TraceText(response);
-  });
+  host.world().Trace(
+      {.who = host.name(), .kind = TraceKind::kAnswer, .node = host.index(), .peer = caller.client},
+      [&] { return TraceText(response); });
   host.network().Send(host.index(), caller.client,
                       EncodeEdge(tracker_api::Answer{caller.ask, std::move(response)}));
 }
@@ -173,7 +173,7 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
 
 TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan)
     : world_(world), judge_(world), lockstep_(world, Members(count)) {
-  Rng rng = world.Stream("tracker config");
+  RandomStream rng = world.Stream("tracker config");
   replica_config_ = DrawReplicaConfig(rng);
   replica_config_.members = Members(count);
   for (uint32_t i = 0; i < count; ++i) {
@@ -197,7 +197,7 @@ std::vector<Process*> TrackerCluster::processes() const {
   return processes;
 }
 
-std::vector<Process*> TrackerCluster::DrawCore(Rng& rng) {
+std::vector<Process*> TrackerCluster::DrawCore(RandomStream& rng) {
   core_ = processes();
   rng.Shuffle(core_);
   core_.resize(rng.Between(core_.size() / 2 + 1, core_.size()));
@@ -206,7 +206,7 @@ std::vector<Process*> TrackerCluster::DrawCore(Rng& rng) {
   return core_;
 }
 
-void TrackerCluster::LowerLimits(Rng& rng) {
+void TrackerCluster::LowerLimits(RandomStream& rng) {
   const uint32_t node = static_cast<uint32_t>(rng.Below(hosts_.size()));
   const uint32_t torrents = static_cast<uint32_t>(rng.Between(1, 6));
   const uint32_t names = static_cast<uint32_t>(rng.Between(1, 3));

@@ -29,7 +29,7 @@ namespace bt::sim {
 using EdgeMessage = std::variant<tracker_api::Ask, tracker_api::Answer, tracker_api::Unreachable>;
 
 // Small windows, messages and limits for some seeds, so that their edges are met.
-paxos::Config DrawReplicaConfig(Rng& rng);
+paxos::Config DrawReplicaConfig(RandomStream& rng);
 
 class TrackerCluster;
 
@@ -85,7 +85,7 @@ class TrackerCluster {
 
   // The operator asks one of the trackers for limits on registrations that some workloads meet. Whether the
   // log takes them up depends on the faults; from here on clients may be refused for want of room.
-  void LowerLimits(Rng& rng);
+  void LowerLimits(RandomStream& rng);
   bool limits_lowered() const { return limits_lowered_; }
   // The operator orders these limits of one node, if it is alive.
   void OrderLimits(uint32_t node, tracker::Limits limits);
@@ -102,7 +102,7 @@ class TrackerCluster {
   }
 
   // At least a majority.
-  std::vector<Process*> DrawCore(Rng& rng);
+  std::vector<Process*> DrawCore(RandomStream& rng);
   // The endpoints clients should ask: all, or after healing the core.
   const std::vector<uint32_t>& targets() const { return targets_; }
   const std::vector<Process*>& core() const { return core_; }

@@ -33,6 +33,12 @@ void JudgeStates(World& world, TrackerCluster& cluster) {
   }
 }
 
+// One node, three or five.
+uint32_t DrawNodes(RandomStream& rng) {
+  const uint64_t draw = rng.Below(12);
+  return draw == 0 ? 1 : draw <= 6 ? 3 : 5;
+}
+
 // One run: the cluster, its clients, and what is demanded of them.
 class TrackerRun {
  public:
@@ -41,9 +47,7 @@ class TrackerRun {
         rng_(world.Stream("tracker_faults")),
         plan_(DrawPlan(rng_)),
         network_(world, plan_.network),
-        nodes_(rng_.Chance(1, 12)  ? 1
-               : rng_.Chance(1, 2) ? 3
-                                   : 5),
+        nodes_(DrawNodes(rng_)),
         cluster_(world, network_, nodes_, plan_),
         history_(world) {}
 
@@ -178,7 +182,7 @@ class TrackerRun {
   }
 
   World& world_;
-  Rng rng_;
+  RandomStream rng_;
   const FaultPlan plan_;
   Network network_;
   const uint32_t nodes_;

@@ -34,7 +34,7 @@ DiskFaults Faults(uint32_t lose, uint32_t tear) {
 
 TEST(FaultyFile, KeepsWhatWasSyncedWhateverTheCrashDoes) {
   World world(1);
-  Rng rng(1);
+  RandomStream rng = world.Stream("test");
   FaultyFile file;
   file.Append(Slice::Copy(Bytes(1000, 'a')));
   file.Sync();
@@ -47,7 +47,7 @@ TEST(FaultyFile, KeepsWhatWasSyncedWhateverTheCrashDoes) {
 
 TEST(FaultyFile, TearsAtSectorsOfTheDisk) {
   World world(1);
-  Rng rng(1);
+  RandomStream rng = world.Stream("test");
   bool torn = false;
   for (int i = 0; i < 100; ++i) {
     FaultyFile file;
@@ -68,7 +68,7 @@ TEST(FaultyFile, TearsAtSectorsOfTheDisk) {
 
 TEST(FaultyFile, KeepsAnUnsyncedWriteWhenSoDrawn) {
   World world(1);
-  Rng rng(1);
+  RandomStream rng = world.Stream("test");
   FaultyFile file;
   file.WriteAt(100, Slice::Copy(Bytes(50, 'x')));
   file.Crash(world, rng, Faults(0, 0));
@@ -92,7 +92,7 @@ class FaultyDirectoryTest : public testing::Test {
   }
 
   World world_{1};
-  Rng rng_{1};
+  RandomStream rng_ = world_.Stream("test");
   FaultyDirectory directory_;
 };
 

@@ -112,7 +112,7 @@ void ToyRun(World& world) {
   network.drop_ppm = 50'000;
   network.duplicate_ppm = 50'000;
   ToyPair pair(world, disk, network);
-  Rng rng = world.Stream("test");
+  RandomStream rng = world.Stream("test");
   for (uint64_t i = 1; i <= 2000; ++i) {
     ToyHost& host = *pair.hosts[rng.Below(2)];
     if (!host.alive()) {

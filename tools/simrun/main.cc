@@ -166,18 +166,18 @@ class Sweep {
 
 int Replay(const Scenario& scenario, const Arguments& arguments) {
   WorldOptions options;
-  options.trace = true;
-  options.from = Instant{static_cast<int64_t>(arguments.from * 1e9)};
-  if (arguments.to >= 0) options.to = Instant{static_cast<int64_t>(arguments.to * 1e9)};
+  options.recorder.trace = true;
+  options.recorder.from = Instant{static_cast<int64_t>(arguments.from * 1e9)};
+  if (arguments.to >= 0) options.recorder.to = Instant{static_cast<int64_t>(arguments.to * 1e9)};
   if (!arguments.trace.empty()) {
-    options.trace_file = std::fopen(arguments.trace.c_str(), "w");
-    if (options.trace_file == nullptr) {
+    options.recorder.trace_file = std::fopen(arguments.trace.c_str(), "w");
+    if (options.recorder.trace_file == nullptr) {
       std::fprintf(stderr, "simrun: cannot write %s\n", arguments.trace.c_str());
       return 2;
     }
   }
   Report report = RunOnce(scenario, arguments.seed, options);
-  if (options.trace_file != nullptr) std::fclose(options.trace_file);
+  if (options.recorder.trace_file != nullptr) std::fclose(options.recorder.trace_file);
   if (!report.failure.has_value() && RunOnce(scenario, arguments.seed).digest != report.digest) {
     report = RunChecked(scenario, arguments.seed);
   }

@@ -36,6 +36,11 @@ TEST(InputName, TextShowsEachMemberAndWhatHasNoFieldsByItsName) {
             "ReadFailed{file=0 offset=1 length=2 status=NOT_FOUND: gone}");
 }
 
+TEST(InputName, ALinkSaysWhoOpenedItAndItsNumberAlone) {
+  EXPECT_EQ(InputText(TestInput(LinkSent{LinkId(9), 9})), "LinkSent{link=out 9 total=9}");
+  EXPECT_EQ(InputText(TestInput(LinkSent{LinkId(kInboundLink | 48), 7})), "LinkSent{link=in 48 total=7}");
+}
+
 TEST(InputName, InputsThatDifferHaveDifferentDigestsAndEqualOnesEqual) {
   const std::vector<TestInput> inputs = {
       Started{},
