@@ -159,7 +159,7 @@ void Nemesis::Disturb(RandomStream& rng, bool slow) {
   const uint32_t to = victims_[rng.Below(victims_.size())]->index();
   world_.Count(slow ? Fault::kSlowLink : Fault::kBrokenLink, {from, to});
   if (slow) {
-    network_.Slow(from, to, Upto(rng, Milliseconds(400)));
+    network_.Slow(from, to, Upto(rng, kSlowLinkMax));
   } else {
     network_.Break(from, to, static_cast<uint32_t>(rng.Between(200'000, 1'000'000)));
   }

@@ -17,6 +17,8 @@ namespace bt::sim {
 
 class Nemesis final : public EventSink {
  public:
+  static constexpr Duration kSlowLinkMax = Milliseconds(400);
+
   // `victims`: the processes faults happen to. `bystanders`: other endpoints partitions cut off as well.
   Nemesis(World& world, Network& network, Streams* streams, FaultPlan plan, std::vector<Process*> victims,
           std::vector<uint32_t> bystanders);

@@ -250,6 +250,11 @@ void Leader::Dismiss(Context<Protocol>& context) {
   pending_bytes_ = 0;
 }
 
+const VoteSet* Leader::votes(Slot slot) const {
+  const Slot first = next_ - open_.size();
+  return slot >= first && slot < next_ ? &open_[slot - first].votes : nullptr;
+}
+
 void Leader::CheckInvariants(const Acceptor& acceptor) const {
   CHECK(acceptor.promised() == ballot_);
   CHECK(ballot_.node == config_.self);

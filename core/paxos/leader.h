@@ -46,6 +46,12 @@ class Leader {
   // was answered when it got it.
   void Dismiss(Context<Protocol>& context);
 
+  // --- for judges ---
+  // Who has voted for `slot`, as far as this leader has counted; nullptr where the slot is not open.
+  const VoteSet* votes(Slot slot) const;
+  // Calls that have no answer yet.
+  size_t waiting_calls() const { return pending_.size() + reads_.size(); }
+
   void CheckInvariants(const Acceptor& acceptor) const;
   uint64_t Digest() const;
 

@@ -57,6 +57,9 @@ class Replica final {
   // writes any more, in this life.
   bool stopped() const { return stopped_; }
   const Config& config() const { return config_; }
+  // For judges: what the role knows, while it lasts.
+  const Candidate* candidate() const { return std::get_if<Candidate>(&role_); }
+  const Leader* leading() const { return std::get_if<Leader>(&role_); }
 
   void CheckInvariants() const;
   uint64_t Digest() const;

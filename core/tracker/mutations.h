@@ -64,6 +64,8 @@ class Mutations {
 
   bool idle() const { return by_id_.empty(); }
   uint64_t size() const { return by_id_.size(); }
+  // Local callers without an answer.
+  size_t callers() const { return callers_.size(); }
   void CheckInvariants() const;
 
  private:

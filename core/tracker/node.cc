@@ -327,6 +327,15 @@ Instant TrackerNode::EstimatedLogTime(Instant now) const {
   return registry().log_time() + std::max(now - applied_at_, Duration{});
 }
 
+Waiting TrackerNode::waiting() const {
+  const paxos::Leader* leading = replica().leading();
+  return {.callers = mutations_.callers(),
+          .mutations = mutations_.size(),
+          .reads = reads_.size(),
+          .read_indexes = reads_.asked(),
+          .proposals = leading == nullptr ? 0 : leading->waiting_calls()};
+}
+
 void TrackerNode::CheckInvariants() const {
   state_.CheckInvariants();
   mutations_.CheckInvariants();

@@ -25,6 +25,24 @@ struct Counters {
   uint64_t strangers = 0;           // messages of nodes that are no members
 };
 
+// How much waits at a node for what others do: all 0 once everybody has been answered.
+struct Waiting {
+  uint64_t callers = 0;       // local callers of mutations
+  uint64_t mutations = 0;     // theirs, other nodes', and the node's own claims
+  uint64_t reads = 0;         // linearizable ones of local callers
+  uint64_t read_indexes = 0;  // asked for at the replica
+  uint64_t proposals = 0;     // and read indexes that the leading replica holds
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("callers", self.callers);
+    visit("mutations", self.mutations);
+    visit("reads", self.reads);
+    visit("read_indexes", self.read_indexes);
+    visit("proposals", self.proposals);
+  }
+  friend bool operator==(const Waiting&, const Waiting&) = default;
+};
+
 class TrackerNode final {
  public:
   using Protocol = tracker::Protocol;
@@ -42,6 +60,7 @@ class TrackerNode final {
   Slot applied() const { return applied_; }
   // Mutations and linearizable reads that wait for the log.
   bool has_pending() const { return !mutations_.idle() || !reads_.idle(); }
+  Waiting waiting() const;
 
  private:
   using Ctx = Context<Protocol>;

@@ -61,6 +61,9 @@ class Reads {
   std::vector<Read> TakeReady(Slot applied);
   std::vector<Read> TakeOverdue(Instant now);
   bool idle() const { return size_ == 0; }
+  uint32_t size() const { return size_; }
+  // Read indexes asked for at the local replica, for this node and for others, without an answer.
+  size_t asked() const { return calls_.size(); }
   bool round_unanswered() const { return !rounds_.empty() && !rounds_.back().slot; }
 
  private:

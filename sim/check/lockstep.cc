@@ -60,14 +60,33 @@ void LockstepJudge::OnTransmit(NodeId node, const Slice& message) {
 }
 
 void LockstepJudge::OnDeliver(NodeId node, NodeId from, const Slice& message) {
-  static const size_t kPromise = paxos::Message(paxos::Promise()).index();
+  constexpr auto kIndexOf = []<class T>(std::type_identity<T>) { return paxos::Message(T{}).index(); };
+  static const size_t kPromise = kIndexOf(std::type_identity<paxos::Promise>());
+  static const size_t kAccepted = kIndexOf(std::type_identity<paxos::Accepted>());
   Decoder decoder(message);
   uint64_t index = 0;
   decoder.Get("alternative", index);
-  if (index != kPromise) return;
-  const absl::StatusOr<paxos::Message> decoded = Decode<paxos::Message>(message);
-  CHECK(decoded.ok());
-  paxos_.HearPromise(node, from, std::get<paxos::Promise>(*decoded));
+  answered_.reset();
+  if (index == kAccepted) {
+    paxos::Accepted accepted;
+    decoder.Get("accepted", accepted);
+    answered_ = accepted.slot;
+  } else if (index == kPromise) {
+    const absl::StatusOr<paxos::Message> decoded = Decode<paxos::Message>(message);
+    CHECK(decoded.ok());
+    paxos_.HearPromise(node, from, std::get<paxos::Promise>(*decoded));
+  }
+}
+
+void LockstepJudge::OnStep(NodeId node, const paxos::Replica& replica) {
+  Take(node, paxos_.Holds(node, replica.ballot(), replica.chosen()));
+  if (const paxos::Candidate* candidate = replica.candidate()) {
+    Take(node, paxos_.HoldsReports(node, *candidate));
+  }
+  const std::optional<Slot> slot = std::exchange(answered_, std::nullopt);
+  const paxos::Leader* leader = slot.has_value() ? replica.leading() : nullptr;
+  const paxos::VoteSet* votes = leader != nullptr ? leader->votes(*slot) : nullptr;
+  if (votes != nullptr) Take(node, paxos_.HoldsVotes(leader->ballot(), *slot, *votes));
 }
 
 void LockstepJudge::OnNote(NodeId node, const paxos::Note& note) {

@@ -6,10 +6,12 @@
 // for what is durable, promised or chosen: the disk and the other replicas' journals say so.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/paxos/protocol.h"
+#include "core/paxos/replica.h"
 #include "sim/check/multi_paxos.h"
 #include "sim/world.h"
 
@@ -31,9 +33,7 @@ class LockstepJudge {
   void OnNote(NodeId node, const paxos::Note& note);
   void OnApplied(NodeId node, Slot slot) { Take(node, paxos_.Apply(node, slot)); }
   // After each step: what the replica holds in memory.
-  void OnStep(NodeId node, paxos::Ballot promised, Slot known) {
-    Take(node, paxos_.Holds(node, promised, known));
-  }
+  void OnStep(NodeId node, const paxos::Replica& replica);
 
   const MultiPaxos& paxos() const { return paxos_; }
 
@@ -60,6 +60,7 @@ class LockstepJudge {
 
   World& world_;
   MultiPaxos paxos_;
+  std::optional<Slot> answered_;  // of the Accepted that has come to the step under way
 };
 
 }  // namespace bt::sim

@@ -251,16 +251,11 @@ MultiPaxos::Refusal MultiPaxos::TellPromise(NodeId node, const paxos::Promise& r
 void MultiPaxos::HearPromise(NodeId node, NodeId from, const paxos::Promise& report) {
   Candidacy& candidacy = Of(node).candidacy;
   if (candidacy.leads || candidacy.ballot != report.ballot) return;
-  const Slot first = std::max(report.from, report.chosen.next());
-  const Slot to = report.next == Slot(0) ? Slot::Max() : report.next;
-  const auto before =
-      std::find_if(candidacy.reported.begin(), candidacy.reported.end(),
-                   [&](const Reported& part) { return part.node == from && part.to == first; });
-  if (before != candidacy.reported.end()) {
-    before->to = to;
-  } else {
-    candidacy.reported.push_back({from, first, to});
-  }
+  const auto before = std::find_if(candidacy.reported.rbegin(), candidacy.reported.rend(),
+                                   [&](const Reported& part) { return part.node == from; });
+  if (before != candidacy.reported.rend() && before->to != report.from) return;
+  candidacy.reported.push_back({from, std::max(report.from, report.chosen.next()),
+                                report.next == Slot(0) ? Slot::Max() : report.next});
   for (const paxos::AcceptedEntry& entry : report.entries) {
     paxos::AcceptedEntry& highest = candidacy.highest[entry.slot];
     if (entry.ballot > highest.ballot) highest = {.slot = entry.slot, .ballot = entry.ballot};
@@ -325,6 +320,30 @@ MultiPaxos::Refusal MultiPaxos::Holds(NodeId node, Ballot promised, Slot known) 
   if (promised == acceptor.promised && known == acceptor.known) return std::nullopt;
   return absl::StrFormat("holds promise %s and slots up to %d as chosen, and wrote %s and learned %d",
                          Text(promised), known.value(), Text(acceptor.promised), acceptor.known.value());
+}
+
+MultiPaxos::Refusal MultiPaxos::HoldsReports(NodeId node, const paxos::Candidate& candidate) const {
+  const Candidacy& candidacy = Of(node).candidacy;
+  for (const auto& [slot, reported] : candidacy.highest) {
+    if (slot <= candidate.watermark) continue;
+    const auto held = candidate.highest.find(slot);
+    if (held != candidate.highest.end() && held->second.ballot == reported.ballot) continue;
+    return absl::StrFormat("stands with ballot %s and does not hold the report of slot %d at ballot %s",
+                           Text(candidate.ballot), slot.value(), Text(reported.ballot));
+  }
+  return std::nullopt;
+}
+
+// A vote counts when its giver's disk holds it, or, as TellAccepted says, when the value is chosen already.
+MultiPaxos::Refusal MultiPaxos::HoldsVotes(Ballot ballot, Slot slot, const paxos::VoteSet& votes) const {
+  const Proposal* proposal = Find(slot, ballot);
+  if (proposal != nullptr && chosen(slot) == proposal->value) return std::nullopt;
+  for (const NodeId voter : votes.nodes()) {
+    if (proposal != nullptr && (proposal->durable & BitOf(voter)) != 0) continue;
+    return absl::StrFormat("counts a vote of tracker-%d in slot %d at ballot %s that was not given",
+                           voter.value(), slot.value(), Text(ballot));
+  }
+  return std::nullopt;
 }
 
 }  // namespace bt::sim

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/paxos/protocol.h"
+#include "core/paxos/roles.h"
 
 namespace bt::sim {
 
@@ -65,11 +66,15 @@ class MultiPaxos {
   Refusal TellChosen(Slot slot, Value value) const;
   Refusal TellChosenUpTo(Slot slot) const;
 
-  // A part of a promise has come to the candidate.
+  // A part of a promise has come to the candidate. Parts that do not follow on those heard are repetitions.
   void HearPromise(NodeId node, NodeId from, const paxos::Promise& report);
 
-  // What the node holds in memory is what it has written and learned.
+  // What the node holds in memory is what it has written and learned, ...
   Refusal Holds(NodeId node, Ballot promised, Slot known) const;
+  // ... as a candidate the highest ballot reported for each slot above the watermarks reported, ...
+  Refusal HoldsReports(NodeId node, const paxos::Candidate& candidate) const;
+  // ... and as a leader no vote that was not given.
+  Refusal HoldsVotes(Ballot ballot, Slot slot, const paxos::VoteSet& votes) const;
 
   std::optional<Value> chosen(Slot slot) const;
   // Every slot up to it is chosen.

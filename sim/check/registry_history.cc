@@ -28,6 +28,16 @@ bool NameSpec::Apply(State& state, const Op& op) {
   return false;
 }
 
+// Only what was answered kCreated, or not at all, can have bound the name.
+bool NameSpec::ChangesNothing(const Op& op) {
+  return !op.registers || op.answer == Answer::kSameAgain || op.answer == Answer::kConflict ||
+         op.answer == Answer::kFull;
+}
+
+std::string NameSpec::DescribeState(State state) {
+  return state == 0 ? "not bound" : absl::StrFormat("bound to content %d", state);
+}
+
 std::string NameSpec::Describe(const Op& op) {
   if (!op.registers) {
     if (op.answer == Answer::kNone) return "fetch";

@@ -33,7 +33,9 @@ struct NameSpec {
     Answer answer = Answer::kNone;
   };
   static bool Apply(State& state, const Op& op);
+  static bool ChangesNothing(const Op& op);
   static std::string Describe(const Op& op);
+  static std::string DescribeState(State state);
 };
 
 class RegistryHistory {

@@ -8,9 +8,9 @@ namespace bt::sim {
 namespace {
 
 constexpr size_t kHeldMessagesMax = 100'000;
-// A node never hangs: five seconds, and then it says that it could not.
-constexpr Duration kAnswerBound = Seconds(6);
-constexpr Duration kSilence = Milliseconds(600);
+// A node never hangs: at its deadline, or the next time it looks at what is overdue, it says that it could
+// not.
+constexpr Duration kDeadlineSlack = Seconds(1);
 
 Slice EncodeEdge(EdgeMessage message) { return Slice::Own(Encode(message)); }
 
@@ -20,6 +20,17 @@ std::vector<NodeId> Members(uint32_t count) {
   std::vector<NodeId> members;
   for (uint32_t i = 0; i < count; ++i) members.push_back(NodeId(i + 1));
   return members;
+}
+
+// Messages that are late, and syncs that were begun before the disk was healed.
+Duration StragglersMax(const FaultPlan& plan) {
+  Duration network = plan.network.latency_max;
+  if (plan.network.reorder_ppm > 0) network = network + plan.network.reorder_extra_max;
+  if (plan.slow_link > 0) network = network + Nemesis::kSlowLinkMax;
+  Duration disk = plan.disk.sync_max;
+  if (plan.disk.slow_ppm > 0) disk = plan.disk.slow_max;
+  if (plan.disk.hang_ppm > 0) disk = plan.disk.hang_max;
+  return network + disk;
 }
 
 // The outer variant's first alternative is the replica's message.
@@ -55,7 +66,7 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   config.replica = cluster_->replica_config();
   config.replica.self = NodeId(host.index() + 1);
   chosen_ = Slot(0);
-  last_step_ = host.world().now();
+  answers_.OnStart(host.world().now(), config.deadline + kDeadlineSlack);
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self, node->replica().first());
   cluster_->lockstep().OnStart(config.replica.self, host.journal().durable(), node->replica().first());
@@ -87,13 +98,15 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
   if (!message.ok()) return host.world().Fail("a client's message does not decode");
   if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
     const CallId call(++next_call_);
-    calls_[call] = {from, ask->id, host.world().now(), stalled_};
+    calls_[call] = {from, ask->id};
+    answers_.OnCall(call, from, host.world().now());
     host.Call(call, std::move(ask->request));
   } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
     for (auto it = calls_.begin(); it != calls_.end(); ++it) {
       if (it->second.client != from || it->second.ask != hang_up->id) continue;
       const CallId call = it->first;
       calls_.erase(it);
+      answers_.OnHungUp(call);
       return host.Cancel(call);
     }
   }
@@ -110,8 +123,9 @@ void TrackerAdaptor::Refuse(TrackerHost& host, uint32_t from, const Slice& bytes
 }
 
 void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response& response) {
+  answers_.OnReply(call, host.world().now());
   const auto found = calls_.find(call);
-  if (found == calls_.end()) return;  // hung up
+  if (found == calls_.end()) return;  // hung up, or the operator's
   const Caller caller = found->second;
   calls_.erase(found);
   host.world().Trace(
@@ -127,6 +141,7 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
     cluster_->judge().OnNote(node, *replica);
     cluster_->lockstep().OnDurable(node, host.journal().durable());
     cluster_->lockstep().OnNote(node, *replica);
+    cluster_->availability().OnNote(node, *replica);
   } else if (const auto* applied = std::get_if<tracker::Applied>(&note)) {
     cluster_->judge().OnApplied(node, applied->slot, applied->digest);
     cluster_->lockstep().OnApplied(node, applied->slot);
@@ -135,29 +150,20 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
 
 void TrackerAdaptor::AfterStep(TrackerHost& host) {
   const Slot chosen = host.machine()->replica().chosen();
-  cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica().ballot(), chosen);
+  cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
+  cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica());
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
   cluster_->SawState(host.machine()->state());
-  JudgeWaiting(host);
+  answers_.OnStep(host.world().now());
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
 }
 
-void TrackerAdaptor::JudgeWaiting(TrackerHost& host) {
-  const Instant now = host.world().now();
-  if (now - last_step_ > kSilence) stalled_ = stalled_ + (now - last_step_);
-  last_step_ = now;
-  if (calls_.empty()) return;
-  const Caller& oldest = calls_.begin()->second;
-  if (now - oldest.since - (stalled_ - oldest.stalled_before) > kAnswerBound) {
-    host.world().Fail(absl::StrFormat("liveness: %s has not answered client %d since %s", host.name(),
-                                      oldest.client, TimeText(oldest.since)));
-  }
-}
-
 void TrackerAdaptor::Order(TrackerHost& host, tracker::SetLimits order) {
-  host.Call(CallId(++next_call_), std::move(order));
+  const CallId call(++next_call_);
+  answers_.OnCall(call, AnswerJudge::kOperator, host.world().now());
+  host.Call(call, std::move(order));
 }
 
 void TrackerAdaptor::Ended(TrackerHost& host) {
@@ -167,22 +173,26 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
                         EncodeEdge(tracker_api::Unreachable{caller.ask, "connection reset"}));
   }
   calls_.clear();
+  answers_.OnEnded();
 }
 
 // --- TrackerCluster ---
 
 TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan)
-    : world_(world), judge_(world), lockstep_(world, Members(count)) {
+    : world_(world), judge_(world), lockstep_(world, Members(count)), availability_(world, replica_config_) {
   RandomStream rng = world.Stream("tracker config");
   replica_config_ = DrawReplicaConfig(rng);
   replica_config_.members = Members(count);
+  latency_max_ = plan.network.latency_max;
+  stragglers_max_ = StragglersMax(plan);
   for (uint32_t i = 0; i < count; ++i) {
     HostOptions options;
     options.name = absl::StrFormat("tracker-%d", i + 1);
     options.identity = {.cluster = 1, .node = NodeId(i + 1)};
     options.disk = plan.disk;
     options.crash_while_writing_permille = plan.crash_while_writing_permille;
-    hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options, TrackerAdaptor(this)));
+    hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options,
+                                                   TrackerAdaptor(this, AnswerJudge(world, options.name))));
     targets_.push_back(hosts_.back()->index());
   }
 }
@@ -203,7 +213,24 @@ std::vector<Process*> TrackerCluster::DrawCore(RandomStream& rng) {
   core_.resize(rng.Between(core_.size() / 2 + 1, core_.size()));
   targets_.clear();
   for (const Process* process : core_) targets_.push_back(process->index());
+  ExpectAvailability();
   return core_;
+}
+
+void TrackerCluster::ExpectAvailability() {
+  AvailabilityJudge::Healed healed{.latency_max = latency_max_, .stragglers_max = stragglers_max_};
+  for (const Process* process : core_) {
+    const TrackerHost& host = *hosts_[process->index()];
+    const Slot chosen = host.alive() ? host.machine()->replica().chosen() : Slot(0);
+    healed.core.push_back(NodeOf(host));
+    healed.lag = std::max(healed.lag, judge_.chosen() - chosen);
+  }
+  healed.has_leader = [this] { return Led(); };
+  availability_.OnHealed(std::move(healed));
+  for (const Process* process : core_) {
+    hosts_[process->index()]->adaptor().answers().ExpectPromptness(availability_.settled(),
+                                                                   AvailabilityJudge::kPromptness);
+  }
 }
 
 void TrackerCluster::LowerLimits(RandomStream& rng) {
@@ -234,15 +261,29 @@ bool TrackerCluster::limits_in_force() const {
 }
 
 bool TrackerCluster::Converged() const {
-  bool led = false;
   for (const Process* process : core_) {
     const TrackerHost& host = *hosts_[process->index()];
     if (!host.alive()) return false;
     const tracker::TrackerNode& node = *host.machine();
     if (node.replica().chosen() != judge_.chosen() || node.applied() != judge_.chosen()) return false;
-    led |= node.replica().is_leader();
   }
-  return led;
+  return Led();
+}
+
+bool TrackerCluster::Led() const {
+  return std::any_of(core_.begin(), core_.end(), [this](const Process* process) {
+    const TrackerHost& host = *hosts_[process->index()];
+    return host.alive() && host.machine()->replica().is_leader();
+  });
+}
+
+bool TrackerCluster::Quiet() const {
+  for (const Process* process : core_) {
+    TrackerHost& host = *hosts_[process->index()];
+    if (!host.alive() || host.held() > 0 || !host.adaptor().answers().idle()) return false;
+    if (host.machine()->waiting() != tracker::Waiting()) return false;
+  }
+  return true;
 }
 
 std::string TrackerCluster::Situation() const {
@@ -254,8 +295,9 @@ std::string TrackerCluster::Situation() const {
       continue;
     }
     const auto role = host.machine()->replica().role_name();
-    text += absl::StrFormat(" %s is a %s at slot %d;", host.name(), std::string(role),
-                            host.machine()->replica().chosen().value());
+    text += absl::StrFormat(" %s is a %s at slot %d, with %d messages held and %s waiting;", host.name(),
+                            std::string(role), host.machine()->replica().chosen().value(), host.held(),
+                            TraceText(host.machine()->waiting()));
   }
   return text;
 }

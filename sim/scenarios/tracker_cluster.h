@@ -16,6 +16,8 @@
 #include "core/tracker/node.h"
 #include "core/tracker_api/tracker_api.h"
 #include "sim/check/agreement.h"
+#include "sim/check/answers.h"
+#include "sim/check/availability.h"
 #include "sim/check/lockstep.h"
 #include "sim/host.h"
 #include "sim/nemesis.h"
@@ -37,7 +39,8 @@ class TrackerAdaptor : public DefaultAdaptor {
  public:
   using TrackerHost = Host<tracker::TrackerNode, TrackerAdaptor>;
 
-  explicit TrackerAdaptor(TrackerCluster* cluster) : cluster_(cluster) {}
+  TrackerAdaptor(TrackerCluster* cluster, AnswerJudge answers)
+      : cluster_(cluster), answers_(std::move(answers)) {}
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
@@ -48,23 +51,20 @@ class TrackerAdaptor : public DefaultAdaptor {
   void Note(TrackerHost& host, const tracker::Protocol::Note& note);
   void AfterStep(TrackerHost& host);
   void Ended(TrackerHost& host);
-  // A call whose answer nobody waits for.
+  // A call of the operator's.
   void Order(TrackerHost& host, tracker::SetLimits order);
+  AnswerJudge& answers() { return answers_; }
 
  private:
   struct Caller {
     uint32_t client;
     uint64_t ask;
-    Instant since;
-    Duration stalled_before;
   };
-  void JudgeWaiting(TrackerHost& host);
   TrackerCluster* cluster_;
+  AnswerJudge answers_;
   absl::btree_map<CallId, Caller> calls_;
   uint64_t next_call_ = 0;
   Slot chosen_;
-  Instant last_step_{0};
-  Duration stalled_{0};  // in all: longer than any node is silent while it runs
 };
 
 using TrackerHost = TrackerAdaptor::TrackerHost;
@@ -80,6 +80,7 @@ class TrackerCluster {
   std::vector<Process*> processes() const;
   AgreementJudge& judge() { return judge_; }
   LockstepJudge& lockstep() { return lockstep_; }
+  AvailabilityJudge& availability() { return availability_; }
   World& world() { return world_; }
   const paxos::Config& replica_config() const { return replica_config_; }
 
@@ -101,20 +102,28 @@ class TrackerCluster {
     session_time_ = std::max(session_time_, state.sessions().state().log_time);
   }
 
-  // At least a majority.
+  // At least a majority, about to be healed: from here on it must become available, and stay so.
   std::vector<Process*> DrawCore(RandomStream& rng);
   // The endpoints clients should ask: all, or after healing the core.
   const std::vector<uint32_t>& targets() const { return targets_; }
   const std::vector<Process*>& core() const { return core_; }
   // The core's nodes know and have applied everything anybody ever knew as chosen, and one leads.
   bool Converged() const;
+  bool Led() const;
+  // Nobody waits at the core's nodes, and they owe nothing to each other.
+  bool Quiet() const;
   std::string Situation() const;
 
  private:
+  void ExpectAvailability();
+
   World& world_;
   paxos::Config replica_config_;
+  Duration latency_max_;
+  Duration stragglers_max_;
   AgreementJudge judge_;
   LockstepJudge lockstep_;
+  AvailabilityJudge availability_;
   std::vector<std::unique_ptr<TrackerHost>> hosts_;
   std::vector<uint32_t> targets_;
   std::vector<Process*> core_;

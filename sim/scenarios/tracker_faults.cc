@@ -104,11 +104,7 @@ class TrackerRun {
   bool Idle() const {
     return std::all_of(clients_.begin(), clients_.end(), [](const auto& client) { return client->idle(); });
   }
-  bool Quiet() {
-    return Idle() && std::none_of(cluster_.core().begin(), cluster_.core().end(), [&](const Process* one) {
-             return cluster_.host(one->index()).machine()->has_pending();
-           });
-  }
+  bool Quiet() { return Idle() && cluster_.Quiet(); }
   bool NothingClaimed() {
     return std::all_of(cluster_.core().begin(), cluster_.core().end(), [&](const Process* one) {
       return cluster_.host(one->index()).machine()->registry().claims() == 0;
@@ -142,11 +138,12 @@ class TrackerRun {
     if (!Within(
             kLivenessBound, [&] { return cluster_.Converged(); }, "the core has not converged after healing"))
       return;
-    if (!Within(
-            kLivenessBound, [&] { return Quiet(); }, "a node still holds work nobody waits for"))
-      return;
+    if (!RunUntilDone(world_, kLivenessBound, [&] { return Quiet(); })) {
+      return world_.Fail("queues: something is left that nobody waits for: " + cluster_.Situation());
+    }
     if (!JudgeAnnounces()) return;
     if (knobs_.has_value() && rng_.Chance(1, 3) && !JudgeExpiry()) return;
+    if (rng_.Chance(1, 4) && !JudgeOrder()) return;
     JudgeStates(world_, cluster_);
     history_.Judge();
   }
@@ -167,6 +164,14 @@ class TrackerRun {
     world_.RunFor(kAnnounceBound);
     return Within(
         kLivenessBound, [&] { return Quiet(); }, "announces are still on their way");
+  }
+
+  // Nothing more is asked, and no leader may lose its place.
+  bool JudgeOrder() {
+    world_.RunUntil(std::max(world_.now(), cluster_.availability().settled()) + Seconds(1));
+    return Within(
+        AvailabilityJudge::kPromptness, [&] { return cluster_.Converged(); },
+        "a healed cluster has not stayed in order");
   }
 
   // Nobody renews any more: everything claimed runs out, in a cluster nobody talks to, and whoever comes back

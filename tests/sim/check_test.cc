@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "core/base/fields.h"
+#include "core/base/rng.h"
 #include "sim/check/agreement.h"
 #include "sim/check/linearizability.h"
 #include "sim/check/registry_history.h"
@@ -150,6 +156,88 @@ TEST(Linearizability, DecidesAConcurrentHistoryOfHundredsOfOperations) {
   for (int64_t i = 0; i < 300; ++i) history.push_back(Fetch(i, i + 20, i < 150 ? 0 : 1));
   history.push_back(Register(140, 180, 1, Answer::kCreated));
   EXPECT_EQ(Verdict(history), Linearizable::kYes);
+}
+
+// A register of numbers, which unlike a name goes back to old values: the hard case.
+struct RegisterSpec {
+  using State = uint64_t;
+  struct Op {
+    bool writes = false;
+    uint64_t value = 0;
+  };
+  static bool Apply(State& state, const Op& op) {
+    if (op.writes) state = op.value;
+    return state == op.value;
+  }
+  static bool ChangesNothing(const Op& op) { return !op.writes; }
+  static std::string Describe(const Op& op) {
+    return (op.writes ? "write " : "read ") + std::to_string(op.value);
+  }
+  static std::string DescribeState(State state) { return "value " + std::to_string(state); }
+};
+using RegisterHistory = std::vector<Timed<RegisterSpec::Op>>;
+
+// Clients without a pause, each operation somewhere between its call and its answer.
+RegisterHistory DrawRegisterHistory(uint64_t seed, size_t operations, uint32_t clients) {
+  Rng rng(seed);
+  RegisterHistory history;
+  std::vector<std::pair<int64_t, size_t>> effects;  // time, operation
+  std::vector<int64_t> idle(clients);
+  while (history.size() < operations) {
+    const auto next = std::min_element(idle.begin(), idle.end());
+    const int64_t called = *next + static_cast<int64_t>(rng.Between(1, 50));
+    const int64_t returned = called + static_cast<int64_t>(rng.Between(1, 100));
+    *next = returned;
+    effects.emplace_back(called + static_cast<int64_t>(rng.Below(static_cast<uint64_t>(returned - called))),
+                         history.size());
+    history.push_back({Instant{called},
+                       Instant{returned},
+                       static_cast<uint32_t>(next - idle.begin()),
+                       {rng.Chance(1, 3), rng.Between(1, 4)}});
+  }
+  std::sort(effects.begin(), effects.end());
+  uint64_t value = 0;
+  for (const auto& [time, index] : effects) {
+    RegisterSpec::Op& op = history[index].op;
+    if (op.writes) value = op.value;
+    if (!op.writes) op.value = value;
+  }
+  return history;
+}
+
+TEST(Linearizability, DecidesTenThousandOperationsOfSixteenClients) {
+  RegisterHistory history = DrawRegisterHistory(1, 10'000, 16);
+  EXPECT_EQ(LinearizabilitySearch<RegisterSpec>(history).Run(), Linearizable::kYes);
+  const auto wrong = std::find_if(history.begin() + 2000, history.end(),
+                                  [](const Timed<RegisterSpec::Op>& timed) { return !timed.op.writes; });
+  wrong->op.value = 99;
+  LinearizabilitySearch<RegisterSpec> search(history);
+  EXPECT_EQ(search.Run(), Linearizable::kNo);
+  const std::string timeline = search.Timeline();
+  EXPECT_NE(timeline.find("read 99  <- no order explains this answer"), std::string::npos) << timeline;
+  EXPECT_LE(std::count(timeline.begin(), timeline.end(), '\n'), 64);
+}
+
+TEST(Linearizability, DoesNotTakeAWriteOfTheSameValueForNoWrite) {
+  const auto op = [](int64_t from, int64_t to, bool writes, uint64_t value) {
+    return Timed<RegisterSpec::Op>{Instant{from}, Instant{to}, 0, {writes, value}};
+  };
+  // The second write of 1 may wait until 2 was written.
+  const RegisterHistory history = {op(0, 1, true, 1), op(2, 20, true, 1), op(3, 6, true, 2),
+                                   op(7, 8, false, 2), op(9, 10, false, 1)};
+  EXPECT_EQ(LinearizabilitySearch<RegisterSpec>(history).Run(), Linearizable::kYes);
+}
+
+TEST(Linearizability, ShowsTheShortestPartThatFailsAsATimeline) {
+  History history = {Register(0, 10, 1, Answer::kCreated), Fetch(20, 30, 1), Fetch(40, 60, 1),
+                     Fetch(50, 55, 2), Fetch(70, 80, 1)};
+  for (size_t i = 0; i < history.size(); ++i) history[i].client = static_cast<uint32_t>(i % 2 + 7);
+  LinearizabilitySearch<NameSpec> search(history);
+  EXPECT_EQ(search.Run(), Linearizable::kNo);
+  EXPECT_EQ(search.Timeline(),
+            "    clients 7 8; at first: bound to content 1\n"
+            "    *.  0.000000s .. 0.000000s  client 7  fetch: content 1\n"
+            "    |*  0.000000s .. 0.000000s  client 8  fetch: content 2  <- no order explains this answer\n");
 }
 
 // --- registry ---

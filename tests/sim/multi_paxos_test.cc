@@ -278,6 +278,44 @@ TEST_F(Specification, RefusesAMemoryThatIsNotWhatWasWritten) {
   REFUSED(paxos.Holds(kTwo, {1, kOne}, Slot(1)), "slots up to 1");
 }
 
+TEST_F(Specification, RefusesACandidateThatKeepsALowerReport) {
+  Elect({1, kOne}, kTwo);
+  EXPECT_EQ(Accept(kOne, {1, kOne}, 1, kApple), std::nullopt);
+  Elect({2, kTwo}, kOne, {{Slot(1), {1, kOne}, kApple}});
+  EXPECT_EQ(Accept(kTwo, {2, kTwo}, 1, kApple), std::nullopt);
+  Elect({3, kThree}, kTwo, {{Slot(1), {2, kTwo}, kApple}});
+  EXPECT_EQ(Promise(kOne, {3, kThree}), std::nullopt);
+  EXPECT_EQ(Report(kOne, {3, kThree}, {{Slot(1), {1, kOne}, kApple}}), std::nullopt);
+  paxos::Candidate candidate{.ballot = {3, kThree}};
+  REFUSED(paxos.HoldsReports(kThree, candidate), "does not hold the report of slot 1 at ballot (2,2)");
+  candidate.highest[Slot(1)].ballot = {1, kOne};
+  REFUSED(paxos.HoldsReports(kThree, candidate), "does not hold the report of slot 1 at ballot (2,2)");
+  candidate.highest[Slot(1)].ballot = {2, kTwo};
+  EXPECT_EQ(paxos.HoldsReports(kThree, candidate), std::nullopt);
+}
+
+TEST_F(Specification, RefusesALeaderThatCountsAVoteNobodyGave) {
+  Elect({1, kOne}, kTwo);
+  EXPECT_EQ(Accept(kOne, {1, kOne}, 1, kApple), std::nullopt);
+  EXPECT_EQ(Write(kTwo, {1, kOne}, 1, kApple), std::nullopt);
+  paxos::VoteSet votes;
+  votes.Add(kOne);
+  EXPECT_EQ(paxos.HoldsVotes({1, kOne}, Slot(1), votes), std::nullopt);
+  votes.Add(kTwo);
+  REFUSED(paxos.HoldsVotes({1, kOne}, Slot(1), votes), "counts a vote of tracker-2 in slot 1");
+  EXPECT_EQ(Sync(kTwo), std::nullopt);
+  EXPECT_EQ(paxos.HoldsVotes({1, kOne}, Slot(1), votes), std::nullopt);
+}
+
+TEST_F(Specification, CountsAPartOfAPromiseOnce) {
+  EXPECT_EQ(Promise(kOne, {1, kOne}), std::nullopt);
+  EXPECT_EQ(paxos.Prepare(kOne, {1, kOne}), std::nullopt);
+  paxos.HearPromise(kOne, kTwo, {.ballot = {1, kOne}, .from = Slot(1), .next = Slot(3)});
+  paxos.HearPromise(kOne, kTwo, {.ballot = {1, kOne}, .from = Slot(5)});  // slots 3 and 4 are missing
+  EXPECT_EQ(Write(kOne, {1, kOne}, 2, kApple), std::nullopt);
+  REFUSED(Write(kOne, {1, kOne}, 5, kApple), "with the promises of 1 of 3 acceptors");
+}
+
 // --- lockstep: the same from records and messages ---
 
 struct Lockstep : testing::Test {
@@ -315,7 +353,6 @@ TEST_F(Lockstep, FollowsAnElectionFromRecordsAndMessages) {
   judge.OnTransmit(kTwo, Encoded(paxos::Accepted{ballot, Slot(1)}));
   judge.OnNote(kOne, paxos::Chosen{Slot(1), MultiPaxos::ValueOf(kApple), 0});
   judge.OnApplied(kOne, Slot(1));
-  judge.OnStep(kOne, ballot, Slot(1));
   judge.OnTransmit(kOne, Encoded(paxos::Watermark{ballot, Slot(1)}));
   judge.OnTransmit(kOne, Encoded(paxos::CatchUpReply{Slot(1), Slot(1), {kApple}}));
   Write(kThree, 1, paxos::RecordType::kLearned, paxos::LearnedRecord{Slot(1), kApple});
@@ -341,6 +378,15 @@ TEST_F(Lockstep, FindsALearnedRecordThatWasNotChosen) {
 TEST_F(Lockstep, FindsAHeartbeatReplyForABallotThatIsNotThePromise) {
   judge.OnTransmit(kTwo, Encoded(paxos::HeartbeatReply{{3, kOne}, 1, Slot(0)}));
   EXPECT_TRUE(Says("specification: tracker-2 confirmed the leader of ballot (3,1)"));
+}
+
+TEST_F(Lockstep, FindsAReplicaThatHasForgottenItsPromise) {
+  const paxos::Replica replica({.self = kOne, .members = {kOne, kTwo, kThree}});
+  judge.OnStep(kOne, replica);
+  EXPECT_FALSE(world.failed());
+  Promise(kOne, 1, {1, kOne});
+  judge.OnStep(kOne, replica);
+  EXPECT_TRUE(Says("specification: tracker-1 holds promise (0,0)"));
 }
 
 TEST(JudgesApart, OnlyTheNamedJudgeCounts) {

@@ -280,6 +280,28 @@ TEST(Election, ALongPromiseComesInPartsAndCountsOnlyWhenItIsWhole) {
   EXPECT_EQ(cluster.replica(3).chosen(), Slot(6));
 }
 
+// The parts between are missing: what they would have reported may have been chosen.
+TEST(Election, APartOfAPromiseThatDoesNotFollowOnTheLastIsNotCounted) {
+  Cluster cluster(3);
+  cluster.Fire(1, Timer::kElection);
+  cluster.Deliver(To(2));
+  cluster.Deliver(To(1));
+  cluster.Sync(1);
+  cluster.Lose(Everything());
+  const Ballot own{1, NodeId(1)};
+  ASSERT_EQ(cluster.replica(1).ballot(), own);
+  const auto part = [&](Slot from, Slot next) {
+    cluster.Inject({2, 1, Promise{own, from, Slot(0), next, {}}});
+    cluster.Deliver(To(1));
+    cluster.Lose(Everything());
+    return cluster.replica(1).is_leader();
+  };
+  EXPECT_FALSE(part(Slot(5), Slot(0))) << "slots 1 to 4 were not reported";
+  EXPECT_FALSE(part(Slot(1), Slot(3)));
+  EXPECT_FALSE(part(Slot(1), Slot(0))) << "that part was counted already, and asked for slot 3";
+  EXPECT_TRUE(part(Slot(3), Slot(0)));
+}
+
 TEST(Election, ARepeatedPromiseOrYesIsOneVote) {
   Cluster cluster(5);
   cluster.Fire(1, Timer::kElection);

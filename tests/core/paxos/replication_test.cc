@@ -85,6 +85,28 @@ TEST(Replication, AnAcceptedOfAnOlderBallotCountsForNothing) {
   EXPECT_EQ(cluster.violation(), "");
 }
 
+// A follower answers what it was sent. An acceptance of a slot outside [first proposed, next) says nothing:
+// it neither counts as having heard from the follower nor as a vote in a slot that is not proposed yet.
+TEST(Replication, AnAcceptedOfASlotNeverProposedUnderThisBallotIsNoSignOfLife) {
+  for (const Slot slot : {Slot(0), Slot(1), Slot(4), Slot(1'000)}) {
+    Cluster cluster(3);
+    cluster.Elect(1);
+    cluster.Elect(2);  // slot 2 is its first
+    cluster.Propose(2, "a");
+    cluster.Settle();
+    cluster.Lose(Everything());
+    const Ballot ballot = cluster.replica(2).ballot();
+    for (int i = 0; i < 20 && cluster.replica(2).is_leader(); ++i) {
+      cluster.Lose(Everything());
+      cluster.Inject({3, 2, Accepted{ballot, slot}});
+      cluster.Deliver(To(2));
+      cluster.Fire(2, Timer::kHeartbeat);
+    }
+    EXPECT_FALSE(cluster.replica(2).is_leader()) << "slot " << slot.value();
+    EXPECT_EQ(cluster.violation(), "");
+  }
+}
+
 TEST(Replication, ALateDiskCompletionIsNotCreditedToANewerBallot) {
   Cluster cluster(3);
   cluster.Elect(1);
