@@ -26,6 +26,11 @@ struct Decision {
   uint64_t bound = 0;
 
   bool operator==(const Decision&) const = default;
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("ordinal", self.ordinal);
+    visit("value", self.value);
+    visit("bound", self.bound);
+  }
 };
 
 struct StreamDecisions {
@@ -33,6 +38,10 @@ struct StreamDecisions {
   std::vector<Decision> decisions;  // by ordinal, none twice
 
   bool operator==(const StreamDecisions&) const = default;
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("name", self.name);
+    visit("decisions", self.decisions);
+  }
 };
 
 enum class Otherwise : uint8_t { kDrawn, kSimplest };

@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include <algorithm>
+
 #include "core/base/check.h"
 
 namespace bt::sim {
@@ -63,6 +65,13 @@ const char* FaultSentence(Fault fault) { return KindOf(fault).sentence; }
 bool IsConsequence(Fault fault) {
   return fault == Fault::kRestart || fault == Fault::kKeptWrite || fault == Fault::kKeptEntry ||
          fault == Fault::kKeptPageCache;
+}
+
+std::optional<FaultCounts> FaultCounts::FromPlain(const Plain& plain) {
+  if (plain.size() != kFaultCount) return std::nullopt;
+  FaultCounts counts;
+  std::copy(plain.begin(), plain.end(), counts.counts_.begin());
+  return counts;
 }
 
 std::string FaultCounts::ToString() const {

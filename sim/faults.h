@@ -6,7 +6,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace bt::sim {
 
@@ -73,6 +75,11 @@ class FaultCounts {
   void Add(const FaultCounts& other) {
     for (size_t i = 0; i < kFaultCount; ++i) counts_[i] += other.counts_[i];
   }
+
+  using Plain = std::vector<uint64_t>;
+  Plain ToPlain() const { return {counts_.begin(), counts_.end()}; }
+  static std::optional<FaultCounts> FromPlain(const Plain& plain);
+
   uint64_t count(Fault fault) const { return counts_[static_cast<size_t>(fault)]; }
   // "drop=12 crash=3 ..", the kinds that fired.
   std::string ToString() const;

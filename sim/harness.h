@@ -1,14 +1,15 @@
 #pragma once
 
-// The outside of a world: runs a scenario for a seed twice and compares, names the first divergent step,
-// prints failures the same way everywhere, and is the main function of the scenario tests. The only part
-// of sim/ that looks at the environment.
+// The outside of a world: runs a scenario for a seed twice and compares, names the first divergent step, and
+// prints failures the same way everywhere; the main function of the scenario tests. Of sim/, this alone looks
+// at the environment. Runs in processes of their own are apart.h's.
 
 #include <cstdint>
-#include <cstdio>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/world.h"
@@ -19,6 +20,9 @@ struct Scenario {
   const char* name;
   const char* about;  // one line
   void (*run)(World& world);
+  // The Bazel label of a program made of SimrunMain that knows the scenario, for the commands that are
+  // printed. Without one they name the test that Bazel has started.
+  const char* program = nullptr;
 };
 
 struct Report {
@@ -29,24 +33,49 @@ struct Report {
   Instant end{0};
   FaultCounts faults;
   std::optional<std::string> failure;
-  std::vector<std::string> trace;  // the last lines, when there is a failure
+  uint32_t nodes = 0;
+  // With a trace:
+  std::vector<std::string> trace;         // its last lines
+  std::vector<std::string> fault_events;  // each fault with its time, consequences left out
+  uint64_t operations = 0;
+  std::vector<StreamDecisions> decisions;  // when they were recorded
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("seed", self.seed);
+    visit("digest", self.digest);
+    visit("steps", self.steps);
+    visit("events", self.events);
+    visit("end", self.end);
+    visit("faults", self.faults);
+    visit("failure", self.failure);
+    visit("nodes", self.nodes);
+    visit("trace", self.trace);
+    visit("fault_events", self.fault_events);
+    visit("operations", self.operations);
+    visit("decisions", self.decisions);
+  }
 };
 
 // One run. A CHECK that fails in it prints scenario, seed and replay command before the process dies.
 Report RunOnce(const Scenario& scenario, uint64_t seed, WorldOptions options = {});
+// In this process, `death` gets what a run has come to when a CHECK failed in it, instead of the dying words.
+// It is called within the failing step: it should tell whom it concerns and end the process.
+void OnDeathInARun(std::function<void(Report)> death);
 // Two runs: unequal digests are a failure that names the first divergent event. With a failure, a third
 // run fetches the trace.
 Report RunChecked(const Scenario& scenario, uint64_t seed);
 
-// The judge's sentence, the seed, the last events, the replay command.
+// The judge's sentence, the seed, the last events, the commands that replay and shrink.
 std::string FailureText(const Scenario& scenario, const Report& report);
-std::string ReplayCommand(const Scenario& scenario, uint64_t seed);
+// "bazel run //tools:simrun -- VERB --scenario=S --seed=N", as the scenario's own program is called.
+std::string Command(const Scenario& scenario, std::string_view verb, uint64_t seed);
 
 // A seed nobody has tried: from the clock, the process and TEST_RUN_NUMBER.
 uint64_t FreshSeed();
 
-// `--seed=N` runs one; `--seeds=N` (or BYTETORRENT_SIM_SEEDS) that many fresh ones instead of
-// `default_seeds`. The regression seeds always come first. Returns the exit status.
+// `--seed=N` (or `--replay=N`) runs one seed and shows what happened, `--shrink=N` shrinks one that fails;
+// `--seeds=N` (or BYTETORRENT_SIM_SEEDS) runs that many fresh ones instead of `default_seeds`. The regression
+// seeds always come first. Returns the exit status.
 int ScenarioTestMain(const Scenario& scenario, uint64_t default_seeds,
                      std::initializer_list<uint64_t> regressions, int argc, char** argv);
 

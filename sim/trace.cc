@@ -12,6 +12,7 @@ namespace {
 std::string Words(const TraceRecord& record) {
   switch (record.kind) {
     case TraceKind::kEvent:
+    case TraceKind::kOperation:
     case TraceKind::kInput:
       return record.text;
     case TraceKind::kStart:

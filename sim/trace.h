@@ -14,20 +14,21 @@
 namespace bt::sim {
 
 enum class TraceKind : uint8_t {
-  kEvent,    // text: something a scenario tells
-  kStart,    // number: where the journal ends
-  kCrash,    //
-  kStall,    //
-  kResume,   // number: how many inputs waited
-  kInput,    // text: the input of a step
-  kHold,     // peer, number: the write the message waits for, text: the message
-  kSend,     // peer, text: the message
-  kAnswer,   // peer: the client, text: the answer
-  kNote,     // text
-  kConnect,  // number: the link, text: to whom
-  kClose,    // number: the link
-  kFault,    // number: the Fault, node and peer: where
-  kFailure,  // text: the judge's sentence
+  kEvent,      // text: something a scenario tells
+  kOperation,  // text: somebody outside asks a node for something
+  kStart,      // number: where the journal ends
+  kCrash,      //
+  kStall,      //
+  kResume,     // number: how many inputs waited
+  kInput,      // text: the input of a step
+  kHold,       // peer, number: the write the message waits for, text: the message
+  kSend,       // peer, text: the message
+  kAnswer,     // peer: the client, text: the answer
+  kNote,       // text
+  kConnect,    // number: the link, text: to whom
+  kClose,      // number: the link
+  kFault,      // number: the Fault, node and peer: where
+  kFailure,    // text: the judge's sentence
 };
 
 inline constexpr uint32_t kNobody = UINT32_MAX;

@@ -46,8 +46,8 @@ class World {
   RandomStream Stream(std::string_view purpose, uint64_t index = 0) {
     return {root_.Fork(purpose, index), tapes_.has_value() ? &*tapes_ : nullptr, purpose, index};
   }
-  // What all streams have decided so far; only with `record_decisions`.
-  Decisions Recording() const { return tapes_->Recording(); }
+  // What all streams have decided so far; nothing unless decisions are recorded or given.
+  Decisions Recording() const { return tapes_.has_value() ? tapes_->Recording() : Decisions(); }
 
   void Schedule(Instant when, EventSink* sink, uint64_t argument);
   void After(Duration delay, EventSink* sink, uint64_t argument) { Schedule(now_ + delay, sink, argument); }
@@ -96,6 +96,7 @@ class World {
   const FaultCounts& faults() const { return faults_; }
   // What people call an endpoint.
   void Name(uint32_t node, const std::string& name);
+  uint32_t nodes() const { return static_cast<uint32_t>(names_.size()); }
 
   // The first sentence wins and stops the run.
   void Fail(std::string sentence);

@@ -66,6 +66,7 @@ void Run(World& world) {
 }  // namespace
 
 const Scenario kJournalFaults = {
-    "journal_faults", "one journal through many short lives, each ended by a crash at any of its steps", Run};
+    "journal_faults", "one journal through many short lives, each ended by a crash at any of its steps", Run,
+    "//tools:simrun"};
 
 }  // namespace bt::sim

@@ -127,6 +127,8 @@ void RegistryClient::StartOp(Op op) {
   op_asked_ = cluster_.log_time();
   op_asked_session_time_ = cluster_.session_time();
   first_ask_ = next_ask_ + 1;
+  world_.Trace({.who = "client", .kind = TraceKind::kOperation, .node = index_},
+               [&] { return absl::StrFormat("%d begins an operation", index_); });
   Attempt();
 }
 

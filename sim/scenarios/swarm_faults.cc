@@ -71,9 +71,10 @@ void RunFullSystem(World& world) { RunSwarm(world, "full_system", true); }
 
 }  // namespace
 
-const Scenario kSwarmFaults = {
-    "swarm_faults", "downloads among honest and malicious peers, one reliable tracker", RunSwarmFaults};
+const Scenario kSwarmFaults = {"swarm_faults",
+                               "downloads among honest and malicious peers, one reliable tracker",
+                               RunSwarmFaults, "//tools:simrun"};
 const Scenario kFullSystem = {"full_system", "tracker cluster and swarm together, faults everywhere",
-                              RunFullSystem};
+                              RunFullSystem, "//tools:simrun"};
 
 }  // namespace bt::sim

@@ -203,6 +203,7 @@ void Run(World& world) { TrackerRun(world).Run(); }
 }  // namespace
 
 const Scenario kTrackerFaults = {
-    "tracker_faults", "a tracker cluster and registry clients under network, process and disk faults", Run};
+    "tracker_faults", "a tracker cluster and registry clients under network, process and disk faults", Run,
+    "//tools:simrun"};
 
 }  // namespace bt::sim

@@ -166,23 +166,31 @@ void Complains(World& world) {
   world.Fail("node a has more sense than is allowed");
 }
 
-TEST(Harness, PrintsSentenceSeedEventsAndReplayCommandInThisOrder) {
-  const Scenario scenario = {"complains", "fails", Complains};
+TEST(Harness, PrintsSentenceSeedEventsReplayAndShrinkInThisOrder) {
+  const Scenario scenario = {"complains", "fails", Complains, "//mine:simrun"};
   const std::string text = FailureText(scenario, RunChecked(scenario, 42));
   const size_t sentence = text.find("node a has more sense");
   const size_t seed = text.find("seed 42");
   const size_t events = text.find("WriteDone{seq=1}");
-  const size_t replay = text.find("bazel run //tools:simrun -- replay --scenario=complains --seed=42");
-  EXPECT_NE(replay, std::string::npos) << text;
+  const size_t replay = text.find("bazel run //mine:simrun -- replay --scenario=complains --seed=42");
+  const size_t shrink = text.find("bazel run //mine:simrun -- shrink --scenario=complains --seed=42");
+  EXPECT_NE(shrink, std::string::npos) << text;
+  EXPECT_LT(replay, shrink);
   EXPECT_LT(sentence, seed);
   EXPECT_LT(seed, events);
   EXPECT_LT(events, replay);
 }
 
+TEST(Harness, AScenarioWithoutAProgramIsReplayedByTheTestThatRanIt) {
+  const Scenario scenario = {"complains", "fails", Complains};
+  EXPECT_EQ(Command(scenario, "shrink", 42),
+            "bazel test //tests/sim:host_test --test_output=streamed --test_arg=--shrink=42");
+}
+
 void Dies(World&) { CHECK_MSG(false, "on purpose"); }
 
 TEST(HarnessDeathTest, ACheckThatFailsInsideARunPrintsTheReplayCommand) {
-  const Scenario scenario = {"dies", "dies", Dies};
+  const Scenario scenario = {"dies", "dies", Dies, "//mine:simrun"};
   EXPECT_DEATH(RunOnce(scenario, 9), "replay --scenario=dies --seed=9");
 }
 

@@ -63,7 +63,7 @@ def sweep(program, scenario, seeds, first_seed):
     """One scenario, `seeds` seeds at most."""
     limit = int(_CPU_S + _CPU_PER_SEED_S * seeds)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        command = [program, "sweep", f"--scenario={scenario}", f"--seeds={seeds}", f"--first-seed={first_seed}"]
+        command = [program, "sweep", f"--scenario={scenario}", f"--seeds={seeds}", f"--first-seed={first_seed}", "--failures=1"]
         before = os.times()
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_limit(limit))
         try:
@@ -81,10 +81,11 @@ def sweep(program, scenario, seeds, first_seed):
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     done = re.search(r"^(\d+) seeds, each run twice", text, re.MULTILINE)
     count = int(done.group(1)) if done else 0
-    if status == 0:
-        return Outcome(False, "", scenario, count, cpu)
+    # A run that hangs meets the limit of its process; runs that are only slow show in the sum.
     if cpu >= 0.9 * limit:  # the kernel counts in ticks
         return Outcome(True, f"hangs: more than {limit} s of CPU", scenario, count + 1, cpu)
+    if status == 0:
+        return Outcome(False, "", scenario, count, cpu)
     # A process that died was at the seed after those it had told of.
     died = "the process died" in text or "each run twice" not in text or not _sentence(text)
     return Outcome(True, (_sentence(text) or "the process died")[:_SENTENCE_MAX], scenario, count + died, cpu)

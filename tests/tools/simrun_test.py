@@ -1,0 +1,117 @@
+#!/usr/bin/env -S python3 -B
+"""simrun's command line: sweeps write lines that merge and resume, and bad input is one line and exit status 2."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+SIMRUN = os.path.join(os.environ.get("TEST_SRCDIR", ""), os.environ.get("TEST_WORKSPACE", ""), "tools", "simrun", "simrun")
+CASE = """bytetorrent simulation case, version 1
+scenario journal_faults
+seed 7
+sentence journal: none
+journal_faults
+  0 = 1 of 8
+end
+"""
+
+
+def simrun(*arguments, folder):
+    environment = {key: value for key, value in os.environ.items() if key != "BUILD_WORKING_DIRECTORY"}
+    return subprocess.run([SIMRUN, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+class Judge:
+    def __init__(self):
+        self.wrong = []
+
+    def __call__(self, condition, what, result):
+        if not condition:
+            self.wrong.append(f"{what}: status {result.returncode}: {result.stdout}{result.stderr}")
+
+
+def bad_input(judge, folder):
+    files = {
+        "cut.case": CASE[:-4],
+        "wrong.case": CASE.replace("1 of 8", "9 of 8"),
+        "other.case": CASE.replace("journal_faults", "no_such_scenario"),
+        "damaged.jsonl": '{"scenario":"journal_faults","sweep_first":1,"sweep_seeds":2}\n{"scenario":\n',
+    }
+    for name, text in files.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    for command, word in (
+        ("sweep --scenario=nonsense", "nonsense"),
+        ("sweep", "--scenario"),
+        ("sweep --scenario=journal_faults --seeds=0", "--seeds"),
+        ("sweep --scenario=journal_faults --frobnicate", "frobnicate"),
+        ("sweep --resume=damaged.jsonl", "line 2"),
+        ("sweep --resume=none.jsonl", "none.jsonl"),
+        ("merge damaged.jsonl", "line 2"),
+        ("replay --scenario=journal_faults", "--seed"),
+        ("replay --scenario=journal_faults --seed=-1", "--seed"),
+        ("replay --scenario=journal_faults --seed=99999999999999999999", "--seed"),
+        ("replay --scenario=journal_faults --seed=1 --from=5 --to=3", "--to"),
+        ("replay --case=none.case", "none.case"),
+        ("replay --case=cut.case", "line"),
+        ("replay --case=wrong.case", "line 6"),
+        ("replay --case=other.case", "no_such_scenario"),
+        ("shrink --scenario=journal_faults", "--seed"),
+        ("shrink --scenario=journal_faults --seed=1", "passes"),
+        ("shrink --scenario=journal_faults --seed=1 -o no/such/folder.case", "no/such/folder.case"),
+        ("nonsense", "subcommand"),
+    ):
+        result = simrun(*command.split(), folder=folder)
+        judge(result.returncode == 2 and word in result.stderr and result.stderr.count("\n") == 1, command, result)
+
+
+def lines_of(folder, name):
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def sweeps(judge, folder):
+    sweep = ("sweep", "--scenario=journal_faults", "--first-seed=500", "--seeds=12", "--jobs=2", "--json=one.jsonl")
+    result = simrun(*sweep, folder=folder)
+    judge(result.returncode == 0 and "12 seeds from 500" in result.stdout, "a sweep names its seeds", result)
+    lines = lines_of(folder, "one.jsonl")
+    judge(sum(line.get("seeds", 0) for line in lines) == 12, "the lines of a sweep have all its seeds", result)
+    # What an interrupted sweep has left.
+    with open(os.path.join(folder, "half.jsonl"), "w", encoding="utf-8") as file:
+        for line in lines[:3]:
+            file.write(json.dumps(line) + "\n")
+    missing = 12 - sum(line.get("seeds", 0) for line in lines[:3])
+    result = simrun("sweep", "--resume=half.jsonl", folder=folder)
+    judge(result.returncode == 0 and f"\n{missing} seeds, each run twice" in result.stdout, "a sweep that is taken up runs what is left", result)
+    once, twice = (sorted((line for line in lines_of(folder, name)[1:]), key=lambda line: line["first"]) for name in ("one.jsonl", "half.jsonl"))
+    judge(sum(line["events"] + line["steps"] for line in once) == sum(line["events"] + line["steps"] for line in twice), "resumed like whole", result)
+    result = simrun("merge", "one.jsonl", "half.jsonl", folder=folder)
+    judge(result.returncode == 0 and "journal_faults: 24 seeds, 0 failed" in result.stdout, "files add up", result)
+
+
+def replays(judge, folder):
+    result = simrun("replay", "--scenario=journal_faults", "--seed=3", "--trace=run.txt", folder=folder)
+    judge(result.returncode == 0 and "no judge complained" in result.stdout, "replay", result)
+    with open(os.path.join(folder, "run.txt"), encoding="utf-8") as file:
+        judge("fault: a crash loses an unsynced write" in file.read(), "the trace names faults", result)
+    with open(os.path.join(folder, "passes.case"), "w", encoding="utf-8") as file:
+        file.write(CASE)
+    result = simrun("replay", "--case=passes.case", folder=folder)
+    judge(result.returncode == 0 and "seed 7: no judge complained" in result.stdout, "a case that passes", result)
+
+
+def main():
+    judge = Judge()
+    with tempfile.TemporaryDirectory() as folder:
+        bad_input(judge, folder)
+        sweeps(judge, folder)
+        replays(judge, folder)
+    for line in judge.wrong:
+        print(line, file=sys.stderr)
+    return 1 if judge.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

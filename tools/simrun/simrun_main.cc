@@ -1,0 +1,286 @@
+#include "tools/simrun/simrun_main.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+
+#include "core/base/version.h"
+#include "sim/apart.h"
+#include "sim/shrink.h"
+#include "sim/verdict.h"
+#include "tools/simrun/sweep.h"
+
+namespace bt::sim {
+namespace {
+
+struct Arguments {
+  std::string scenario;
+  uint64_t seed = 0;
+  // sweep
+  uint64_t seeds = 1000;
+  std::optional<uint64_t> first_seed;
+  uint32_t jobs = 1;
+  uint64_t failures = 10;
+  std::string json;
+  std::string resume;
+  // replay
+  std::string case_file;
+  std::string trace;
+  double from = 0;
+  double to = -1;
+  // shrink
+  double seconds = 120;
+  std::string output;
+  // merge
+  std::vector<std::string> files;
+};
+
+using Scenarios = std::vector<const Scenario*>;
+
+const Scenario* Find(const Scenarios& scenarios, const std::string& name) {
+  for (const Scenario* scenario : scenarios) {
+    if (name == scenario->name) return scenario;
+  }
+  return nullptr;
+}
+
+int Wrong(const std::string& why) {
+  std::fprintf(stderr, "simrun: %s\n", why.c_str());
+  return 2;
+}
+
+int RunSweep(const Scenarios& scenarios, const Arguments& arguments) {
+  SweepArguments sweep{.scenario = arguments.scenario,
+                       .seeds = {arguments.first_seed.value_or(FreshSeed()), arguments.seeds},
+                       .jobs = arguments.jobs,
+                       .failures_max = arguments.failures,
+                       .json = arguments.json};
+  if (!arguments.resume.empty()) {
+    const absl::StatusOr<SweepFile> file = ReadSweepFile(arguments.resume);
+    if (!file.ok()) return Wrong(std::string(file.status().message()));
+    sweep.scenario = file->scenario;
+    sweep.seeds = file->asked;
+    sweep.json = arguments.resume;
+    for (const ChunkResult& chunk : file->chunks) sweep.done.push_back(chunk.seeds);
+  }
+  if (sweep.scenario.empty()) return Wrong("sweep needs --scenario or --resume");
+  const Scenario* scenario = Find(scenarios, sweep.scenario);
+  if (scenario == nullptr) return Wrong("there is no scenario " + sweep.scenario + " (see --help)");
+  return Sweep(*scenario, sweep);
+}
+
+void PrintPassed(const Scenario& scenario, const Report& report) {
+  std::printf(
+      "scenario %s, seed %llu: no judge complained\n%llu steps, %llu events, %s simulated, digest %016llx\n"
+      "faults: %s\n",
+      scenario.name, static_cast<unsigned long long>(report.seed),
+      static_cast<unsigned long long>(report.steps), static_cast<unsigned long long>(report.events),
+      TimeText(report.end).c_str(), static_cast<unsigned long long>(report.digest),
+      report.faults.ToString().c_str());
+}
+
+// A case's decisions go into the options; it outlives the run.
+int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t seed,
+              const Decisions* decisions) {
+  WorldOptions options;
+  options.decisions = decisions;
+  const WorldOptions plain = options;
+  options.recorder.trace = true;
+  options.recorder.from = Instant{static_cast<int64_t>(arguments.from * 1e9)};
+  if (arguments.to >= 0) options.recorder.to = Instant{static_cast<int64_t>(arguments.to * 1e9)};
+  if (!arguments.trace.empty()) {
+    options.recorder.trace_file = std::fopen(arguments.trace.c_str(), "w");
+    if (options.recorder.trace_file == nullptr) return Wrong("cannot write " + arguments.trace);
+    setvbuf(options.recorder.trace_file, nullptr, _IOLBF, 0);  // a run that dies leaves all its lines
+  }
+  Report report = RunApart(scenario, seed, options);
+  if (options.recorder.trace_file != nullptr) std::fclose(options.recorder.trace_file);
+  if (!report.failure.has_value()) {
+    const Report again = RunApart(scenario, seed, plain);
+    if (again.failure.has_value()) report.failure = again.failure;
+    if (again.digest != report.digest) report.failure = "two runs of one seed differ";
+  }
+  if (!report.failure.has_value()) {
+    PrintPassed(scenario, report);
+    return 0;
+  }
+  std::fputs(FailureText(scenario, report).c_str(), stdout);
+  return 1;
+}
+
+int ReplayCase(const Scenarios& scenarios, const Arguments& arguments) {
+  std::ifstream in(arguments.case_file);
+  if (!in) return Wrong("cannot read " + arguments.case_file);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const absl::StatusOr<Case> kept = ParseCase(text);
+  if (!kept.ok()) return Wrong(arguments.case_file + ", " + std::string(kept.status().message()));
+  const Scenario* scenario = Find(scenarios, kept->scenario);
+  if (scenario == nullptr) return Wrong(arguments.case_file + ": there is no scenario " + kept->scenario);
+  return RunReplay(*scenario, arguments, kept->seed, &kept->decisions);
+}
+
+int RunShrink(const Scenario& scenario, const Arguments& arguments) {
+  std::ofstream out;
+  if (!arguments.output.empty()) {
+    out.open(arguments.output);
+    if (!out) return Wrong("cannot write " + arguments.output);
+  }
+  const absl::StatusOr<ShrinkResult> result = Shrink(
+      scenario, arguments.seed, {.seconds = arguments.seconds, .progress = [](const std::string& line) {
+                                   std::printf("  %s\n", line.c_str());
+                                   std::fflush(stdout);
+                                 }});
+  if (!result.ok()) return Wrong(std::string(result.status().message()));
+  std::fputs(ShrinkText(*result).c_str(), stdout);
+  const std::string text = RenderCase(result->kept);
+  if (arguments.output.empty()) {
+    std::printf("the case:\n%s", text.c_str());
+    return 0;
+  }
+  out << text;
+  out.close();
+  if (!out) return Wrong("cannot write " + arguments.output);
+  if (scenario.program != nullptr) {
+    std::printf("replay:  bazel run %s -- replay --case=%s\n", scenario.program, arguments.output.c_str());
+  }
+  return 0;
+}
+
+int RunMerge(const Arguments& arguments) {
+  std::vector<SweepFile> files;
+  for (const std::string& path : arguments.files) {
+    absl::StatusOr<SweepFile> file = ReadSweepFile(path);
+    if (!file.ok()) return Wrong(std::string(file.status().message()));
+    files.push_back(std::move(*file));
+  }
+  std::fputs(MergeText(files).c_str(), stdout);
+  return 0;
+}
+
+class CommandLine {
+ public:
+  CommandLine(const Scenarios& scenarios) : scenarios_(scenarios), app_(About(scenarios)) {
+    app_.footer(
+        "Examples:\n"
+        "  simrun sweep --scenario=tracker_faults --seeds=10000 --jobs=2 --json=sweep.jsonl\n"
+        "  simrun replay --scenario=tracker_faults --seed=81732 --trace=run.txt --from=3.5 --to=4\n"
+        "  simrun shrink --scenario=tracker_faults --seed=81732 -o 81732.case\n"
+        "  simrun replay --case=81732.case");
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("simrun ") + kVersion);
+    AddSweep();
+    AddReplay();
+    AddShrink();
+    merge_ = app_.add_subcommand("merge", "Adds up the files of several sweeps");
+    merge_->add_option("files", arguments_.files, "written by sweep --json")->required();
+  }
+
+  int Run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+      if (arguments_.to >= 0 && arguments_.to < arguments_.from) {
+        throw CLI::ValidationError("--to", "is before --from: nothing would be traced");
+      }
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app_.exit(error);
+      return Wrong(error.what());
+    }
+    if (sweep_->parsed()) return RunSweep(scenarios_, arguments_);
+    if (merge_->parsed()) return RunMerge(arguments_);
+    if (replay_->parsed() && !arguments_.case_file.empty()) return ReplayCase(scenarios_, arguments_);
+    if (arguments_.scenario.empty()) return Wrong("replay needs --scenario and --seed, or --case");
+    const Scenario& scenario = *Find(scenarios_, arguments_.scenario);
+    if (shrink_->parsed()) return RunShrink(scenario, arguments_);
+    return RunReplay(scenario, arguments_, arguments_.seed, nullptr);
+  }
+
+ private:
+  static std::string About(const Scenarios& scenarios) {
+    std::string text = "Runs simulated worlds: every run is a function of its seed.\nScenarios:";
+    for (const Scenario* scenario : scenarios) {
+      text += absl::StrFormat("\n  %-16s %s", scenario->name, scenario->about);
+    }
+    return text;
+  }
+
+  CLI::Option* AddScenario(CLI::App* command) {
+    return command->add_option("--scenario", arguments_.scenario, "which scenario")
+        ->check([this](const std::string& name) {
+          return Find(scenarios_, name) != nullptr ? std::string()
+                                                   : "there is no scenario " + name + " (see --help)";
+        });
+  }
+  static std::string SeedError(const std::string& text) {
+    uint64_t seed = 0;
+    if (absl::SimpleAtoi(text, &seed)) return std::string();
+    return text + " is no seed: a seed is a number from 0 to 18446744073709551615";
+  }
+  CLI::Option* AddSeed(CLI::App* command) {
+    return command->add_option("--seed", arguments_.seed, "which seed")->check(SeedError);
+  }
+
+  void AddSweep() {
+    sweep_ = app_.add_subcommand("sweep", "Runs many seeds, each twice, and groups what fails");
+    AddScenario(sweep_);
+    sweep_->add_option("--seeds", arguments_.seeds, "how many")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
+    sweep_->add_option("--first-seed", arguments_.first_seed, "the first one; fresh if not given")
+        ->check(SeedError);
+    sweep_->add_option("--jobs", arguments_.jobs, "processes")->check(CLI::Range(1, 256));
+    sweep_->add_option("--failures", arguments_.failures, "stop after so many different failures")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
+    CLI::Option* json =
+        sweep_->add_option("--json", arguments_.json, "append the results to this file, as JSON lines");
+    sweep_->add_option("--resume", arguments_.resume, "go on with the sweep of this file, written by --json")
+        ->excludes(json);
+  }
+
+  void AddReplay() {
+    replay_ = app_.add_subcommand("replay", "Runs one seed or one case again and shows what happened");
+    CLI::Option* scenario = AddScenario(replay_);
+    CLI::Option* seed = AddSeed(replay_);
+    scenario->needs(seed);
+    seed->needs(scenario);
+    replay_->add_option("--case", arguments_.case_file, "a case that shrink has written")->excludes(scenario);
+    replay_->add_option("--trace", arguments_.trace, "write every step into this file");
+    replay_->add_option("--from", arguments_.from, "trace from this simulated second on")
+        ->check(CLI::NonNegativeNumber);
+    replay_->add_option("--to", arguments_.to, "and up to this one")->check(CLI::NonNegativeNumber);
+  }
+
+  void AddShrink() {
+    shrink_ = app_.add_subcommand("shrink", "Finds a small case that fails as the seed does");
+    AddScenario(shrink_)->required();
+    AddSeed(shrink_)->required();
+    shrink_->add_option("--seconds", arguments_.seconds, "how long to look")->check(CLI::PositiveNumber);
+    shrink_->add_option("-o,--output", arguments_.output, "write the case into this file");
+  }
+
+  const Scenarios& scenarios_;
+  Arguments arguments_;
+  CLI::App app_;
+  CLI::App* sweep_ = nullptr;
+  CLI::App* replay_ = nullptr;
+  CLI::App* shrink_ = nullptr;
+  CLI::App* merge_ = nullptr;
+};
+
+}  // namespace
+
+int SimrunMain(const Scenarios& scenarios, int argc, char** argv) {
+  // `bazel run` starts programs somewhere else: files are named from where the user is.
+  const char* directory = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (directory != nullptr && chdir(directory) != 0) return Wrong(std::string("cannot go to ") + directory);
+  return CommandLine(scenarios).Run(argc, argv);
+}
+
+}  // namespace bt::sim
