@@ -9,39 +9,55 @@ namespace bt::sim {
 
 void FaultyFile::WriteAt(uint64_t offset, Slice bytes) {
   if (bytes.empty()) return;
-  const uint64_t before = bytes_.size();
   const uint64_t end = offset + bytes.size();
-  const uint64_t overlap = offset < before ? std::min(end, before) - offset : 0;
-  std::string overwritten = overlap > 0 ? bytes_.substr(offset, overlap) : std::string();
-  if (end > before) bytes_.resize(end);
+  if (end > bytes_.size()) bytes_.resize(end);
   bytes.view().copy(bytes_.data() + offset, bytes.size());
-  unsynced_.push_back({offset, before, std::move(overwritten), std::move(bytes)});
+  unsynced_.push_back({offset, std::move(bytes)});
+}
+
+uint64_t FaultyFile::unsynced_bytes() const {
+  uint64_t bytes = 0;
+  for (const Write& write : unsynced_) bytes += write.bytes.size();
+  return bytes;
 }
 
 void FaultyFile::Resize(uint64_t size) {
   CHECK(unsynced_.empty());
   bytes_.resize(size);
+  disk_.resize(size);
 }
 
 void FaultyFile::Sync(size_t count) {
   count = std::min(count, unsynced_.size());
+  for (size_t i = 0; i < count; ++i) Put(unsynced_[i], 0, unsynced_[i].bytes.size(), unsynced_[i].end());
   unsynced_.erase(unsynced_.begin(), unsynced_.begin() + static_cast<ptrdiff_t>(count));
 }
 
 void FaultyFile::Crash(World& world, RandomStream& rng, const DiskFaults& faults) {
-  std::vector<Write> writes = std::move(unsynced_);
+  for (const Write& write : unsynced_) Leave(world, rng, faults, write);
   unsynced_.clear();
-  for (size_t i = writes.size(); i > 0; --i) {
-    const Write& write = writes[i - 1];
-    bytes_.replace(write.offset, write.overwritten.size(), write.overwritten);
-    bytes_.resize(write.size_before);
+  bytes_ = disk_;
+}
+
+void FaultyFile::FailSync(RandomStream& rng) {
+  for (const Write& write : unsynced_) {
+    if (rng.Chance(1, 2)) Put(write, 0, write.bytes.size(), write.end());
   }
-  for (const Write& write : writes) Leave(world, rng, faults, write);
+  unsynced_.clear();
+  // The kernel is free to forget clean pages: then readers see what the disk has.
+  if (rng.Chance(1, 3)) bytes_ = disk_;
 }
 
 void FaultyFile::Alter(uint64_t offset) {
   CHECK(unsynced_.empty() && offset < bytes_.size());
-  bytes_[offset] = static_cast<char>(~bytes_[offset]);
+  bytes_[offset] = disk_[offset] = static_cast<char>(~bytes_[offset]);
+}
+
+void FaultyFile::Misdirect(uint64_t offset, uint64_t from) {
+  CHECK(unsynced_.empty() && std::max(offset, from) + kSectorBytes <= disk_.size());
+  disk_.replace(offset, kSectorBytes, disk_, from, kSectorBytes);
+  disk_.replace(from, kSectorBytes, kSectorBytes, '\0');
+  bytes_ = disk_;
 }
 
 void FaultyFile::Leave(World& world, RandomStream& rng, const DiskFaults& faults, const Write& write) {
@@ -50,7 +66,7 @@ void FaultyFile::Leave(World& world, RandomStream& rng, const DiskFaults& faults
   if (draw >= 100 - faults.lose_percent) return world.Count(Fault::kLostWrite);
   if (draw < 100 - faults.lose_percent - faults.tear_percent) {
     world.Count(Fault::kKeptWrite);
-    return Put(write, 0, size, write.offset + size);
+    return Put(write, 0, size, write.end());
   }
   world.Count(Fault::kTornWrite);
   // Whole sectors reach the disk: usually the first few; sometimes any of them, in any order. The file's
@@ -64,17 +80,21 @@ void FaultyFile::Leave(World& world, RandomStream& rng, const DiskFaults& faults
     if (any ? rng.Chance(1, 2) : sector >= prefix) continue;
     const uint64_t from = std::max(sector * kSectorBytes, write.offset) - write.offset;
     const uint64_t to = std::min((sector + 1) * kSectorBytes, write.offset + size) - write.offset;
-    Put(write, from, to, grow ? write.offset + size : write.offset + to);
+    Put(write, from, to, grow ? write.end() : write.offset + to);
   }
-  if (grow && bytes_.size() < write.offset + size) bytes_.resize(write.offset + size);
+  if (grow && disk_.size() < write.end()) disk_.resize(write.end());
 }
 
 void FaultyFile::Put(const Write& write, uint64_t from, uint64_t to, uint64_t file_size) {
-  if (bytes_.size() < file_size) bytes_.resize(file_size);
-  write.bytes.view().substr(from, to - from).copy(bytes_.data() + write.offset + from, to - from);
+  if (disk_.size() < file_size) disk_.resize(file_size);
+  write.bytes.view().substr(from, to - from).copy(disk_.data() + write.offset + from, to - from);
 }
 
-Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults) {
+Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults, uint64_t bytes) {
+  if (faults.gray_ppm > 0 && rng.Chance(faults.gray_ppm, 1'000'000)) {
+    world.Count(Fault::kGrayDisk);
+    return faults.gray;
+  }
   if (faults.hang_ppm > 0 && rng.Chance(faults.hang_ppm, 1'000'000)) {
     world.Count(Fault::kHungDisk);
     return rng.Between(faults.slow_max, faults.hang_max);
@@ -83,7 +103,12 @@ Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults) {
     world.Count(Fault::kSlowDisk);
     return rng.Between(faults.sync_max, faults.slow_max);
   }
-  return rng.Between(faults.sync_min, faults.sync_max);
+  const Duration usual = rng.Between(faults.sync_min, faults.sync_max);
+  if (faults.bytes_per_second == 0) return usual;
+  const Duration throttled =
+      Nanoseconds(static_cast<int64_t>(bytes * 1'000'000'000 / faults.bytes_per_second));
+  if (throttled > usual) world.Count(Fault::kThrottledDisk);
+  return std::max(usual, throttled);
 }
 
 }  // namespace bt::sim

@@ -1,8 +1,9 @@
 #pragma once
 
-// FaultyFile: the bytes of one file as a crash would leave them. A write is visible at once and durable
-// only after Sync; a crash loses, tears (keeps some whole sectors of) or keeps each unsynced write,
-// as drawn. FaultyDirectory and ContentDisk are made of these.
+// FaultyFile: the bytes of one file, as readers see them and as they are on the disk. A write is visible at
+// once and durable only after Sync; a crash loses, tears (keeps some whole sectors of) or keeps each unsynced
+// write, as drawn. A sync that fails leaves each write on the disk or not, and nothing that a later sync
+// would still write: the pages count as clean. FaultyDirectory and ContentDisk are made of these.
 
 #include <cstdint>
 #include <string>
@@ -34,9 +35,22 @@ struct DiskFaults {
   uint32_t alter_percent = 0;  // a content file that others change while its node is down
   uint32_t hang_ppm = 0;       // syncs that hang, up to `hang_max`
   Duration hang_max = Seconds(10);
+  uint32_t gray_ppm = 0;  // syncs of a disk that is about to fail and says nothing: each takes `gray`
+  Duration gray = Seconds(4);
+  uint64_t bytes_per_second = 0;  // of a throttled disk; 0: it is not
+  // Operations of the journal that fail. The node stops, and may be started again.
+  uint32_t read_error_ppm = 0;
+  uint32_t write_error_ppm = 0;
+  uint32_t no_space_ppm = 0;
+  uint32_t sync_error_ppm = 0;
+  uint32_t stale_read_ppm = 0;  // a sector as it was before it was last written
 
-  // From here on the disk answers in time and recoveries run through.
-  void StopDelaying() { slow_ppm = hang_ppm = interrupt_recovery_percent = 0; }
+  // From here on the disk answers in time and without errors, and recoveries run through.
+  void StopFaults() {
+    slow_ppm = hang_ppm = gray_ppm = interrupt_recovery_percent = 0;
+    bytes_per_second = 0;
+    read_error_ppm = write_error_ppm = no_space_ppm = sync_error_ppm = stale_read_ppm = 0;
+  }
 };
 
 class FaultyFile {
@@ -44,6 +58,7 @@ class FaultyFile {
   uint64_t size() const { return bytes_.size(); }
   std::string_view view() const { return bytes_; }
   size_t unsynced() const { return unsynced_.size(); }
+  uint64_t unsynced_bytes() const;
 
   // Grows the file with zeros as needed.
   void WriteAt(uint64_t offset, Slice bytes);
@@ -51,26 +66,29 @@ class FaultyFile {
   void Resize(uint64_t size);  // durable at once: recovery syncs what it cuts, opening what it grows
   // The first `count` unsynced writes become durable (all of them by default).
   void Sync(size_t count = SIZE_MAX);
+  void FailSync(RandomStream& rng);
   void Crash(World& world, RandomStream& rng, const DiskFaults& faults);
-  // Somebody else writes to the file: one byte is another one from now on.
+  // One byte is another one from now on: somebody else writes to the file, or the disk rots.
   void Alter(uint64_t offset);
+  // The sector at `offset` gets the bytes of the one at `from`, which gets zeros: a write that went astray.
+  void Misdirect(uint64_t offset, uint64_t from);
 
  private:
   struct Write {
     uint64_t offset;
-    uint64_t size_before;
-    std::string overwritten;
     Slice bytes;
+    uint64_t end() const { return offset + bytes.size(); }
   };
   // What a crash leaves of one write.
   void Leave(World& world, RandomStream& rng, const DiskFaults& faults, const Write& write);
   void Put(const Write& write, uint64_t from, uint64_t to, uint64_t file_size);
 
   std::string bytes_;
+  std::string disk_;
   std::vector<Write> unsynced_;
 };
 
-// How long the next sync takes.
-Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults);
+// How long the next sync takes, of so many bytes.
+Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults, uint64_t bytes);
 
 }  // namespace bt::sim

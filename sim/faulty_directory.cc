@@ -45,6 +45,55 @@ wal::Completion FaultyDirectory::Create(const std::string& name) {
   return {};
 }
 
+// Not every disk is asked for each kind of fault: a rate is drawn against only where the operation can fail
+// so.
+wal::Completion FaultyDirectory::Finish(World& world, RandomStream& rng, const DiskFaults& faults) {
+  CHECK(operation_.has_value());
+  const auto drawn = [&](uint32_t ppm) { return ppm > 0 && rng.Chance(ppm, 1'000'000); };
+  if (syncing()) {
+    if (drawn(faults.sync_error_ppm)) return Fail(world, rng, Fault::kSyncError);
+  } else if (std::holds_alternative<wal::ReadFile>(*operation_)) {
+    if (drawn(faults.read_error_ppm)) return Fail(world, rng, Fault::kReadError);
+  } else if (std::holds_alternative<wal::WriteFile>(*operation_)) {
+    if (drawn(faults.write_error_ppm)) return Fail(world, rng, Fault::kWriteError);
+    if (drawn(faults.no_space_ppm)) return Fail(world, rng, Fault::kNoSpace);
+  }
+  return Finish();
+}
+
+wal::Completion FaultyDirectory::Fail(World& world, RandomStream& rng, Fault fault) {
+  world.Count(fault);
+  const wal::Operation operation = *std::exchange(operation_, std::nullopt);
+  if (const auto* sync = std::get_if<wal::SyncFile>(&operation)) {
+    File(sync->name).FailSync(rng);
+  } else if (const auto* write = std::get_if<wal::WriteFile>(&operation)) {
+    // A short write, and then nothing more.
+    File(write->name).WriteAt(write->offset, write->bytes.Sub(0, rng.Below(write->bytes.size())));
+  }
+  // A directory whose sync failed has its changes written again by the next: metadata goes through the file
+  // system's own journal, which either has them or stops.
+  if (fault == Fault::kNoSpace) return {.status = absl::ResourceExhaustedError("the disk is full")};
+  return {.status = absl::UnavailableError(absl::StrCat("the disk fails: ", FaultName(fault)))};
+}
+
+uint64_t FaultyDirectory::unsynced_bytes(const std::string& name) const {
+  const auto found = names_.find(name);
+  return found == names_.end() ? 0 : files_.at(found->second).unsynced_bytes();
+}
+
+std::vector<std::string> FaultyDirectory::FileNames() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : names_) names.push_back(name);
+  return names;
+}
+
+void FaultyDirectory::LoseEntry(const std::string& name) {
+  CHECK(unsynced_.empty());
+  files_.erase(names_.at(name));
+  names_.erase(name);
+  durable_names_ = names_;
+}
+
 wal::Completion FaultyDirectory::Finish() {
   CHECK(operation_.has_value());
   const wal::Operation operation = *std::exchange(operation_, std::nullopt);

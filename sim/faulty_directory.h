@@ -3,7 +3,8 @@
 // FaultyDirectory: wal::Directory over a simulated disk. What an operation does is visible at once, and
 // durable only after the sync that is meant for it: SyncFile for the bytes of a file, SyncDirectory for the
 // names. A crash loses, tears or keeps unsynced writes (FaultyFile) and forgets or keeps unsynced creations,
-// renames and removals, each as drawn.
+// renames and removals, each as drawn. An operation may fail, with what the page cache and the disk then hold
+// left open; while the machine is down, what had been durable may be damaged.
 
 #include <absl/container/btree_map.h>
 
@@ -26,6 +27,10 @@ class FaultyDirectory final : public wal::Directory {
   bool syncing() const;
   // Carries out what has been begun.
   wal::Completion Finish();
+  // The same, or what a failure as drawn leaves of it.
+  wal::Completion Finish(World& world, RandomStream& rng, const DiskFaults& faults);
+  // Bytes that are visible and that the file's next sync would write.
+  uint64_t unsynced_bytes(const std::string& name) const;
   // The machine goes down; an operation under way is dropped.
   void Crash(World& world, RandomStream& rng, const DiskFaults& faults);
   // The process alone does: what it wrote stays in the page cache, synced or not.
@@ -34,6 +39,12 @@ class FaultyDirectory final : public wal::Directory {
   size_t files() const { return names_.size(); }
   // As a reader sees it now.
   std::optional<std::string> Look(const std::string& name) const;
+  std::vector<std::string> FileNames() const;
+  const std::optional<wal::Operation>& operation() const { return operation_; }
+
+  // While nothing is unsynced: damage to what is at rest.
+  FaultyFile& AtRest(const std::string& name) { return File(name); }
+  void LoseEntry(const std::string& name);
 
  private:
   using FileNumber = uint64_t;
@@ -48,6 +59,7 @@ class FaultyDirectory final : public wal::Directory {
   void Make(Change change);
   wal::Completion Create(const std::string& name);
   FaultyFile& File(const std::string& name);
+  wal::Completion Fail(World& world, RandomStream& rng, Fault fault);
 
   Names names_;          // as seen
   Names durable_names_;  // as a crash leaves them at least

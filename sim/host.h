@@ -47,7 +47,7 @@ struct NoDisk {
   absl::StatusOr<Slice> Read(FileId, uint64_t, uint64_t) { return absl::NotFoundError("there are no files"); }
   void Commit(uint64_t) {}  // the effect with this ticket completes: what it promises is durable
   void Crash() {}
-  void StopSlowing() {}
+  void StopFaults() {}
 };
 
 struct DefaultAdaptor {
@@ -81,12 +81,16 @@ class Host final : public Process, public Endpoint, public StreamUser {
     CHECK(!alive());
     absl::StatusOr<wal::JournalRecovery> recovery = surroundings_.Recover();
     if (!recovery.ok()) {
-      return world_.Fail(name() + ": the journal is refused although the disk only lost unsynced writes: " +
-                         std::string(recovery.status().message()));
+      return world_.Trace(surroundings_.Head(TraceKind::kEvent),
+                          [&] { return "does not start: " + std::string(recovery.status().message()); });
     }
     surroundings_.BeginLife();
     const WriteSeq last = recovery->last;
     world_.Trace(surroundings_.Head(TraceKind::kStart, last.value()));
+    world_.Trace(surroundings_.Head(TraceKind::kEvent), [&] {
+      return "its clock says " + TimeText(surroundings_.Now()) + " and drifts by " +
+             std::to_string(surroundings_.clock().drift_ppm()) + " ppm";
+    });
     runner_.emplace(adaptor().Make(*this), surroundings_);
     if (streams_ != nullptr) streams_->SetUp(index_, true);
     if (!world_.failed()) runner_->Start(std::move(recovery->records), last);
@@ -95,28 +99,39 @@ class Host final : public Process, public Endpoint, public StreamUser {
   void Crash() override {
     CHECK(alive());
     world_.Trace(surroundings_.Head(TraceKind::kCrash));
-    adaptor().Ended(*this);
-    runner_.reset();
-    stalled_ = false;
-    backlog_.Clear();
+    End();
     surroundings_.Crash();
     if (streams_ != nullptr) streams_->SetUp(index_, false);
+  }
+
+  // The process ends by itself, because it has to. One that is stalled hears of the reason when it goes on.
+  void Stop(const absl::Status& why) {
+    CHECK(alive());
+    if (!stalled_) Exit(why);
+  }
+
+  void DamageDisk() override {
+    CHECK(!alive());
+    world_.Trace(surroundings_.Head(TraceKind::kEvent), [&] { return "its disk is damaged"; });
+    surroundings_.DamageDisk();
   }
 
   void Stall() override {
     CHECK(alive() && !stalled_);
     world_.Trace(surroundings_.Head(TraceKind::kStall));
     stalled_ = true;
+    surroundings_.clock().Stall();
   }
 
   void Resume() override {
     CHECK(alive() && stalled_);
     world_.Trace(surroundings_.Head(TraceKind::kResume, backlog_.size()));
     stalled_ = false;
+    surroundings_.clock().Resume();
     RandomStream& rng = surroundings_.host_rng();
     if (rng.Chance(1, 2)) backlog_.Shuffle(rng);
     if (rng.Chance(1, 2)) OnWake();
-    while (!backlog_.empty()) {
+    while (alive() && !backlog_.empty()) {
       auto item = backlog_.Pop();
       if (const auto* raw = std::get_if<RawBytes>(&item)) {
         Deliver(raw->from, raw->bytes);
@@ -125,11 +140,25 @@ class Host final : public Process, public Endpoint, public StreamUser {
       }
     }
     OnWake();
+    if (alive() && !surroundings_.journal().failure().ok()) Stop(surroundings_.journal().failure());
   }
 
-  void HealDisk() override { surroundings_.HealDisk(); }
+  void JumpClock(Duration forward) override {
+    CHECK(alive() && !stalled_);
+    world_.Trace(surroundings_.Head(TraceKind::kEvent),
+                 [&] { return "its clock leaps " + TimeText(Instant{forward.ns}); });
+    surroundings_.clock().Jump(forward);
+    surroundings_.ForgetWake();
+    OnWake();
+  }
+  // One whose journal has failed already must stop all the same, now: nobody restarts it later.
+  void StopFaults() override {
+    surroundings_.StopFaults();
+    if (alive() && !surroundings_.journal().failure().ok()) Exit(surroundings_.journal().failure());
+  }
   bool alive() const override { return runner_.has_value(); }
   bool stalled() const override { return stalled_; }
+  bool damaged() const override { return surroundings_.journal().damaged(); }
   bool writing() const override { return surroundings_.journal().pending(); }
   uint32_t index() const override { return index_; }
   const std::string& name() const override { return surroundings_.options().name; }
@@ -143,6 +172,8 @@ class Host final : public Process, public Endpoint, public StreamUser {
   typename Adaptor::Files& files() { return surroundings_.files(); }
   const JournalDisk& journal() const { return surroundings_.journal(); }
   uint64_t life() const { return surroundings_.life(); }
+  // By its own clock.
+  Instant now() const { return surroundings_.Now(); }
   size_t held() const { return alive() ? runner_->held() : 0; }
 
   // A message of this protocol. What honest nodes send always decodes.
@@ -182,6 +213,19 @@ class Host final : public Process, public Endpoint, public StreamUser {
   }
 
  private:
+  void Exit(const absl::Status& why) {
+    world_.Trace(surroundings_.Head(TraceKind::kEvent),
+                 [&] { return "stops: " + std::string(why.message()); });
+    End();
+    surroundings_.Exit();
+    if (streams_ != nullptr) streams_->SetUp(index_, false);
+  }
+  void End() {
+    adaptor().Ended(*this);
+    runner_.reset();
+    stalled_ = false;
+    backlog_.Clear();
+  }
   // Nobody is there. Adaptors that want to answer (connection refused) say so.
   void Refuse(uint32_t from, const Slice& bytes) {
     if constexpr (requires { adaptor().Refuse(*this, from, bytes); }) adaptor().Refuse(*this, from, bytes);

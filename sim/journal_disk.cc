@@ -3,7 +3,10 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+#include <variant>
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
@@ -12,11 +15,13 @@ namespace bt::sim {
 
 JournalDisk::JournalDisk(World& world, uint64_t node, wal::Identity identity, DiskFaults faults)
     : world_(world),
+      node_(node),
       rng_(world.Stream("journal disk", node)),
       faults_(faults),
       options_(DrawOptions(identity)) {
   BeginRecovery();
-  CHECK(RunRecovery(UINT64_MAX) && files_->failure().ok());
+  while (files_->busy()) files_->Done(directory_.Finish());
+  CHECK(files_->failure().ok());
   options_.create_if_absent = false;
 }
 
@@ -28,42 +33,67 @@ wal::JournalFilesOptions JournalDisk::DrawOptions(wal::Identity identity) {
           .granule_bits = static_cast<uint8_t>(granule_bits)};
 }
 
+// --- a life ---
+
 void JournalDisk::Queue(JournalWrite write) {
   CHECK(write.seq.value() == written_.size() + 1);
-  written_.push_back(HashBytes(write.body.view(), write.type));
+  written_.push_back(
+      {HashBytes(write.body.view(), write.type), wal::kRecordHeaderBytes + write.body.size(), WriteSeq(0)});
   queue_.push_back(std::move(write));
 }
 
 Duration JournalDisk::BeginSync() {
   CHECK(idle() && pending());
-  if (!files_->busy()) files_->Commit(queue_);
-  while (!directory_.syncing()) files_->Done(directory_.Finish());
+  if (!files_->busy()) {
+    for (const JournalWrite& write : queue_) written_[write.seq.value() - 1].vouches = files_->durable();
+    files_->Commit(queue_);
+  }
+  while (files_->busy() && !directory_.syncing()) files_->Done(Carry());
   syncing_ = true;
-  return SyncTime(world_, rng_, faults_);
+  if (!files_->busy()) return faults_.sync_min;  // a write has failed
+  const auto* file = std::get_if<wal::SyncFile>(&*directory_.operation());
+  return SyncTime(world_, rng_, faults_, file == nullptr ? 0 : directory_.unsynced_bytes(file->name));
 }
 
 std::optional<WriteSeq> JournalDisk::FinishSync() {
   CHECK(syncing_);
   syncing_ = false;
-  files_->Done(directory_.Finish());
+  if (files_->busy()) files_->Done(Carry());
   if (files_->durable() == durable_) return std::nullopt;
   durable_ = files_->durable();
   return durable_;
 }
 
-void JournalDisk::Crash() {
+wal::Completion JournalDisk::Carry() {
+  const auto* read = std::get_if<wal::ReadFile>(&*directory_.operation());
+  if (read == nullptr) return directory_.Finish(world_, rng_, faults_);
+  const std::string name = read->name;
+  wal::Completion done = directory_.Finish(world_, rng_, faults_);
+  if (done.status.ok()) done.bytes = MaybeStale(name, std::move(done.bytes));
+  return done;
+}
+
+void JournalDisk::CrashProcess() {
   queue_.clear();
   syncing_ = false;
+  directory_.CrashProcess();
+}
+
+void JournalDisk::Crash() {
   RandomStream rng = rng_.Fork("crash", ++crashes_);
   if (rng.Chance(faults_.process_only_percent, 100)) {
     world_.Count(Fault::kKeptPageCache);
-    directory_.CrashProcess();
-  } else {
-    directory_.Crash(world_, rng, faults_);
+    return CrashProcess();
   }
+  queue_.clear();
+  syncing_ = false;
+  directory_.Crash(world_, rng, faults_);
 }
 
+// --- recovery ---
+
 void JournalDisk::BeginRecovery() {
+  misread_ = false;
   files_.emplace(options_, directory_);
   files_->Recover();
 }
@@ -71,7 +101,7 @@ void JournalDisk::BeginRecovery() {
 bool JournalDisk::RunRecovery(uint64_t operations) {
   for (; files_->busy(); --operations) {
     if (operations == 0) return false;
-    files_->Done(directory_.Finish());
+    files_->Done(Carry());
   }
   return true;
 }
@@ -84,31 +114,121 @@ absl::StatusOr<wal::JournalRecovery> JournalDisk::Recover() {
     BeginRecovery();
   }
   RunRecovery(UINT64_MAX);
-  if (!files_->failure().ok()) return files_->failure();
+  if (!failure().ok()) {
+    if (!MayRefuse(failure())) {
+      world_.Fail(absl::StrCat(
+          "journal: that of node ", node_,
+          " is refused although the disk only lost unsynced writes: ", std::string(failure().message())));
+    }
+    return failure();
+  }
   wal::JournalRecovery recovery = files_->TakeRecovery();
-  if (const absl::Status status = Judge(recovery); !status.ok()) return status;
+  Judge(recovery);
   return recovery;
 }
 
+// What a disk that answers with an error makes of a recovery passes; damage does not.
+bool JournalDisk::MayRefuse(const absl::Status& status) const {
+  if (absl::IsUnavailable(status) || absl::IsResourceExhausted(status)) return true;
+  return absl::IsDataLoss(status) ? damaged_ || misread_ : absl::IsNotFound(status) && damaged_;
+}
+
 // Whatever recovery has given to the machine counts as durable from here on.
-absl::Status JournalDisk::Judge(const wal::JournalRecovery& recovery) {
+void JournalDisk::Judge(const wal::JournalRecovery& recovery) {
+  const auto fail = [&](std::string what) {
+    world_.Fail(absl::StrCat("journal: node ", node_, " recovers: ", what));
+  };
   if (recovery.last < durable_) {
-    return absl::DataLossError(absl::StrCat(
-        "record ", durable_.value(), " had been durable, the journal ends at ", recovery.last.value()));
+    return fail(absl::StrCat("record ", durable_.value(), " had been durable, the journal ends at ",
+                             recovery.last.value()));
   }
   for (const JournalRecord& record : recovery.records) {
     if (record.seq.value() > written_.size()) {
-      return absl::DataLossError(
-          absl::StrCat("record ", record.seq.value(), " had been cut off and is back"));
+      return fail(absl::StrCat("record ", record.seq.value(), " had been cut off and is back"));
     }
-    if (HashBytes(record.body.view(), record.type) != written_[record.seq.value() - 1]) {
-      return absl::DataLossError(
-          absl::StrCat("record ", record.seq.value(), " is another one than was written"));
+    if (HashBytes(record.body.view(), record.type) != written_[record.seq.value() - 1].hash) {
+      return fail(absl::StrCat("record ", record.seq.value(), " is another one than was written"));
     }
   }
   durable_ = recovery.last;
   written_.resize(durable_.value());
-  return absl::OkStatus();
+}
+
+// --- damage ---
+
+std::vector<std::string> JournalDisk::Segments() const {
+  std::vector<std::string> names = directory_.FileNames();
+  std::erase_if(names, [](const std::string& name) { return !wal::ParseSegmentFileName(name).has_value(); });
+  return names;
+}
+
+// How many bytes at the front of a segment are proven to have been durable by what is behind them: a later
+// segment, or the last durable record. The last group of writes vouches for itself alone: damage to it looks
+// like a crash before its sync, and only other nodes could tell (core/wal/README.md).
+uint64_t JournalDisk::ProvenBytes(const std::string& segment) const {
+  const std::vector<std::string> segments = Segments();
+  const auto next = std::next(std::find(segments.begin(), segments.end(), segment));
+  const uint64_t first = wal::ParseSegmentFileName(segment)->value();
+  uint64_t end = 1;  // behind the last proven record
+  if (next != segments.end()) {
+    end = wal::ParseSegmentFileName(*next)->value();
+  } else if (durable_ > WriteSeq(0)) {
+    end = written_[durable_.value() - 1].vouches.next().value();
+  }
+  uint64_t bytes = wal::kSegmentHeaderBytes;
+  for (uint64_t record = first; record < end; ++record) bytes += written_[record - 1].bytes;
+  return bytes;
+}
+
+void JournalDisk::RotABit(const std::string& segment) {
+  directory_.AtRest(segment).Alter(rng_.Below(ProvenBytes(segment)));
+}
+
+void JournalDisk::MisdirectAWrite(const std::string& segment) {
+  const uint64_t sectors = ProvenBytes(segment) / kSectorBytes;
+  if (sectors < 2) return RotABit(segment);
+  const uint64_t to = rng_.Below(sectors);
+  const uint64_t from = (to + rng_.Between(1, sectors - 1)) % sectors;
+  directory_.AtRest(segment).Misdirect(to * kSectorBytes, from * kSectorBytes);
+}
+
+void JournalDisk::Damage() {
+  constexpr Fault kKinds[] = {Fault::kBitRot, Fault::kMisdirectedWrite, Fault::kLostEntry,
+                              Fault::kLostDirectory};
+  Damage(kKinds[rng_.Below(std::size(kKinds))]);
+}
+
+void JournalDisk::Damage(Fault kind) {
+  directory_.Crash(world_, rng_, faults_);
+  damaged_ = true;
+  world_.Count(kind);
+  const std::vector<std::string> segments = Segments();
+  if (segments.empty()) return;
+  const std::string& segment = segments[rng_.Below(segments.size())];
+  switch (kind) {
+    case Fault::kBitRot:
+      return RotABit(segment);
+    case Fault::kMisdirectedWrite:
+      return MisdirectAWrite(segment);
+    case Fault::kLostEntry:
+      // Nothing vouches for the name of the last one of several.
+      return directory_.LoseEntry(segments[rng_.Below(std::max<size_t>(1, segments.size() - 1))]);
+    default:
+      for (const std::string& name : directory_.FileNames()) directory_.LoseEntry(name);
+  }
+}
+
+// The sector's older version, of a file that only grows, is zeros.
+Slice JournalDisk::MaybeStale(const std::string& name, Slice bytes) {
+  if (faults_.stale_read_ppm == 0 || !rng_.Chance(faults_.stale_read_ppm, 1'000'000)) return bytes;
+  if (!wal::ParseSegmentFileName(name).has_value()) return bytes;
+  world_.Count(Fault::kStaleRead);
+  misread_ = true;
+  const uint64_t proven = std::min<uint64_t>(ProvenBytes(name), bytes.size());
+  const uint64_t from = rng_.Below(proven) / kSectorBytes * kSectorBytes;
+  std::string stale(bytes.view());
+  std::fill_n(stale.begin() + static_cast<ptrdiff_t>(from), std::min(kSectorBytes, proven - from), '\0');
+  return Slice::Own(std::move(stale));
 }
 
 }  // namespace bt::sim

@@ -4,13 +4,15 @@
 // with group commit as net/journal_writer does it: what is queued while a commit runs goes out together with
 // the next one. Segments and granules are small and drawn, so that segments roll often.
 //
-// It is also the journal's judge: it keeps a hash of each record, and a recovery that lacks a record it had
-// called durable, or brings one that was not written under that number, is refused.
+// It is also the journal's judge: it keeps a hash of each record, and fails the world when a recovery lacks a
+// record it had called durable, brings one that was not written under that number, or refuses a journal that
+// is whole.
 
 #include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/machine/outbox.h"
@@ -31,8 +33,8 @@ class JournalDisk {
   void Queue(JournalWrite write);
   // No sync is under way.
   bool idle() const { return !syncing_; }
-  // Something is not yet durable.
-  bool pending() const { return files_->busy() || !queue_.empty(); }
+  // Something is not yet durable, and may become so.
+  bool pending() const { return failure().ok() && (files_->busy() || !queue_.empty()); }
   // Every record up to it is on the disk, for good.
   WriteSeq durable() const { return durable_; }
   // Goes on with the commit under way, or begins one of everything queued, up to its next sync. Only when
@@ -41,22 +43,49 @@ class JournalDisk {
   // The sync is over: the sequence now durable, if that has changed. A commit that begins a segment takes
   // several syncs: pending() says so.
   std::optional<WriteSeq> FinishSync();
+  // Not OK: an operation has failed, nothing becomes durable any more, and the process has to stop.
+  const absl::Status& failure() const { return files_->failure(); }
+
+  // The process ends, and the machine with it, or as drawn the process alone.
   void Crash();
-  // What the production's recovery finds, after interruptions as drawn. An error when it refuses the journal,
-  // or when the judge does.
+  // The process ends alone: what it wrote stays in the page cache.
+  void CrashProcess();
+  // What the production's recovery finds, after interruptions as drawn. An error when it cannot read the
+  // journal, or refuses a damaged one.
   absl::StatusOr<wal::JournalRecovery> Recover();
-  void StopSlowing() { faults_.StopDelaying(); }
+  void StopFaults() { faults_.StopFaults(); }
+
+  // While the process is down: the machine is switched off, and something that had been durable, and of which
+  // the journal itself can tell that it had been, is damaged.
+  void Damage();
+  void Damage(Fault kind);
+  bool damaged() const { return damaged_; }
 
   size_t segments() const { return directory_.files(); }
 
  private:
+  // The judge's view of a record.
+  struct Written {
+    uint64_t hash = 0;
+    uint64_t bytes = 0;  // in its segment
+    WriteSeq vouches;    // the record says of those up to this one that they are durable
+  };
+
   wal::JournalFilesOptions DrawOptions(wal::Identity identity);
   void BeginRecovery();
   // Carries out at most `operations`; false when that was not enough.
   bool RunRecovery(uint64_t operations);
-  absl::Status Judge(const wal::JournalRecovery& recovery);
+  wal::Completion Carry();
+  Slice MaybeStale(const std::string& name, Slice bytes);
+  void Judge(const wal::JournalRecovery& recovery);
+  bool MayRefuse(const absl::Status& status) const;
+  std::vector<std::string> Segments() const;
+  uint64_t ProvenBytes(const std::string& segment) const;
+  void RotABit(const std::string& segment);
+  void MisdirectAWrite(const std::string& segment);
 
   World& world_;
+  const uint64_t node_;
   RandomStream rng_;
   DiskFaults faults_;
   wal::JournalFilesOptions options_;
@@ -65,8 +94,10 @@ class JournalDisk {
   std::vector<JournalWrite> queue_;
   bool syncing_ = false;
   uint64_t crashes_ = 0;
-  // The judge's: record i + 1's hash, and how many of them have been called durable.
-  std::vector<uint64_t> written_;
+  bool damaged_ = false;
+  bool misread_ = false;  // this recovery has been given stale bytes
+  // The judge's: record i + 1, and how many of them have been called durable.
+  std::vector<Written> written_;
   WriteSeq durable_;
 };
 

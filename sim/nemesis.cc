@@ -1,6 +1,7 @@
 #include "sim/nemesis.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace bt::sim {
@@ -37,7 +38,7 @@ void Nemesis::Fire(uint64_t argument) {
   switch (static_cast<Kind>(argument >> 56)) {
     case Kind::kTick:
       Revive();
-      if (!plan_.clean()) Act();
+      Act();
       Later(Kind::kTick, 0, Upto(rng_, plan_.interval * 2));
       return;
     case Kind::kRestart:
@@ -81,24 +82,23 @@ void Nemesis::Act() {
   // Each act draws from a stream of its own, so that one that is left out changes nothing of the others. The
   // simplest act is none.
   RandomStream rng = rng_.Fork("act", ++acts_);
-  const uint32_t weights[] = {kNoActWeight,  plan_.crash,     plan_.stall,      plan_.partition,
-                              plan_.one_way, plan_.slow_link, plan_.broken_link};
-  switch (rng.Weighted(weights)) {
-    case 0:
-      return;
-    case 1:
-      return CrashOne(rng);
-    case 2:
-      return StallOne(rng);
-    case 3:
-      return Partition(rng, false);
-    case 4:
-      return Partition(rng, true);
-    case 5:
-      return Disturb(rng, true);
-    default:
-      return Disturb(rng, false);
-  }
+  const struct {
+    uint32_t weight;
+    void (Nemesis::*act)(RandomStream&);
+  } acts[] = {
+      {kNoActWeight, nullptr},
+      {plan_.crash, &Nemesis::CrashOne},
+      {plan_.stall, &Nemesis::StallOne},
+      {plan_.damage, &Nemesis::DamageOne},
+      {plan_.clock_jump, &Nemesis::JumpClock},
+      {plan_.partition, &Nemesis::Partition},
+      {plan_.one_way, &Nemesis::PartitionOneWay},
+      {plan_.slow_link, &Nemesis::SlowLink},
+      {plan_.broken_link, &Nemesis::BreakLink},
+  };
+  std::vector<uint32_t> weights;
+  for (const auto& act : acts) weights.push_back(act.weight);
+  if (const auto act = acts[rng.Weighted(weights)].act; act != nullptr) (this->*act)(rng);
 }
 
 void Nemesis::CrashOne(RandomStream& rng) {
@@ -127,7 +127,27 @@ void Nemesis::StallOne(RandomStream& rng) {
   Later(Kind::kResume, victim, Upto(rng, plan_.stall_max));
 }
 
-void Nemesis::Partition(RandomStream& rng, bool one_way) {
+void Nemesis::JumpClock(RandomStream& rng) {
+  Process& victim = *victims_[rng.Below(victims_.size())];
+  if (!victim.alive() || victim.stalled()) return;
+  world_.Count(Fault::kClockJump, {victim.index()});
+  victim.JumpClock(Upto(rng, plan_.jump_max));
+}
+
+// Its machine loses power, and when it is back something is wrong with its disk.
+void Nemesis::DamageOne(RandomStream& rng) {
+  std::vector<Process*> sound;
+  std::copy_if(damageable_.begin(), damageable_.end(), std::back_inserter(sound),
+               [](const Process* process) { return !process->damaged(); });
+  const size_t damaged = damageable_.size() - sound.size();
+  if (sound.empty() || (damaged + 1) * 2 >= damageable_.size()) return;
+  Process& victim = *sound[rng.Below(sound.size())];
+  if (victim.alive()) victim.Crash();
+  victim.DamageDisk();
+  Revive();
+}
+
+void Nemesis::CutApart(RandomStream& rng, bool one_way) {
   std::vector<uint32_t> everyone;
   for (const Process* victim : victims_) everyone.push_back(victim->index());
   everyone.insert(everyone.end(), bystanders_.begin(), bystanders_.end());
@@ -177,6 +197,11 @@ void Nemesis::Heal(const std::vector<Process*>& core) {
       continue;
     }
     world_.Count(Fault::kPermanentStop, {victim->index()});
+    // Damage that nobody has looked at yet is refused now, or was none.
+    if (victim->damaged() && !victim->alive()) {
+      victim->StopFaults();
+      victim->Start();
+    }
     switch (rng_.Fork("stop", victim->index()).Below(3)) {
       case 0:
         if (victim->alive()) victim->Crash();
@@ -192,7 +217,7 @@ void Nemesis::Heal(const std::vector<Process*>& core) {
   network_.Heal(members);
   if (streams_ != nullptr) streams_->StopFaults();
   for (Process* process : core) {
-    process->HealDisk();
+    process->StopFaults();
     if (!process->alive()) {
       process->Start();
     } else if (process->stalled()) {

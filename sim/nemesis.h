@@ -2,9 +2,11 @@
 
 // Nemesis: makes the faults of a plan that have a place and a duration (crashes and restarts, stalls,
 // partitions, slow and broken links) during the safety phase, and then prepares the liveness phase:
-// a core that is healed for good, everything outside it out of action for good.
+// a core that is healed for good, everything outside it out of action for good. A process whose disk was
+// damaged belongs outside.
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "sim/network.h"
@@ -23,6 +25,9 @@ class Nemesis final : public EventSink {
   Nemesis(World& world, Network& network, Streams* streams, FaultPlan plan, std::vector<Process*> victims,
           std::vector<uint32_t> bystanders);
 
+  // Of `members`, a minority may have their disks damaged; no other process does. What a majority of them has
+  // acknowledged is then still held by one that goes on.
+  void MayDamage(std::vector<Process*> members) { damageable_ = std::move(members); }
   void Begin();
   // No more faults from here. Each victim that is not in `core` stops for good, in a way drawn: dead,
   // stalled, or cut off. Those in the core and the bystanders are mended, restarted and resumed.
@@ -44,7 +49,13 @@ class Nemesis final : public EventSink {
   void Act();
   void CrashOne(RandomStream& rng);
   void StallOne(RandomStream& rng);
-  void Partition(RandomStream& rng, bool one_way);
+  void DamageOne(RandomStream& rng);
+  void JumpClock(RandomStream& rng);
+  void Partition(RandomStream& rng) { CutApart(rng, false); }
+  void PartitionOneWay(RandomStream& rng) { CutApart(rng, true); }
+  void SlowLink(RandomStream& rng) { Disturb(rng, true); }
+  void BreakLink(RandomStream& rng) { Disturb(rng, false); }
+  void CutApart(RandomStream& rng, bool one_way);
   void Disturb(RandomStream& rng, bool slow);
   void Revive();
   static Duration Upto(RandomStream& rng, Duration most) {
@@ -61,6 +72,7 @@ class Nemesis final : public EventSink {
   uint64_t acts_ = 0;
   std::vector<Process*> victims_;
   std::vector<uint32_t> bystanders_;
+  std::vector<Process*> damageable_;
   std::vector<State> states_;
   std::vector<std::vector<Cut>> mends_;
   bool over_ = false;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "sim/clock.h"
 #include "sim/disk.h"
 #include "sim/network.h"
 #include "sim/random_stream.h"
@@ -18,22 +19,24 @@ struct FaultPlan {
   NetworkFaults network;
   StreamFaults streams;
   DiskFaults disk;
+  ClockFaults clock;
   uint32_t crash_while_writing_permille = 0;
 
   // What Nemesis does, at random intervals with this mean; weights, 0 = never.
   Duration interval = Milliseconds(500);
   uint32_t crash = 0;
   uint32_t stall = 0;
+  uint32_t damage = 0;
+  uint32_t clock_jump = 0;
   uint32_t partition = 0;
   uint32_t one_way = 0;
   uint32_t slow_link = 0;
   uint32_t broken_link = 0;
   Duration down_max = Seconds(2);  // before a crashed process is restarted
   Duration stall_max = Seconds(3);
+  Duration jump_max = Seconds(3);
   Duration cut_max = Seconds(3);
   bool everyone_may_be_down = true;
-
-  bool clean() const { return crash + stall + partition + one_way + slow_link + broken_link == 0; }
 };
 
 FaultPlan DrawPlan(RandomStream& rng);

@@ -13,13 +13,16 @@ class Process {
  public:
   virtual ~Process() = default;
 
-  virtual void Start() = 0;     // recovers and starts a machine; only when not alive
-  virtual void Crash() = 0;     // the machine, and what was not durable, is gone
-  virtual void Stall() = 0;     // the world stops for it: inputs and timers pile up
-  virtual void Resume() = 0;    // and come, all of them, now
-  virtual void HealDisk() = 0;  // no more slow syncs
+  virtual void Start() = 0;       // recovers and starts a machine, if the disk lets it; only when not alive
+  virtual void Crash() = 0;       // the machine, and what was not durable, is gone
+  virtual void Stall() = 0;       // the world stops for it: inputs and timers pile up
+  virtual void Resume() = 0;      // and come, all of them, now
+  virtual void DamageDisk() = 0;  // only when not alive: what was durable is not all there any more
+  virtual void JumpClock(Duration forward) = 0;
+  virtual void StopFaults() = 0;  // no more of those of its disk and its clock
   virtual bool alive() const = 0;
   virtual bool stalled() const = 0;
+  virtual bool damaged() const = 0;  // may never start again
   virtual bool writing() const = 0;  // something is not yet durable
   virtual uint32_t index() const = 0;
   virtual const std::string& name() const = 0;

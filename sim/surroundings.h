@@ -17,6 +17,7 @@
 #include "core/base/fields.h"
 #include "core/machine/input_name.h"
 #include "core/machine/runner.h"
+#include "sim/clock.h"
 #include "sim/disk.h"
 #include "sim/journal_disk.h"
 #include "sim/streams.h"
@@ -28,6 +29,7 @@ struct HostOptions {
   std::string name;
   wal::Identity identity;
   DiskFaults disk;
+  ClockFaults clock;
   Address address;  // where its byte streams come from and arrive; only with Streams
   // Chance out of a thousand that the process dies during one sync of its journal, drawn per sync.
   uint32_t crash_while_writing_permille = 0;
@@ -55,29 +57,36 @@ class NodeSurroundings final : public EventSink {
         rng_(world.Stream("host", index)),
         crashes_(world.Stream("crash while writing", index)),
         machine_seeds_(world.Stream("machine", index)),
+        clock_(world, index, options_.clock),
         journal_(world, index, options_.identity, options_.disk),
         files_(world, index, options_.disk) {}
 
   // --- a process's lives ---
 
   absl::StatusOr<wal::JournalRecovery> Recover() { return journal_.Recover(); }
+  // While the process is down.
+  void DamageDisk() { journal_.Damage(); }
   // A machine is about to be made.
   void BeginLife() {
     ++life_;
+    clock_.BeginLife();
     // All that a machine draws in one life is one decision. Machines whose seeds are alike (the simplest ones
     // are) still draw differently: elections need that.
     machine_rng_.emplace(Rng(machine_seeds_.Next()).Fork("machine", uint64_t{index_} << 32 | life_));
   }
   void Crash() {
-    ++life_;  // events of the life that ended are nobody's
-    completions_.clear();
-    wake_at_ = Instant::Never();
+    EndLife();
     journal_.Crash();
-    files_.Crash();
   }
-  void HealDisk() {
-    journal_.StopSlowing();
-    files_.StopSlowing();
+  // The process ends by itself.
+  void Exit() {
+    EndLife();
+    journal_.CrashProcess();
+  }
+  void StopFaults() {
+    clock_.StopFaults();
+    journal_.StopFaults();
+    files_.StopFaults();
     options_.crash_while_writing_permille = 0;
   }
 
@@ -86,6 +95,8 @@ class NodeSurroundings final : public EventSink {
   JournalDisk& journal() { return journal_; }
   const JournalDisk& journal() const { return journal_; }
   Files& files() { return files_; }
+  HostClock& clock() { return clock_; }
+  const HostClock& clock() const { return clock_; }
   RandomStream& host_rng() { return rng_; }
   TraceHead Head(TraceKind kind, uint64_t number = 0, uint64_t peer = 0) const {
     return {.who = options_.name, .kind = kind, .node = index_, .peer = peer, .number = number};
@@ -94,7 +105,7 @@ class NodeSurroundings final : public EventSink {
 
   // --- for the runner ---
 
-  Instant Now() const { return world_.now(); }
+  Instant Now() const { return clock_.Now(); }
   Rng& rng() { return *machine_rng_; }
 
   void StepBegins(const Input<P>& input) {
@@ -149,12 +160,12 @@ class NodeSurroundings final : public EventSink {
     adaptor_.Note(host_, note);
   }
   void Wake(Instant when) {
-    if (when == Instant::Never()) return;
-    if (when < world_.now()) when = world_.now();
-    if (when >= wake_at_) return;
-    wake_at_ = when;
-    world_.Schedule(when, this, Argument(Event::kWake));
+    if (when >= wake_.local) return;
+    wake_ = {clock_.WorldTime(when), when};
+    world_.Schedule(wake_.world, this, Argument(Event::kWake));
   }
+  // What was wished for no longer counts: the clock has leapt, or the process is gone.
+  void ForgetWake() { wake_ = {}; }
 
   // --- EventSink ---
 
@@ -163,11 +174,12 @@ class NodeSurroundings final : public EventSink {
     if ((argument >> 32 & 0xffffff) != (life_ & 0xffffff) || !host_.alive()) return;
     switch (static_cast<Event>(argument >> 56)) {
       case Event::kWake:
-        if (world_.now() != wake_at_) return;  // an earlier one took its place
-        wake_at_ = Instant::Never();
+        if (world_.now() != wake_.world) return;  // an earlier one took its place
+        ForgetWake();
         return host_.OnWake();
       case Event::kSynced: {
         const std::optional<WriteSeq> durable = journal_.FinishSync();
+        if (!journal_.failure().ok()) StopSoon();
         Commit();
         if (durable.has_value()) host_.Enter(WriteDone{*durable});
         return;
@@ -180,6 +192,8 @@ class NodeSurroundings final : public EventSink {
         files_.Commit(completion.ticket);
         return host_.Enter(std::move(completion.input));
       }
+      case Event::kStop:
+        return host_.Stop(journal_.failure());
       case Event::kCrash:
         // Not any more when the disk was healed meanwhile.
         if (!journal_.idle() && options_.crash_while_writing_permille > 0) {
@@ -191,7 +205,7 @@ class NodeSurroundings final : public EventSink {
   }
 
  private:
-  enum class Event : uint64_t { kWake, kSynced, kCompletion, kCrash };
+  enum class Event : uint64_t { kWake, kSynced, kCompletion, kCrash, kStop };
 
   struct Completion {
     Input<P> input;
@@ -201,6 +215,16 @@ class NodeSurroundings final : public EventSink {
   uint64_t Argument(Event event, uint64_t detail = 0) const {
     return static_cast<uint64_t>(event) << 56 | (life_ & 0xffffff) << 32 | detail;
   }
+
+  void EndLife() {
+    ++life_;  // events of the life that ended are nobody's
+    completions_.clear();
+    ForgetWake();
+    files_.Crash();
+  }
+  // A journal that has failed ends its node. The loop hears of it from another thread and may take a few more
+  // inputs before.
+  void StopSoon() { world_.After(rng_.Between(Duration{0}, Milliseconds(2)), this, Argument(Event::kStop)); }
 
   // `ticket`: what the files have to make durable first; 0: nothing.
   void CompleteLater(Input<P> input, Duration delay, uint64_t ticket) {
@@ -243,12 +267,16 @@ class NodeSurroundings final : public EventSink {
   RandomStream rng_;
   RandomStream crashes_;
   RandomStream machine_seeds_;
+  HostClock clock_;
   JournalDisk journal_;
   Files files_;
   std::optional<Rng> machine_rng_;
   uint64_t life_ = 0;
   uint64_t steps_ = 0;
-  Instant wake_at_ = Instant::Never();
+  struct {
+    Instant world = Instant::Never();
+    Instant local = Instant::Never();
+  } wake_;
   absl::flat_hash_map<uint64_t, Completion> completions_;  // look-up only
   uint64_t next_completion_ = 0;
 };

@@ -117,16 +117,21 @@ void JournalFiles::PlanCut(const ScanResult& scan) {
   granule_bits_ = scan.granule_bits;
   end_ = scan.offset;
   length_ = RoundUpToGranule(bytes.size(), granule_bits_);
-  uint64_t zeros_from = bytes.size();
   if (scan.verdict == Verdict::kTorn) {
-    zeros_from = end_;
     recovery_.cut_bytes = bytes.find_last_not_of('\0') + 1 - end_;
     recovery_.cut_why = absl::StrCat(options_.path, "/", segment_, ": ", scan.why);
   }
   // What was cut must not come back behind new records, so the cut is durable before the first of them. And
   // what was read may so far be in memory alone, if a process died before its sync and the machine did not:
-  // the node is about to act on it, so it becomes durable here, names included.
-  PlanZeros(segment_, zeros_from, length_);
+  // the node is about to act on it, so it becomes durable here, names included. A sync alone does not do
+  // that: after one that failed, the kernel takes its pages for clean, and the next sync has nothing to write
+  // and succeeds ("Can Applications Recover from fsync Failures?", USENIX ATC 2020). Everything that no later
+  // record vouches for is therefore written anew, the zeros that give the file its length included.
+  if (scan.durable_end < end_) {
+    plan_.push_back(WriteFile{segment_, scan.durable_end,
+                              contents_.back().Sub(scan.durable_end, end_ - scan.durable_end)});
+  }
+  PlanZeros(segment_, end_, length_);
   plan_.push_back(SyncFile{segment_});
   plan_.push_back(SyncDirectory{});
 }

@@ -124,7 +124,7 @@ class Scanner {
     result_.granule_bits = header->granule_bits;
     result_.offset = kSegmentHeaderBytes;
     ends_.clear();
-    durable_end_ = kSegmentHeaderBytes;
+    result_.durable_end = kSegmentHeaderBytes;
     return true;
   }
 
@@ -138,7 +138,7 @@ class Scanner {
         return Stop(Verdict::kCorrupt, absl::StrCat("record ", record->sequence.value(), " stands where ",
                                                     expected.value(), " was expected"));
       }
-      if (record->durable >= first) durable_end_ = ends_[record->durable - first];
+      if (record->durable >= first) result_.durable_end = ends_[record->durable - first];
       ends_.push_back(record->end());
       result_.records.push_back({expected, record->type, segment.Sub(record->body, record->length)});
       result_.last = expected;
@@ -150,7 +150,7 @@ class Scanner {
   // No record begins at result_.offset.
   bool ReadTail(std::string_view bytes) {
     // A later segment was created when everything here was durable; otherwise a record says what was.
-    const uint64_t durable_end = last_segment() ? durable_end_ : result_.offset;
+    const uint64_t durable_end = last_segment() ? result_.durable_end : result_.offset;
     const uint64_t length_min = RoundUpToGranule(durable_end, result_.granule_bits);
     if (bytes.size() < length_min) {
       return Stop(Verdict::kCorrupt, absl::StrCat("the file has ", bytes.size(), " bytes and had at least ",
@@ -171,9 +171,7 @@ class Scanner {
   Identity identity_;
   uint64_t seed_;
   ScanResult result_;
-  // Of the segment being read: where its records end, and where the last one known to be durable does.
-  std::vector<uint64_t> ends_;
-  uint64_t durable_end_ = 0;
+  std::vector<uint64_t> ends_;  // of the records of the segment being read
 };
 
 }  // namespace

@@ -37,8 +37,11 @@ struct ScanResult {
   size_t segment = 0;                          // index into `segments`; the last one when clean
   uint64_t offset = 0;                         // the first byte that is not part of a good record
   uint8_t granule_bits = kGranuleBitsDefault;  // of that segment
-  std::string why;                             // one sentence, empty when clean
-  WriteSeq last;  // the last good record's sequence; what precedes the first segment if there is none
+  // In that segment: where the last record ends that a later one says was durable. From here to `offset` the
+  // records may be in memory alone.
+  uint64_t durable_end = 0;
+  std::string why;  // one sentence, empty when clean
+  WriteSeq last;    // the last good record's sequence; what precedes the first segment if there is none
 };
 
 // `segments`: the whole files in order of their names. None at all is clean and empty: whether that is a new

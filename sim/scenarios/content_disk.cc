@@ -88,9 +88,9 @@ ContentDisk::Pending ContentDisk::AddSync(FileId file, swarm::FileDone completio
   const auto open = open_.find(file);
   CHECK_MSG(open != open_.end(), "checkpoint or finish of a file that is not open");
   const uint64_t ticket = ++next_ticket_;
-  syncs_.push_back(
-      {ticket, open->second.name, files_[open->second.name].bytes.unsynced(), std::move(state), rename});
-  return {std::move(completion), SyncTime(world_, rng_, faults_), ticket};
+  const FaultyFile& bytes = files_[open->second.name].bytes;
+  syncs_.push_back({ticket, open->second.name, bytes.unsynced(), std::move(state), rename});
+  return {std::move(completion), SyncTime(world_, rng_, faults_, bytes.unsynced_bytes()), ticket};
 }
 
 std::optional<ContentDisk::Pending> ContentDisk::Execute(const swarm::FileEffect& effect) {

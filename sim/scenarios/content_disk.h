@@ -35,7 +35,7 @@ class ContentDisk {
   std::optional<Pending> Execute(const swarm::FileEffect& effect);
   void Commit(uint64_t ticket);
   void Crash();
-  void StopSlowing() { faults_.StopDelaying(); }
+  void StopFaults() { faults_.StopFaults(); }
 
   // [offset, offset + length) of an open file; kNotFound or kOutOfRange says why not.
   absl::StatusOr<Slice> Read(FileId file, uint64_t offset, uint64_t length);

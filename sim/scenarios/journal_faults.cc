@@ -29,7 +29,8 @@ struct Workload {
   uint64_t bodies = 0;
 };
 
-// Queues and syncs as a node would, until the crash: before a commit, or during one of its syncs.
+// Queues and syncs as a node would, until the crash: before a commit, or during one of its syncs. One whose
+// journal has failed ends by itself.
 WriteSeq Live(World& world, RandomStream& rng, JournalDisk& journal, Workload& workload, WriteSeq last) {
   for (uint64_t syncs = rng.Below(8);; --syncs) {
     for (uint64_t records = rng.Below(6); records > 0; --records) {
@@ -38,28 +39,42 @@ WriteSeq Live(World& world, RandomStream& rng, JournalDisk& journal, Workload& w
     }
     const bool writing = journal.pending();
     if (writing) world.RunFor(journal.BeginSync());
-    if (syncs == 0) {
+    if (syncs == 0 && journal.failure().ok()) {
       world.Count(writing ? Fault::kCrashWhileWriting : Fault::kCrash);
       journal.Crash();
       return last;
     }
     if (writing) journal.FinishSync();
+    if (!journal.failure().ok()) {
+      world.Trace({.who = "journal", .node = 0},
+                  [&] { return "fails: " + std::string(journal.failure().message()); });
+      journal.CrashProcess();
+      return last;
+    }
   }
 }
 
 void Run(World& world) {
   RandomStream rng = world.Stream("journal_faults");
-  JournalDisk journal(world, 0, {.cluster = 1, .node = NodeId(1)}, DrawPlan(rng).disk);
+  const FaultPlan plan = DrawPlan(rng);
+  JournalDisk journal(world, 0, {.cluster = 1, .node = NodeId(1)}, plan.disk);
   Workload workload(rng);
   for (uint64_t life = 1; life <= kLives; ++life) {
     const absl::StatusOr<wal::JournalRecovery> recovery = journal.Recover();
-    if (!recovery.ok()) return world.Fail("journal: " + std::string(recovery.status().message()));
+    if (world.failed()) return;
+    if (!recovery.ok()) {
+      world.Trace({.who = "journal", .node = 0},
+                  [&] { return "is refused: " + std::string(recovery.status().message()); });
+      if (journal.damaged()) return;
+      continue;
+    }
     world.Trace({.who = "journal", .node = 0}, [&] {
       return "life " + std::to_string(life) + " begins behind record " +
              std::to_string(recovery->last.value());
     });
     const WriteSeq last = Live(world, rng, journal, workload, recovery->last);
     world.Observe(0, recovery->last.value(), last.value());
+    if (plan.damage > 0 && rng.Chance(1, kLives)) journal.Damage();
   }
 }
 

@@ -37,6 +37,7 @@ void RunSwarm(World& world, const char* name, bool tracker_faults) {
     }
   }
   Nemesis nemesis(world, network, &streams, plan, victims, bystanders);
+  if (tracker_faults) nemesis.MayDamage(cluster.processes());
   cluster.Start();
   swarm.Start();
   nemesis.Begin();

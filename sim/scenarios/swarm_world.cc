@@ -187,6 +187,7 @@ void SwarmWorld::AddClient(const FaultPlan& plan, ClientPlan client) {
   HostOptions options;
   options.name = client.name;
   options.disk = plan.disk;
+  options.clock = plan.clock;
   options.address = client.address;
   if (client.honest) judge_->AddHonest(client.address);
   clients_.push_back(std::make_unique<ClientHost>(world_, network_, &streams_, options,

@@ -30,6 +30,11 @@ Duration StragglersMax(const FaultPlan& plan) {
   Duration disk = plan.disk.sync_max;
   if (plan.disk.slow_ppm > 0) disk = plan.disk.slow_max;
   if (plan.disk.hang_ppm > 0) disk = plan.disk.hang_max;
+  if (plan.disk.gray_ppm > 0) disk = std::max(disk, plan.disk.gray);
+  if (plan.disk.bytes_per_second > 0) {
+    constexpr int64_t kUnsyncedBytes = 128 * 1024;  // more than a segment
+    disk = std::max(disk, Seconds(kUnsyncedBytes) / static_cast<int64_t>(plan.disk.bytes_per_second));
+  }
   return network + disk;
 }
 
@@ -66,7 +71,7 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   config.replica = cluster_->replica_config();
   config.replica.self = NodeId(host.index() + 1);
   chosen_ = Slot(0);
-  answers_.OnStart(host.world().now(), config.deadline + kDeadlineSlack);
+  answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self, node->replica().first());
   cluster_->lockstep().OnStart(config.replica.self, host.journal().durable(), node->replica().first());
@@ -99,7 +104,7 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
   if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
     const CallId call(++next_call_);
     calls_[call] = {from, ask->id};
-    answers_.OnCall(call, from, host.world().now());
+    answers_.OnCall(call, from, host.now());
     host.Call(call, std::move(ask->request));
   } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
     for (auto it = calls_.begin(); it != calls_.end(); ++it) {
@@ -123,7 +128,7 @@ void TrackerAdaptor::Refuse(TrackerHost& host, uint32_t from, const Slice& bytes
 }
 
 void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response& response) {
-  answers_.OnReply(call, host.world().now());
+  answers_.OnReply(call, host.now());
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;  // hung up, or the operator's
   const Caller caller = found->second;
@@ -155,14 +160,14 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
   cluster_->SawState(host.machine()->state());
-  answers_.OnStep(host.world().now());
+  answers_.OnStep(host.now());
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
 }
 
 void TrackerAdaptor::Order(TrackerHost& host, tracker::SetLimits order) {
   const CallId call(++next_call_);
-  answers_.OnCall(call, AnswerJudge::kOperator, host.world().now());
+  answers_.OnCall(call, AnswerJudge::kOperator, host.now());
   host.Call(call, std::move(order));
 }
 
@@ -190,6 +195,7 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
     options.name = absl::StrFormat("tracker-%d", i + 1);
     options.identity = {.cluster = 1, .node = NodeId(i + 1)};
     options.disk = plan.disk;
+    options.clock = plan.clock;
     options.crash_while_writing_permille = plan.crash_while_writing_permille;
     hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options,
                                                    TrackerAdaptor(this, AnswerJudge(world, options.name))));
@@ -209,8 +215,10 @@ std::vector<Process*> TrackerCluster::processes() const {
 
 std::vector<Process*> TrackerCluster::DrawCore(RandomStream& rng) {
   core_ = processes();
+  const size_t majority = core_.size() / 2 + 1;
+  std::erase_if(core_, [](const Process* process) { return process->damaged(); });
   rng.Shuffle(core_);
-  core_.resize(rng.Between(core_.size() / 2 + 1, core_.size()));
+  core_.resize(rng.Between(majority, core_.size()));
   targets_.clear();
   for (const Process* process : core_) targets_.push_back(process->index());
   ExpectAvailability();

@@ -102,7 +102,8 @@ class TrackerCluster {
     session_time_ = std::max(session_time_, state.sessions().state().log_time);
   }
 
-  // At least a majority, about to be healed: from here on it must become available, and stay so.
+  // At least a majority, of nodes whose disks are whole, about to be healed: from here on it must become
+  // available, and stay so.
   std::vector<Process*> DrawCore(RandomStream& rng);
   // The endpoints clients should ask: all, or after healing the core.
   const std::vector<uint32_t>& targets() const { return targets_; }

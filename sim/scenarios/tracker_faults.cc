@@ -60,6 +60,7 @@ class TrackerRun {
     std::vector<uint32_t> bystanders;
     for (const auto& client : clients_) bystanders.push_back(client->index());
     Nemesis nemesis(world_, network_, nullptr, plan_, cluster_.processes(), bystanders);
+    nemesis.MayDamage(cluster_.processes());
     nemesis.Begin();
     for (const auto& client : clients_) client->Begin();
     world_.RunFor(rng_.Between(Seconds(1), Seconds(8)));

@@ -202,7 +202,7 @@ TEST(JournalDisk, ADiskMayHangUntilItIsHealed) {
   EXPECT_GE(journal.BeginSync(), faults.slow_max);
   EXPECT_EQ(world.faults().count(Fault::kHungDisk), 1u);
   journal.FinishSync();
-  journal.StopSlowing();
+  journal.StopFaults();
   journal.Queue({WriteSeq(2), 1, Slice::Copy("x")});
   EXPECT_LE(journal.BeginSync(), faults.sync_max);
 }

@@ -117,13 +117,14 @@ TEST(JournalFiles, RecoveryMakesWhatItReadDurableAndRemovesASegmentThatWasNeverN
   JournalFiles files(Options(200), recorder);
   files.Recover();
   recorder.Run(files);
-  EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "remove 3.new", "sync 1", "sync directory"}));
+  EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "remove 3.new", "write 1 at 40", "write 1 at 204",
+                                   "sync 1", "sync directory"}));
   EXPECT_EQ(files.durable(), WriteSeq(2));
 }
 
 TEST(JournalFiles, WhatRecoveryReadInThePageCacheAloneOutlivesTheMachine) {
   sim::World world(1);
-  Rng rng(1);
+  sim::RandomStream rng = world.Stream("test");
   const DiskFaults lose_all{.lose_percent = 100};
   FaultyDirectory disk;
   const auto run = [&](JournalFiles& files) {
@@ -147,6 +148,42 @@ TEST(JournalFiles, WhatRecoveryReadInThePageCacheAloneOutlivesTheMachine) {
   }
 }
 
+// The kernel takes the pages of a failed sync for clean: they stay in memory, and no later sync writes them.
+TEST(JournalFiles, WhatASyncFailedToWriteAndRecoveryReadsAllTheSameOutlivesTheMachine) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    sim::World world(seed);
+    sim::RandomStream rng = world.Stream("test");
+    FaultyDirectory disk;
+    const auto run = [&](JournalFiles& files) {
+      while (files.busy()) files.Done(disk.Finish());
+    };
+    {
+      JournalFiles files(Options(), disk);
+      files.Recover();
+      run(files);
+      std::vector<JournalWrite> writes = Writes(1, 3);
+      files.Commit(writes);
+      while (!disk.syncing()) files.Done(disk.Finish());
+      files.Done(disk.Finish(world, rng, {.sync_error_ppm = 1'000'000}));
+      ASSERT_FALSE(files.failure().ok());
+      disk.CrashProcess();
+    }
+    WriteSeq acted_on;
+    for (int life = 0; life < 2; ++life) {
+      JournalFiles files(Options(), disk);
+      files.Recover();
+      run(files);
+      ASSERT_TRUE(files.failure().ok()) << files.failure() << ", seed " << seed;
+      ASSERT_GE(files.durable(), acted_on) << "seed " << seed;
+      std::vector<JournalWrite> writes = Writes(files.durable().next().value(), files.durable().value() + 1);
+      files.Commit(writes);
+      run(files);
+      acted_on = files.durable();
+      disk.Crash(world, rng, {.lose_percent = 100});
+    }
+  }
+}
+
 // Ten commits of which several roll, or spill over two segments; the machine goes down after every possible
 // number of operations, in every way drawn; then recovery, itself interrupted, finds all that was durable.
 TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
@@ -154,7 +191,7 @@ TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     for (uint64_t operations = 0;; ++operations) {
       sim::World world(seed);
-      Rng rng(seed * 1000 + operations);
+      sim::RandomStream rng = world.Stream("test", operations);
       const DiskFaults faults{.lose_percent = static_cast<uint32_t>(rng.Below(101)),
                               .tear_percent = static_cast<uint32_t>(rng.Below(40))};
       FaultyDirectory disk;
