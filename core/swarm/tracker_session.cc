@@ -259,6 +259,8 @@ TrackerSession::Event TrackerSession::QueryAnswered(Response response, Instant n
     if (peers->interval > Duration{}) {
       told_interval_ = std::clamp(peers->interval, Seconds(1), Seconds(3600));
       renew_every_ = std::min(told_interval_, timing_.renew_interval);
+      // A claim that was acknowledged before this was told must not run out at the trackers meanwhile.
+      if (claims_anything_) renew_at_ = std::min(renew_at_, now + renew_every_);
     }
     lookup_gap_ = wanted_ == Wanted::kOtherPeers ? LookupGapMax() : std::min(lookup_gap_ * 2, LookupGapMax());
     next_lookup_ = now + lookup_gap_;

@@ -120,6 +120,37 @@ TEST_F(TrackerSessionTest, AClaimIsRenewedWithAllItsPieces) {
   EXPECT_TRUE(world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); }, Seconds(301)));
 }
 
+TEST_F(TrackerSessionTest, AClaimFromBeforeAShorterIntervalWasToldIsRenewedByThatInterval) {
+  TrackerSession session(Offering(1, 1));
+  Outbox<Protocol> out;
+  Rng rng(5);
+  Context<Protocol> context{Instant{1}, rng, out};
+  const PieceMap held = PieceMap::All(torrent_.piece_count());
+  session.Begin(torrent_.content(), torrent_.piece_count(), context.now, rng);
+  session.SetLookups(TrackerSession::Wanted::kWhoWaits);
+  session.Poll(held, context);
+  const auto offer = std::get<tracker_api::Ask>(out.sends.at(0).message);
+  const auto lookup = std::get<tracker_api::Ask>(out.sends.at(1).message);
+  ASSERT_TRUE(std::holds_alternative<tracker_api::Offer>(offer.request));
+  ASSERT_TRUE(std::holds_alternative<tracker_api::Lookup>(lookup.request));
+  out.Clear();
+  session.Receive(tracker_api::Answer{offer.id, {}}, held, context);
+  tracker_api::Peers peers;
+  peers.interval = Seconds(5);
+  tracker_api::Response response;
+  response.body = peers;
+  session.Receive(tracker_api::Answer{lookup.id, response}, held, context);
+  out.Clear();
+  context.now = context.now + Seconds(5);
+  session.Poll(held, context);
+  size_t renewals = 0;
+  for (const auto& sent : out.sends) {
+    const auto* ask = std::get_if<tracker_api::Ask>(&sent.message);
+    renewals += ask != nullptr && std::holds_alternative<tracker_api::Offer>(ask->request);
+  }
+  EXPECT_EQ(renewals, 1u);
+}
+
 TEST_F(TrackerSessionTest, AForgottenSessionIsReplacedByANewOne) {
   TrackerSession session(Offering(1, 1));
   Outbox<Protocol> out;
