@@ -146,7 +146,7 @@ class Sweeping(unittest.TestCase):
         self.assertEqual((outcome.caught, outcome.how, outcome.scenario, outcome.seeds), (True, "wrong", "two", 23))
 
     def test_a_check_that_fails_counts_with_the_seed_it_died_at(self):
-        outcome = self.sweep('echo "CHECK failed: a < b"; echo "the process died inside a simulated run"; echo "scenario one, seed 5"; echo "4 seeds, each run twice"; exit 1')
+        outcome = self.sweep('echo "CHECK failed: a < b"; echo "the process died inside a simulated run"; echo "scenario one, seed 5"; echo "5 seeds, each run twice"; exit 1')
         self.assertEqual((outcome.caught, outcome.how, outcome.seeds), (True, "CHECK failed: a < b", 5))
 
     def test_who_uses_up_its_time_hangs(self):
