@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/bytes.h"
 #include "core/base/digest.h"
 
 namespace bt::net {
@@ -12,19 +13,13 @@ constexpr size_t kRoomBytes = 16 * 1024;
 // A buffer that a long frame has stretched beyond this is given back when it runs empty.
 constexpr size_t kKeptBytesMax = 256 * 1024;
 
-uint64_t Load(const char* bytes, int width) {
-  uint64_t value = 0;
-  for (int i = width - 1; i >= 0; --i) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
-
 }  // namespace
 
 FrameHeader EncodeFrameHeader(std::string_view body) {
-  const uint64_t parts[2] = {kFrameMagic | uint64_t{body.size()} << 32, HashBytes(body)};
   FrameHeader header;
-  for (size_t i = 0; i < header.size(); ++i)
-    header[i] = static_cast<char>(parts[i / 8] >> (i % 8 * 8) & 0xff);
+  StoreLittle(header.data(), kFrameMagic, 4);
+  StoreLittle(header.data() + 4, body.size(), 4);
+  StoreLittle(header.data() + 8, HashBytes(body), 8);
   return header;
 }
 
@@ -60,11 +55,11 @@ FrameReader::Next FrameReader::Pop(size_t limit) {
     if (static_cast<uint8_t>(header[i]) != (kFrameMagic >> (8 * i) & 0xff)) return {Kind::kBad, {}};
   }
   if (have < kFrameHeaderBytes) return {};
-  const size_t length = Load(header + 4, 4);
+  const size_t length = LoadLittle(header + 4, 4);
   if (length > limit) return {Kind::kBad, {}};
   if (have - kFrameHeaderBytes < length) return {};
   const std::string_view body(header + kFrameHeaderBytes, length);
-  if (HashBytes(body) != Load(header + 8, 8)) return {Kind::kBad, {}};
+  if (HashBytes(body) != LoadLittle(header + 8, 8)) return {Kind::kBad, {}};
   begin_ += kFrameHeaderBytes + length;
   return {Kind::kFrame, Slice::Copy(body)};
 }

@@ -18,35 +18,25 @@ constexpr int kEventsPerWait = 256;
 // Deferred work may defer more; past this it waits for the next iteration, so that sockets are served.
 constexpr int kDeferredRounds = 16;
 
-uint64_t Token(uint32_t slot, uint32_t generation) { return (uint64_t{generation} << 32) | slot; }
-
 }  // namespace
 
 Watcher::Watcher(Loop& loop, int fd, uint32_t events, Ready ready)
     : loop_(loop), fd_(fd), events_(events), ready_(std::make_shared<Ready>(std::move(ready))) {
-  if (loop_.free_slots_.empty()) {
-    slot_ = static_cast<uint32_t>(loop_.watches_.size());
-    loop_.watches_.emplace_back();
-  } else {
-    slot_ = loop_.free_slots_.back();
-    loop_.free_slots_.pop_back();
-  }
-  loop_.watches_[slot_].watcher = this;
-  epoll_event event{.events = events, .data = {.u64 = Token(slot_, loop_.watches_[slot_].generation)}};
+  number_ = loop_.watchers_.Take();
+  loop_.watchers_[number_] = this;
+  epoll_event event{.events = events, .data = {.u64 = loop_.watchers_.KeyOf(number_)}};
   CHECK_MSG(epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0, std::strerror(errno));
 }
 
 Watcher::~Watcher() {
   epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
-  loop_.watches_[slot_].watcher = nullptr;
-  ++loop_.watches_[slot_].generation;
-  loop_.free_slots_.push_back(slot_);
+  loop_.watchers_.GiveBack(number_);
 }
 
 void Watcher::SetEvents(uint32_t events) {
   if (events == events_) return;
   events_ = events;
-  epoll_event event{.events = events, .data = {.u64 = Token(slot_, loop_.watches_[slot_].generation)}};
+  epoll_event event{.events = events, .data = {.u64 = loop_.watchers_.KeyOf(number_)}};
   CHECK_MSG(epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_MOD, fd_, &event) == 0, std::strerror(errno));
 }
 
@@ -168,10 +158,9 @@ void Loop::Wait(Duration patience) {
   CHECK_MSG(count >= 0 || errno == EINTR, std::strerror(errno));
   now_ = ReadClock();
   for (int i = 0; i < count; ++i) {
-    const uint32_t slot = static_cast<uint32_t>(events[i].data.u64);
-    const uint32_t generation = static_cast<uint32_t>(events[i].data.u64 >> 32);
-    if (watches_[slot].watcher == nullptr || watches_[slot].generation != generation) continue;
-    const std::shared_ptr<Watcher::Ready> ready = watches_[slot].watcher->ready_;
+    const uint64_t key = events[i].data.u64;
+    if (!watchers_.Holds(key)) continue;
+    const std::shared_ptr<Watcher::Ready> ready = watchers_[watchers_.NumberOf(key)]->ready_;
     (*ready)(events[i].events);
   }
 }

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/slot_map.h"
 #include "core/base/time.h"
 #include "net/fd.h"
 
@@ -46,7 +47,7 @@ class Watcher {
   Loop& loop_;
   int fd_;
   uint32_t events_;
-  uint32_t slot_;
+  uint32_t number_;
   std::shared_ptr<Ready> ready_;
 };
 
@@ -152,13 +153,8 @@ class Loop {
   Instant now_;
   std::atomic<bool> stopped_{false};
 
-  // An event names its slot and generation, so that one for a watcher destroyed meanwhile is dropped.
-  struct WatchSlot {
-    Watcher* watcher = nullptr;
-    uint32_t generation = 0;
-  };
-  std::vector<WatchSlot> watches_;
-  std::vector<uint32_t> free_slots_;
+  // An event carries its watcher's key, so that one for a watcher destroyed meanwhile is dropped.
+  SlotMap<Watcher*> watchers_;
   absl::btree_set<std::pair<Instant, Timer*>> timers_;
   std::vector<Deferred*> deferred_;
 

@@ -62,11 +62,10 @@ Sha1Digest Sha1Stream::Finish() {
 
 std::string Hex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    hex.push_back(kDigits[static_cast<uint8_t>(c) >> 4]);
-    hex.push_back(kDigits[static_cast<uint8_t>(c) & 15]);
+  std::string hex(bytes.size() * 2, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    hex[2 * i] = kDigits[static_cast<uint8_t>(bytes[i]) >> 4];
+    hex[2 * i + 1] = kDigits[static_cast<uint8_t>(bytes[i]) & 15];
   }
   return hex;
 }

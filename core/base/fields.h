@@ -212,11 +212,12 @@ class Encoder {
 
  private:
   void PutVarint(uint64_t value) {
-    while (value >= 0x80) {
-      out_.push_back(static_cast<char>(value | 0x80));
-      value >>= 7;
-    }
-    out_.push_back(static_cast<char>(value));
+    if (value < 0x80) return out_.push_back(static_cast<char>(value));
+    char bytes[10];
+    size_t size = 0;
+    for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
+    bytes[size++] = static_cast<char>(value);
+    out_.append(bytes, size);
   }
   void PutBytes(std::string_view bytes) {
     PutVarint(bytes.size());
@@ -368,6 +369,7 @@ class Decoder {
 template <class T>
 std::string Encode(const T& value) {
   std::string out;
+  out.reserve(128);  // most messages fit: no byte of them is moved twice
   Encoder(out).Put(value);
   return out;
 }

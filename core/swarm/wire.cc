@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/torrent/bencode.h"
 
@@ -34,15 +35,10 @@ enum Id : uint8_t {
   kHashReject = 23,
 };
 
-void Put32(std::string& out, uint32_t value) {
-  const char bytes[4] = {static_cast<char>(value >> 24), static_cast<char>(value >> 16),
-                         static_cast<char>(value >> 8), static_cast<char>(value)};
-  out.append(bytes, 4);
-}
+void Put32(std::string& out, uint32_t value) { AppendBig(out, value, 4); }
 
 uint32_t Get32(std::string_view bytes, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(bytes[at + i])); };
-  return byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
+  return static_cast<uint32_t>(LoadBig(bytes.data() + at, 4));
 }
 
 void PutFrame(std::string& out, uint8_t id, uint32_t payload) {

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/bytes.h"
+
 namespace bt::nodes {
 
 using Json = nlohmann::ordered_json;
@@ -342,7 +344,7 @@ absl::StatusOr<api::NodeStatus> ParseStatus(std::string_view text) {
   std::array<uint8_t, 8> bytes{};
   if (!FromHex(digest, bytes))
     return absl::InvalidArgumentError("\"registry_digest\" is not 16 hexadecimal digits");
-  for (const uint8_t byte : bytes) status.registry_digest = (status.registry_digest << 8) | byte;
+  status.registry_digest = LoadBig(BytesOf(bytes).data(), 8);
   status.torrents = reader.Unsigned<uint64_t>("torrents");
   status.claims = reader.Unsigned<uint64_t>("claims");
   const Json* members = reader.Array("members");

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/torrent/bencode.h"
 #include "nodes/http_api/client.h"
 #include "nodes/http_api/form.h"
@@ -28,8 +29,7 @@ void ReadCompact(std::string_view bytes, size_t ip_size, api::Peers& peers) {
        bytes.remove_prefix(ip_size + 2)) {
     Address address = Address::V4(0, 0, 0, 0, 0);
     std::memcpy(address.ip.data() + (16 - ip_size), bytes.data(), ip_size);
-    address.port = static_cast<uint16_t>((static_cast<uint8_t>(bytes[ip_size]) << 8) |
-                                         static_cast<uint8_t>(bytes[ip_size + 1]));
+    address.port = static_cast<uint16_t>(LoadBig(bytes.data() + ip_size, 2));
     peers.peers.push_back({address, {}, false});
   }
 }

@@ -6,6 +6,7 @@
 
 #include <string_view>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/base/digest.h"
 #include "nodes/shared/files.h"
@@ -26,10 +27,7 @@ ClusterSecret DrawClusterSecret() {
 uint64_t ClusterId(const ClusterSecret& secret) {
   std::string text = "bytetorrent cluster id\n";
   text.append(reinterpret_cast<const char*>(secret.data()), secret.size());
-  const Sha256Digest digest = Sha256(text);
-  uint64_t id = 0;
-  for (size_t i = 0; i < sizeof id; ++i) id = id << 8 | digest[i];
-  return id;
+  return LoadBig(BytesOf(Sha256(text)).data(), 8);
 }
 
 std::string ClusterIdText(const ClusterSecret& secret) { return absl::StrFormat("%016x", ClusterId(secret)); }
