@@ -24,6 +24,8 @@ WRONG = [
     (["tools/mutate", "--frobnicate"], "--frobnicate"),
     (["tools/mutate", "100000"], "100000"),
     (["tools/mutate", "--seeds=0"], "--seeds"),
+    (["tools/nightly", "--frobnicate"], "--frobnicate"),
+    (["tools/nightly", "--part=nonsense"], "nonsense"),
     (["tools/planted", "nonsense"], "nonsense"),
     (["tools/planted", "--sample=0"], "--sample"),
 ]
