@@ -74,7 +74,11 @@ int ScenarioTestMain(const Scenario& scenario, uint64_t default_seeds,
     seeds = {*arguments.single};
   } else {
     seeds = regressions;
-    const uint64_t base = FreshSeed();
+    uint64_t base = FreshSeed();
+    if (const char* given = std::getenv("BYTETORRENT_SIM_BASE"); given && !absl::SimpleAtoi(given, &base)) {
+      std::fprintf(stderr, "BYTETORRENT_SIM_BASE: not a number: %s\n", given);
+      return 2;
+    }
     std::printf("%s: %zu regression seeds, then %llu fresh ones from base seed %llu\n", scenario.name,
                 seeds.size(), static_cast<unsigned long long>(arguments.count),
                 static_cast<unsigned long long>(base));
