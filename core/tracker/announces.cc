@@ -57,7 +57,9 @@ bool Announces::Note(const Torrent& torrent, const Address& peer, Kind kind, con
     return true;
   }
   const Claim* claim = torrent.claims.Find(peer);
-  const bool live = claim != nullptr && registry.Live(*claim) && claim->expires > log_time;
+  const bool live = claim != nullptr && registry.Live(*claim);
+  // A claim that has run out by the estimate alone may well be listed still: log time stands still while
+  // there is no majority. What is live by the applied state has to be taken back.
   if (kind == Kind::kGone && !live) return true;
   if (kind != Kind::kGone && live && claim->complete == (kind == Kind::kComplete) &&
       claim->expires - log_time > registry.limits().claim_lifetime / 2) {

@@ -284,6 +284,21 @@ TEST_F(NodeTest, AStoppedPeerIsGoneAtOnceHereAndSoonEverywhere) {
   for (size_t node = 0; node < 3; ++node) EXPECT_EQ(ClaimsAt(node), 1u);
 }
 
+TEST_F(NodeTest, AStopIsReplicatedAlthoughTheClaimHasRunOutByThisNodesEstimateOfLogTime) {
+  RegisterSong();
+  cluster_.Do(follower_, AnnounceOf(1, 0));
+  cluster_.RunFor(Milliseconds(300));
+  // Without a majority log time stands still, and the claim outlives its lifetime by this node's clock.
+  cluster_.Crash(leader_);
+  cluster_.Crash(Other());
+  cluster_.RunFor(Limits().claim_lifetime + Seconds(60));
+  cluster_.Do(follower_, AnnounceOf(1, 0, AnnounceEvent::kStopped));
+  cluster_.Restart(leader_);
+  cluster_.Restart(Other());
+  EXPECT_TRUE(cluster_.RunUntil([&] { return ClaimsAt(leader_) == 0 && ClaimsAt(follower_) == 0; },
+                                cluster_.now() + Seconds(10)));
+}
+
 TEST_F(NodeTest, AnAnnounceThatChangesWhileItsClaimIsUnderWayEndsAsTheLastOneSaid) {
   RegisterSong();
   cluster_.Do(follower_, AnnounceOf(1, 100));
