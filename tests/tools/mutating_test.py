@@ -149,6 +149,10 @@ class Sweeping(unittest.TestCase):
         outcome = self.sweep('echo "CHECK failed: a < b"; echo "the process died inside a simulated run"; echo "scenario one, seed 5"; echo "5 seeds, each run twice"; exit 1')
         self.assertEqual((outcome.caught, outcome.how, outcome.seeds), (True, "CHECK failed: a < b", 5))
 
+    def test_a_simrun_that_does_not_understand_the_command_is_an_error_and_no_catch(self):
+        with self.assertRaisesRegex(sweeping.WrongUsage, "no such flag"):
+            self.sweep('echo "no such flag"; exit 2')
+
     def test_who_uses_up_its_time_hangs(self):
         with mock.patch.object(sweeping, "_CPU_S", 1), mock.patch.object(sweeping, "_CPU_PER_SEED_S", 0):
             outcome = self.sweep("while :; do :; done")

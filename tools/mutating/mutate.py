@@ -9,10 +9,9 @@ import os
 import random
 import signal
 import sys
-import tempfile
 
 from . import drawn, results, sweeping
-from .simrun_build import Build, BuildFailed, prepare
+from .simrun_build import Build, BuildFailed, prepared
 
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _DRAWN = os.path.join(_TOP, "tests", "mutants", "drawn.jsonl")
@@ -103,27 +102,28 @@ def measure(build, mutants, options):
         print(line)
 
 
+def draw(folder, options):
+    builds = [Build(folder) for _ in range(options.jobs)]
+    try:
+        drawn.save(_DRAWN, drawn.draw(builds, options.draw, options.seed, lambda line: print(line, flush=True)))
+    finally:
+        for build in builds:
+            build.close()
+
+
 def main():
     parser, options = arguments()
     mutants = chosen(parser, options) if not options.draw else []
-    with tempfile.TemporaryDirectory(prefix="bytetorrent-build-") as scratch:
-        folder = options.build or scratch
-        try:
-            if not os.path.exists(os.path.join(folder, "build.json")):
-                prepare(_TOP, folder)
-        except BuildFailed as failure:
-            sys.exit(f"mutate: {failure}")
-        if not options.draw:
-            os.makedirs(os.path.dirname(os.path.abspath(options.results)), exist_ok=True)
-            with Build(folder) as build:
-                measure(build, mutants, options)
-            return 0
-        builds = [Build(folder) for _ in range(options.jobs)]
-        try:
-            drawn.save(_DRAWN, drawn.draw(builds, options.draw, options.seed, lambda line: print(line, flush=True)))
-        finally:
-            for build in builds:
-                build.close()
+    try:
+        with prepared(_TOP, options.build) as folder:
+            if options.draw:
+                draw(folder, options)
+            else:
+                os.makedirs(os.path.dirname(os.path.abspath(options.results)), exist_ok=True)
+                with Build(folder) as build:
+                    measure(build, mutants, options)
+    except (BuildFailed, sweeping.WrongUsage) as failure:
+        sys.exit(f"mutate: {failure}")
     return 0
 
 

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 
 from . import sweeping
-from .simrun_build import Build, BuildFailed, prepare
+from .simrun_build import Build, BuildFailed, prepared
 
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PATCHES = os.path.join(_TOP, "tests", "planted")
@@ -115,15 +115,11 @@ def main():
     names = options.names or all_names
     if options.sample and options.sample < len(names):
         names = sorted(random.Random(options.seed).sample(names, options.sample))
-    with tempfile.TemporaryDirectory(prefix="bytetorrent-build-") as scratch:
-        folder = options.build or scratch
-        try:
-            if not os.path.exists(os.path.join(folder, "build.json")):
-                prepare(_TOP, folder)
-        except BuildFailed as failure:
-            sys.exit(f"planted: {failure}")
-        with Build(folder) as build:
+    try:
+        with prepared(_TOP, options.build) as folder, Build(folder) as build:
             return 1 if run(build, names, options) else 0
+    except (BuildFailed, sweeping.WrongUsage) as failure:
+        sys.exit(f"planted: {failure}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A `Build` is a folder of its own with sources, objects and commands; nothing in it points to the checkout, so a run goes on beside work there.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -39,7 +40,17 @@ def _dependencies(path):
     return [word for word in words[1:] if not word.startswith(("/", "bazel-out/", "external/"))]
 
 
-def prepare(top, folder):
+@contextlib.contextmanager
+def prepared(top, kept=None):
+    """The folder of a build of simrun as it is at `top`: `kept`, built there unless it is there already, or one that goes afterwards."""
+    with tempfile.TemporaryDirectory(prefix="bytetorrent-build-") as scratch:
+        folder = kept or scratch
+        if not os.path.exists(os.path.join(folder, "build.json")):
+            _prepare(top, folder)
+        yield folder
+
+
+def _prepare(top, folder):
     """Builds simrun as it is at `top` and keeps in `folder` what it takes to build it again with changes."""
     _bazel(top, "build", _TARGET)
     root = _bazel(top, "info", "execution_root").strip()
@@ -73,7 +84,7 @@ def prepare(top, folder):
 
 
 class Build:
-    """What prepare() kept, with a scratch copy of the sources in which files can be changed."""
+    """What prepared() keeps, with a scratch copy of the sources in which files can be changed."""
 
     def __init__(self, folder):
         with open(os.path.join(folder, "build.json"), encoding="utf-8") as file:

@@ -30,6 +30,10 @@ _SENTENCE_MAX = 300
 _WALL_FACTOR = 20
 
 
+class WrongUsage(Exception):
+    """The simrun does not understand what it is asked: of another age than these tools, as a kept build may be."""
+
+
 @dataclass
 class Outcome:
     caught: bool
@@ -86,6 +90,9 @@ def sweep(program, scenario, seeds, first_seed):
         return Outcome(True, f"hangs: more than {limit} s of CPU", scenario, count + 1, cpu)
     if status == 0:
         return Outcome(False, "", scenario, count, cpu)
+    # Wrong usage says that this program and that simrun do not fit together, and nothing of a mistake.
+    if status == 2:
+        raise WrongUsage(" ".join(command) + ": " + text.strip()[:_SENTENCE_MAX])
     # A simrun that says nothing of its seeds died itself, at the first of them.
     count = count if done else 1
     return Outcome(True, (_sentence(text) or "the process died")[:_SENTENCE_MAX], scenario, count, cpu)
