@@ -74,8 +74,9 @@ std::string Command(const Scenario& scenario, std::string_view verb, uint64_t se
 uint64_t FreshSeed();
 
 // `--seed=N` (or `--replay=N`) runs one seed and shows what happened, `--shrink=N` shrinks one that fails;
-// `--seeds=N` (or BYTETORRENT_SIM_SEEDS) runs that many fresh ones instead of `default_seeds`. The regression
-// seeds always come first. Returns the exit status.
+// `--seeds=N` (or BYTETORRENT_SIM_SEEDS) runs that many fresh ones instead of `default_seeds`, and
+// BYTETORRENT_SIM_BASE names the first of them. The regression seeds always come first. Returns the exit
+// status.
 int ScenarioTestMain(const Scenario& scenario, uint64_t default_seeds,
                      std::initializer_list<uint64_t> regressions, int argc, char** argv);
 
