@@ -89,6 +89,10 @@ class Host {
       CHECK(parts.journal != nullptr);
       parts.journal->Append(std::move(write));
     }
+    void Forget(WriteSeq needed) {
+      CHECK(parts.journal != nullptr);
+      parts.journal->Forget(needed);
+    }
     void Commit() {}  // the journal does, at the end of the loop's iteration: one sync for all its steps
     void Transmit(NodeId to, const typename P::Message& message) { edges.SendMessage(to, message); }
     void Do(typename P::FileEffect effect) requires HasFiles<P> {

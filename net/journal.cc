@@ -52,6 +52,8 @@ void Journal::Append(JournalWrite write) {
   flush_.Schedule();
 }
 
+void Journal::Forget(WriteSeq needed) { writer_->Forget(needed); }
+
 void Journal::Flush() { writer_->Queue(pending_); }
 
 void Journal::OnProgress() {

@@ -60,6 +60,8 @@ class Journal {
 
   // The next sequence in order.
   void Append(JournalWrite write);
+  // See wal::JournalFiles::Forget.
+  void Forget(WriteSeq needed);
 
   const Counters& counters() const { return counters_; }
 

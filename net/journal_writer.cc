@@ -50,6 +50,11 @@ void JournalWriter::Queue(std::vector<JournalWrite>& writes) {
   if (overflow) notify_();
 }
 
+void JournalWriter::Forget(WriteSeq needed) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  needed_ = needed;
+}
+
 JournalWriter::Progress JournalWriter::progress() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return progress_;
@@ -68,6 +73,7 @@ void JournalWriter::Run() {
     }
     batch.swap(queue_);
     const uint64_t batch_bytes = queued_bytes_;
+    files_->Forget(needed_);
     lock.unlock();
     files_->Commit(batch);
     directory_->Run(*files_);

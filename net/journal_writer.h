@@ -36,6 +36,9 @@ class JournalWriter {
   // Takes all of `writes` and leaves it empty (with memory to fill again).
   void Queue(std::vector<JournalWrite>& writes);
 
+  // Takes effect with the next commit.
+  void Forget(WriteSeq needed);
+
   Progress progress() const;
 
  private:
@@ -51,6 +54,7 @@ class JournalWriter {
   // All guarded by mutex_.
   std::vector<JournalWrite> queue_;
   uint64_t queued_bytes_ = 0;
+  WriteSeq needed_;
   Progress progress_;
   bool stopping_ = false;
 

@@ -30,7 +30,7 @@ using ReplicaSecret = std::array<uint8_t, 32>;
 using ReplicaNonce = std::array<uint8_t, 32>;
 
 struct ReplicaHello {
-  static constexpr uint64_t kVersion = 2;
+  static constexpr uint64_t kVersion = 3;
 
   uint64_t version = kVersion;
   uint64_t cluster = 0;

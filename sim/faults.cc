@@ -31,6 +31,8 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"restart", "starts again"},
     {"stall", "stalls"},
     {"permanent_stop", "stops for good"},
+    {"begun_from_snapshot", "begins a life from its snapshot"},
+    {"took_snapshot", "takes up the snapshot of a peer"},
     {"clock_origin", "a life begins with a clock of another origin"},
     {"clock_drift", "a clock runs at a rate of its own"},
     {"clock_freeze", "a clock stands still in a stall"},
@@ -79,7 +81,8 @@ const char* FaultSentence(Fault fault) { return KindOf(fault).sentence; }
 
 bool IsConsequence(Fault fault) {
   return fault == Fault::kRestart || fault == Fault::kKeptWrite || fault == Fault::kKeptEntry ||
-         fault == Fault::kKeptPageCache;
+         fault == Fault::kKeptPageCache || fault == Fault::kBegunFromSnapshot ||
+         fault == Fault::kTookSnapshot;
 }
 
 std::optional<FaultCounts> FaultCounts::FromPlain(const Plain& plain) {

@@ -32,6 +32,8 @@ enum class Fault : uint8_t {
   kRestart,
   kStall,
   kPermanentStop,
+  kBegunFromSnapshot,
+  kTookSnapshot,
   // clocks
   kClockOrigin,
   kClockDrift,

@@ -42,6 +42,12 @@ void JournalDisk::Queue(JournalWrite write) {
   queue_.push_back(std::move(write));
 }
 
+void JournalDisk::Forget(WriteSeq needed) {
+  CHECK(needed <= durable_.next());
+  needed_ = std::max(needed_, needed);
+  files_->Forget(needed);
+}
+
 Duration JournalDisk::BeginSync() {
   CHECK(idle() && pending());
   if (!files_->busy()) {
@@ -142,6 +148,11 @@ void JournalDisk::Judge(const wal::JournalRecovery& recovery) {
     return fail(absl::StrCat("record ", durable_.value(), " had been durable, the journal ends at ",
                              recovery.last.value()));
   }
+  const WriteSeq first = recovery.last.next() - recovery.records.size();
+  if (first > needed_) {
+    return fail(absl::StrCat("the records from ", needed_.value(), " on are needed, the journal begins at ",
+                             first.value()));
+  }
   for (const JournalRecord& record : recovery.records) {
     if (record.seq.value() > written_.size()) {
       return fail(absl::StrCat("record ", record.seq.value(), " had been cut off and is back"));
@@ -165,7 +176,7 @@ std::vector<std::string> JournalDisk::Segments() const {
 // How many bytes at the front of a segment are proven to have been durable by what is behind them: a later
 // segment, or the last durable record. The last group of writes vouches for itself alone: damage to it looks
 // like a crash before its sync, and only other nodes could tell (core/wal/README.md).
-uint64_t JournalDisk::ProvenBytes(const std::string& segment) const {
+uint64_t JournalDisk::ProvenBytes(const std::string& segment) {
   const std::vector<std::string> segments = Segments();
   const auto next = std::next(std::find(segments.begin(), segments.end(), segment));
   const uint64_t first = wal::ParseSegmentFileName(segment)->value();
@@ -177,7 +188,8 @@ uint64_t JournalDisk::ProvenBytes(const std::string& segment) const {
   }
   uint64_t bytes = wal::kSegmentHeaderBytes;
   for (uint64_t record = first; record < end; ++record) bytes += written_[record - 1].bytes;
-  return bytes;
+  // Where a segment behind this one was removed, its records do not count for this one.
+  return std::min(bytes, directory_.AtRest(segment).size());
 }
 
 void JournalDisk::RotABit(const std::string& segment) {

@@ -31,6 +31,8 @@ class JournalDisk {
 
   // A write the machine asked for: in the memory of the process.
   void Queue(JournalWrite write);
+  // The machine needs no record below `needed` any more.
+  void Forget(WriteSeq needed);
   // No sync is under way.
   bool idle() const { return !syncing_; }
   // Something is not yet durable, and may become so.
@@ -80,7 +82,7 @@ class JournalDisk {
   void Judge(const wal::JournalRecovery& recovery);
   bool MayRefuse(const absl::Status& status) const;
   std::vector<std::string> Segments() const;
-  uint64_t ProvenBytes(const std::string& segment) const;
+  uint64_t ProvenBytes(const std::string& segment);
   void RotABit(const std::string& segment);
   void MisdirectAWrite(const std::string& segment);
 
@@ -96,9 +98,10 @@ class JournalDisk {
   uint64_t crashes_ = 0;
   bool damaged_ = false;
   bool misread_ = false;  // this recovery has been given stale bytes
-  // The judge's: record i + 1, and how many of them have been called durable.
+  // The judge's: record i + 1, how many of them have been called durable, and from which on they are needed.
   std::vector<Written> written_;
   WriteSeq durable_;
+  WriteSeq needed_{1};  // the highest that the machine has named
 };
 
 }  // namespace bt::sim

@@ -138,6 +138,7 @@ class NodeSurroundings final : public EventSink {
       world_.After(rng_.Between(Duration{0}, takes), this, Argument(Event::kCrash));
     }
   }
+  void Forget(WriteSeq needed) { journal_.Forget(needed); }
   void Transmit(NodeId to, const typename P::Message& message) {
     const Slice bytes = Slice::Own(Encode(message));
     world_.Mix(HashBytes(bytes.view(), to.value()));

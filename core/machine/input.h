@@ -30,8 +30,9 @@ struct JournalRecord {
   friend bool operator==(const JournalRecord&, const JournalRecord&) = default;
 };
 
-// The first input, once. `records` is everything durable, in order (empty for a new node). A host whose
-// journal is corrupt (not merely torn at its tail) does not start the machine.
+// The first input, once. `records` is everything durable, in order (empty for a new node), from some record
+// at or below the one that an earlier life called needed (Outbox::Forget) on. A host whose journal is corrupt
+// (not merely torn at its tail) does not start the machine.
 struct Started {
   std::vector<JournalRecord> records;
 

@@ -4,7 +4,8 @@
 //
 // The order in which the effects of one step happen is contract (runner.h executes it, and nothing else
 // does):
-//     journal writes, then the messages that may go, file work, links, replies, notes;
+//     journal writes and what of the journal is forgotten, then the messages that may go, file work, links,
+//     replies, notes;
 // within each kind, in the order the machine asked for them. A message that rests on a write goes when that
 // write is durable: all messages that one WriteDone lets go leave in the order they were sent, before the
 // machine's step for that WriteDone. A message that rests on no unfinished write goes in its own step, also
@@ -104,6 +105,9 @@ class Outbox {
     return last_write_;
   }
   WriteSeq last_write() const { return last_write_; }
+  // No later life of this machine needs a record below `needed`: what it was told of them stands in durable
+  // records from there on. They may be gone from its next Started, or some of them.
+  void Forget(WriteSeq needed) { forget = needed; }
 
   void Arm(Timer timer, Instant deadline) { timers.Arm(timer, deadline); }
   void Disarm(Timer timer) { timers.Disarm(timer); }
@@ -117,6 +121,7 @@ class Outbox {
   void Clear() {
     sends.clear();
     writes.clear();
+    forget = WriteSeq(0);
     links.clear();
     files.clear();
     replies.clear();
@@ -125,6 +130,7 @@ class Outbox {
 
   std::vector<Outgoing> sends;
   std::vector<JournalWrite> writes;
+  WriteSeq forget;  // 0: nothing
   std::vector<LinkEffect> links;
   std::vector<typename P::FileEffect> files;
   std::vector<Answer> replies;

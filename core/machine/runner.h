@@ -56,6 +56,7 @@ concept Surroundings = requires(S& surroundings, const Input<P>& input, JournalW
   { surroundings.rng() } -> std::same_as<Rng&>;
   surroundings.Append(std::move(write));  // to the journal, in memory
   surroundings.Commit();                  // that was all of this step: make it durable, in time
+  surroundings.Forget(WriteSeq());        // durable records below this one are needed no more
   requires Transmits<S, P> || Relays<S, P>;
   requires DoesFiles<S, P> || !HasFiles<P>;
   surroundings.Do(std::move(link));                // its outcome is a later input
@@ -166,6 +167,10 @@ class Runner {
     if (!out_.writes.empty()) {
       for (JournalWrite& write : out_.writes) surroundings_.Append(std::move(write));
       surroundings_.Commit();
+    }
+    if (out_.forget > WriteSeq(0)) {
+      CHECK_MSG(out_.forget <= durable_.next(), "a machine forgets what has no durable successor");
+      surroundings_.Forget(out_.forget);
     }
     for (Outgoing& message : out_.sends) SendOrHold(std::move(message));
     if constexpr (HasFiles<P>) {

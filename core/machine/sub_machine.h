@@ -61,6 +61,7 @@ class SubMachine {
       CHECK_MSG(seq == write.seq, "somebody else has written to the inner machine's journal");
     }
     void Commit() {}
+    void Forget(WriteSeq needed) { context->out.Forget(needed); }
     void Relay(typename Outbox<P>::Outgoing message) {
       context->out.SendAfter(message.to, std::move(message.message), message.after);
     }

@@ -10,7 +10,6 @@
 #include "core/base/check.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
-#include "core/paxos/journal.h"
 
 namespace bt::paxos {
 namespace {
@@ -28,14 +27,19 @@ Record DecodeRecord(const JournalRecord& record) {
 
 // Writes a record whose last field is `value`; the result is the value as a part of the record's bytes.
 template <class Record>
-Slice WriteWithValue(RecordType type, const Record& record, Outbox<Protocol>& out) {
-  constexpr size_t kFramingBytesMax = 48;
+Slice WriteWithBytes(RecordType type, const Record& record, size_t last_field, Outbox<Protocol>& out) {
+  constexpr size_t kFramingBytesMax = 80;
   std::string bytes;
-  bytes.reserve(record.value.size() + kFramingBytesMax);
+  bytes.reserve(last_field + kFramingBytesMax);
   Encoder(bytes).Put(record);
   const Slice body = Slice::Own(std::move(bytes));
   out.Write(static_cast<uint8_t>(type), body);
-  return body.From(body.size() - record.value.size());
+  return body.From(body.size() - last_field);
+}
+
+template <class Record>
+Slice WriteWithValue(RecordType type, const Record& record, Outbox<Protocol>& out) {
+  return WriteWithBytes(type, record, record.value.size(), out);
 }
 
 template <class Record>
@@ -49,6 +53,7 @@ bool IsValue(const Slice& value) { return !value.empty() && value.size() <= kVal
 
 void Acceptor::Recover(const std::vector<JournalRecord>& records, Outbox<Protocol>& out) {
   Slot chosen = prefix_.chosen();
+  if (chosen > Slot(0)) out.Note(Restored{{chosen, prefix_.chain()}});
   for (const JournalRecord& record : records) Replay(record, chosen);
   while (prefix_.chosen() < chosen) Choose(out);
   recorded_chosen_ = chosen;
@@ -65,25 +70,28 @@ void Acceptor::Replay(const JournalRecord& record, Slot& chosen) {
       chosen = std::max(chosen, accepted.chosen);
       if (accepted.slot < log_.first()) return;
       CHECK(accepted.slot > chosen);
-      return ReplayValue(accepted.slot, accepted.ballot, std::move(accepted.value));
+      return ReplayValue(record, accepted.slot, accepted.ballot, std::move(accepted.value));
     }
     case RecordType::kLearned: {
       LearnedRecord learned = DecodeRecord<LearnedRecord>(record);
       if (learned.slot < log_.first()) return;
       CHECK(learned.slot > chosen);
       chosen = learned.slot;
-      return ReplayValue(learned.slot, Ballot{}, std::move(learned.value));
+      return ReplayValue(record, learned.slot, Ballot{}, std::move(learned.value));
     }
     case RecordType::kChosen:
       chosen = std::max(chosen, DecodeRecord<ChosenRecord>(record).chosen);
+      return;
+    case RecordType::kSnapshotPart:
+      promised_ = std::max(promised_, DecodeRecord<SnapshotPartRecord>(record).promised);
       return;
   }
   CHECK_MSG(false, absl::StrCat("journal record ", record.seq.value(), " has unknown type ", record.type));
 }
 
-void Acceptor::ReplayValue(Slot slot, Ballot ballot, Slice value) {
+void Acceptor::ReplayValue(const JournalRecord& record, Slot slot, Ballot ballot, Slice value) {
   const uint64_t digest = HashBytes(value.view());
-  log_.Put(slot, {ballot, digest, std::move(value)});
+  log_.Put(slot, {ballot, digest, std::move(value), record.seq});
 }
 
 WriteSeq Acceptor::RaisePromise(Ballot ballot, Outbox<Protocol>& out) {
@@ -147,7 +155,7 @@ std::optional<WriteSeq> Acceptor::Accept(Ballot ballot, Slot slot, const Slice& 
   }
   Slice kept = WriteWithValue(RecordType::kAccepted, AcceptedRecord{ballot, slot, chosen(), value}, out);
   recorded_chosen_ = chosen();
-  log_.Put(slot, {ballot, digest, std::move(kept)});
+  log_.Put(slot, {ballot, digest, std::move(kept), out.last_write()});
   return out.last_write();
 }
 
@@ -177,7 +185,7 @@ void Acceptor::Learn(const Slice& value, Outbox<Protocol>& out) {
   // The journal may hold this value already, accepted under whatever ballot.
   if (entry != nullptr && entry->digest == digest) return Choose(out);
   Slice kept = WriteWithValue(RecordType::kLearned, LearnedRecord{slot, value}, out);
-  log_.Put(slot, {Ballot{}, digest, std::move(kept)});
+  log_.Put(slot, {Ballot{}, digest, std::move(kept), out.last_write()});
   Choose(out);
   recorded_chosen_ = slot;
 }
@@ -204,6 +212,38 @@ std::optional<uint64_t> Acceptor::ChainAt(Slot slot) const {
 std::optional<uint64_t> Acceptor::ChosenValue(Slot slot) const {
   const LogEntry* entry = slot <= chosen() ? log_.Find(slot) : nullptr;
   return entry != nullptr ? std::optional(entry->digest) : std::nullopt;
+}
+
+Slice Acceptor::WriteSnapshotPart(const SnapshotPartRecord& part, Outbox<Protocol>& out) {
+  return WriteWithBytes(RecordType::kSnapshotPart, part, part.bytes.size(), out);
+}
+
+WriteSeq Acceptor::FirstRecordAbove(Slot slot) const {
+  WriteSeq first = WriteSeq::Max();
+  for (Slot above = std::max(slot.next(), log_.first()); above <= log_.last(); ++above) {
+    const LogEntry* entry = log_.Find(above);
+    if (entry != nullptr) first = std::min(first, entry->record);
+  }
+  return first;
+}
+
+void Acceptor::CutLog(Slot slot) {
+  Prefix base = log_.base();
+  size_t left = log_.bytes();
+  for (Slot at = log_.first(); at <= slot; ++at) {
+    const LogEntry* entry = log_.Find(at);
+    left -= entry->value.size();
+    if (left < config_.log_bytes_kept) break;
+    base = {at, entry->chain};
+  }
+  log_.Begin(base);
+}
+
+void Acceptor::Begin(const Beginning& beginning, Outbox<Protocol>& out) {
+  prefix_.Begin(beginning);
+  log_.Begin(beginning.prefix);
+  recorded_chosen_ = chosen();
+  out.Note(Restored{beginning.prefix});
 }
 
 void Acceptor::CheckInvariants() const {

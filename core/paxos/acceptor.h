@@ -14,6 +14,7 @@
 #include "core/machine/machine.h"
 #include "core/paxos/chosen_prefix.h"
 #include "core/paxos/config.h"
+#include "core/paxos/journal.h"
 #include "core/paxos/log.h"
 #include "core/paxos/protocol.h"
 
@@ -64,6 +65,19 @@ class Acceptor {
   // Writes the watermark down if it has moved since it last was.
   void RecordChosen(Outbox<Protocol>& out);
 
+  // --- snapshots (snapshot_keeper.h) ---
+
+  // Writes the part; the result is its bytes as a part of the record's.
+  Slice WriteSnapshotPart(const SnapshotPartRecord& part, Outbox<Protocol>& out);
+  // The first record of what is accepted or learned above `slot`; WriteSeq::Max() when there is none.
+  WriteSeq FirstRecordAbove(Slot slot) const;
+  // A durable snapshot of slots up to `slot` is there. Cuts the log, but not above it, and so that at least
+  // config.log_bytes_kept of chosen values are left to serve those who are a little behind.
+  void CutLog(Slot slot);
+  // The state above is the snapshot of a prefix that is longer than the one known chosen here. What takes
+  // part in its being written down must be written before anything else is.
+  void Begin(const Beginning& beginning, Outbox<Protocol>& out);
+
   std::vector<Decided> TakeDecided() { return prefix_.TakeDecided(); }
 
   void CheckInvariants() const;
@@ -71,7 +85,7 @@ class Acceptor {
 
  private:
   void Replay(const JournalRecord& record, Slot& chosen);
-  void ReplayValue(Slot slot, Ballot ballot, Slice value);
+  void ReplayValue(const JournalRecord& record, Slot slot, Ballot ballot, Slice value);
   void Choose(Outbox<Protocol>& out);
 
   const Config& config_;

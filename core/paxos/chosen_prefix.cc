@@ -30,6 +30,12 @@ void ChosenPrefix::Extend(const LogEntry& entry, Outbox<Protocol>& out) {
   out.Note(Chosen{prefix_.slot, entry.digest, prefix_.chain});
 }
 
+void ChosenPrefix::Begin(const Beginning& beginning) {
+  CHECK(beginning.prefix.slot > prefix_.slot && decided_.empty());
+  prefix_ = beginning.prefix;
+  stamp_ = std::max(stamp_, beginning.stamp);
+}
+
 void ChosenPrefix::CheckInvariants() const {
   CHECK(decided_.empty() || decided_.back().slot == prefix_.slot);
 }

@@ -2,7 +2,8 @@
 
 // The chosen prefix: how far this replica knows the log as chosen (the watermark), the log time and the
 // chain digest there, and what of it the state above has not taken yet. Invariant: it only grows, one slot
-// at a time, and each slot is delivered once in the life of this object. Used only by Acceptor.
+// at a time or by a snapshot, and each slot that no snapshot held is delivered once in the life of this
+// object. Used only by Acceptor.
 
 #include <cstdint>
 #include <utility>
@@ -38,6 +39,9 @@ class ChosenPrefix {
   // `entry` is the chosen one of slot chosen() + 1.
   void Extend(const LogEntry& entry, Outbox<Protocol>& out);
   std::vector<Decided> TakeDecided() { return std::exchange(decided_, {}); }
+
+  // The state above is now what a snapshot of a longer prefix holds; everything before was taken.
+  void Begin(const Beginning& beginning);
 
   void CheckInvariants() const;
 

@@ -48,6 +48,8 @@ struct Config {
   size_t catch_up_bytes_max = 1u << 20;
   // How far above its chosen prefix a replica stores accepted entries.
   uint32_t gap_slots_max = 65'536;
+  // What is left of the chosen values when the log is cut below a snapshot.
+  size_t log_bytes_kept = 16u << 20;
   // A replica does not help one this far behind itself to become leader.
   uint32_t candidate_lag_slots_max = 1024;
 };

@@ -1,7 +1,8 @@
 #pragma once
 
 // What a replica writes to its journal. One type per record; the bytes are each struct's Fields.
-// Replayed in order they give back everything the replica told anybody before it crashed.
+// Replayed in order they give back everything the replica told anybody before it crashed. The front of the
+// journal may be gone, as far as a snapshot in it takes its place.
 
 #include <cstdint>
 #include <variant>
@@ -13,10 +14,11 @@
 namespace bt::paxos {
 
 enum class RecordType : uint8_t {
-  kPromised = 1,  // PromisedRecord
-  kAccepted = 2,  // AcceptedRecord
-  kLearned = 3,   // LearnedRecord
-  kChosen = 4,    // ChosenRecord
+  kPromised = 1,      // PromisedRecord
+  kAccepted = 2,      // AcceptedRecord
+  kLearned = 3,       // LearnedRecord
+  kChosen = 4,        // ChosenRecord
+  kSnapshotPart = 5,  // SnapshotPartRecord
 };
 
 struct PromisedRecord {
@@ -59,7 +61,28 @@ struct ChosenRecord {
   static constexpr void Fields(auto& self, auto&& visit) { visit("chosen", self.chosen); }
 };
 
+// A part of a snapshot (snapshot.h), which is whole when the parts from 0 to the last one are there; records
+// of other kinds may stand between them. A whole one says that every slot up to `prefix.slot` is chosen, and
+// takes the place of everything that the journal told of those slots.
+struct SnapshotPartRecord {
+  Prefix prefix;
+  Instant stamp;
+  Ballot promised;  // when it was written: the promise's own record may be forgotten
+  uint32_t part = 0;
+  bool last = false;
+  Slice bytes;  // last, so that memory can share the record's
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("prefix", self.prefix);
+    visit("stamp", self.stamp);
+    visit("promised", self.promised);
+    visit("part", self.part);
+    visit("last", self.last);
+    visit("bytes", self.bytes);
+  }
+};
+
 // All of them, for the tests of what travels and what is kept.
-using Record = std::variant<PromisedRecord, AcceptedRecord, LearnedRecord, ChosenRecord>;
+using Record = std::variant<PromisedRecord, AcceptedRecord, LearnedRecord, ChosenRecord, SnapshotPartRecord>;
 
 }  // namespace bt::paxos

@@ -87,7 +87,17 @@ void Leader::ProposeValue(Slice value, Acceptor& acceptor, Context<Protocol>& co
   for (auto& [node, peer] : peers_) Feed(node, peer, acceptor, context);
 }
 
+void Leader::PassOverCut(Peer& peer, const Log& log) {
+  peer.next = std::max(peer.next, log.first());
+  std::erase_if(peer.sent, [&](const Sent& sent) {
+    if (sent.slot >= log.first()) return false;
+    peer.sent_bytes -= sent.bytes;
+    return true;
+  });
+}
+
 void Leader::Feed(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context) {
+  if (peer.next < acceptor.log().first()) PassOverCut(peer, acceptor.log());
   while (peer.next < next_ && peer.sent.size() < config_.peer_slots_max) {
     const size_t bytes = acceptor.log().Find(peer.next)->value.size();
     if (!peer.sent.empty() && peer.sent_bytes + bytes > config_.peer_bytes_max) return;
@@ -225,6 +235,7 @@ void Leader::OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const 
 // The peer answers heartbeats, so what it has not answered for long was lost on the way.
 void Leader::Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context) {
   const Instant long_ago = context.now - config_.retry;
+  PassOverCut(peer, acceptor.log());
   if (peer.sent.empty() || peer.sent.front().when > long_ago) return;
   if (peer.progress <= long_ago) {
     // Nothing gets through: begin again after what both know to be chosen. What only the peer knows is sent

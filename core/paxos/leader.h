@@ -88,6 +88,8 @@ class Leader {
   void Feed(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context);
   void SendAccept(NodeId node, const Peer& peer, Slot slot, const Acceptor& acceptor,
                   Context<Protocol>& context);
+  // What was cut from the log is not sent any more: it is chosen, and the peer asks for it by itself.
+  static void PassOverCut(Peer& peer, const Log& log);
   void Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context);
   void ChooseReady(Acceptor& acceptor, Context<Protocol>& context);
   void Beat(const Acceptor& acceptor, Context<Protocol>& context);

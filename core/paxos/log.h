@@ -18,6 +18,7 @@ struct LogEntry {
   Ballot ballot;
   uint64_t digest = 0;  // xxh3-64 of the value
   Slice value;
+  WriteSeq record;     // of the journal, that holds it
   uint64_t chain = 0;  // of all values up to this one, once it is known chosen
 };
 
@@ -29,15 +30,19 @@ class Log {
   Slot first() const { return base_.slot.next(); }
   // The highest slot with an entry; base().slot when there is none.
   Slot last() const { return base_.slot + entries_.size(); }
+  size_t bytes() const { return bytes_; }  // of the values
 
   // nullptr: nothing accepted there, or not kept here. Valid until the next Put.
   const LogEntry* Find(Slot slot) const;
   void Put(Slot slot, LogEntry entry);
+  // The log begins behind `base`, which must not be below where it begins now.
+  void Begin(Prefix base);
   // `slot` has an entry, and it is chosen.
   void SetChain(Slot slot, uint64_t chain);
 
  private:
-  const Prefix base_;
+  Prefix base_;
+  size_t bytes_ = 0;
   std::deque<LogEntry> entries_;
 };
 

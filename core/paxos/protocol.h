@@ -232,18 +232,52 @@ struct CatchUp {
 struct CatchUpReply {
   Slot from;
   Slot chosen;                // the sender's
+  Slot first;                 // the sender's log begins here; what is below is in its snapshot
   std::vector<Slice> values;  // the chosen values of from, from + 1, ...
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("from", self.from);
     visit("chosen", self.chosen);
+    visit("first", self.first);
     visit("values", self.values);
   }
   friend bool operator==(const CatchUpReply&, const CatchUpReply&) = default;
 };
 
+// --- snapshots (snapshot.h): whoever lacks slots that nobody's log has any more takes the state instead ---
+
+// Part `part` of the sender's snapshot of `slot`; when the receiver has another one, or `slot` is 0, the
+// first part of that.
+struct AskSnapshot {
+  Slot slot;
+  uint32_t part = 0;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("slot", self.slot);
+    visit("part", self.part);
+  }
+  friend bool operator==(const AskSnapshot&, const AskSnapshot&) = default;
+};
+
+struct SnapshotPart {
+  Prefix prefix;
+  Instant stamp;  // log time at its last slot
+  uint32_t part = 0;
+  uint32_t parts = 0;  // in all
+  Slice bytes;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("prefix", self.prefix);
+    visit("stamp", self.stamp);
+    visit("part", self.part);
+    visit("parts", self.parts);
+    visit("bytes", self.bytes);
+  }
+  friend bool operator==(const SnapshotPart&, const SnapshotPart&) = default;
+};
+
 using Message = std::variant<PreVote, PreVoteReply, Prepare, Promise, Accept, Accepted, Rejected, Heartbeat,
-                             HeartbeatReply, Watermark, CatchUp, CatchUpReply>;
+                             HeartbeatReply, Watermark, CatchUp, CatchUpReply, AskSnapshot, SnapshotPart>;
 
 // --- the local user ---
 
@@ -254,7 +288,20 @@ struct Propose {
 // Wants a slot such that a state with everything up to it applied reflects every command whose
 // proposer had an answer before this was asked.
 struct ReadIndex {};
-using Request = std::variant<Propose, ReadIndex>;
+// The next part of a snapshot of the state above, as it is after `slot`, which must be known chosen and not
+// be cut from the log. When the last part is durable the log is cut.
+struct SaveSnapshot {
+  Slot slot;
+  Instant stamp;  // log time there
+  Slice bytes;    // at most kSnapshotPartBytesMax
+  bool last = false;
+};
+// About the snapshot that Replica::arrived() shows: if it is sound the state above has taken it up, and the
+// replica does.
+struct InstallSnapshot {
+  bool sound = false;
+};
+using Request = std::variant<Propose, ReadIndex, SaveSnapshot, InstallSnapshot>;
 
 // The command stands in this batch, at this index, under this leader's ballot: not yet chosen, and if
 // the leader loses its place it may never be, or come back at another slot after a retry.
@@ -273,7 +320,9 @@ struct TooLarge {};
 struct ReadReady {
   Slot slot;
 };
-using Response = std::variant<Proposed, NotLeader, Busy, TooLarge, ReadReady>;
+// To SaveSnapshot and InstallSnapshot, at once.
+struct Noted {};
+using Response = std::variant<Proposed, NotLeader, Busy, TooLarge, ReadReady, Noted>;
 
 // --- for judges and logs ---
 
@@ -300,7 +349,7 @@ struct Proposing {
   }
 };
 // This replica has come to know the slot's value as chosen. `chain` digests all values up to it: equal
-// at equal slots on all replicas. After a restart the known prefix is told again from the log's first slot.
+// at equal slots on all replicas. After a restart the known prefix is told again, from behind Restored.
 struct Chosen {
   Slot slot;
   uint64_t value = 0;
@@ -311,6 +360,12 @@ struct Chosen {
     visit("value", self.value);
     visit("chain", self.chain);
   }
+};
+// The state above is the snapshot of this prefix, and Chosen goes on behind it.
+struct Restored {
+  Prefix prefix;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("prefix", self.prefix); }
 };
 // The promised ballot has risen (it is being written).
 struct Promised {
@@ -334,11 +389,11 @@ struct Diverged {
     visit("there", self.there);
   }
 };
-using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Promised, Diverged>;
+using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Restored, Promised, Diverged>;
 
 struct Protocol {
   using Message = paxos::Message;
-  enum class Timer : uint8_t { kElection, kHeartbeat, kCatchUp, kCount };
+  enum class Timer : uint8_t { kElection, kHeartbeat, kCatchUp, kSnapshot, kCount };
   using FileEffect = NoFiles;
   using FileDone = NoFiles;
   using Request = paxos::Request;

@@ -10,11 +10,13 @@
 
 namespace bt::paxos {
 
-Replica::Replica(Config config, const Beginning& beginning)
+Replica::Replica(Config config, Snapshot snapshot)
     : config_(std::move(config)),
       configuration_(config_.members),
-      acceptor_(config_, beginning),
-      catch_up_(config_, configuration_) {
+      acceptor_(config_, {snapshot.prefix, snapshot.stamp}),
+      catch_up_(config_, configuration_),
+      keeper_(std::move(snapshot)),
+      fetch_(config_) {
   CHECK_MSG(configuration_.Contains(config_.self), "a replica must be a member of its own cluster");
   CHECK(config_.election_min <= config_.election_max && config_.heartbeat < config_.election_min);
   // Every value and every message then fits its record and its frame.
@@ -64,12 +66,18 @@ void Replica::OnTimer(Protocol::Timer timer, Ctx& context) {
       return;
     case Protocol::Timer::kCatchUp:
       return catch_up_.OnTimer(chosen(), context);
+    case Protocol::Timer::kSnapshot:
+      return fetch_.OnTimer(context);
     case Protocol::Timer::kCount:
       break;
   }
 }
 
 void Replica::OnDurable(WriteSeq durable, Ctx& context) {
+  if (keeper_.OnDurable(durable)) {
+    acceptor_.CutLog(keeper_.kept().prefix.slot);
+    context.out.Forget(keeper_.needed());
+  }
   if (Leader* leader = std::get_if<Leader>(&role_)) return leader->OnDurable(durable, acceptor_, context);
   Candidate* candidate = std::get_if<Candidate>(&role_);
   if (candidate == nullptr || durable < candidate->own_promise) return;
@@ -78,6 +86,14 @@ void Replica::OnDurable(WriteSeq durable, Ctx& context) {
 }
 
 void Replica::OnCall(const Call<Protocol>& call, Ctx& context) {
+  if (const auto* save = std::get_if<SaveSnapshot>(&call.request)) {
+    OnSave(*save, context);
+    return context.out.Reply(call.id, Noted{});
+  }
+  if (const auto* install = std::get_if<InstallSnapshot>(&call.request)) {
+    OnInstall(install->sound, context);
+    return context.out.Reply(call.id, Noted{});
+  }
   Leader* leading = std::get_if<Leader>(&role_);
   if (leading == nullptr) return context.out.Reply(call.id, NotLeader{leader()});
   if (const Propose* propose = std::get_if<Propose>(&call.request)) {
@@ -92,8 +108,8 @@ void Replica::OnCall(const Call<Protocol>& call, Ctx& context) {
 void Replica::Stop(const Diverged& diverged, Ctx& context) {
   stopped_ = true;
   BecomeFollower(std::nullopt, context);
-  for (const auto timer :
-       {Protocol::Timer::kElection, Protocol::Timer::kHeartbeat, Protocol::Timer::kCatchUp}) {
+  for (const auto timer : {Protocol::Timer::kElection, Protocol::Timer::kHeartbeat, Protocol::Timer::kCatchUp,
+                           Protocol::Timer::kSnapshot}) {
     context.out.Disarm(timer);
   }
   context.out.Note(diverged);
@@ -197,7 +213,7 @@ void Replica::On(NodeId from, const HeartbeatReply& message, Ctx& context) {
 // --- catch-up ---
 
 void Replica::On(NodeId from, const CatchUp& message, Ctx& context) {
-  CatchUpReply reply{.from = message.from, .chosen = chosen()};
+  CatchUpReply reply{.from = message.from, .chosen = chosen(), .first = first()};
   size_t bytes = 0;
   for (Slot slot = message.from; slot >= acceptor_.log().first() && slot <= chosen(); ++slot) {
     const Slice& value = acceptor_.log().Find(slot)->value;
@@ -222,6 +238,45 @@ void Replica::On(NodeId from, const CatchUpReply& message, Ctx& context) {
     ++slot;
   }
   catch_up_.OnPiece(from, message.chosen, before, chosen(), context);
+  // What is missing here is cut from that peer's log, and its snapshot has it.
+  if (message.first > chosen().next() && message.chosen >= message.first - 1) fetch_.Begin(from, context);
+  TakeOverIfReady(context);
+}
+
+// --- snapshots ---
+
+void Replica::On(NodeId from, const AskSnapshot& message, Ctx& context) {
+  keeper_.Serve(from, message, context);
+}
+
+void Replica::On(NodeId from, const SnapshotPart& message, Ctx& context) {
+  if (is_leader()) return;  // it holds what was chosen, or a quorum's reports of it
+  fetch_.OnPart(from, message, chosen(), context);
+}
+
+void Replica::OnSave(const SaveSnapshot& save, Ctx& context) {
+  const std::optional<uint64_t> chain = acceptor_.ChainAt(save.slot);
+  CHECK_MSG(chain.has_value(), "a snapshot of a slot that is not chosen, or is cut from the log");
+  keeper_.Save({{save.slot, *chain}, save.stamp}, save.bytes, save.last, acceptor_, context.out);
+}
+
+// A peer's snapshot holds only what is chosen (SnapshotKeeper), so taking it up is learning, as from a peer's
+// log. Its parts are written before anything that this replica accepts above it, and the journal is read in
+// order: whoever recovers an acceptance above the snapshot has recovered the snapshot. No answer given before
+// is taken back: what was accepted up to there is chosen or of no consequence now (Acceptor::Accept).
+void Replica::OnInstall(bool sound, Ctx& context) {
+  CHECK(fetch_.arrived() != nullptr);
+  const NodeId peer = fetch_.peer();
+  const Snapshot snapshot = fetch_.End(context.out);
+  if (!sound) return;
+  CHECK(!is_leader() && snapshot.prefix.slot > chosen());
+  const Beginning beginning{snapshot.prefix, snapshot.stamp};
+  for (size_t part = 0; part < snapshot.parts.size(); ++part) {
+    keeper_.Save(beginning, snapshot.parts[part], part + 1 == snapshot.parts.size(), acceptor_, context.out);
+  }
+  const Slot before = chosen();
+  acceptor_.Begin(beginning, context.out);
+  catch_up_.OnPiece(peer, snapshot.prefix.slot, before, chosen(), context);
   TakeOverIfReady(context);
 }
 

@@ -19,6 +19,9 @@
 #include "core/paxos/plausibility.h"
 #include "core/paxos/protocol.h"
 #include "core/paxos/roles.h"
+#include "core/paxos/snapshot.h"
+#include "core/paxos/snapshot_fetch.h"
+#include "core/paxos/snapshot_keeper.h"
 
 namespace bt::paxos {
 
@@ -26,16 +29,26 @@ class Replica final {
  public:
   using Protocol = paxos::Protocol;
 
-  // `beginning`: what the state above already reflects; the slots after it are delivered.
-  explicit Replica(Config config, const Beginning& beginning = {});
+  // `snapshot`: what the state above already reflects, of FindSnapshot's; the slots after it are delivered.
+  explicit Replica(Config config, Snapshot snapshot = {});
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
   void Step(const Input<Protocol>& input, Context<Protocol>& context);
 
   // Newly chosen batches, in slot order without gaps, each once in the life of this object; stamps never
-  // go back. After a restart they begin again at first().
+  // go back. After a restart, and after InstallSnapshot, they begin again behind the snapshot.
   std::vector<Decided> TakeDecided() { return acceptor_.TakeDecided(); }
+
+  // A snapshot from a peer, of slots that this replica does not know as chosen, waits for InstallSnapshot. It
+  // must get it before the replica's next step.
+  const Snapshot* arrived() const { return fetch_.arrived(); }
+  // The newest durable one; empty when there is none.
+  const Snapshot& snapshot() const { return keeper_.kept(); }
+  // The next part should wait: an earlier one is not durable yet.
+  bool saving() const { return keeper_.writing(); }
+  // A peer is reading the snapshot; a new one would make it begin again.
+  bool snapshot_in_use(Instant now) const { return keeper_.InUse(now, config_.retry * 10); }
 
   bool is_leader() const { return std::holds_alternative<Leader>(role_); }
   // Who leads, as far as this replica has heard lately (itself included).
@@ -44,7 +57,7 @@ class Replica final {
   Ballot ballot() const { return acceptor_.promised(); }
   // The watermark: every slot up to this one is known chosen here.
   Slot chosen() const { return acceptor_.chosen(); }
-  // The first slot that is delivered, and kept here for others.
+  // The first slot that is kept here for others.
   Slot first() const { return acceptor_.log().first(); }
   // It leads with a quorum behind it, or hears from one who does.
   bool has_quorum() const { return leader().has_value(); }
@@ -104,11 +117,17 @@ class Replica final {
   // --- catch-up (replica.cc) ---
   void On(NodeId from, const CatchUp& message, Ctx& context);
   void On(NodeId from, const CatchUpReply& message, Ctx& context);
+  void On(NodeId from, const AskSnapshot& message, Ctx& context);
+  void On(NodeId from, const SnapshotPart& message, Ctx& context);
+  void OnSave(const SaveSnapshot& save, Ctx& context);
+  void OnInstall(bool sound, Ctx& context);
 
   const Config config_;
   const Configuration configuration_;
   Acceptor acceptor_;
   CatchUpClient catch_up_;
+  SnapshotKeeper keeper_;
+  SnapshotFetch fetch_;
   Role role_;
   Plausibility plausibility_;
   bool started_ = false;

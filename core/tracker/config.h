@@ -24,6 +24,12 @@ struct Config {
   // Claims of announces are proposed at most this often.
   Duration announce_pause = Milliseconds(2);
 
+  // A snapshot of the state is begun when this much of the log was applied since the last one, and as much as
+  // that one was long; it is saved so much at a time, at most this often.
+  uint64_t snapshot_log_bytes = 64u << 20;
+  size_t snapshot_piece_bytes = 256u << 10;
+  Duration snapshot_pause = Milliseconds(4);
+
   uint32_t pending_max = 65'536;              // mutations of local callers and of other nodes
   size_t pending_bytes_max = 64u << 20;       // of their commands
   uint32_t waiters_per_mutation_max = 8;      // callers that retry one mutation at one node

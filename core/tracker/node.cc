@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/overloaded.h"
+#include "core/tracker/state_builder.h"
 
 namespace bt::tracker {
 
@@ -40,16 +41,27 @@ tracker_api::Role RoleOf(paxos::RoleKind role) {
   return tracker_api::Role::kCandidate;
 }
 
+absl::StatusOr<ReplicatedState> ReadSnapshot(const paxos::Snapshot& snapshot) {
+  StateBuilder builder;
+  for (const Slice& part : snapshot.parts) {
+    if (absl::Status status = builder.Add(part); !status.ok()) return status;
+  }
+  return std::move(builder).Finish();
+}
+
 }  // namespace
 
 TrackerNode::TrackerNode(Config config)
     : config_(std::move(config)),
-      port_(config_.replica),
       mutations_(config_),
       reads_(config_),
-      announces_(config_) {}
+      announces_(config_),
+      snapshots_(config_) {
+  port_.emplace(config_.replica);
+}
 
 void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
+  if (unusable_) return;
   std::visit(
       [&](const auto& event) {
         if constexpr (requires { On(event, context); }) On(event, context);
@@ -69,7 +81,18 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   seed.Add(context.rng.Next());
   reads_.Start(seed.value());
   rotation_ = seed.value();
-  port_.Start(started, context);
+  paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
+  if (!snapshot.empty()) {
+    absl::StatusOr<ReplicatedState> state = ReadSnapshot(snapshot);
+    if (!state.ok()) {
+      unusable_ = true;
+      return context.out.Note(Unusable{std::string(state.status().message())});
+    }
+    Restore(*std::move(state), snapshot, context);
+  }
+  port_.emplace(config_.replica, std::move(snapshot));
+  port_->Start(started, context);
+  if (applied_ > Slot(0)) NoteApplied(0, context);
 }
 
 void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
@@ -81,13 +104,13 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
   std::visit(
       Overloaded{
           [&](const paxos::Message& message) {
-            port_.Deliver(Received<paxos::Protocol>{received.from, message}, context);
+            port_->Deliver(Received<paxos::Protocol>{received.from, message}, context);
           },
           [&](const ForwardCommands& message) {
             mutations_.OnForwarded(received.from, message, replica().is_leader(), context);
           },
           [&](const ForwardReplies& message) { mutations_.OnReplies(message, context); },
-          [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, port_, context); },
+          [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, *port_, context); },
           [&](const ReadIndexAnswer& message) { reads_.OnAnswered(message.round, message.slot); },
       },
       received.message);
@@ -95,7 +118,9 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
 
 void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
   if (fired.timer == Timer::kReplica) {
-    port_.FireDueTimers(context);
+    port_->FireDueTimers(context);
+  } else if (fired.timer == Timer::kSnapshot) {
+    snapshots_.OnTimer(state_, *port_, context);
   } else if (fired.timer == Timer::kRetry) {
     mutations_.OnRetryTimer(replica(), context);
     for (const Reads::Read& read : reads_.TakeOverdue(context.now)) {
@@ -105,11 +130,11 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     }
   } else if (fired.timer == Timer::kExpiry && replica().is_leader()) {
     last_tick_ = context.now;
-    port_.Call(CallId(0), paxos::Propose{EncodeCommand({}, Tick{})}, context);
+    port_->Call(CallId(0), paxos::Propose{EncodeCommand({}, Tick{})}, context);
   }
 }
 
-void TrackerNode::On(const WriteDone& done, Ctx& context) { port_.Deliver(done, context); }
+void TrackerNode::On(const WriteDone& done, Ctx& context) { port_->Deliver(done, context); }
 
 void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
   if (const auto* request = std::get_if<tracker_api::Request>(&call.request)) {
@@ -234,18 +259,20 @@ void TrackerNode::Settle(Ctx& context) {
   while (again) {
     RouteReplicaAnswers(context);
     again = ApplyDecided(context);
+    again |= InstallArrived(context);
     const bool leader_changed = LeaderChanged();
     PumpAnnounces(context);
-    mutations_.Poll(leader_changed, port_, context);
-    reads_.Poll(leader_changed, port_, context);
+    mutations_.Poll(leader_changed, *port_, context);
+    reads_.Poll(leader_changed, *port_, context);
     AnswerReads(context);
-    again |= leader_changed || port_.has_answers();
+    again |= leader_changed || port_->has_answers();
   }
+  snapshots_.Poll(state_, *port_, context);
   ArmTimers(context);
 }
 
 void TrackerNode::RouteReplicaAnswers(Ctx& context) {
-  for (const auto& answer : port_.TakeAnswers()) {
+  for (const auto& answer : port_->TakeAnswers()) {
     if (Reads::IsReadCall(answer.call)) {
       reads_.OnReplica(answer.call, answer.response, context);
     } else {
@@ -255,7 +282,7 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
 }
 
 bool TrackerNode::ApplyDecided(Ctx& context) {
-  const std::vector<paxos::Decided> decided = port_.machine().TakeDecided();
+  const std::vector<paxos::Decided> decided = port_->machine().TakeDecided();
   for (const paxos::Decided& entry : decided) {
     CHECK(entry.slot == applied_.next());
     for (const Slice& command : entry.batch.commands) {
@@ -267,9 +294,9 @@ bool TrackerNode::ApplyDecided(Ctx& context) {
     // Answers go out above, in the step that applied the slot: it is chosen, so a majority holds it durably,
     // and no acknowledgement can be lost with this node.
     applied_ = entry.slot;
+    snapshots_.OnApplied(entry);
     if (!entry.batch.commands.empty()) applied_at_ = context.now;  // a no-op moves no log time on here
-    context.out.Note(
-        Applied{entry.slot, static_cast<uint32_t>(entry.batch.commands.size()), state_.Digest()});
+    NoteApplied(entry.batch.commands.size(), context);
   }
   if (const std::optional<Response> claims = mutations_.TakeClaimsApplied()) {
     const bool done = !LeftNoTrace(claims->outcome);
@@ -279,8 +306,32 @@ bool TrackerNode::ApplyDecided(Ctx& context) {
   return !decided.empty();
 }
 
+// Callers' mutations that took effect within the snapshot are asked about again like any whose fate is
+// unknown, and their sessions know the answer.
+bool TrackerNode::InstallArrived(Ctx& context) {
+  const paxos::Snapshot* arrived = replica().arrived();
+  if (arrived == nullptr) return false;
+  absl::StatusOr<ReplicatedState> state = ReadSnapshot(*arrived);
+  if (state.ok()) Restore(*std::move(state), *arrived, context);
+  if (!state.ok()) ++counters_.unreadable_snapshots;
+  port_->Call(CallId(0), paxos::InstallSnapshot{state.ok()}, context);
+  if (state.ok()) NoteApplied(0, context);
+  return true;
+}
+
+void TrackerNode::NoteApplied(size_t commands, Ctx& context) {
+  context.out.Note(Applied{applied_, static_cast<uint32_t>(commands), state_.Digest()});
+}
+
+void TrackerNode::Restore(ReplicatedState state, const paxos::Snapshot& snapshot, Ctx& context) {
+  state_ = std::move(state);
+  applied_ = snapshot.prefix.slot;
+  applied_at_ = context.now;
+  snapshots_.StartFrom(snapshot.bytes());
+}
+
 bool TrackerNode::LeaderChanged() {
-  const paxos::Replica& replica = port_.machine();
+  const paxos::Replica& replica = port_->machine();
   const bool changed = replica.leader() != last_leader_ || replica.ballot() != last_ballot_ ||
                        replica.is_leader() != was_leader_;
   last_leader_ = replica.leader();
@@ -308,7 +359,7 @@ void TrackerNode::AnswerReads(Ctx& context) {
 
 void TrackerNode::ArmTimers(Ctx& context) {
   auto& timers = context.out.timers;
-  timers.Arm(Timer::kReplica, port_.next_timer());
+  timers.Arm(Timer::kReplica, port_->next_timer());
   if (!has_pending()) {
     timers.Disarm(Timer::kRetry);
   } else if (!timers.armed(Timer::kRetry)) {
@@ -339,12 +390,12 @@ Waiting TrackerNode::waiting() const {
 void TrackerNode::CheckInvariants() const {
   state_.CheckInvariants();
   mutations_.CheckInvariants();
-  CHECK(applied_ <= port_.machine().chosen());
+  CHECK(applied_ <= port_->machine().chosen());
 }
 
 uint64_t TrackerNode::Digest() const {
   RollingDigest digest;
-  digest.Add(port_.machine().Digest());
+  digest.Add(port_->machine().Digest());
   digest.Add(state_.Digest());
   digest.Add(applied_.value());
   digest.Add(mutations_.size());

@@ -6,6 +6,7 @@
 // once, within about the configured deadline. The host starts it, steps it, and keeps its journal.
 
 #include <cstdint>
+#include <optional>
 
 #include "core/machine/machine.h"
 #include "core/paxos/replica.h"
@@ -16,13 +17,15 @@
 #include "core/tracker/reads.h"
 #include "core/tracker/replica_port.h"
 #include "core/tracker/replicated_state.h"
+#include "core/tracker/snapshots.h"
 
 namespace bt::tracker {
 
 // What a node has seen that it did not act on.
 struct Counters {
-  uint64_t malformed_commands = 0;  // in the log: changed nothing
-  uint64_t strangers = 0;           // messages of nodes that are no members
+  uint64_t malformed_commands = 0;    // in the log: changed nothing
+  uint64_t strangers = 0;             // messages of nodes that are no members
+  uint64_t unreadable_snapshots = 0;  // of peers
 };
 
 // How much waits at a node for what others do: all 0 once everybody has been answered.
@@ -55,7 +58,7 @@ class TrackerNode final {
 
   const Registry& registry() const { return state_.registry(); }
   const ReplicatedState& state() const { return state_; }
-  const paxos::Replica& replica() const { return port_.machine(); }
+  const paxos::Replica& replica() const { return port_->machine(); }
   const Counters& counters() const { return counters_; }
   Slot applied() const { return applied_; }
   // Mutations and linearizable reads that wait for the log.
@@ -94,6 +97,11 @@ class TrackerNode final {
   void Settle(Ctx& context);
   void RouteReplicaAnswers(Ctx& context);
   bool ApplyDecided(Ctx& context);
+  // Takes up a snapshot that has come from a peer.
+  bool InstallArrived(Ctx& context);
+  // The state is this snapshot's.
+  void NoteApplied(size_t commands, Ctx& context);
+  void Restore(ReplicatedState state, const paxos::Snapshot& snapshot, Ctx& context);
   bool LeaderChanged();
   void PumpAnnounces(Ctx& context);
   void AnswerReads(Ctx& context);
@@ -102,11 +110,13 @@ class TrackerNode final {
   Instant EstimatedLogTime(Instant now) const;
 
   const Config config_;
-  ReplicaPort port_;
+  std::optional<ReplicaPort> port_;  // always there; made anew when the journal was read
+  bool unusable_ = false;
   ReplicatedState state_;
   Mutations mutations_;
   Reads reads_;
   Announces announces_;
+  Snapshots snapshots_;
   Counters counters_;
   Slot applied_;
   Instant applied_at_{};  // local time of the last batch

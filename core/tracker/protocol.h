@@ -91,14 +91,23 @@ struct Acked {
   }
 };
 
+// The snapshot in this node's journal cannot be read: a later release wrote it, or it is damaged. The node
+// takes no part, and must stop.
+struct Unusable {
+  std::string why;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("why", self.why); }
+};
+
 struct Protocol {
   using Message =
       std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer>;
   enum class Timer : uint8_t {
-    kReplica,  // the earliest of the replica's own
-    kFlush,    // what was held back to be sent together
-    kRetry,    // deadlines and repetitions of what is pending
-    kExpiry,   // the leader moves log time on
+    kReplica,   // the earliest of the replica's own
+    kFlush,     // what was held back to be sent together
+    kRetry,     // deadlines and repetitions of what is pending
+    kExpiry,    // the leader moves log time on
+    kSnapshot,  // the next piece of one
     kCount
   };
   using FileEffect = NoFiles;
@@ -106,7 +115,7 @@ struct Protocol {
   // What clients may ask, and what only the cluster's operator may.
   using Request = std::variant<tracker_api::Request, SetLimits>;
   using Response = tracker_api::Response;
-  using Note = std::variant<paxos::Note, Applied, Acked>;
+  using Note = std::variant<paxos::Note, Applied, Acked, Unusable>;
 };
 
 }  // namespace bt::tracker

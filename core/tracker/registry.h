@@ -47,6 +47,8 @@ class Registry {
   bool Live(const Claim& claim) const { return claim.expires > state_.log_time; }
 
   const RegistryState& state() const { return state_; }
+  // For StateWalk, which changes nothing that state() shows.
+  RegistryState& mutable_state() { return state_; }
   const Limits& limits() const { return state_.limits; }
   uint64_t torrents() const { return state_.torrents.size(); }
   uint64_t claims() const { return claims_; }
@@ -89,6 +91,7 @@ class Registry {
 
   // --- registry_restore.cc ---
   absl::Status RebuildTorrents();
+  absl::Status RebuildClaims(Torrent& torrent);
   absl::Status RebuildNames();
   absl::Status RebuildInfoHashes();
 

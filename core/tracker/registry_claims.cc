@@ -41,7 +41,7 @@ std::optional<std::string> PeerProblem(const Address& peer) {
 }
 
 Claim* Registry::Open(Torrent& torrent, const Address& peer, const char** why) {
-  Claim* claim = torrent.claims.Find(peer);
+  Claim* claim = torrent.claims.Change(peer);
   if (claim != nullptr && !Live(*claim)) {  // due, but not reached by Expire yet
     RemoveClaim(torrent, peer);
     claim = nullptr;
@@ -120,7 +120,7 @@ void Registry::RemovePieces(Torrent& torrent, Claim& claim, const PieceMap& piec
 }
 
 void Registry::RemoveClaim(Torrent& torrent, const Address& peer) {
-  Claim* claim = torrent.claims.Find(peer);
+  Claim* claim = torrent.claims.Change(peer);
   CHECK(claim != nullptr);
   digest_ -= DigestOfClaim(torrent, *claim);
   MakeEmpty(torrent, *claim);
@@ -149,7 +149,7 @@ Response Registry::ApplyOne(const tracker_api::Withdraw& op) {
   if (torrent == nullptr) return NoSuchTorrent(op.torrent);
   const auto pieces = PieceMap::FromRanges(op.pieces, torrent->piece_count());
   if (!pieces) return NotRanges("withdrawn", torrent->piece_count());
-  Claim* claim = torrent->claims.Find(op.peer);
+  Claim* claim = torrent->claims.Change(op.peer);
   if (claim == nullptr) return {};
   if (op.pieces.empty()) {
     RemoveClaim(*torrent, op.peer);
@@ -199,7 +199,7 @@ void Registry::Expire(uint32_t claims_max) {
     const auto [at, number, peer] = *first;
     if (at > log_time()) return;
     Torrent& torrent = state_.torrents[number.value()];
-    Claim* claim = torrent.claims.Find(peer);
+    Claim* claim = torrent.claims.Change(peer);
     CHECK(claim != nullptr && claim->indexed == at);
     if (!Live(*claim)) {
       RemoveClaim(torrent, peer);

@@ -114,15 +114,18 @@ void Registry::BindName(Torrent& torrent, const Metainfo& metainfo, const std::v
   NameBinding& binding = name->second;
   if (added) {
     binding.torrent = torrent.number;
+    binding.binding = state_.bindings++;
     ++torrent.names;
     bytes_ += kNameBytes;
   } else {
     digest_ -= DigestOfName(name->first, binding);
   }
   for (const InfoHash& hash : new_hashes) {
-    const auto bound = state_.info_hashes.emplace(hash, InfoHashBinding{torrent.number, metainfo.name}).first;
-    digest_ += DigestOfInfoHash(hash, bound->second);
-    if (Contains(metainfo.foreign_info_hashes, hash)) binding.foreign.push_back(hash);
+    const bool foreign = Contains(metainfo.foreign_info_hashes, hash);
+    const InfoHashBinding bound{torrent.number, metainfo.name, foreign, state_.bindings++};
+    digest_ += DigestOfInfoHash(hash, bound);
+    state_.info_hashes.emplace(hash, bound);
+    if (foreign) binding.foreign.push_back(hash);
   }
   torrent.info_hashes += static_cast<uint32_t>(new_hashes.size());
   bytes_ += new_hashes.size() * kInfoHashBytes;

@@ -1,4 +1,5 @@
-// Restore: a registry from the plain state of another. The state comes from a disk or from another node, so
+// Restore: a registry from the plain state of another: its rows; what is counted (in Torrent) and listed (in
+// NameBinding) of them is filled in here. The state comes from a disk or from another node, so
 // what it holds is checked and never trusted to be free of contradictions.
 
 #include <absl/strings/str_cat.h>
@@ -26,7 +27,7 @@ bool Sound(const Claim& claim, uint32_t piece_count) {
 
 absl::Status Registry::RebuildTorrents() {
   uint32_t next = 0;
-  for (const Torrent& torrent : state_.torrents) {
+  for (Torrent& torrent : state_.torrents) {
     const uint32_t number = torrent.number.value();
     if (number != next++) return Contradiction("torrent ", number, " does not stand at its number");
     if (torrent.metainfo.length == 0 || torrent.metainfo.piece_length == 0) {
@@ -37,53 +38,60 @@ absl::Status Registry::RebuildTorrents() {
     }
     bytes_ += AccountedBytes(torrent.metainfo);
     digest_ += DigestOfTorrent(torrent);
-    uint32_t complete = 0;
-    for (const Claim& claim : torrent.claims.rows()) {
-      if (!Sound(claim, torrent.piece_count()))
-        return Contradiction("a claim of torrent ", number, " is malformed");
-      complete += claim.complete;
-      expiries_.insert({claim.indexed, torrent.number, claim.peer});
-      ++claims_;
-      bytes_ += kClaimBytes + AccountedBytes(claim.pieces);
-      Seal(torrent, claim);
-    }
-    if (complete != torrent.complete) return Contradiction("torrent ", number, " counts its seeders wrongly");
+    if (absl::Status status = RebuildClaims(torrent); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
+absl::Status Registry::RebuildClaims(Torrent& torrent) {
+  for (uint32_t i = 0; i < torrent.claims.size(); ++i) {
+    const Claim& claim = torrent.claims.at(i);
+    if (!Sound(claim, torrent.piece_count())) {
+      return Contradiction("a claim of torrent ", torrent.number.value(), " is malformed");
+    }
+    torrent.complete += claim.complete;
+    expiries_.insert({claim.indexed, torrent.number, claim.peer});
+    ++claims_;
+    bytes_ += kClaimBytes + AccountedBytes(claim.pieces);
+    Seal(torrent, claim);
+  }
+  return absl::OkStatus();
+}
+
+// A name's digest waits for its foreign info-hashes.
 absl::Status Registry::RebuildNames() {
-  std::vector<uint32_t> names(state_.torrents.size());
   for (const auto& [name, binding] : state_.names) {
-    if (binding.torrent.value() >= names.size()) return Contradiction("a name is bound to no torrent");
-    ++names[binding.torrent.value()];
+    if (binding.torrent.value() >= torrents()) return Contradiction("a name is bound to no torrent");
+    if (binding.binding >= state_.bindings) return Contradiction("a name has a number of the future");
+    ++state_.torrents[binding.torrent.value()].names;
     bytes_ += kNameBytes;
-    digest_ += DigestOfName(name, binding);
   }
   for (const Torrent& torrent : state_.torrents) {
-    if (names[torrent.number.value()] != torrent.names || !HasName(torrent, torrent.metainfo.name)) {
-      return Contradiction("torrent ", torrent.number.value(), " and its names do not fit");
+    if (!HasName(torrent, torrent.metainfo.name)) {
+      return Contradiction("torrent ", torrent.number.value(), " does not have its name");
     }
   }
   return absl::OkStatus();
 }
 
 absl::Status Registry::RebuildInfoHashes() {
-  std::vector<uint32_t> info_hashes(state_.torrents.size());
-  for (const auto& [hash, binding] : state_.info_hashes) {
-    const Torrent* torrent = Find(binding.name);
-    if (torrent == nullptr || torrent->number != binding.torrent) {
+  absl::btree_map<uint64_t, InfoHash> foreign;  // by running number
+  for (const auto& [hash, bound] : state_.info_hashes) {
+    const Torrent* torrent = Find(bound.name);
+    if (torrent == nullptr || torrent->number != bound.torrent) {
       return Contradiction("the info-hash ", Hex(hash), " and its name do not fit");
     }
-    ++info_hashes[binding.torrent.value()];
-    bytes_ += kInfoHashBytes;
-    digest_ += DigestOfInfoHash(hash, binding);
-  }
-  for (const Torrent& torrent : state_.torrents) {
-    if (info_hashes[torrent.number.value()] != torrent.info_hashes) {
-      return Contradiction("torrent ", torrent.number.value(), " counts its info-hashes wrongly");
+    if (bound.binding >= state_.bindings || (bound.foreign && !foreign.emplace(bound.binding, hash).second)) {
+      return Contradiction("the info-hash ", Hex(hash), " has a number that cannot be");
     }
+    ++state_.torrents[bound.torrent.value()].info_hashes;
+    bytes_ += kInfoHashBytes;
+    digest_ += DigestOfInfoHash(hash, bound);
   }
+  for (const auto& [number, hash] : foreign) {
+    state_.names.at(state_.info_hashes.at(hash).name).foreign.push_back(hash);
+  }
+  for (const auto& [name, binding] : state_.names) digest_ += DigestOfName(name, binding);
   return absl::OkStatus();
 }
 

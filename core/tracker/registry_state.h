@@ -1,8 +1,8 @@
 #pragma once
 
-// RegistryState: everything the registry has to remember, as plain values that can be encoded. Two replicas
-// with equal states answer every further command alike; look-up structures beside it are rebuilt from it.
-// Changed by Registry alone, by applying commands.
+// RegistryState: everything the registry has to remember, as plain values. Two replicas with equal states
+// answer every further command alike; look-up structures beside it are rebuilt from it. state_items.h says
+// how it is encoded. Changed by Registry alone, by applying commands.
 
 #include <absl/container/btree_map.h>
 
@@ -52,34 +52,25 @@ struct Torrent {
   ContentId content() const { return metainfo.content(); }
   uint32_t piece_count() const { return metainfo.piece_count(); }
   uint32_t incomplete() const { return claims.size() - complete; }
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("number", self.number);
-    visit("since", self.since);
-    visit("metainfo", self.metainfo);
-    visit("names", self.names);
-    visit("info_hashes", self.info_hashes);
-    visit("complete", self.complete);
-    visit("claims", self.claims);
-  }
 };
 
 struct NameBinding {
   TorrentNumber torrent;
+  uint64_t binding = 0;           // its running number
   std::vector<InfoHash> foreign;  // info-hashes registered with this name that cannot be derived
-
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("torrent", self.torrent);
-    visit("foreign", self.foreign);
-  }
 };
 
 struct InfoHashBinding {
   TorrentNumber torrent;
-  std::string name;  // under which it was registered
+  std::string name;      // under which it was registered
+  bool foreign = false;  // it cannot be derived from the torrent
+  uint64_t binding = 0;  // its running number
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("torrent", self.torrent);
     visit("name", self.name);
+    visit("foreign", self.foreign);
+    visit("binding", self.binding);
   }
 };
 
@@ -87,18 +78,10 @@ struct RegistryState {
   uint64_t limits_version = 0;  // how often the limits were set
   Limits limits;
   Instant log_time{};
+  uint64_t bindings = 0;          // names and info-hashes bound so far
   std::vector<Torrent> torrents;  // by number
   absl::btree_map<std::string, NameBinding> names;
   absl::btree_map<InfoHash, InfoHashBinding> info_hashes;
-
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("limits_version", self.limits_version);
-    visit("limits", self.limits);
-    visit("log_time", self.log_time);
-    visit("torrents", self.torrents);
-    visit("names", self.names);
-    visit("info_hashes", self.info_hashes);
-  }
 };
 
 }  // namespace bt::tracker

@@ -1,19 +1,12 @@
 #include "core/tracker/replicated_state.h"
 
-#include <absl/strings/str_cat.h>
+#include <limits>
 
-#include <utility>
-
+#include "core/base/check.h"
 #include "core/base/digest.h"
-#include "core/base/fields.h"
+#include "core/tracker/state_builder.h"
 
 namespace bt::tracker {
-
-namespace {
-
-constexpr uint64_t kFormatVersion = 1;
-
-}  // namespace
 
 CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes) {
   ++commands_;
@@ -46,44 +39,33 @@ uint64_t ReplicatedState::Digest() const {
   return digest.value();
 }
 
+void ReplicatedState::BeginWalk() {
+  CHECK(!walking());
+  walk_.emplace(registry_.mutable_state(), sessions_.mutable_state(), commands_, Digest());
+}
+
+std::string ReplicatedState::NextPiece(size_t bytes) {
+  CHECK(walking());
+  std::string piece = walk_->Next(bytes, registry_.mutable_state(), sessions_.mutable_state());
+  if (walk_->done()) walk_.reset();
+  return piece;
+}
+
+void ReplicatedState::AbandonWalk() {
+  StateWalk::Abandon(registry_.mutable_state(), sessions_.mutable_state());
+  walk_.reset();
+}
+
 std::string ReplicatedState::Encode() const {
-  std::string out;
-  Encoder encoder(out);
-  encoder.Put(kFormatVersion);
-  encoder.Put(registry_.state());
-  encoder.Put(sessions_.state());
-  encoder.Put(commands_);
-  encoder.Put(Digest());
-  return out;
+  ReplicatedState copy(registry_, sessions_, commands_);
+  copy.BeginWalk();
+  return copy.NextPiece(std::numeric_limits<size_t>::max());
 }
 
 absl::StatusOr<ReplicatedState> ReplicatedState::Decode(const Slice& bytes) {
-  Decoder decoder(bytes);
-  uint64_t version = 0;
-  decoder("version", version);
-  if (decoder.ok() && version != kFormatVersion) {
-    return absl::DataLossError(
-        absl::StrCat("the tracker's state has format ", version, "; this release reads ", kFormatVersion));
-  }
-  RegistryState registry_state;
-  SessionsState sessions_state;
-  ReplicatedState state;
-  uint64_t digest = 0;
-  decoder("registry", registry_state);
-  decoder("sessions", sessions_state);
-  decoder("commands", state.commands_);
-  decoder("digest", digest);
-  if (!decoder.ok()) return absl::DataLossError(decoder.status().message());
-  if (decoder.remaining() != 0) return absl::DataLossError("bytes left over after the tracker's state");
-
-  absl::StatusOr<Registry> registry = Registry::Restore(std::move(registry_state));
-  if (!registry.ok()) return registry.status();
-  absl::StatusOr<Sessions> sessions = Sessions::Restore(std::move(sessions_state));
-  if (!sessions.ok()) return sessions.status();
-  state.registry_ = *std::move(registry);
-  state.sessions_ = *std::move(sessions);
-  if (state.Digest() != digest) return absl::DataLossError("the tracker's state does not have its digest");
-  return state;
+  StateBuilder builder;
+  if (absl::Status status = builder.Add(bytes); !status.ok()) return status;
+  return std::move(builder).Finish();
 }
 
 void ReplicatedState::CheckInvariants() const {

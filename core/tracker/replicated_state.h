@@ -7,11 +7,14 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/slice.h"
 #include "core/tracker/registry.h"
 #include "core/tracker/sessions.h"
+#include "core/tracker/state_walk.h"
 
 namespace bt::tracker {
 
@@ -23,11 +26,22 @@ struct CommandResult {
 
 class ReplicatedState {
  public:
+  ReplicatedState() = default;
+  ReplicatedState(Registry registry, Sessions sessions, uint64_t commands)
+      : registry_(std::move(registry)), sessions_(std::move(sessions)), commands_(commands) {}
+
   // `stamp`: log time of the command's batch, never less than the one before. Bytes that are no command
   // change nothing and are answered kInvalid, on every node alike.
   CommandResult Apply(Instant stamp, const Slice& command);
 
-  // The state as bytes, with its format's version and its digest; equal states have equal bytes.
+  // The state as it is now, encoded piece by piece while commands go on being applied: Begin, then NextPiece
+  // of about so many bytes until walking() is false. The pieces one behind the other are Encode() of now.
+  void BeginWalk();
+  bool walking() const { return walk_.has_value(); }
+  std::string NextPiece(size_t bytes);
+  void AbandonWalk();
+
+  // The state as bytes (state_items.h); equal states have equal bytes. For tests and judges: it copies.
   std::string Encode() const;
   // The inverse. kDataLoss for bytes that are no state, contradict themselves or do not have their digest.
   static absl::StatusOr<ReplicatedState> Decode(const Slice& bytes);
@@ -43,6 +57,7 @@ class ReplicatedState {
   Registry registry_;
   Sessions sessions_;
   uint64_t commands_ = 0;
+  std::optional<StateWalk> walk_;
 };
 
 }  // namespace bt::tracker

@@ -32,7 +32,7 @@ bool Sessions::ForgetOldest(Duration age) {
   const auto first = ages_.begin();
   const auto [at, id] = *first;
   if (at + age > state_.log_time) return false;
-  Session* session = state_.sessions.Find(id);
+  Session* session = state_.sessions.Change(id);
   CHECK(session != nullptr && session->indexed == at);
   ages_.erase(first);
   digest_ -= DigestOfSession(*session);
@@ -88,7 +88,7 @@ std::optional<Response> Sessions::Known(const MutationId& id, const Limits& limi
 void Sessions::Record(const MutationId& id, const Response& response) {
   // It did nothing, and a retry under the same id may still do it.
   if (LeftNoTrace(response.outcome)) return;
-  Session* session = state_.sessions.Find(id.session);
+  Session* session = state_.sessions.Change(id.session);
   if (session == nullptr) {
     session = &state_.sessions.Add({.id = id.session, .indexed = state_.log_time});
     ages_.insert({state_.log_time, id.session});
@@ -109,7 +109,8 @@ void Sessions::Record(const MutationId& id, const Response& response) {
 absl::StatusOr<Sessions> Sessions::Restore(SessionsState state) {
   Sessions sessions;
   sessions.state_ = std::move(state);
-  for (const Session& session : sessions.state_.sessions.rows()) {
+  for (uint32_t i = 0; i < sessions.size(); ++i) {
+    const Session& session = sessions.state_.sessions.at(i);
     if (session.indexed > session.used || session.used > sessions.state_.log_time) {
       return absl::DataLossError(absl::StrCat("the table of sessions contradicts itself: session ",
                                               session.id.value(), " was used after the log's time"));

@@ -50,11 +50,6 @@ struct Session {
 struct SessionsState {
   Instant log_time{};
   DenseTable<Session> sessions;
-
-  static constexpr void Fields(auto& self, auto&& visit) {
-    visit("log_time", self.log_time);
-    visit("sessions", self.sessions);
-  }
 };
 
 class Sessions {
@@ -73,6 +68,8 @@ class Sessions {
   void Record(const tracker_api::MutationId& id, const tracker_api::Response& response);
 
   const SessionsState& state() const { return state_; }
+  // For StateWalk, which changes nothing that state() shows.
+  SessionsState& mutable_state() { return state_; }
   uint64_t size() const { return state_.sessions.size(); }
   // A function of the state, kept up at O(1) a command: the sum of a digest of each session.
   uint64_t digest() const { return digest_; }

@@ -15,8 +15,9 @@ constexpr size_t kNameDigits = 20;
 
 }  // namespace
 
-std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, uint8_t granule_bits) {
-  CHECK(first > WriteSeq(0));
+std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, WriteSeq needed,
+                                uint8_t granule_bits) {
+  CHECK(needed > WriteSeq(0) && needed <= first);
   CHECK(granule_bits <= kGranuleBitsMax && size_t{1} << granule_bits >= kSegmentHeaderBytes);
   std::string header(kSegmentHeaderBytes, '\0');
   kMagic.copy(header.data(), kMagic.size());
@@ -25,7 +26,8 @@ std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, uint8_
   StoreLittle(header.data() + 12, identity.node.value(), 4);
   StoreLittle(header.data() + 16, identity.cluster, 8);
   StoreLittle(header.data() + 24, first.value(), 8);
-  StoreLittle(header.data() + 32, HashBytes(std::string_view(header.data(), 32)), 8);
+  StoreLittle(header.data() + 32, needed.value(), 8);
+  StoreLittle(header.data() + 40, HashBytes(std::string_view(header.data(), 40)), 8);
   return header;
 }
 

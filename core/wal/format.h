@@ -3,13 +3,16 @@
 // The bytes of a write-ahead log segment: a header that names its owner, records, and zeros up to a multiple
 // of the granule. Pure functions; journal_files.h writes exactly these bytes and nothing else.
 //
-//   segment header (40 bytes): magic 8, version u16, granule's base-2 logarithm u8, zero u8, node u32,
-//                              cluster u64, first sequence u64, checksum u64
+//   segment header (48 bytes): magic 8, version u16, granule's base-2 logarithm u8, zero u8, node u32,
+//                              cluster u64, first sequence u64, needed sequence u64, checksum u64
 //   record (32 bytes + body):  length u32, type u8, zero 3, sequence u64, durable u64, checksum u64, body
 //
 // The zeros are written and synced before records take their place, so a commit changes data alone and
 // fdatasync need not write the file system's own journal. And a segment never gets shorter: one that is
 // shorter than it must have been when a record in it was durable has lost its end, whatever is left of it.
+//
+// The needed sequence says which records the owner no longer needs: those below it. It is what lets the scan
+// tell a journal whose front was removed on purpose from one that has lost its front.
 //
 // Integers are little-endian. A checksum is xxh3-64 over everything before it and, for a record, its body,
 // seeded with the owner's identity: a record of another node, or bytes a client chose, do not pass for ours.
@@ -24,9 +27,9 @@
 
 namespace bt::wal {
 
-inline constexpr size_t kSegmentHeaderBytes = 40;
+inline constexpr size_t kSegmentHeaderBytes = 48;
 inline constexpr size_t kRecordHeaderBytes = 32;
-inline constexpr uint16_t kFormatVersion = 2;
+inline constexpr uint16_t kFormatVersion = 3;
 // The longest body of a record.
 inline constexpr size_t kRecordBytesMax = 16u << 20;
 // A segment that has reached this size is closed: the next record begins a new one.
@@ -45,8 +48,10 @@ struct Identity {
 };
 
 // The kSegmentHeaderBytes that begin a segment whose first record will be `first`. A segment is created
-// only after everything in the one before it is durable.
-std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, uint8_t granule_bits);
+// only after everything in the one before it is durable. `needed`, from 1 to `first`: no record below it is
+// needed any more.
+std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, WriteSeq needed,
+                                uint8_t granule_bits);
 
 // Appends one record to `out`. `durable`: the highest sequence known durable when this record is handed to
 // the file, below `sequence`; all records of one group commit carry the same. It is what lets the scan

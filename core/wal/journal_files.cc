@@ -82,6 +82,7 @@ void JournalFiles::PlanMending() {
                     : scan.records.empty() ? JournalFound::kEmptyJournal
                                            : JournalFound::kRecords;
   recovery_.last = scan.last;
+  recovery_.needed = needed_ = scan.needed;
   work_ = Work::kMending;
   for (std::string& name : unfinished_) plan_.push_back(RemoveFile{std::move(name)});
   if (segments_.empty()) {
@@ -176,16 +177,28 @@ void JournalFiles::PlanWrite() {
 void JournalFiles::PlanSegment(WriteSeq first) {
   const std::string unfinished = UnfinishedSegmentFileName(first);
   segment_ = SegmentFileName(first);
+  segments_.push_back(segment_);
   granule_bits_ = options_.granule_bits;
   end_ = kSegmentHeaderBytes;
   length_ = RoundUpToGranule(end_, granule_bits_);
   plan_.push_back(CreateFile{unfinished});
-  plan_.push_back(
-      WriteFile{unfinished, 0, Slice::Own(EncodeSegmentHeader(options_.identity, first, granule_bits_))});
+  const std::string header = EncodeSegmentHeader(options_.identity, first, needed_, granule_bits_);
+  plan_.push_back(WriteFile{unfinished, 0, Slice::Copy(header)});
   PlanZeros(unfinished, end_, length_);
   plan_.push_back(SyncFile{unfinished});
   plan_.push_back(RenameFile{unfinished, segment_});
   plan_.push_back(SyncDirectory{});
+  PlanRemoval();
+}
+
+// Removed is what no later life needs, and only when a durable header says that it is not needed: a journal
+// without its front is otherwise refused. The removals need no sync of their own. A crash may undo them, and
+// the scan passes over what comes back.
+void JournalFiles::PlanRemoval() {
+  while (segments_.size() > 1 && *ParseSegmentFileName(segments_[1]) <= needed_) {
+    plan_.push_back(RemoveFile{std::move(segments_.front())});
+    segments_.pop_front();
+  }
 }
 
 void JournalFiles::PlanZeros(const std::string& name, uint64_t from, uint64_t to) {

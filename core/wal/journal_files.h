@@ -9,6 +9,7 @@
 
 #include <absl/status/status.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -44,7 +45,8 @@ enum class JournalFound : uint8_t {
 struct JournalRecovery {
   JournalFound found = JournalFound::kNoJournal;
   std::vector<JournalRecord> records;
-  WriteSeq last;  // the last durable sequence
+  WriteSeq last;       // the last durable sequence
+  WriteSeq needed{1};  // records below it are not needed, and may be gone
   // What an interrupted write left behind and was cut off: bytes, and why they did not count. 0: nothing.
   uint64_t cut_bytes = 0;
   std::string cut_why;
@@ -60,6 +62,10 @@ class JournalFiles {
   void Recover();
   // When it is over, and once.
   JournalRecovery TakeRecovery() { return std::move(recovery_); }
+
+  // Records below `needed` will not be asked for again. The segments that hold nothing else are removed when
+  // the next one has been made, whose header says so. `needed` must be at most durable() + 1.
+  void Forget(WriteSeq needed) { needed_ = std::max(needed_, needed); }
 
   // Writes the records and makes them durable: one write and one sync (more only where the granule, a segment
   // or a buffer ends). Only when not busy. Takes all of `writes` and leaves an empty vector.
@@ -81,6 +87,7 @@ class JournalFiles {
   absl::Status Refusal(const ScanResult& scan) const;
   void PlanCut(const ScanResult& scan);
   void PlanSegment(WriteSeq first);
+  void PlanRemoval();
   void PlanZeros(const std::string& name, uint64_t from, uint64_t to);
   void PlanWrite();
 
@@ -91,15 +98,16 @@ class JournalFiles {
   absl::Status failure_;
 
   // Recovery.
-  std::vector<std::string> segments_;  // names, in order
-  std::vector<Slice> contents_;        // theirs; only while recovering
+  std::vector<Slice> contents_;  // of segments_; only while recovering
   std::vector<std::string> unfinished_;
   JournalRecovery recovery_;
 
   // Commit.
+  std::deque<std::string> segments_;  // names, in order
+  WriteSeq needed_{1};
   std::vector<JournalWrite> group_;
-  size_t planned_ = 0;  // records of group_ in plan_ or already written
-  std::string segment_;
+  size_t planned_ = 0;                          // records of group_ in plan_ or already written
+  std::string segment_;                         // the last of segments_
   uint64_t end_ = 0;                            // of the last record in the segment
   uint64_t length_ = 0;                         // of the segment: zeros from end_ to here
   uint8_t granule_bits_ = kGranuleBitsDefault;  // of the segment

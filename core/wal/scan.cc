@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -17,17 +18,21 @@ struct SegmentHeader {
   uint8_t granule_bits = 0;
   Identity owner;
   WriteSeq first;
+  WriteSeq needed;
 };
 
 // nullopt: too short, not the magic, or damaged.
 std::optional<SegmentHeader> ReadSegmentHeader(std::string_view bytes) {
   if (bytes.size() < kSegmentHeaderBytes || !bytes.starts_with(kMagic)) return std::nullopt;
-  if (LoadLittle(bytes.data() + 32, 8) != HashBytes(bytes.substr(0, 32))) return std::nullopt;
+  // Up to version 2 no needed sequence stood before the checksum.
+  const size_t checksum = LoadLittle(bytes.data() + 8, 2) <= 2 ? 32 : 40;
+  if (LoadLittle(bytes.data() + checksum, 8) != HashBytes(bytes.substr(0, checksum))) return std::nullopt;
   return SegmentHeader{.version = LoadLittle(bytes.data() + 8, 2),
                        .granule_bits = static_cast<uint8_t>(bytes[10]),
                        .owner = {LoadLittle(bytes.data() + 16, 8),
                                  NodeId(static_cast<uint32_t>(LoadLittle(bytes.data() + 12, 4)))},
-                       .first = WriteSeq(LoadLittle(bytes.data() + 24, 8))};
+                       .first = WriteSeq(LoadLittle(bytes.data() + 24, 8)),
+                       .needed = WriteSeq(LoadLittle(bytes.data() + 32, 8))};
 }
 
 struct RecordView {
@@ -81,7 +86,7 @@ class Scanner {
       : segments_(segments), identity_(identity), seed_(IdentitySeed(identity)) {}
 
   ScanResult Run() {
-    for (size_t i = 0; i < segments_.size(); ++i) {
+    for (size_t i = FindBeginning(); i < segments_.size(); ++i) {
       result_.segment = i;
       result_.offset = 0;
       if (!ReadHeader(segments_[i].view()) || !ReadRecords(segments_[i])) break;
@@ -92,6 +97,23 @@ class Scanner {
  private:
   bool last_segment() const { return result_.segment + 1 == segments_.size(); }
 
+  // Reads the needed sequence; the result is the last segment that begins at or below it. Headers that cannot
+  // be read are left to ReadHeader, where they matter.
+  size_t FindBeginning() {
+    size_t beginning = 0;
+    std::vector<std::optional<SegmentHeader>> headers;
+    for (const Slice& segment : segments_) {
+      headers.push_back(ReadSegmentHeader(segment.view()));
+      if (headers.back() && headers.back()->version == kFormatVersion && headers.back()->owner == identity_) {
+        result_.needed = std::max(result_.needed, headers.back()->needed);
+      }
+    }
+    for (size_t i = 0; i < headers.size(); ++i) {
+      if (headers[i] && headers[i]->first <= result_.needed) beginning = i;
+    }
+    return beginning_ = beginning;
+  }
+
   bool Stop(Verdict verdict, std::string why) {
     result_.verdict = verdict;
     result_.why = absl::StrCat(why, " (segment ", result_.segment, ", byte ", result_.offset, ")");
@@ -100,7 +122,6 @@ class Scanner {
 
   bool ReadHeader(std::string_view bytes) {
     const std::optional<SegmentHeader> header = ReadSegmentHeader(bytes);
-    const WriteSeq next = result_.last.next();
     // A segment gets its name only when its header is durable, so no crash leaves a damaged one.
     if (!header) return Stop(Verdict::kCorrupt, "the segment's header is damaged");
     if (header->version != kFormatVersion) {
@@ -113,10 +134,14 @@ class Scanner {
                                absl::Hex(header->owner.cluster), ", not to node ", identity_.node.value(),
                                " of cluster ", absl::Hex(identity_.cluster)));
     }
+    const bool begins = result_.segment == beginning_;
+    // The journal may begin anywhere up to the record that is needed, and not above it.
+    if (begins) result_.last = std::min(header->first, result_.needed) - 1;
+    const WriteSeq next = result_.last.next();
     if (header->first != next) {
-      return Stop(Verdict::kCorrupt, absl::StrCat("the segment begins at record ", header->first.value(),
-                                                  " where ", next.value(), " was expected",
-                                                  result_.segment == 0 ? ": the first segment is gone" : ""));
+      return Stop(Verdict::kCorrupt,
+                  absl::StrCat("the segment begins at record ", header->first.value(), " where ",
+                               next.value(), " was expected", begins ? ": the first segment is gone" : ""));
     }
     if (header->granule_bits > kGranuleBitsMax) {
       return Stop(Verdict::kCorrupt, "the segment's header names a granule that cannot be");
@@ -171,6 +196,7 @@ class Scanner {
   Identity identity_;
   uint64_t seed_;
   ScanResult result_;
+  size_t beginning_ = 0;        // the first segment that is read
   std::vector<uint64_t> ends_;  // of the records of the segment being read
 };
 

@@ -40,13 +40,15 @@ struct ScanResult {
   // In that segment: where the last record ends that a later one says was durable. From here to `offset` the
   // records may be in memory alone.
   uint64_t durable_end = 0;
-  std::string why;  // one sentence, empty when clean
-  WriteSeq last;    // the last good record's sequence; what precedes the first segment if there is none
+  std::string why;     // one sentence, empty when clean
+  WriteSeq last;       // the last good record's sequence; what precedes the first segment if there is none
+  WriteSeq needed{1};  // the highest any header names: no record below it is needed
 };
 
 // `segments`: the whole files in order of their names. None at all is clean and empty: whether that is a new
-// node or a lost disk is the caller's question. A journal begins with record 1; one whose first segment is
-// gone or has no header is corrupt, because nothing says what it held.
+// node or a lost disk is the caller's question. Segments whose records are all below the needed sequence are
+// passed over, whatever is left of them: a crash may bring back some of those that were removed. The journal
+// then begins at or below the needed sequence; one that begins above it has lost its front and is corrupt.
 ScanResult Scan(std::span<const Slice> segments, const Identity& identity);
 
 }  // namespace bt::wal

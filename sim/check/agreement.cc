@@ -18,6 +18,8 @@ void AgreementJudge::OnNote(NodeId node, const paxos::Note& note) {
     OnProposing(node, *proposing);
   } else if (const auto* chosen = std::get_if<paxos::Chosen>(&note)) {
     OnChosen(node, *chosen);
+  } else if (const auto* restored = std::get_if<paxos::Restored>(&note)) {
+    OnRestored(node, restored->prefix);
   } else if (const auto* leader = std::get_if<paxos::BecameLeader>(&note)) {
     OnLeader(node, leader->ballot);
   } else if (const auto* diverged = std::get_if<paxos::Diverged>(&note)) {
@@ -61,6 +63,18 @@ void AgreementJudge::OnChosen(NodeId node, const paxos::Chosen& note) {
     return;
   }
   decided_.emplace_back(note.value, note.chain);
+}
+
+// A snapshot goes on where others have been: what it stands for was chosen, and each slot told before.
+void AgreementJudge::OnRestored(NodeId node, const paxos::Prefix& prefix) {
+  Slot& next = next_.try_emplace(node, Slot(1)).first->second;
+  const size_t index = prefix.slot.value() - 1;
+  if (prefix.slot < next || index >= decided_.size() || decided_[index].second != prefix.chain) {
+    return world_.Fail(absl::StrFormat(
+        "agreement: node %d takes up a snapshot of slots up to %d, which are not those that were chosen",
+        node.value(), prefix.slot.value()));
+  }
+  next = prefix.slot.next();
 }
 
 void AgreementJudge::OnLeader(NodeId node, paxos::Ballot ballot) {

@@ -23,8 +23,8 @@ class AgreementJudge {
  public:
   explicit AgreementJudge(World& world) : world_(world) {}
 
-  // The node begins a new life: what it knows as chosen is told again from `first`, where its log begins.
-  void OnStart(NodeId node, Slot first) { next_[node] = first; }
+  // The node begins a new life: what it knows as chosen is told again.
+  void OnStart(NodeId node) { next_[node] = Slot(1); }
   void OnNote(NodeId node, const paxos::Note& note);
   // A Promise or Accepted for `ballot` leaves the node: durable, and seen by others.
   void OnAcknowledged(NodeId node, paxos::Ballot ballot);
@@ -39,6 +39,7 @@ class AgreementJudge {
  private:
   void OnProposing(NodeId node, const paxos::Proposing& note);
   void OnChosen(NodeId node, const paxos::Chosen& note);
+  void OnRestored(NodeId node, const paxos::Prefix& prefix);
   void OnLeader(NodeId node, paxos::Ballot ballot);
 
   World& world_;

@@ -27,9 +27,7 @@ void LockstepJudge::Refuse(NodeId node, const std::string& what) {
   world_.Fail(absl::StrFormat("specification: tracker-%d %s", node.value(), what));
 }
 
-void LockstepJudge::OnStart(NodeId node, WriteSeq last, Slot first) {
-  Take(node, paxos_.Restart(node, last, first));
-}
+void LockstepJudge::OnStart(NodeId node, WriteSeq last) { Take(node, paxos_.Restart(node, last)); }
 
 void LockstepJudge::OnWrite(NodeId node, WriteSeq seq, uint8_t type, const Slice& body) {
   switch (static_cast<paxos::RecordType>(type)) {
@@ -47,6 +45,11 @@ void LockstepJudge::OnWrite(NodeId node, WriteSeq seq, uint8_t type, const Slice
     }
     case paxos::RecordType::kChosen:
       return Take(node, paxos_.TellChosenUpTo(DecodeRecord<paxos::ChosenRecord>(body).chosen));
+    case paxos::RecordType::kSnapshotPart: {
+      const auto record = DecodeRecord<paxos::SnapshotPartRecord>(body);
+      Take(node, paxos_.TellChosenUpTo(record.prefix.slot));
+      return Take(node, paxos_.HoldsPromise(node, record.promised));
+    }
   }
   Refuse(node, absl::StrFormat("wrote a record of type %d, which the specification does not know", type));
 }
@@ -92,6 +95,8 @@ void LockstepJudge::OnStep(NodeId node, const paxos::Replica& replica) {
 void LockstepJudge::OnNote(NodeId node, const paxos::Note& note) {
   if (const auto* chosen = std::get_if<paxos::Chosen>(&note)) {
     Take(node, paxos_.Learn(node, chosen->slot, chosen->value));
+  } else if (const auto* restored = std::get_if<paxos::Restored>(&note)) {
+    Take(node, paxos_.Restore(node, restored->prefix.slot));
   }
 }
 
@@ -139,6 +144,10 @@ void LockstepJudge::Say(NodeId node, const paxos::CatchUpReply& message) {
     Take(node, paxos_.TellChosen(slot, MultiPaxos::ValueOf(value)));
     ++slot;
   }
+}
+
+void LockstepJudge::Say(NodeId node, const paxos::SnapshotPart& message) {
+  Take(node, paxos_.TellChosenUpTo(message.prefix.slot));
 }
 
 }  // namespace bt::sim

@@ -21,8 +21,8 @@ class LockstepJudge {
  public:
   LockstepJudge(World& world, std::vector<NodeId> members) : world_(world), paxos_(std::move(members)) {}
 
-  // The node begins a life with the writes up to `last`; its log begins at `first`.
-  void OnStart(NodeId node, WriteSeq last, Slot first);
+  // The node begins a life with the writes up to `last`.
+  void OnStart(NodeId node, WriteSeq last);
   // The node gives its journal a record of this type (core/paxos/journal.h).
   void OnWrite(NodeId node, WriteSeq seq, uint8_t type, const Slice& body);
   // Called before anything that others could take as a sign of it.
@@ -54,6 +54,7 @@ class LockstepJudge {
   void Say(NodeId node, const paxos::HeartbeatReply& message);
   void Say(NodeId node, const paxos::Watermark& message);
   void Say(NodeId node, const paxos::CatchUpReply& message);
+  void Say(NodeId node, const paxos::SnapshotPart& message);
   // Pre-votes and requests for what is chosen bind nobody.
   template <class Message>
   void Say(NodeId, const Message&) {}

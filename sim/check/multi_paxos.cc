@@ -159,6 +159,18 @@ MultiPaxos::Refusal MultiPaxos::Apply(NodeId node, Slot slot) {
   return std::nullopt;
 }
 
+MultiPaxos::Refusal MultiPaxos::Restore(NodeId node, Slot slot) {
+  Acceptor& acceptor = Of(node);
+  if (slot <= acceptor.known) {
+    return absl::StrFormat("took up a snapshot of slots up to %d, and knew %d already", slot.value(),
+                           acceptor.known.value());
+  }
+  if (Refusal refusal = TellChosenUpTo(slot)) return refusal;
+  acceptor.known = slot;
+  acceptor.applied = slot - 1;
+  return std::nullopt;
+}
+
 MultiPaxos::Refusal MultiPaxos::Sync(NodeId node, WriteSeq durable) {
   Acceptor& acceptor = Of(node);
   acceptor.durable = durable;
@@ -187,7 +199,7 @@ MultiPaxos::Refusal MultiPaxos::Count(Slot slot, Ballot ballot, Nodes bit) {
   return std::nullopt;
 }
 
-MultiPaxos::Refusal MultiPaxos::Restart(NodeId node, WriteSeq last, Slot first) {
+MultiPaxos::Refusal MultiPaxos::Restart(NodeId node, WriteSeq last) {
   Acceptor& acceptor = Of(node);
   while (!acceptor.writes.empty() && acceptor.writes.back().seq > last) {
     const Write& lost = acceptor.writes.back();
@@ -196,7 +208,7 @@ MultiPaxos::Refusal MultiPaxos::Restart(NodeId node, WriteSeq last, Slot first) 
   }
   Refusal refusal = Sync(node, last);
   acceptor.promised = acceptor.durable_promise;
-  acceptor.known = acceptor.applied = first - 1;
+  acceptor.known = acceptor.applied = Slot(0);
   acceptor.candidacy = {};
   return refusal;
 }
@@ -320,6 +332,12 @@ MultiPaxos::Refusal MultiPaxos::Holds(NodeId node, Ballot promised, Slot known) 
   if (promised == acceptor.promised && known == acceptor.known) return std::nullopt;
   return absl::StrFormat("holds promise %s and slots up to %d as chosen, and wrote %s and learned %d",
                          Text(promised), known.value(), Text(acceptor.promised), acceptor.known.value());
+}
+
+MultiPaxos::Refusal MultiPaxos::HoldsPromise(NodeId node, Ballot promised) const {
+  if (promised == Of(node).promised) return std::nullopt;
+  return absl::StrFormat("writes down its promise of %s, and has promised %s", Text(promised),
+                         Text(Of(node).promised));
 }
 
 MultiPaxos::Refusal MultiPaxos::HoldsReports(NodeId node, const paxos::Candidate& candidate) const {

@@ -46,11 +46,13 @@ class MultiPaxos {
   Refusal Learn(NodeId node, Slot slot, Value value);
   // The state above the log takes up `slot`.
   Refusal Apply(NodeId node, Slot slot);
+  // The node takes up a snapshot: it knows every slot up to `slot` as chosen, and the state above is that of
+  // `slot`, which it applies next.
+  Refusal Restore(NodeId node, Slot slot);
   // Every write of the node up to `durable` is on its disk.
   Refusal Sync(NodeId node, WriteSeq durable);
-  // The node has crashed and begins again from its writes up to `last`, knowing nothing as chosen from
-  // `first` on.
-  Refusal Restart(NodeId node, WriteSeq last, Slot first);
+  // The node has crashed and begins again from its writes up to `last`, knowing nothing as chosen.
+  Refusal Restart(NodeId node, WriteSeq last);
 
   // --- what a node says, when it leaves the node ---
 
@@ -71,6 +73,7 @@ class MultiPaxos {
 
   // What the node holds in memory is what it has written and learned, ...
   Refusal Holds(NodeId node, Ballot promised, Slot known) const;
+  Refusal HoldsPromise(NodeId node, Ballot promised) const;
   // ... as a candidate the highest ballot reported for each slot above the watermarks reported, ...
   Refusal HoldsReports(NodeId node, const paxos::Candidate& candidate) const;
   // ... and as a leader no vote that was not given.

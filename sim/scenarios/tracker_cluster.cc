@@ -43,6 +43,8 @@ bool IsReplicaMessage(const Slice& message) { return message.view()[0] == 0; }
 
 }  // namespace
 
+namespace {
+
 paxos::Config DrawReplicaConfig(RandomStream& rng) {
   paxos::Config config;
   if (!rng.Chance(2, 3)) return config;
@@ -64,17 +66,31 @@ paxos::Config DrawReplicaConfig(RandomStream& rng) {
   return config;
 }
 
+}  // namespace
+
+tracker::Config DrawTrackerConfig(RandomStream& rng) {
+  tracker::Config config;
+  config.replica = DrawReplicaConfig(rng);
+  if (rng.Chance(1, 3)) return config;
+  // Snapshots are taken every few slots, in pieces of a few items.
+  config.snapshot_log_bytes = uint64_t{1} << rng.Between(7, 15);
+  config.snapshot_piece_bytes = size_t{1} << rng.Between(5, 14);
+  if (rng.Chance(1, 2)) config.snapshot_pause = Milliseconds(static_cast<int64_t>(rng.Between(1, 100)));
+  config.replica.log_bytes_kept = rng.Chance(1, 2) ? 0 : rng.Between(0, 8192);
+  return config;
+}
+
 // --- TrackerAdaptor ---
 
 std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
-  tracker::Config config;
-  config.replica = cluster_->replica_config();
+  tracker::Config config = cluster_->config();
   config.replica.self = NodeId(host.index() + 1);
   chosen_ = Slot(0);
+  begins_ = true;
   answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
   auto node = std::make_unique<tracker::TrackerNode>(config);
-  cluster_->judge().OnStart(config.replica.self, node->replica().first());
-  cluster_->lockstep().OnStart(config.replica.self, host.journal().durable(), node->replica().first());
+  cluster_->judge().OnStart(config.replica.self);
+  cluster_->lockstep().OnStart(config.replica.self, host.journal().durable());
   return node;
 }
 
@@ -147,9 +163,14 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
     cluster_->lockstep().OnDurable(node, host.journal().durable());
     cluster_->lockstep().OnNote(node, *replica);
     cluster_->availability().OnNote(node, *replica);
+    if (std::holds_alternative<paxos::Restored>(*replica)) {
+      host.world().Count(begins_ ? Fault::kBegunFromSnapshot : Fault::kTookSnapshot, {host.index()});
+    }
   } else if (const auto* applied = std::get_if<tracker::Applied>(&note)) {
     cluster_->judge().OnApplied(node, applied->slot, applied->digest);
     cluster_->lockstep().OnApplied(node, applied->slot);
+  } else if (const auto* unusable = std::get_if<tracker::Unusable>(&note)) {
+    host.world().Fail("snapshot: " + host.name() + " cannot read its own: " + unusable->why);
   }
 }
 
@@ -157,6 +178,7 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   const Slot chosen = host.machine()->replica().chosen();
   cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
   cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica());
+  begins_ = false;
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
   cluster_->SawState(host.machine()->state());
@@ -184,10 +206,10 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
 // --- TrackerCluster ---
 
 TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan)
-    : world_(world), judge_(world), lockstep_(world, Members(count)), availability_(world, replica_config_) {
+    : world_(world), judge_(world), lockstep_(world, Members(count)), availability_(world, config_.replica) {
   RandomStream rng = world.Stream("tracker config");
-  replica_config_ = DrawReplicaConfig(rng);
-  replica_config_.members = Members(count);
+  config_ = DrawTrackerConfig(rng);
+  config_.replica.members = Members(count);
   latency_max_ = plan.network.latency_max;
   stragglers_max_ = StragglersMax(plan);
   for (uint32_t i = 0; i < count; ++i) {

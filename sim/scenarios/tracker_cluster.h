@@ -31,7 +31,7 @@ namespace bt::sim {
 using EdgeMessage = std::variant<tracker_api::Ask, tracker_api::Answer, tracker_api::Unreachable>;
 
 // Small windows, messages and limits for some seeds, so that their edges are met.
-paxos::Config DrawReplicaConfig(RandomStream& rng);
+tracker::Config DrawTrackerConfig(RandomStream& rng);
 
 class TrackerCluster;
 
@@ -65,6 +65,7 @@ class TrackerAdaptor : public DefaultAdaptor {
   absl::btree_map<CallId, Caller> calls_;
   uint64_t next_call_ = 0;
   Slot chosen_;
+  bool begins_ = false;  // the first step of a life
 };
 
 using TrackerHost = TrackerAdaptor::TrackerHost;
@@ -82,7 +83,7 @@ class TrackerCluster {
   LockstepJudge& lockstep() { return lockstep_; }
   AvailabilityJudge& availability() { return availability_; }
   World& world() { return world_; }
-  const paxos::Config& replica_config() const { return replica_config_; }
+  const tracker::Config& config() const { return config_; }
 
   // The operator asks one of the trackers for limits on registrations that some workloads meet. Whether the
   // log takes them up depends on the faults; from here on clients may be refused for want of room.
@@ -119,7 +120,7 @@ class TrackerCluster {
   void ExpectAvailability();
 
   World& world_;
-  paxos::Config replica_config_;
+  tracker::Config config_;
   Duration latency_max_;
   Duration stragglers_max_;
   AgreementJudge judge_;

@@ -112,6 +112,29 @@ TEST(ReplicatedStateProperty, DecodedItHasTheSameDigestAndAnswersEveryLaterComma
   }));
 }
 
+TEST(ReplicatedStateProperty, AWalkGivesTheStateOfItsBeginningWhateverIsAppliedMeanwhile) {
+  EXPECT_TRUE(rc::check("walks", [] {
+    const uint64_t seed = *rc::gen::arbitrary<uint64_t>();
+    Log log(seed);
+    Rng rng(seed);
+    ReplicatedState state;
+    for (uint64_t i = rng.Below(200); i > 0; --i) state.Apply(log.Stamp(), log.Command());
+    for (int walk = 0; walk < 2; ++walk) {
+      const std::string before = state.Encode();
+      state.BeginWalk();
+      std::string pieces;
+      while (state.walking()) {
+        pieces += state.NextPiece(1 + rng.Below(64));
+        for (uint64_t i = rng.Below(8); i > 0; --i) state.Apply(log.Stamp(), log.Command());
+      }
+      RC_ASSERT(pieces == before);
+      for (const Torrent& torrent : state.registry().state().torrents) RC_ASSERT(torrent.claims.kept() == 0u);
+      RC_ASSERT(state.sessions().state().sessions.kept() == 0u);
+    }
+    RC_ASSERT(ReplicatedState::Decode(Slice::Own(state.Encode())).ok());
+  }));
+}
+
 TEST(ReplicatedStateProperty, DamagedBytesAreRefusedOrMeanAStateThatHasItsDigest) {
   EXPECT_TRUE(rc::check("cuts and flipped bits", [] {
     Log log(*rc::gen::arbitrary<uint64_t>());

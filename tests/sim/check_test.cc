@@ -38,10 +38,10 @@ struct Agreement : testing::Test {
 
 TEST_F(Agreement, IsContentWithEqualPrefixesAlsoAfterARestart) {
   for (const NodeId node : {kOne, kTwo}) {
-    judge.OnStart(node, Slot(1));
+    judge.OnStart(node);
     for (uint64_t slot = 1; slot <= 3; ++slot) Choose(node, slot, slot * 10, slot * 100);
   }
-  judge.OnStart(kOne, Slot(1));
+  judge.OnStart(kOne);
   Choose(kOne, 1, 10, 100);
   EXPECT_FALSE(world.failed());
   EXPECT_EQ(judge.chosen(), Slot(3));
@@ -59,11 +59,24 @@ TEST_F(Agreement, FindsHashChainsThatDiffer) {
   EXPECT_TRUE(Says(world, "hash chains"));
 }
 
-TEST_F(Agreement, IsContentWithALogThatBeginsLater) {
+TEST_F(Agreement, IsContentWithALogThatBeginsBehindASnapshot) {
   for (uint64_t slot = 1; slot <= 3; ++slot) Choose(kTwo, slot, slot * 10, slot * 100);
-  judge.OnStart(kOne, Slot(3));
+  judge.OnStart(kOne);
+  judge.OnNote(kOne, paxos::Restored{{Slot(2), 200}});
   Choose(kOne, 3, 30, 300);
   EXPECT_FALSE(world.failed());
+}
+
+TEST_F(Agreement, FindsASnapshotOfAnotherChain) {
+  for (uint64_t slot = 1; slot <= 3; ++slot) Choose(kTwo, slot, slot * 10, slot * 100);
+  judge.OnNote(kOne, paxos::Restored{{Slot(2), 201}});
+  EXPECT_TRUE(Says(world, "not those that were chosen"));
+}
+
+TEST_F(Agreement, FindsASnapshotThatGoesBack) {
+  for (uint64_t slot = 1; slot <= 3; ++slot) Choose(kTwo, slot, slot * 10, slot * 100);
+  judge.OnNote(kTwo, paxos::Restored{{Slot(2), 200}});
+  EXPECT_TRUE(Says(world, "not those that were chosen"));
 }
 
 TEST_F(Agreement, FindsAGap) {

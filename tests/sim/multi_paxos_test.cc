@@ -43,7 +43,7 @@ struct Specification : testing::Test {
   MultiPaxos::Refusal Crash(NodeId node) {
     const WriteSeq last = durable_before_crash;
     written[node.value()] = last;
-    return paxos.Restart(node, last, Slot(1));
+    return paxos.Restart(node, last);
   }
   WriteSeq Next(NodeId node) { return ++written[node.value()]; }
 
@@ -354,7 +354,7 @@ TEST_F(Lockstep, FollowsAnElectionFromRecordsAndMessages) {
   judge.OnNote(kOne, paxos::Chosen{Slot(1), MultiPaxos::ValueOf(kApple), 0});
   judge.OnApplied(kOne, Slot(1));
   judge.OnTransmit(kOne, Encoded(paxos::Watermark{ballot, Slot(1)}));
-  judge.OnTransmit(kOne, Encoded(paxos::CatchUpReply{Slot(1), Slot(1), {kApple}}));
+  judge.OnTransmit(kOne, Encoded(paxos::CatchUpReply{Slot(1), Slot(1), Slot(1), {kApple}}));
   Write(kThree, 1, paxos::RecordType::kLearned, paxos::LearnedRecord{Slot(1), kApple});
   Write(kThree, 2, paxos::RecordType::kChosen, paxos::ChosenRecord{Slot(1)});
   EXPECT_EQ(world.failure().value_or(""), "");
@@ -366,7 +366,7 @@ TEST_F(Lockstep, NamesTheReplicaAndWhatItDid) {
 }
 
 TEST_F(Lockstep, FindsAHandedOutValueThatWasNotChosen) {
-  judge.OnTransmit(kOne, Encoded(paxos::CatchUpReply{Slot(1), Slot(0), {kApple}}));
+  judge.OnTransmit(kOne, Encoded(paxos::CatchUpReply{Slot(1), Slot(0), Slot(1), {kApple}}));
   EXPECT_TRUE(Says("specification: tracker-1 takes a value of slot 1 for chosen, and none is"));
 }
 

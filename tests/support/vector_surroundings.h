@@ -24,6 +24,7 @@ struct VectorSurroundings : Unwatched<P> {
   Rng& rng() { return random; }
   void Append(JournalWrite write) { writes.push_back(std::move(write)); }
   void Commit() {}
+  void Forget(WriteSeq seq) { needed = seq; }
   void Transmit(NodeId to, typename P::Message message) { sent.push_back({to, std::move(message)}); }
   void Do(typename P::FileEffect effect) { files.push_back(std::move(effect)); }
   void Do(LinkEffect effect) { links.push_back(std::move(effect)); }
@@ -44,6 +45,7 @@ struct VectorSurroundings : Unwatched<P> {
   const Instant& clock;
   Rng random;
   std::vector<JournalWrite> writes;
+  WriteSeq needed;  // records below it were forgotten
   std::vector<Sent> sent;
   std::vector<typename P::FileEffect> files;
   std::vector<LinkEffect> links;

@@ -53,6 +53,7 @@ struct Recorder {
   void Holds(const Outbox<P>::Outgoing& message) { Happens("hold " + std::get<Word>(message.message).text); }
   void Append(JournalWrite write) { Happens("write " + std::to_string(write.seq.value())); }
   void Commit() { Happens("commit"); }
+  void Forget(WriteSeq needed) { Happens("forget below " + std::to_string(needed.value())); }
   void Transmit(NodeId to, const P::Message& message) {
     Happens("send " + std::get<Word>(message).text + " to " + std::to_string(to.value()));
   }
@@ -118,6 +119,18 @@ TEST_F(RunnerTest, ExecutesTheEffectsOfOneStepInTheOrderOfTheContract) {
   Poke();
   EXPECT_EQ(world_.log, (List{"begin 5", "write 1", "write 2", "commit", "send now to 2", "hold later",
                               "file", "link", "answer a", "note n", "end"}));
+}
+
+TEST_F(RunnerTest, ForgetsAfterTheWritesAndBeforeAnythingIsSent) {
+  TestRunner& runner = Run([](const auto& input, auto& context) {
+    context.out.Send(NodeId(2), Word{"now"});
+    if (std::holds_alternative<WriteDone>(input)) context.out.Forget(WriteSeq(2));
+    context.out.Write(1, {});
+  });
+  Poke();
+  world_.log.clear();
+  runner.Durable(WriteSeq(1));
+  EXPECT_EQ(world_.log, (List{"begin 3", "write 2", "commit", "forget below 2", "send now to 2", "end"}));
 }
 
 TEST_F(RunnerTest, CommitsOnlyWhatWasWritten) {

@@ -77,7 +77,9 @@ TEST_F(BeginningTest, BelowTheLogNothingIsComparedAndEveryValueIsAnswered) {
 // A replica alone with its inputs.
 class BegunReplica : public BeginningTest {
  protected:
-  BegunReplica() : replica_(ThreeNodes(), beginning_) { Step(Started{records_}); }
+  BegunReplica() : replica_(ThreeNodes(), Snapshot{beginning_.prefix, beginning_.stamp, {}}) {
+    Step(Started{records_});
+  }
 
   static Config ThreeNodes() {
     Config config;
@@ -105,8 +107,8 @@ class BegunReplica : public BeginningTest {
 TEST_F(BegunReplica, CatchUpIsServedFromWhereTheLogBegins) {
   EXPECT_EQ(replica_.first(), Slot(3));
   EXPECT_EQ(Answer<CatchUpReply>(NodeId(2), CatchUp{Slot(3)}),
-            (CatchUpReply{Slot(3), Slot(3), {Value("d")}}));
-  EXPECT_EQ(Answer<CatchUpReply>(NodeId(2), CatchUp{Slot(1)}), (CatchUpReply{Slot(1), Slot(3), {}}))
+            (CatchUpReply{Slot(3), Slot(3), Slot(3), {Value("d")}}));
+  EXPECT_EQ(Answer<CatchUpReply>(NodeId(2), CatchUp{Slot(1)}), (CatchUpReply{Slot(1), Slot(3), Slot(3), {}}))
       << "others may have it";
 }
 

@@ -49,6 +49,12 @@ struct Describer {
   std::string operator()(const CatchUpReply& m) const {
     return absl::StrCat("CatchUpReply ", m.from.value(), " +", m.values.size(), " chosen ", m.chosen.value());
   }
+  std::string operator()(const AskSnapshot& m) const {
+    return absl::StrCat("AskSnapshot ", m.slot.value(), " part ", m.part);
+  }
+  std::string operator()(const SnapshotPart& m) const {
+    return absl::StrCat("SnapshotPart ", m.prefix.slot.value(), " part ", m.part, " of ", m.parts);
+  }
 };
 
 struct Answerer {
@@ -60,6 +66,7 @@ struct Answerer {
   }
   std::string operator()(const Busy&) const { return "busy"; }
   std::string operator()(const TooLarge&) const { return "too large"; }
+  std::string operator()(const Noted&) const { return "noted"; }
   std::string operator()(const ReadReady& r) const { return absl::StrCat("read at ", r.slot.value()); }
 };
 
@@ -83,9 +90,12 @@ void Cluster::Restart(uint32_t id) {
   Node& node = node_at(id);
   Config config = config_;
   config.self = NodeId(id);
-  node.runner = std::make_unique<ReplicaRunner>(std::make_unique<Replica>(config), node.effects);
+  const std::vector<JournalRecord> records = Recoverable(id);
+  const Snapshot snapshot = FindSnapshot(records);
+  TakeUp(node, snapshot);
+  node.runner = std::make_unique<ReplicaRunner>(std::make_unique<Replica>(config, snapshot), node.effects);
   node.stalled = false;
-  Judged(id, [&](ReplicaRunner& runner) { runner.Start(node.durable, WriteSeq(node.durable.size())); });
+  Judged(id, [&](ReplicaRunner& runner) { runner.Start(records, WriteSeq(node.durable.size())); });
   if (replica(id).ballot() < node.durable_promise) Violate(absl::StrCat("node ", id, " forgot a promise"));
 }
 
@@ -93,7 +103,20 @@ void Cluster::Crash(uint32_t id) {
   Node& node = node_at(id);
   node.runner.reset();
   node.effects.Clear();
-  node.decided.clear();
+}
+
+std::vector<JournalRecord> Cluster::Recoverable(uint32_t id) {
+  const Node& node = node_at(id);
+  std::vector<JournalRecord> records = node.durable;
+  std::erase_if(records, [&](const JournalRecord& record) { return record.seq < node.needed; });
+  return records;
+}
+
+void Cluster::TakeUp(Node& node, const Snapshot& snapshot) {
+  node.log.clear();
+  for (const Slice& part : snapshot.parts) node.log += part.view();
+  node.applied = snapshot.prefix.slot;
+  node.stamp = snapshot.stamp;
 }
 
 void Cluster::Step(uint32_t id, Input<Protocol> input) {
@@ -118,16 +141,43 @@ void Cluster::Judged(uint32_t id, const std::function<void(ReplicaRunner&)>& act
     if (!answers_.emplace(answer.call, answer.response).second) Violate("a call was answered twice");
   }
   for (const Note& note : std::exchange(node.effects.notes, {})) Judge(id, note);
+  node.needed = std::max(node.needed, node.effects.needed);
+  InstallArrived(id);
 }
 
 void Cluster::JudgeDecided(uint32_t id) {
   Node& node = node_at(id);
-  for (Decided& decided : replica(id).TakeDecided()) {
-    if (decided.slot != Slot(node.decided.size() + 1)) Violate("decided with a gap or twice");
-    if (!node.decided.empty() && decided.batch.stamp < node.decided.back().batch.stamp) {
-      Violate("log time went back");
+  for (const Decided& decided : replica(id).TakeDecided()) {
+    if (decided.slot != node.applied.next()) Violate("decided with a gap or twice");
+    if (decided.batch.stamp < node.stamp) Violate("log time went back");
+    node.applied = decided.slot;
+    node.stamp = decided.batch.stamp;
+    if (decided.slot > Slot(1)) node.log += " | ";
+    if (decided.batch.commands.empty()) node.log += "-";
+    for (size_t i = 0; i < decided.batch.commands.size(); ++i) {
+      if (i > 0) node.log += " ";
+      node.log += decided.batch.commands[i].view();
     }
-    node.decided.push_back(std::move(decided));
+  }
+}
+
+void Cluster::InstallArrived(uint32_t id) {
+  const Snapshot* arrived = running(id) ? replica(id).arrived() : nullptr;
+  if (arrived == nullptr) return;
+  if (arrived->prefix.slot <= node_at(id).applied) Violate("a snapshot of what is known already");
+  TakeUp(node_at(id), *arrived);
+  Step(id, Call<Protocol>{CallId(next_call_++), InstallSnapshot{true}});
+}
+
+void Cluster::Save(uint32_t id, size_t piece_bytes) {
+  const Node& node = node_at(id);
+  const std::string state = node.log;
+  const SaveSnapshot save{.slot = node.applied, .stamp = node.stamp};
+  for (size_t at = 0; at < state.size(); at += piece_bytes) {
+    SaveSnapshot piece = save;
+    piece.bytes = Slice::Copy(state.substr(at, piece_bytes));
+    piece.last = at + piece_bytes >= state.size();
+    Step(id, Call<Protocol>{CallId(next_call_++), std::move(piece)});
   }
 }
 
@@ -136,6 +186,11 @@ void Cluster::Judge(uint32_t id, const Note& note) {
     const auto [at, fresh] = chosen_.emplace(chosen->slot, std::pair(chosen->value, chosen->chain));
     if (!fresh && at->second != std::pair(chosen->value, chosen->chain)) {
       Violate(absl::StrCat("node ", id, " learned another value for slot ", chosen->slot.value()));
+    }
+  } else if (const auto* restored = std::get_if<Restored>(&note)) {
+    const auto at = chosen_.find(restored->prefix.slot);
+    if (at == chosen_.end() || at->second.second != restored->prefix.chain) {
+      Violate(absl::StrCat("node ", id, " took up a snapshot of what was not chosen"));
     }
   } else if (const auto* proposing = std::get_if<Proposing>(&note)) {
     const auto [at, fresh] =
@@ -260,19 +315,6 @@ void Cluster::Elect(uint32_t node) {
   Fire(node, Timer::kElection);
   Settle();
   CHECK_MSG(replica(node).is_leader(), "not elected");
-}
-
-std::string Cluster::Log(uint32_t id) {
-  std::string text;
-  for (const Decided& decided : node_at(id).decided) {
-    if (!text.empty()) text += " | ";
-    if (decided.batch.commands.empty()) text += "-";
-    for (size_t i = 0; i < decided.batch.commands.size(); ++i) {
-      if (i > 0) text += " ";
-      text += decided.batch.commands[i].view();
-    }
-  }
-  return text;
 }
 
 Cluster::Filter To(uint32_t node) {

@@ -1,8 +1,9 @@
 #pragma once
 
 // A cluster of replicas in a jar: nothing moves unless the test says so. Messages wait in a list until
-// they are delivered or lost, writes wait until they are synced or lost, timers until they are fired.
-// Every step is judged: one value per slot, one value per (ballot, slot), promises that never go back.
+// they are delivered or lost, writes wait until they are synced or lost, timers until they are fired. The
+// state above each replica is the text of its log; snapshots of it that arrive are taken up at once. Every
+// step is judged: one value per slot, one value per (ballot, slot), promises that never go back.
 
 #include <absl/container/btree_map.h>
 
@@ -66,6 +67,9 @@ class Cluster {
   // "at 3[0]", "not leader (2)", "busy", "too large", "read at 3", or "" when there is no answer yet.
   std::string Answer(CallId call) const;
 
+  // Gives the replica the snapshot of its log as it is, in pieces of so many bytes.
+  void Save(uint32_t node, size_t piece_bytes = 1 << 20);
+
   // --- looking in ---
   // Repeats `action` until `node` leads; CHECKs that it comes to that.
   void UntilLeader(uint32_t node, const std::function<void()>& action);
@@ -74,13 +78,15 @@ class Cluster {
   Replica& replica(uint32_t node) { return node_at(node).runner->machine(); }
   bool running(uint32_t node) { return node_at(node).runner != nullptr; }
   Instant now() const { return now_; }
-  Rng& rng() { return rng_; }
   uint32_t size() const { return static_cast<uint32_t>(nodes_.size()); }
   size_t unsynced(uint32_t node) { return node_at(node).effects.writes.size(); }
   const std::vector<JournalRecord>& durable(uint32_t node) { return node_at(node).durable; }
   bool armed(uint32_t node, Timer timer) { return node_at(node).runner->timers().armed(timer); }
-  // The chosen prefix as this life of the node has delivered it: "a | b c | -", slots separated by bars.
-  std::string Log(uint32_t node);
+  // The chosen prefix as this life of the node has delivered it, by snapshot or slot by slot: "a | b c | -",
+  // slots separated by bars.
+  std::string Log(uint32_t node) { return node_at(node).log; }
+  // The records that a restart would be given: those that were not forgotten.
+  std::vector<JournalRecord> Recoverable(uint32_t node);
   // "slot 3, node 1": where and with whom the node said it had diverged; "" if it did not.
   std::string Diverged(uint32_t node) { return node_at(node).diverged; }
   // What was wrong, if anything ever was.
@@ -95,7 +101,10 @@ class Cluster {
     std::unique_ptr<ReplicaRunner> runner;
     bool stalled = false;
     std::vector<JournalRecord> durable;
-    std::vector<Decided> decided;
+    WriteSeq needed;  // records below it may be gone
+    std::string log;
+    Slot applied;
+    Instant stamp;  // of the last slot
     Ballot durable_promise;
     std::string diverged;
   };
@@ -105,6 +114,8 @@ class Cluster {
   // Runs the node as `action` says, judges what it did and takes its messages and answers over.
   void Judged(uint32_t node, const std::function<void(ReplicaRunner&)>& action);
   void JudgeDecided(uint32_t node);
+  void TakeUp(Node& node, const Snapshot& snapshot);
+  void InstallArrived(uint32_t node);
   void Judge(uint32_t node, const Note& note);
   void Violate(std::string what);
 

@@ -66,7 +66,7 @@ TEST(Divergence, AReplicaThatIsTaughtAnotherValueForAChosenSlotStops) {
   cluster.Elect(1);
   cluster.Propose(1, "a");
   cluster.Settle();
-  cluster.Inject({1, 3, CatchUpReply{Slot(2), Slot(2), {Value("other")}}});
+  cluster.Inject({1, 3, CatchUpReply{Slot(2), Slot(2), Slot(1), {Value("other")}}});
   cluster.Deliver(Everything());
   EXPECT_EQ(cluster.Diverged(3), "slot 2, node 1");
   cluster.Inject({1, 2, Accept{kFirst, Slot(2), Slot(2), Value("other")}});

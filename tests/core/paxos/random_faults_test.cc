@@ -15,7 +15,7 @@ namespace bt::paxos {
 namespace {
 
 struct Rates {
-  uint64_t lose, repeat, sync, crash, restart, stall, propose;  // in a thousand, per step
+  uint64_t lose, repeat, sync, crash, restart, stall, propose, save;  // in a thousand, per step
 };
 
 class World {
@@ -23,7 +23,8 @@ class World {
   World(uint64_t seed, Config config)
       : cluster_(seed % 3 == 0 ? 5 : 3, seed, std::move(config)), rng_(Rng(seed).Fork("world")) {
     const auto rate = [&](uint64_t highest) { return rng_.Chance(1, 3) ? 0 : rng_.Below(highest); };
-    rates_ = {rate(200), rate(100), 100 + rng_.Below(800), rate(15), 20 + rng_.Below(80), rate(10), 200};
+    rates_ = {rate(200), rate(100), 100 + rng_.Below(800), rate(15), 20 + rng_.Below(80), rate(10),
+              200,       rate(40)};
   }
 
   void Run(int steps) {
@@ -55,6 +56,14 @@ class World {
   }
 
   Cluster& cluster() { return cluster_; }
+  uint64_t saved() const { return saved_; }
+  // Replicas that were not told of the first slots one by one.
+  uint64_t cut() {
+    uint64_t count = 0;
+    for (uint32_t node = 1; node <= cluster_.size(); ++node)
+      count += cluster_.replica(node).first() > Slot(1);
+    return count;
+  }
   // Every command proposed is distinct: none may be chosen twice.
   bool SomethingTwice() {
     std::vector<std::string> commands;
@@ -114,6 +123,10 @@ class World {
     } else if (!cluster_.running(node) && Chance(rates_.restart)) {
       cluster_.Restart(node);
     }
+    if (Chance(rates_.save) && cluster_.running(node)) {
+      cluster_.Save(node, piece_bytes_);
+      ++saved_;
+    }
     if (Chance(rates_.stall)) cluster_.Stall(AnyNode());
     if (Chance(rates_.stall * 3)) cluster_.Resume(AnyNode());
   }
@@ -121,7 +134,10 @@ class World {
   Cluster cluster_;
   Rng rng_;
   Rates rates_{};
+  // One and the same for all snapshots of a slot, as the state's pieces are.
+  const size_t piece_bytes_ = 1 + rng_.Below(64);
   int commands_ = 0;
+  uint64_t saved_ = 0;
 };
 
 Config SmallLimits(uint64_t seed) {
@@ -133,12 +149,15 @@ Config SmallLimits(uint64_t seed) {
   config.promise_bytes_max = 20;
   config.catch_up_bytes_max = 30;
   config.candidate_lag_slots_max = 5;
+  config.log_bytes_kept = seed % 7 == 1 ? 1 << 20 : 0;
   return config;
 }
 
 TEST(RandomFaults, ReplicasAgreeAndRecover) {
   constexpr uint64_t kSeeds = 400;
   uint64_t slots = 0;
+  uint64_t saved = 0;
+  uint64_t cut = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     World world(seed, SmallLimits(seed));
     world.Run(4000);
@@ -148,9 +167,13 @@ TEST(RandomFaults, ReplicasAgreeAndRecover) {
     ASSERT_TRUE(world.Converged()) << "seed " << seed;
     ASSERT_FALSE(world.SomethingTwice()) << "seed " << seed;
     slots += world.cluster().replica(1).chosen().value();
+    saved += world.saved();
+    cut += world.cut();
   }
   // A world in which nothing is chosen would prove nothing.
   EXPECT_GT(slots, kSeeds * 20);
+  EXPECT_GT(saved, kSeeds);
+  EXPECT_GT(cut, kSeeds / 2);
 }
 
 TEST(RandomFaults, OneSeedIsOneRun) {

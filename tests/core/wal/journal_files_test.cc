@@ -82,7 +82,7 @@ TEST(JournalFiles, ACommitIsOneWriteAndOneSync) {
   std::vector<JournalWrite> writes = Writes(1, 5);
   files.Commit(writes);
   recorder.Run(files);
-  EXPECT_EQ(recorder.asked, (Texts{"write 1 at 40", "sync 1"}));
+  EXPECT_EQ(recorder.asked, (Texts{"write 1 at 48", "sync 1"}));
   EXPECT_EQ(files.durable(), WriteSeq(5));
   EXPECT_TRUE(writes.empty());
 }
@@ -96,9 +96,36 @@ TEST(JournalFiles, ASegmentIsSyncedBeforeTheNextIsMadeAndNamedAndItsNameSyncedBe
   std::vector<JournalWrite> writes = Writes(1, 3);
   files.Commit(writes);
   recorder.Run(files);
-  EXPECT_EQ(recorder.asked, (Texts{"write 1 at 40", "write 1 at 204", "sync 1", "create 3.new",
-                                   "write 3.new at 0", "write 3.new at 40", "sync 3.new", "rename 3.new to 3",
-                                   "sync directory", "write 3 at 40", "sync 3"}));
+  EXPECT_EQ(recorder.asked, (Texts{"write 1 at 48", "write 1 at 212", "sync 1", "create 3.new",
+                                   "write 3.new at 0", "write 3.new at 48", "sync 3.new", "rename 3.new to 3",
+                                   "sync directory", "write 3 at 48", "write 3 at 130", "sync 3"}));
+}
+
+TEST(JournalFiles, SegmentsThatAreNotNeededAreRemovedWhenADurableHeaderSaysSo) {
+  Recorder recorder;
+  JournalFiles files(Options(200), recorder);
+  files.Recover();
+  recorder.Run(files);
+  std::vector<JournalWrite> writes = Writes(1, 5);
+  files.Commit(writes);
+  recorder.Run(files);
+  files.Forget(WriteSeq(4));
+  recorder.asked.clear();
+  writes = Writes(6, 7);
+  files.Commit(writes);
+  recorder.Run(files);
+  EXPECT_EQ(recorder.asked, (Texts{"write 5 at 130", "sync 5", "create 7.new", "write 7.new at 0",
+                                   "write 7.new at 48", "sync 7.new", "rename 7.new to 7", "sync directory",
+                                   "remove 1", "write 7 at 48", "write 7 at 130", "sync 7"}))
+      << "record 4 is in the segment that begins with 3";
+  recorder.asked.clear();
+  JournalFiles again(Options(200), recorder);
+  again.Recover();
+  recorder.Run(again);
+  const JournalRecovery recovery = again.TakeRecovery();
+  EXPECT_EQ(recovery.records.front().seq, WriteSeq(3));
+  EXPECT_EQ(recovery.last, WriteSeq(7));
+  EXPECT_EQ(recovery.needed, WriteSeq(4));
 }
 
 TEST(JournalFiles, RecoveryMakesWhatItReadDurableAndRemovesASegmentThatWasNeverNamed) {
@@ -117,7 +144,7 @@ TEST(JournalFiles, RecoveryMakesWhatItReadDurableAndRemovesASegmentThatWasNeverN
   JournalFiles files(Options(200), recorder);
   files.Recover();
   recorder.Run(files);
-  EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "remove 3.new", "write 1 at 40", "write 1 at 204",
+  EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "remove 3.new", "write 1 at 48", "write 1 at 212",
                                    "sync 1", "sync directory"}));
   EXPECT_EQ(files.durable(), WriteSeq(2));
 }
@@ -188,6 +215,7 @@ TEST(JournalFiles, WhatASyncFailedToWriteAndRecoveryReadsAllTheSameOutlivesTheMa
 // number of operations, in every way drawn; then recovery, itself interrupted, finds all that was durable.
 TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
   uint64_t crashes = 0;
+  uint64_t begins_later = 0;
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     for (uint64_t operations = 0;; ++operations) {
       sim::World world(seed);
@@ -196,6 +224,8 @@ TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
                               .tear_percent = static_cast<uint32_t>(rng.Below(40))};
       FaultyDirectory disk;
       WriteSeq durable;
+      WriteSeq needed{1};
+      const bool forgetful = rng.Chance(1, 2);
       bool crashed = false;
       {
         JournalFiles files(Options(200 << rng.Below(3)), disk);
@@ -209,6 +239,10 @@ TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
           next = last + 1;
           files.Commit(writes);
           for (; files.busy() && !crashed; crashed = left-- == 0) files.Done(disk.Finish());
+          if (forgetful && rng.Chance(1, 2)) {
+            needed = WriteSeq(rng.Between(needed.value(), files.durable().next().value()));
+            files.Forget(needed);
+          }
         }
         ASSERT_TRUE(files.failure().ok());
         durable = files.durable();
@@ -227,11 +261,16 @@ TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
         }
         ASSERT_TRUE(files.failure().ok()) << files.failure() << " seed " << seed << " after " << operations;
         ASSERT_GE(files.durable(), durable) << "seed " << seed << " after " << operations << " operations";
+        const JournalRecovery recovery = files.TakeRecovery();
+        const WriteSeq first = recovery.last.next() - recovery.records.size();
+        ASSERT_LE(first, needed) << "seed " << seed << " after " << operations << " operations";
+        begins_later += first > WriteSeq(1);
         break;
       }
     }
   }
   EXPECT_GT(crashes, 1000u);
+  EXPECT_GT(begins_later, 100u);
 }
 
 TEST(JournalFiles, AfterAFailureNothingIsWrittenAndNothingBecomesDurable) {

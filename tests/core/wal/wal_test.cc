@@ -36,10 +36,20 @@ class Journal {
     return Pad();
   }
   Journal& Roll() {
-    segments_.push_back(EncodeSegmentHeader(identity_, last_.next(), granule_bits_));
+    segments_.push_back(EncodeSegmentHeader(identity_, last_.next(), needed_, granule_bits_));
     starts_.clear();
     group_start_ = segments_.back().size();
     return Pad();
+  }
+
+  // What is rolled from here on says that no record below `needed` is needed.
+  Journal& Need(WriteSeq needed) {
+    needed_ = needed;
+    return *this;
+  }
+  Journal& Remove(size_t index) {
+    segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(index));
+    return *this;
   }
 
   std::string& segment(size_t index) { return segments_[index]; }
@@ -73,6 +83,7 @@ class Journal {
   Identity identity_ = kMine;
   uint8_t granule_bits_;
   WriteSeq last_;
+  WriteSeq needed_{1};
   std::vector<std::string> segments_;
   std::vector<size_t> starts_;  // of the records of the last segment
   size_t group_start_ = 0;
@@ -108,7 +119,7 @@ TEST(Wal, RecordsComeBackInOrderAcrossSegments) {
 }
 
 TEST(Wal, AJournalWhoseFirstSegmentIsGoneIsCorruptNotEmpty) {
-  std::string segment = EncodeSegmentHeader(kMine, WriteSeq(41), kGranuleBitsDefault);
+  std::string segment = EncodeSegmentHeader(kMine, WriteSeq(41), WriteSeq(40), kGranuleBitsDefault);
   AppendRecord(segment, kMine, WriteSeq(41), WriteSeq(40), 1, "kept");
   const std::vector<Slice> segments{Slice::Copy(segment)};
   const ScanResult result = Scan(segments, kMine);
@@ -116,8 +127,39 @@ TEST(Wal, AJournalWhoseFirstSegmentIsGoneIsCorruptNotEmpty) {
   EXPECT_NE(result.why.find("the first segment is gone"), std::string::npos) << result.why;
 }
 
+// Four segments of two records each.
+Journal Four() {
+  Journal journal(7);
+  journal.Group({"a", "b"}).Roll().Group({"c", "d"}).Roll().Group({"e", "f"});
+  return journal;
+}
+
+TEST(Wal, AJournalMayBeginAnywhereUpToTheRecordThatIsNeeded) {
+  Journal journal = Four();
+  journal.Need(WriteSeq(4)).Roll().Group({"g"});
+  EXPECT_EQ(Bodies(journal.Read()), (Texts{"c", "d", "e", "f", "g"})) << "a segment that is half needed";
+  EXPECT_EQ(Bodies(journal.Remove(0).Read()), (Texts{"c", "d", "e", "f", "g"}));
+  EXPECT_EQ(journal.Read().needed, WriteSeq(4));
+  EXPECT_EQ(journal.Read().records.front().seq, WriteSeq(3));
+  const ScanResult result = journal.Remove(0).Read();
+  EXPECT_EQ(result.verdict, Verdict::kCorrupt);
+  EXPECT_EQ(result.why,
+            "the segment begins at record 5 where 4 was expected: the first segment is gone "
+            "(segment 0, byte 0)");
+}
+
+TEST(Wal, WhatIsLeftOfSegmentsThatAreNotNeededIsPassedOver) {
+  Journal journal = Four();
+  journal.Need(WriteSeq(6)).Roll().Group({"g"});
+  journal.Remove(1);  // a crash has undone the removal of the first one alone
+  journal.segment(0).resize(3);
+  const ScanResult result = journal.Read();
+  EXPECT_EQ(result.verdict, Verdict::kClean) << result.why;
+  EXPECT_EQ(Bodies(result), (Texts{"e", "f", "g"}));
+}
+
 TEST(Wal, AFirstSegmentWithoutAWholeHeaderIsCorruptAtEveryLength) {
-  const std::string header = EncodeSegmentHeader(kMine, WriteSeq(1), kGranuleBitsDefault);
+  const std::string header = EncodeSegmentHeader(kMine, WriteSeq(1), WriteSeq(1), kGranuleBitsDefault);
   for (size_t size = 0; size < header.size(); ++size) {
     const std::vector<Slice> segments{Slice::Copy(header.substr(0, size))};
     EXPECT_EQ(Scan(segments, kMine).verdict, Verdict::kCorrupt) << size;
@@ -234,8 +276,8 @@ TEST(Wal, ZerosBehindTheLastRecordAreTheEndHoweverManyTheyAre) {
 }
 
 TEST(Wal, AnotherFormatVersionIsForeignAndSaysSo) {
-  // Version 1 had 32 bits for its number and no granule; its checksum stood in the same place.
-  std::string header = EncodeSegmentHeader(kMine, WriteSeq(1), 6);
+  // Version 1 had 32 bits for its number and no granule, and no needed sequence before its checksum.
+  std::string header = EncodeSegmentHeader(kMine, WriteSeq(1), WriteSeq(1), 6);
   header[8] = 1;
   header[10] = 0;
   const uint64_t checksum = HashBytes(std::string_view(header).substr(0, 32));

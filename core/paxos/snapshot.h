@@ -1,0 +1,40 @@
+#pragma once
+
+// Snapshot: what the state above the log is after a chosen prefix, in parts that the state alone can read. It
+// takes the place of the log up to there: at a restart, and at a replica that lacks what others have cut from
+// their logs. Parts are kept in the journal among the other records (journal.h), so one rule says what of
+// both a crash leaves; and in memory, from where they are served.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/base/slice.h"
+#include "core/base/time.h"
+#include "core/machine/input.h"
+#include "core/paxos/config.h"
+#include "core/paxos/protocol.h"
+
+namespace bt::paxos {
+
+// A snapshot that is longer is none.
+inline constexpr uint32_t kSnapshotPartsMax = 65'536;
+inline constexpr uint64_t kSnapshotBytesMax = uint64_t{4} << 30;
+// As a command, so that it fits a record and a message.
+inline constexpr size_t kSnapshotPartBytesMax = kCommandBytesMax;
+
+struct Snapshot {
+  Prefix prefix;
+  Instant stamp;  // log time at its last slot
+  std::vector<Slice> parts;
+
+  bool empty() const { return parts.empty(); }
+  uint64_t bytes() const;
+};
+
+// The last snapshot of which all parts are among `records`; an empty one when there is none. CHECKs that
+// records which do not begin at the first have one.
+Snapshot FindSnapshot(const std::vector<JournalRecord>& records);
+
+}  // namespace bt::paxos
