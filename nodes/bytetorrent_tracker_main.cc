@@ -69,6 +69,7 @@ class Tracker {
     tracker::Config config;
     config.replica.self = flags_.self;
     config.replica.members = state_.members;
+    config.snapshot_log_bytes = uint64_t{flags_.snapshot_after_mib} << 20;
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;

@@ -83,6 +83,7 @@ struct Given {
   std::vector<std::string> nodes;
   std::string data_dir;
   std::string cluster_secret;
+  uint32_t snapshot_after_mib = TrackerFlags().snapshot_after_mib;
 };
 
 absl::StatusOr<absl::btree_map<NodeId, TrackerMember>> ParseMembers(const std::vector<std::string>& nodes) {
@@ -113,7 +114,8 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .embedded = given.nodes.empty(),
                      .members = *std::move(members),
                      .data_dir = given.data_dir,
-                     .cluster_secret = given.cluster_secret};
+                     .cluster_secret = given.cluster_secret,
+                     .snapshot_after_mib = given.snapshot_after_mib};
   const bool alone = flags.members.size() == 1;
   flags.self = given.id ? NodeId(*given.id) : flags.members.begin()->first;
   if (!given.id && !alone) {
@@ -149,6 +151,12 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   app.add_option(
       "--data-dir", given.data_dir,
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
+  app.add_option(
+         "--snapshot-after", given.snapshot_after_mib,
+         "save the state when the log since the last time has so many MiB, and is as long as the state; "
+         "the journal is cut then (default: 64)")
+      ->check(CLI::Range(1u, 1u << 20))
+      ->type_name("MIB");
   CLI::App* init =
       app.add_subcommand("init", "write the first state of a node into its data directory, and end");
   init->fallthrough();

@@ -25,6 +25,7 @@ struct TrackerFlags {
   absl::btree_map<NodeId, TrackerMember> members;
   std::string data_dir;
   std::string cluster_secret;  // of init; empty: a cluster of one draws its own
+  uint32_t snapshot_after_mib = 64;
 
   const TrackerMember& own() const { return members.at(self); }
 };

@@ -58,9 +58,12 @@ TEST_F(ReplicaHandshakeTest, NoSideBelievesOneWithAnotherSecret) {
 TEST_F(ReplicaHandshakeTest, AProofCoversEveryFieldOfBothHellos) {
   const std::string challenge = ToAcceptor(dialler_.Open()).answer;
   const std::vector<std::function<void(ReplicaHello&)>> changes = {
-      [](ReplicaHello& hello) { hello.version = 3; },      [](ReplicaHello& hello) { hello.cluster = 8; },
-      [](ReplicaHello& hello) { hello.from = NodeId(3); }, [](ReplicaHello& hello) { hello.to = NodeId(3); },
-      [](ReplicaHello& hello) { hello.incarnation = 3; },  [](ReplicaHello& hello) { hello.nonce = kNonce3; },
+      [](ReplicaHello& hello) { hello.version = ReplicaHello::kVersion + 1; },
+      [](ReplicaHello& hello) { hello.cluster = 8; },
+      [](ReplicaHello& hello) { hello.from = NodeId(3); },
+      [](ReplicaHello& hello) { hello.to = NodeId(3); },
+      [](ReplicaHello& hello) { hello.incarnation = 3; },
+      [](ReplicaHello& hello) { hello.nonce = kNonce3; },
   };
   for (size_t i = 0; i < changes.size(); ++i) {
     auto changed = Decoded<ReplicaChallenge>(challenge);

@@ -252,7 +252,8 @@ TEST_F(ReplicaLinksTest, StrangersAreRefusedAndCounted) {
   SendGarbage(HelloFrame({.cluster = 8, .from = NodeId(2), .to = NodeId(1)}));
   SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(5), .to = NodeId(1)}));
   SendGarbage(HelloFrame({.cluster = 9, .from = NodeId(2), .to = NodeId(4)}));
-  SendGarbage(HelloFrame({.version = 3, .cluster = 9, .from = NodeId(2), .to = NodeId(1)}));
+  SendGarbage(
+      HelloFrame({.version = ReplicaHello::kVersion + 1, .cluster = 9, .from = NodeId(2), .to = NodeId(1)}));
   EXPECT_EQ(a().counters().foreign, 4u);
   EXPECT_TRUE(a().connected(NodeId(2)));
   EXPECT_EQ(a().counters().received_frames, 0u);

@@ -59,7 +59,7 @@ class TrackerNode:
         check(process.status == 0, lambda: f"init of node {self.id} failed: {process.err()}")
 
     def start(self):
-        command = [self.cluster.world.binaries.tracker, *self.flags]
+        command = [self.cluster.world.binaries.tracker, *self.flags, *self.cluster.serving_flags]
         self.process = self.cluster.world.start(f"{self.cluster.name}-{self.replica_port}-{self.id}", command)
 
     def kill(self):
@@ -93,11 +93,12 @@ class TrackerNode:
 
 
 class Cluster:
-    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1"):
+    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=()):
         self.world = world
         self.size = size
         self.name = name
         self.client_host = client_host
+        self.serving_flags = serving_flags
         self.nodes = []
 
     def start(self):
