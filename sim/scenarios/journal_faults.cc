@@ -16,7 +16,9 @@ constexpr int kLives = 60;
 // it.
 struct Workload {
   explicit Workload(RandomStream& rng)
-      : lengths(rng.Between(1, 3)), length(uint64_t{1} << rng.Between(4, 10)) {}
+      : lengths(rng.Between(1, 3)),
+        length(uint64_t{1} << rng.Between(4, 10)),
+        forget_percent(rng.Chance(1, 2) ? rng.Between(1, 40) : 0) {}
 
   Slice Body(RandomStream& rng) {
     std::string body = std::to_string(++bodies);
@@ -26,6 +28,7 @@ struct Workload {
 
   uint64_t lengths;
   uint64_t length;
+  uint64_t forget_percent;  // after each sync: that a snapshot would have made older records needless
   uint64_t bodies = 0;
 };
 
@@ -45,6 +48,9 @@ WriteSeq Live(World& world, RandomStream& rng, JournalDisk& journal, Workload& w
       return last;
     }
     if (writing) journal.FinishSync();
+    if (rng.Chance(workload.forget_percent, 100)) {
+      journal.Forget(WriteSeq(rng.Between(1, journal.durable().next().value())));
+    }
     if (!journal.failure().ok()) {
       world.Trace({.who = "journal", .node = 0},
                   [&] { return "fails: " + std::string(journal.failure().message()); });
