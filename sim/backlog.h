@@ -1,7 +1,7 @@
 #pragma once
 
-// Backlog<P>: what came for a process while it was stalled, to be taken up when it goes on. Raw bytes are for
-// the adaptor to read, inputs for the machine. What one sender sent stays in order.
+// Backlog<P>: what came for a process while it was stalled or slow, to be taken up when it goes on. Raw bytes
+// are for the adaptor to read, inputs for the machine. What one sender sent stays in order.
 
 #include <algorithm>
 #include <cstddef>

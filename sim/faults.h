@@ -21,6 +21,10 @@ enum class Fault : uint8_t {
   kOneWayPartition,
   kSlowLink,
   kBrokenLink,
+  kLossyLink,
+  kSlowReplies,
+  kLateLink,
+  kLastingCut,
   // network, byte streams
   kStreamReset,
   kConnectRefused,
@@ -34,6 +38,7 @@ enum class Fault : uint8_t {
   kPermanentStop,
   kBegunFromSnapshot,
   kTookSnapshot,
+  kSlowProcess,
   // clocks
   kClockOrigin,
   kClockDrift,

@@ -131,14 +131,7 @@ class Host final : public Process, public Endpoint, public StreamUser {
     RandomStream& rng = surroundings_.host_rng();
     if (rng.Chance(1, 2)) backlog_.Shuffle(rng);
     if (rng.Chance(1, 2)) OnWake();
-    while (alive() && !backlog_.empty()) {
-      auto item = backlog_.Pop();
-      if (const auto* raw = std::get_if<RawBytes>(&item)) {
-        Deliver(raw->from, raw->bytes);
-      } else {
-        Enter(std::get<Input<P>>(std::move(item)));
-      }
-    }
+    TakeAll();
     OnWake();
     if (alive() && !surroundings_.journal().failure().ok()) Stop(surroundings_.journal().failure());
   }
@@ -151,9 +144,16 @@ class Host final : public Process, public Endpoint, public StreamUser {
     surroundings_.ForgetWake();
     OnWake();
   }
+  void SetPace(Duration per_input) override {
+    world_.Trace(surroundings_.Head(TraceKind::kEvent),
+                 [&] { return "takes " + std::to_string(per_input.micros()) + " us for each input"; });
+    pace_ = per_input;
+    if (pace_ == Duration{0} && !stalled_) TakeAll();
+  }
   // One whose journal has failed already must stop all the same, now: nobody restarts it later.
   void StopFaults() override {
     surroundings_.StopFaults();
+    if (pace_ > Duration{0}) SetPace(Duration{0});
     if (alive() && !surroundings_.journal().failure().ok()) Exit(surroundings_.journal().failure());
   }
   bool alive() const override { return runner_.has_value(); }
@@ -193,7 +193,7 @@ class Host final : public Process, public Endpoint, public StreamUser {
 
   void Deliver(uint32_t from, const Slice& bytes) override {
     if (!alive()) return Refuse(from, bytes);
-    if (stalled_) return backlog_.Push(RawBytes{from, bytes});
+    if (waits()) return Wait(RawBytes{from, bytes});
     adaptor().Deliver(*this, from, bytes);
   }
   void StreamUp(LinkId link, const Address& peer) override { Enter(LinkUp{link, peer}); }
@@ -205,11 +205,18 @@ class Host final : public Process, public Endpoint, public StreamUser {
 
   void Enter(Input<P> input) {
     if (!alive() || world_.failed()) return;
-    if (stalled_) return backlog_.Push(std::move(input));
+    if (waits()) return Wait(std::move(input));
     runner_->Deliver(std::move(input));
   }
   void OnWake() {
     if (alive() && !stalled_ && !world_.failed()) runner_->FireDueTimers();
+  }
+  // The slow process has time for one input.
+  void OnPace() {
+    next_is_due_ = false;
+    if (stalled_ || backlog_.empty()) return;
+    TakeOne();
+    if (alive() && !backlog_.empty()) TakeLater();
   }
 
  private:
@@ -224,7 +231,30 @@ class Host final : public Process, public Endpoint, public StreamUser {
     adaptor().Ended(*this);
     runner_.reset();
     stalled_ = false;
+    next_is_due_ = false;
     backlog_.Clear();
+  }
+  bool waits() const { return stalled_ || (pace_ > Duration{0} && !taking_); }
+  void Wait(typename Backlog<P>::Item item) {
+    backlog_.Push(std::move(item));
+    if (!stalled_ && !next_is_due_) TakeLater();
+  }
+  void TakeLater() {
+    next_is_due_ = true;
+    surroundings_.PaceAfter(pace_);
+  }
+  void TakeOne() {
+    auto item = backlog_.Pop();
+    taking_ = true;
+    if (const auto* raw = std::get_if<RawBytes>(&item)) {
+      Deliver(raw->from, raw->bytes);
+    } else {
+      Enter(std::get<Input<P>>(std::move(item)));
+    }
+    taking_ = false;
+  }
+  void TakeAll() {
+    while (alive() && !backlog_.empty()) TakeOne();
   }
   // Nobody is there. Adaptors that want to answer (connection refused) say so.
   void Refuse(uint32_t from, const Slice& bytes) {
@@ -238,6 +268,9 @@ class Host final : public Process, public Endpoint, public StreamUser {
   NodeSurroundings<M, Adaptor> surroundings_;
   std::optional<Runner<M, NodeSurroundings<M, Adaptor>>> runner_;
   bool stalled_ = false;
+  Duration pace_{0};  // between two inputs; 0: none waits
+  bool next_is_due_ = false;
+  bool taking_ = false;  // the input is one that has waited
   Backlog<P> backlog_;
 };
 

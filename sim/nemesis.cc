@@ -52,6 +52,8 @@ void Nemesis::Fire(uint64_t argument) {
       states_[detail].resume_due = false;
       if (victims_[detail]->alive() && victims_[detail]->stalled()) victims_[detail]->Resume();
       return;
+    case Kind::kQuicken:
+      return victims_[detail]->SetPace(Duration{0});
     case Kind::kMend:
       for (const Cut& cut : mends_[detail]) {
         network_.Cut(cut.from, cut.to, false);
@@ -95,6 +97,9 @@ void Nemesis::Act() {
       {plan_.one_way, &Nemesis::PartitionOneWay},
       {plan_.slow_link, &Nemesis::SlowLink},
       {plan_.broken_link, &Nemesis::BreakLink},
+      {plan_.lossy_link, &Nemesis::LoseSome},
+      {plan_.slow_replies, &Nemesis::DelayReplies},
+      {plan_.slow_process, &Nemesis::SlowDown},
   };
   std::vector<uint32_t> weights;
   for (const auto& act : acts) weights.push_back(act.weight);
@@ -170,21 +175,57 @@ void Nemesis::CutApart(RandomStream& rng, bool one_way) {
     return text + " to all others";
   });
   for (const Cut& cut : cuts) network_.Cut(cut.from, cut.to, true);
+  MendLater(rng, std::move(cuts));
+}
+
+void Nemesis::MendLater(RandomStream& rng, std::vector<Cut> cuts) {
   mends_.push_back(std::move(cuts));
   Later(Kind::kMend, mends_.size() - 1, Upto(rng, plan_.cut_max));
 }
 
-void Nemesis::Disturb(RandomStream& rng, bool slow) {
+Nemesis::Cut Nemesis::DrawLink(RandomStream& rng, Fault fault) {
   const uint32_t from = victims_[rng.Below(victims_.size())]->index();
   const uint32_t to = victims_[rng.Below(victims_.size())]->index();
-  world_.Count(slow ? Fault::kSlowLink : Fault::kBrokenLink, {from, to});
-  if (slow) {
-    network_.Slow(from, to, Upto(rng, kSlowLinkMax));
-  } else {
-    network_.Break(from, to, static_cast<uint32_t>(rng.Between(200'000, 1'000'000)));
+  world_.Count(fault, {from, to});
+  return {from, to};
+}
+
+void Nemesis::SlowLink(RandomStream& rng) {
+  const Cut link = DrawLink(rng, Fault::kSlowLink);
+  network_.Slow(link.from, link.to, Upto(rng, kSlowLinkMax));
+  MendLater(rng, {link});
+}
+
+void Nemesis::BreakLink(RandomStream& rng) {
+  const Cut link = DrawLink(rng, Fault::kBrokenLink);
+  network_.Break(link.from, link.to, static_cast<uint32_t>(rng.Between(200'000, 1'000'000)));
+  MendLater(rng, {link});
+}
+
+void Nemesis::LoseSome(RandomStream& rng) {
+  const Cut link = DrawLink(rng, Fault::kLossyLink);
+  network_.Break(link.from, link.to, 20'000);
+  network_.Break(link.to, link.from, 20'000);
+}
+
+// What it has promised or accepted is heard of when others have long been elected.
+void Nemesis::DelayReplies(RandomStream& rng) {
+  const uint32_t from = victims_[rng.Below(victims_.size())]->index();
+  world_.Count(Fault::kSlowReplies, {from});
+  const Duration late = rng.Between(Milliseconds(300), kLateRepliesMax);
+  std::vector<Cut> links;
+  for (const Process* other : victims_) {
+    links.push_back({from, other->index()});
+    network_.Slow(from, other->index(), late);
   }
-  mends_.push_back({{from, to}});
-  Later(Kind::kMend, mends_.size() - 1, Upto(rng, plan_.cut_max));
+  MendLater(rng, std::move(links));
+}
+
+void Nemesis::SlowDown(RandomStream& rng) {
+  const size_t victim = rng.Below(victims_.size());
+  world_.Count(Fault::kSlowProcess, {victims_[victim]->index()});
+  victims_[victim]->SetPace(Upto(rng, plan_.pace_max));
+  Later(Kind::kQuicken, victim, Upto(rng, plan_.stall_max));
 }
 
 void Nemesis::Heal(const std::vector<Process*>& core) {

@@ -20,6 +20,8 @@ namespace bt::sim {
 class Nemesis final : public EventSink {
  public:
   static constexpr Duration kSlowLinkMax = Milliseconds(400);
+  // How late the replies of one node become.
+  static constexpr Duration kLateRepliesMax = Seconds(4);
 
   // `victims`: the processes faults happen to. `bystanders`: other endpoints partitions cut off as well.
   Nemesis(World& world, Network& network, Streams* streams, FaultPlan plan, std::vector<Process*> victims,
@@ -36,7 +38,7 @@ class Nemesis final : public EventSink {
   void Fire(uint64_t argument) override;
 
  private:
-  enum class Kind : uint64_t { kTick, kRestart, kResume, kMend };
+  enum class Kind : uint64_t { kTick, kRestart, kResume, kMend, kQuicken };
   struct State {
     RandomStream restarts;
     bool restart_due = false;
@@ -53,10 +55,15 @@ class Nemesis final : public EventSink {
   void JumpClock(RandomStream& rng);
   void Partition(RandomStream& rng) { CutApart(rng, false); }
   void PartitionOneWay(RandomStream& rng) { CutApart(rng, true); }
-  void SlowLink(RandomStream& rng) { Disturb(rng, true); }
-  void BreakLink(RandomStream& rng) { Disturb(rng, false); }
+  void SlowLink(RandomStream& rng);
+  void BreakLink(RandomStream& rng);
+  void LoseSome(RandomStream& rng);
+  void DelayReplies(RandomStream& rng);
+  void SlowDown(RandomStream& rng);
   void CutApart(RandomStream& rng, bool one_way);
-  void Disturb(RandomStream& rng, bool slow);
+  // The link that the fault happens to.
+  Cut DrawLink(RandomStream& rng, Fault fault);
+  void MendLater(RandomStream& rng, std::vector<Cut> cuts);
   void Revive();
   static Duration Upto(RandomStream& rng, Duration most) {
     return rng.Between(Milliseconds(1), most < Milliseconds(2) ? Milliseconds(2) : most);

@@ -58,9 +58,13 @@ void DrawNemesis(RandomStream& rng, FaultPlan& plan) {
   plan.one_way = Maybe(rng, "one way", 100, 2);
   plan.slow_link = Maybe(rng, "slow link", 50);
   plan.broken_link = Maybe(rng, "broken link", 50);
+  plan.lossy_link = Maybe(rng, "lossy link", 20);
+  plan.slow_replies = Maybe(rng, "slow replies", 30);
+  plan.slow_process = Maybe(rng, "slow process", 30);
   plan.down_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 4000)));
   plan.stall_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 6000)));
   plan.jump_max = Milliseconds(static_cast<int64_t>(1 << rng.Below(13)));
+  plan.pace_max = Microseconds(static_cast<int64_t>(100 << rng.Below(8)));
   plan.cut_max = Milliseconds(static_cast<int64_t>(rng.Between(10, 5000)));
   plan.everyone_may_be_down = rng.Chance(1, 2);
   if (rng.Chance(1, 5)) {

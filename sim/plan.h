@@ -32,9 +32,13 @@ struct FaultPlan {
   uint32_t one_way = 0;
   uint32_t slow_link = 0;
   uint32_t broken_link = 0;
+  uint32_t lossy_link = 0;    // two in a hundred, until the phase is over
+  uint32_t slow_replies = 0;  // whatever one says comes seconds late
+  uint32_t slow_process = 0;
   Duration down_max = Seconds(2);  // before a crashed process is restarted
   Duration stall_max = Seconds(3);
   Duration jump_max = Seconds(3);
+  Duration pace_max = Milliseconds(5);
   Duration cut_max = Seconds(3);
   bool everyone_may_be_down = true;
 };

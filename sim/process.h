@@ -19,7 +19,8 @@ class Process {
   virtual void Resume() = 0;      // and come, all of them, now
   virtual void DamageDisk() = 0;  // only when not alive: what was durable is not all there any more
   virtual void JumpClock(Duration forward) = 0;
-  virtual void StopFaults() = 0;  // no more of those of its disk and its clock
+  virtual void SetPace(Duration per_input) = 0;  // how long each takes; 0: no time at all
+  virtual void StopFaults() = 0;                 // no more of those of its disk, its clock and its pace
   virtual bool alive() const = 0;
   virtual bool stalled() const = 0;
   virtual bool damaged() const = 0;  // may never start again

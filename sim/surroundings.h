@@ -165,6 +165,7 @@ class NodeSurroundings final : public EventSink {
     wake_ = {clock_.WorldTime(when), when};
     world_.Schedule(wake_.world, this, Argument(Event::kWake));
   }
+  void PaceAfter(Duration delay) { world_.After(delay, this, Argument(Event::kPace)); }
   // What was wished for no longer counts: the clock has leapt, or the process is gone.
   void ForgetWake() { wake_ = {}; }
 
@@ -193,6 +194,8 @@ class NodeSurroundings final : public EventSink {
         files_.Commit(completion.ticket);
         return host_.Enter(std::move(completion.input));
       }
+      case Event::kPace:
+        return host_.OnPace();
       case Event::kStop:
         return host_.Stop(journal_.failure());
       case Event::kCrash:
@@ -206,7 +209,7 @@ class NodeSurroundings final : public EventSink {
   }
 
  private:
-  enum class Event : uint64_t { kWake, kSynced, kCompletion, kCrash, kStop };
+  enum class Event : uint64_t { kWake, kSynced, kCompletion, kCrash, kStop, kPace };
 
   struct Completion {
     Input<P> input;

@@ -68,11 +68,15 @@ bool Replica::HearsLeader(Instant now) const {
 void Replica::On(NodeId from, const PreVote& message, Ctx& context) {
   const bool far_behind = message.chosen + config_.candidate_lag_slots_max < chosen();
   const bool granted = message.ballot > acceptor_.promised() && !HearsLeader(context.now) && !far_behind;
-  context.out.Send(from, PreVoteReply{message.ballot, acceptor_.promised(), granted});
+  context.out.Send(from, PreVoteReply{message.ballot, acceptor_.promised(), granted, chosen()});
 }
 
 void Replica::On(NodeId from, const PreVoteReply& message, Ctx& context) {
   highest_round_ = std::max(highest_round_, message.promised.round);
+  // Who reaches a majority must come to lead also where nobody else can ("Omni-Paxos", EuroSys 2023). If it
+  // is refused for being far behind, nobody but those who refuse can tell it what is chosen: it learns that
+  // from them, and asks again when its timeout ends.
+  if (!message.granted) catch_up_.Want(message.chosen, from, chosen(), /*at_once=*/true, context);
   PreCandidate* candidate = std::get_if<PreCandidate>(&role_);
   if (candidate == nullptr || candidate->ballot != message.ballot || !message.granted) return;
   candidate->votes.Add(from);

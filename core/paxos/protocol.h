@@ -78,11 +78,13 @@ struct PreVoteReply {
   Ballot ballot;  // the one asked about
   Ballot promised;
   bool granted = false;
+  Slot chosen;  // the replier's watermark
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("promised", self.promised);
     visit("granted", self.granted);
+    visit("chosen", self.chosen);
   }
   friend bool operator==(const PreVoteReply&, const PreVoteReply&) = default;
 };

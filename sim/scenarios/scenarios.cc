@@ -3,7 +3,7 @@
 namespace bt::sim {
 
 std::vector<const Scenario*> AllScenarios() {
-  return {&kTrackerFaults, &kSwarmFaults, &kFullSystem, &kJournalFaults};
+  return {&kTrackerFaults, &kSwarmFaults, &kFullSystem, &kJournalFaults, &kElections};
 }
 
 }  // namespace bt::sim

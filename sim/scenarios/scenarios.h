@@ -12,6 +12,7 @@ extern const Scenario kTrackerFaults;
 extern const Scenario kSwarmFaults;
 extern const Scenario kFullSystem;
 extern const Scenario kJournalFaults;
+extern const Scenario kElections;
 
 std::vector<const Scenario*> AllScenarios();
 

@@ -27,6 +27,7 @@ Duration StragglersMax(const FaultPlan& plan) {
   Duration network = plan.network.latency_max;
   if (plan.network.reorder_ppm > 0) network = network + plan.network.reorder_extra_max;
   if (plan.slow_link > 0) network = network + Nemesis::kSlowLinkMax;
+  if (plan.slow_replies > 0) network = network + Nemesis::kLateRepliesMax;
   Duration disk = plan.disk.sync_max;
   if (plan.disk.slow_ppm > 0) disk = plan.disk.slow_max;
   if (plan.disk.hang_ppm > 0) disk = plan.disk.hang_max;
@@ -182,6 +183,9 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
   cluster_->SawState(host.machine()->state());
+  if (host.machine()->counters().unreadable_snapshots > 0) {
+    host.world().Fail("snapshot: " + host.name() + " was given one that it cannot read, and no tracker lies");
+  }
   answers_.OnStep(host.now());
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");

@@ -93,6 +93,20 @@ TEST(Host, AfterAStallOneSendersMessagesStayInOrder) {
   }
 }
 
+TEST(Host, ASlowProcessTakesItsInputsOneByOneAndAllAtOnceWhenItIsQuickAgain) {
+  World world(1);
+  ToyPair pair(world);
+  pair.b().SetPace(Milliseconds(100));
+  for (uint64_t number = 1; number <= 10; ++number) Add(pair.a(), number);
+  world.RunFor(Milliseconds(350));
+  EXPECT_EQ(pair.b().machine()->heard().size(), 3u);
+  pair.b().SetPace(Duration{0});
+  EXPECT_EQ(pair.b().machine()->heard().size(), 10u);
+  Add(pair.a(), 11);
+  world.RunFor(Milliseconds(10));
+  EXPECT_EQ(pair.b().machine()->heard().back(), 11u);
+}
+
 TEST(Host, ACrashedProcessHearsNothing) {
   World world(1);
   ToyPair pair(world);

@@ -27,6 +27,7 @@ class Puppet final : public Process, public Endpoint {
     damaged_ = true;
   }
   void JumpClock(Duration forward) override { leapt = leapt + forward; }
+  void SetPace(Duration per_input) override { slowest = std::max(slowest, per_input); }
   void StopFaults() override {}
   bool alive() const override { return alive_; }
   bool stalled() const override { return stalled_; }
@@ -39,6 +40,7 @@ class Puppet final : public Process, public Endpoint {
   uint64_t starts = 0;
   uint64_t heard = 0;
   Duration leapt{0};
+  Duration slowest{0};
 
  private:
   const uint32_t index_;
@@ -104,6 +106,42 @@ TEST(Nemesis, MakesClocksLeap) {
   world.RunFor(Seconds(5));
   EXPECT_GT(world.faults().count(Fault::kClockJump), 10u);
   EXPECT_GT(stage.puppets[0].leapt, Duration{0});
+}
+
+TEST(Nemesis, SlowsProcessesDownAndTheirRepliesForSeconds) {
+  World world(1);
+  Stage stage(world, 3);
+  FaultPlan plan = Often();
+  plan.slow_process = plan.slow_replies = 1;
+  Nemesis nemesis(world, stage.network, nullptr, plan, stage.processes, {});
+  nemesis.Begin();
+  world.RunFor(Seconds(5));
+  EXPECT_GT(stage.puppets[0].slowest, Duration{0});
+  EXPECT_GT(world.faults().count(Fault::kSlowProcess), 10u);
+  EXPECT_GT(world.faults().count(Fault::kSlowReplies), 10u);
+  stage.network.Send(0, 1, Slice::Copy("late"));
+  world.RunFor(Milliseconds(200));
+  EXPECT_EQ(stage.puppets[1].heard, 0u);
+  world.RunFor(Seconds(5));
+  EXPECT_EQ(stage.puppets[1].heard, 1u);
+}
+
+TEST(Nemesis, ALossyLinkLosesTwoInAHundredUntilItIsHealed) {
+  World world(1);
+  Stage stage(world, 2);
+  FaultPlan plan = Often();
+  plan.lossy_link = 1;
+  Nemesis nemesis(world, stage.network, nullptr, plan, stage.processes, {});
+  nemesis.Begin();
+  world.RunFor(Seconds(5));
+  const auto send = [&] {
+    for (int i = 0; i < 10'000; ++i) stage.network.Send(0, 1, Slice::Copy("x"));
+    world.RunFor(Milliseconds(100));
+    return std::exchange(stage.puppets[1].heard, 0);
+  };
+  EXPECT_NEAR(static_cast<double>(send()), 9'800, 100);
+  nemesis.Heal(stage.processes);
+  EXPECT_EQ(send(), 10'000u);
 }
 
 }  // namespace

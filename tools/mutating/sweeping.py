@@ -11,7 +11,7 @@ from dataclasses import dataclass
 # Which scenarios run a folder's code, the one that runs most of it first.
 _FITTING = {
     "wal": ("journal_faults", "tracker_faults", "full_system"),
-    "paxos": ("tracker_faults", "full_system"),
+    "paxos": ("tracker_faults", "full_system", "elections"),
     "tracker": ("tracker_faults", "full_system"),
     "swarm": ("swarm_faults", "full_system"),
     "torrent": ("swarm_faults", "full_system", "tracker_faults"),
