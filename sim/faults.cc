@@ -70,6 +70,10 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"garbage_frames", "a liar sends garbage"},
     {"slow_drip", "a liar serves drop by drop"},
     {"false_claim", "a liar claims pieces to the tracker"},
+    {"mute_peer", "a liar never says a word"},
+    {"bad_handshake", "a liar shakes hands with garbage"},
+    {"oversized_frame", "a liar sends a frame that is too long"},
+    {"unasked_block", "a liar sends what nobody asked for"},
 }};
 static_assert(kKinds.back().sentence != nullptr, "a kind of fault has no name or no sentence");
 

@@ -74,6 +74,10 @@ enum class Fault : uint8_t {
   kGarbageFrames,
   kSlowDrip,
   kFalseClaim,
+  kMutePeer,
+  kBadHandshake,
+  kOversizedFrame,
+  kUnaskedBlock,
   kCount
 };
 

@@ -4,13 +4,6 @@
 #include <iterator>
 
 namespace bt::swarm {
-namespace {
-
-uint32_t LimitOf(AddressBook::Source source) {
-  return source == AddressBook::Source::kUser ? kGivenAddressLimit : kToldAddressLimit;
-}
-
-}  // namespace
 
 void AddressBook::Add(const Address& address, Source source) {
   if (address.port == 0 || address == self_ || banned(address) || entries_.contains(address)) return;
@@ -115,7 +108,7 @@ void AddressBook::Ban(const Address& address) {
   Erase(address);
   if (!banned_.insert(address).second) return;
   ban_order_.push_back(address);
-  if (ban_order_.size() > kBanLimit) {
+  if (ban_order_.size() > limits_.bans) {
     banned_.erase(ban_order_.front());
     ban_order_.pop_front();
   }

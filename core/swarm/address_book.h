@@ -25,7 +25,7 @@ class AddressBook {
  public:
   enum class Source : uint8_t { kUser, kTracker, kCount };
 
-  AddressBook(Timing timing, Address self) : timing_(timing), self_(self) {}
+  AddressBook(Timing timing, Limits limits, Address self) : timing_(timing), limits_(limits), self_(self) {}
 
   // Heard of an address. Ignored: our own, banned ones, port 0, and new ones beyond the source's limit when
   // none of the same source can be forgotten.
@@ -73,11 +73,15 @@ class AddressBook {
   };
   using Entries = absl::btree_map<Address, Entry>;
   void Schedule(Entry& entry, Instant now, Rng& rng);
+  uint32_t LimitOf(Source source) const {
+    return source == Source::kUser ? limits_.given_addresses : limits_.told_addresses;
+  }
   bool MakeRoom(Source source);
   Entries::iterator Remove(Entries::iterator entry);
   uint32_t& count(Source source) { return counts_[static_cast<size_t>(source)]; }
 
   Timing timing_;
+  Limits limits_;
   Address self_;
   Entries entries_;
   std::array<uint32_t, static_cast<size_t>(Source::kCount)> counts_{};  // of entries, by source

@@ -19,6 +19,8 @@ const Metainfo* Client::metainfo() const { return engine_->metainfo(); }
 const PieceMap& Client::verified() const { return engine_->verified(); }
 swarm::Progress Client::progress() const { return engine_->progress(); }
 bool Client::stopped() const { return engine_->phase() == Engine::Phase::kStopped; }
+const std::array<uint8_t, 20>& Client::id() const { return engine_->id(); }
+std::vector<PeerView> Client::peers() const { return engine_->peers(); }
 bool Client::IsBanned(const Address& peer) const { return engine_->IsBanned(peer); }
 
 std::string_view Client::phase() const {

@@ -5,9 +5,11 @@
 // README.md. Invariant: only bytes that have passed their piece hash are announced, claimed, served or
 // checkpointed (except under Config::skip_verify). A host steps it; nodes/ and sim/ are its only users.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "core/machine/machine.h"
 #include "core/swarm/config.h"
@@ -16,6 +18,16 @@
 #include "core/torrent/piece_map.h"
 
 namespace bt::swarm {
+
+// What a client believes of a peer past the handshake, for onlookers.
+struct PeerView {
+  std::array<uint8_t, 20> id{};  // as the peer gave it
+  PieceMap pieces;
+  bool am_interested = false;
+  bool peer_interested = false;
+  bool am_choking = true;
+  bool peer_choking = true;
+};
 
 class Client final {
  public:
@@ -41,6 +53,9 @@ class Client final {
   std::string_view phase() const;
   bool stopped() const;
   bool IsBanned(const Address& peer) const;
+  // The id this client gives to peers, and what it believes of them.
+  const std::array<uint8_t, 20>& id() const;
+  std::vector<PeerView> peers() const;
 
  private:
   class Engine;

@@ -20,17 +20,20 @@ enum class Role : uint8_t {
 };
 
 // Hard bounds of the client's tables.
-inline constexpr uint32_t kPeerLimit = 200;          // links at one time, both directions
-inline constexpr uint32_t kGivenAddressLimit = 200;  // addresses to dial that the user has given
-inline constexpr uint32_t kToldAddressLimit = 1800;  // ... that trackers have told
-inline constexpr uint32_t kKnownAddressLimit = kGivenAddressLimit + kToldAddressLimit;
-inline constexpr uint32_t kBanLimit = 4096;  // banned addresses; beyond, the oldest is forgotten
+inline constexpr uint32_t kPeerLimit = 200;  // links at one time, both directions
 inline constexpr uint32_t kPiecesInProgressLimit = 2048;
-inline constexpr uint32_t kRequestsPerPeerLimit = 512;     // our requests to one peer in flight
-inline constexpr uint32_t kAdvertisedReqq = 512;           // a peer's requests to us waiting
-inline constexpr uint64_t kBytesInFlightLimit = 32 << 20;  // asked for or being stored, all peers together
-inline constexpr uint64_t kLinkQueueBytes = 1 << 20;       // block bytes queued on one link
-inline constexpr uint64_t kLinkQueueHardLimit = 4 << 20;   // beyond: the peer does not read; cut
+inline constexpr uint32_t kRequestsPerPeerLimit = 512;    // our requests to one peer in flight
+inline constexpr uint64_t kLinkQueueHardLimit = 4 << 20;  // beyond: the peer does not read; cut
+
+// Bounds of tables and queues that a run can reach when they are small; the simulator draws them.
+struct Limits {
+  uint32_t given_addresses = 200;       // addresses to dial that the user has given
+  uint32_t told_addresses = 1800;       // ... that trackers have told
+  uint32_t bans = 4096;                 // banned addresses; beyond, the oldest is forgotten
+  uint32_t waiting_requests = 512;      // a peer's to us, as told to it (BEP 10, reqq)
+  uint64_t bytes_in_flight = 32 << 20;  // asked for or being stored, all peers together
+  uint64_t link_queue_bytes = 1 << 20;  // block bytes queued on one link
+};
 
 // Times. Defaults suit a local network and the internet alike.
 struct Timing {
@@ -78,6 +81,7 @@ struct Config {
   uint32_t connection_limit = 100;  // at most kPeerLimit
   uint32_t dial_limit = 50;         // of these, opened by us
   uint32_t upload_slots = 32;
+  Limits limits;
   Timing timing;
 };
 

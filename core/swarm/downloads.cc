@@ -126,7 +126,7 @@ uint32_t Downloads::FairShare() const {
   uint64_t left = uint64_t{picker_->missing()} * per_piece / peers;
   left = (left + per_piece) / per_piece * per_piece;
   return static_cast<uint32_t>(
-      std::max<uint64_t>(kWindowMin, std::min<uint64_t>(left, kBytesInFlightLimit / kBlockSize / peers)));
+      std::max<uint64_t>(kWindowMin, std::min<uint64_t>(left, limits_.bytes_in_flight / kBlockSize / peers)));
 }
 
 void Downloads::Refill(Peer& peer, Ctx& context) {
@@ -137,7 +137,7 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
   // Requests go out in batches: topping up one by one would cost a message each.
   if (out >= target || (out > 0 && target - out < target / 8)) return;
   const uint64_t used = requested_bytes_ + storing_bytes_;
-  const uint64_t room = used >= kBytesInFlightLimit ? 0 : (kBytesInFlightLimit - used) / kBlockSize;
+  const uint64_t room = used >= limits_.bytes_in_flight ? 0 : (limits_.bytes_in_flight - used) / kBlockSize;
   if (room < target - out) starved_ = true;
   const uint32_t count = static_cast<uint32_t>(std::min<uint64_t>(target - out, room));
   if (count == 0) return;
@@ -321,7 +321,7 @@ void Downloads::Distrust(const Sender& sender) {
 }
 
 void Downloads::CheckInvariants() const {
-  CHECK(requested_bytes_ + storing_bytes_ <= 2 * kBytesInFlightLimit);
+  CHECK(requested_bytes_ + storing_bytes_ <= 2 * limits_.bytes_in_flight);
   if (!picker_) return;
   picker_->CheckInvariants();
   CHECK(picker_->missing() == torrent_.verified().size() - torrent_.verified().count());

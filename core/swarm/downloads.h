@@ -2,8 +2,8 @@
 
 // Downloads: fetching what is missing: which blocks are asked of whom, where arriving blocks go, and the
 // verdict on each piece. Active from Begin to End; otherwise peers' pieces do not matter to it. Invariants:
-// what is asked for or being stored, all peers together, stays near kBytesInFlightLimit; a piece counts only
-// after its hash. For the client's engine, which acts on what it returns (bans, cut connections).
+// what is asked for or being stored, all peers together, stays near Limits::bytes_in_flight; a piece counts
+// only after its hash. For the client's engine, which acts on what it returns (bans, cut connections).
 
 #include <optional>
 #include <string>
@@ -31,8 +31,8 @@ class Downloads {
   };
 
   // All must outlive this; `totals` is added to.
-  Downloads(const Torrent& torrent, PeerTable& peers, swarm::Progress& totals)
-      : torrent_(torrent), peers_(peers), totals_(totals) {}
+  Downloads(const Torrent& torrent, PeerTable& peers, swarm::Progress& totals, const Config& config)
+      : torrent_(torrent), peers_(peers), totals_(totals), limits_(config.limits) {}
 
   void Begin(Rng& rng);
   void End() { picker_.reset(); }
@@ -84,6 +84,7 @@ class Downloads {
   const Torrent& torrent_;
   PeerTable& peers_;
   swarm::Progress& totals_;
+  const Limits limits_;
   std::optional<Picker> picker_;
   Blame blame_;
   DemandOrder demands_;
@@ -91,7 +92,7 @@ class Downloads {
   uint64_t requested_bytes_ = 0;  // in peers' requests
   uint64_t storing_bytes_ = 0;
   bool refill_all_ = false;
-  bool starved_ = false;  // somebody could not ask for more because of kBytesInFlightLimit
+  bool starved_ = false;  // somebody could not ask for more because of Limits::bytes_in_flight
   RollingDigest digest_;
 };
 

@@ -28,7 +28,7 @@ bool Matches(const Metainfo& metainfo, const tracker_api::TorrentKey& key) {
 Client::Engine::Engine(Config config)
     : config_(std::move(config)),
       tracker_(config_),
-      book_(config_.timing, config_.listen),
+      book_(config_.timing, config_.limits, config_.listen),
       peers_(config_.timing) {
   config_.connection_limit = std::min(config_.connection_limit, kPeerLimit);
 }
@@ -93,7 +93,7 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
     return Fail(absl::StrCat("unusable torrent: ", status.message()), context);
   }
   torrent_.emplace(std::move(metainfo), config_);
-  downloads_.emplace(*torrent_, peers_, totals_);
+  downloads_.emplace(*torrent_, peers_, totals_, config_);
   uploads_.emplace(*torrent_, peers_, totals_, config_);
   phase_ = Phase::kVerifying;
   context.out.Note(TorrentKnown{torrent_->metainfo().content(), torrent_->metainfo().name});
@@ -398,9 +398,19 @@ swarm::Progress Client::Engine::progress() const {
   return progress;
 }
 
+std::vector<PeerView> Client::Engine::peers() const {
+  std::vector<PeerView> views;
+  peers_.EachReady([&](const Peer& peer) {
+    views.push_back(
+        {peer.id, peer.pieces, peer.am_interested, peer.peer_interested, peer.am_choking, peer.peer_choking});
+  });
+  return views;
+}
+
 void Client::Engine::CheckInvariants() const {
   CHECK(peers_.links() <= kPeerLimit);
-  CHECK(book_.known() <= kKnownAddressLimit && book_.bans() <= kBanLimit);
+  CHECK(book_.known() <= config_.limits.given_addresses + config_.limits.told_addresses);
+  CHECK(book_.bans() <= config_.limits.bans);
   CHECK(phase_ != Phase::kFinishing || torrent_->proven());
   if (downloads_) downloads_->CheckInvariants();
 }

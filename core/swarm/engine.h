@@ -50,6 +50,8 @@ class Client::Engine {
   swarm::Progress progress() const;
   Phase phase() const { return phase_; }
   bool IsBanned(const Address& peer) const { return book_.banned(peer); }
+  const wire::PeerId& id() const { return self_id_; }
+  std::vector<PeerView> peers() const;
 
  private:
   // --- engine.cc: life ---

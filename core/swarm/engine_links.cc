@@ -157,7 +157,7 @@ void Client::Engine::Greet(Peer& peer, const wire::Handshake& handshake, Ctx& co
   context.out.Note(PeerConnected{peer.address, peer.inbound()});
   if (peer.extended) {
     wire::ExtendedHandshake extended;
-    extended.reqq = kAdvertisedReqq;
+    extended.reqq = config_.limits.waiting_requests;
     if (config_.listen.port != 0) extended.port = config_.listen.port;
     extended.client = kClientName;
     extended.your_ip = IpBytes(peer.address);

@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/machine/machine.h"
@@ -40,6 +41,13 @@ class PeerTable {
     Each([&](Peer& peer) {
       if (peer.state == Peer::State::kReady) act(peer);
     });
+  }
+
+  template <class Act>
+  void EachReady(Act&& act) const {
+    for (const auto& peer : peers_) {
+      if (peer != nullptr && peer->state == Peer::State::kReady) act(std::as_const(*peer));
+    }
   }
 
   // Whether a ready peer listens there. An inbound peer's word for its port is enough: under its own IP

@@ -22,7 +22,7 @@ bool Uploads::OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   const bool padded = peer.under.pads_last_block() && span.offset % kBlockSize == 0 &&
                       span.length == kBlockSize && piece + 1 == metainfo.piece_count();
   const bool serve = !peer.am_choking && torrent_.verified().Has(span.piece) &&
-                     peer.asked.size() < kAdvertisedReqq && (!past_end || padded);
+                     peer.asked.size() < limits_.waiting_requests && (!past_end || padded);
   if (serve) {
     peer.asked.push_back(span);
     Serve(peer, context);
@@ -41,7 +41,7 @@ void Uploads::OnCancel(Peer& peer, const wire::BlockSpan& span) {
 }
 
 void Uploads::Serve(Peer& peer, Ctx& context) {
-  while (!peer.asked.empty() && peer.queued_total - peer.sent_total < kLinkQueueBytes) {
+  while (!peer.asked.empty() && peer.queued_total - peer.sent_total < limits_.link_queue_bytes) {
     const wire::BlockSpan span = peer.asked.front();
     peer.asked.pop_front();
     if (torrent_.verified().Has(span.piece)) {

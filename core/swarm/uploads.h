@@ -19,6 +19,7 @@ class Uploads {
       : torrent_(torrent),
         peers_(peers),
         totals_(totals),
+        limits_(config.limits),
         choker_(config.upload_slots),
         choke_interval_(config.timing.choke_interval) {}
 
@@ -42,6 +43,7 @@ class Uploads {
   const Torrent& torrent_;
   PeerTable& peers_;
   swarm::Progress& totals_;
+  const Limits limits_;
   Choker choker_;
   Duration choke_interval_;
   uint32_t unchoked_ = 0;

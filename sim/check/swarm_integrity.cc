@@ -31,6 +31,8 @@ void SwarmIntegrity::OnResumed(const std::string& who, uint32_t piece, std::stri
 }
 
 void SwarmIntegrity::OnUnusable(const std::string& who, uint32_t piece, const std::string& why) {
+  const auto damaged = damaged_.find(who);
+  if (damaged != damaged_.end() && damaged->second.contains(piece)) return;
   if (!Altered(who, piece)) OnFailed(who, "its own good file is called unusable: " + why);
 }
 

@@ -35,6 +35,9 @@ class SwarmIntegrity {
   void OnUnusable(const std::string& who, uint32_t piece, const std::string& why);
   // The byte at `offset` of its part file is not what it was in its last life.
   void OnAltered(const std::string& who, const Address& address, uint64_t offset);
+  // The piece of the file it offers is not the content's, or cannot be read: it has to notice.
+  void OnDamaged(const std::string& who, uint32_t piece) { damaged_[who].insert(piece); }
+  void OnWholeFile(const std::string& who) { damaged_.erase(who); }
   void OnFinished(const std::string& who, std::string_view file);
   void OnRejected(const std::string& who, uint32_t piece, const std::vector<Address>& peers);
   void OnBanned(const std::string& who, const Address& peer);
@@ -47,6 +50,8 @@ class SwarmIntegrity {
   const Metainfo& metainfo() const { return metainfo_; }
   const Slice& content() const { return content_; }
   uint64_t bans() const { return bans_; }
+  // Its own file was changed: others may have banned it for what it served.
+  bool Deceived(const Address& peer) const { return deceived_.contains(peer.ip); }
 
  private:
   using Ip = std::array<uint8_t, 16>;
@@ -63,6 +68,7 @@ class SwarmIntegrity {
   // these the ones it has not fetched anew in this life.
   absl::btree_map<std::string, absl::btree_set<uint32_t>> ever_altered_;
   absl::btree_map<std::string, absl::btree_set<uint32_t>> altered_;
+  absl::btree_map<std::string, absl::btree_set<uint32_t>> damaged_;
   absl::btree_map<std::string, absl::btree_set<Ip>> proven_;
   absl::btree_map<std::string, absl::btree_set<Ip>> banned_;
   uint64_t bans_ = 0;

@@ -1,5 +1,7 @@
 #include "sim/scenarios/byzantine_peer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -11,11 +13,13 @@ namespace wire = swarm::wire;
 namespace {
 
 constexpr size_t kDripBytes = 600;
+constexpr uint64_t kDialsMax = 40;
 
 }  // namespace
 
 ByzantinePeer::ByzantinePeer(World& world, Network& network, Streams& streams, TrackerCluster& cluster,
-                             const SwarmIntegrity& truth, Address address, Vice vice)
+                             const SwarmIntegrity& truth, Address address, Vice vice,
+                             std::vector<Address> peers)
     : world_(world),
       network_(network),
       streams_(streams),
@@ -25,6 +29,8 @@ ByzantinePeer::ByzantinePeer(World& world, Network& network, Streams& streams, T
       vice_(vice),
       index_(network.Attach(this)),
       rng_(world.Stream("byzantine peer", index_)),
+      peers_(std::move(peers)),
+      dials_(rng_.Chance(1, 2)),
       session_(rng_.Next() | 1) {
   streams_.Attach(index_, this, address_);
 }
@@ -32,6 +38,14 @@ ByzantinePeer::ByzantinePeer(World& world, Network& network, Streams& streams, T
 void ByzantinePeer::Begin() {
   streams_.SetUp(index_, vice_ != Vice::kFalseClaim);
   world_.After(rng_.Between(Milliseconds(1), Seconds(2)), this, kClaimEvent);
+  if (dials_ && vice_ != Vice::kFalseClaim)
+    world_.After(rng_.Between(Milliseconds(1), Seconds(3)), this, kDialEvent);
+}
+
+void ByzantinePeer::Dial() {
+  if (++next_link_ > kDialsMax) return;
+  streams_.Connect(index_, LinkId(next_link_), peers_[rng_.Below(peers_.size())]);
+  world_.After(rng_.Between(Milliseconds(500), Seconds(4)), this, kDialEvent);
 }
 
 // Until a tracker has taken it: the torrent may not be registered yet.
@@ -56,7 +70,13 @@ void ByzantinePeer::Deliver(uint32_t, const Slice& bytes) {
   claimed_ = true;
 }
 
-void ByzantinePeer::StreamUp(LinkId link, const Address&) { visitors_[link]; }
+void ByzantinePeer::StreamUp(LinkId link, const Address&) {
+  Visitor& visitor = visitors_[link];
+  if (vice_ == Vice::kMute) world_.Count(Fault::kMutePeer);
+  if ((link.value() & kInboundLink) != 0 || vice_ == Vice::kMute) return;
+  const std::vector<InfoHash> hashes = truth_.metainfo().AllInfoHashes();
+  visitor.done = !SendHandshake(link, visitor, hashes[rng_.Below(hashes.size())], true);
+}
 
 void ByzantinePeer::StreamDown(LinkId link, const std::string&) { visitors_.erase(link); }
 
@@ -89,15 +109,37 @@ void ByzantinePeer::StreamBytes(LinkId link, const Slice& bytes) {
   }
 }
 
+bool ByzantinePeer::SendHandshake(LinkId link, Visitor& visitor, const InfoHash& info_hash, bool fast) {
+  visitor.greeting_sent = true;
+  wire::Handshake ours;
+  ours.info_hash = info_hash;
+  ours.fast = fast;
+  for (uint8_t& byte : ours.peer_id) byte = static_cast<uint8_t>(rng_.Below(256));
+  if (vice_ != Vice::kBadHandshake) {
+    streams_.SendBytes(index_, link, Slice::Own(wire::EncodeHandshake(ours)));
+    return true;
+  }
+  world_.Count(Fault::kBadHandshake);
+  if (rng_.Chance(1, 3)) ours.info_hash[rng_.Below(ours.info_hash.size())] ^= 1;
+  std::string bytes = wire::EncodeHandshake(ours);
+  if (ours.info_hash == info_hash && rng_.Chance(1, 2)) {
+    bytes[rng_.Below(20)] ^= 1;  // in the name of the protocol, or its length
+  } else if (ours.info_hash == info_hash) {
+    bytes.resize(rng_.Below(bytes.size()));
+  }
+  streams_.SendBytes(index_, link, Slice::Own(std::move(bytes)));
+  return false;
+}
+
 void ByzantinePeer::Greet(LinkId link, Visitor& visitor, const wire::Handshake& theirs) {
   visitor.greeted = true;
-  wire::Handshake ours;
-  ours.info_hash = theirs.info_hash;
-  ours.fast = theirs.fast;
-  ours.v2 = theirs.v2;
-  for (uint8_t& byte : ours.peer_id) byte = static_cast<uint8_t>(rng_.Below(256));
-  streams_.SendBytes(index_, link, Slice::Own(wire::EncodeHandshake(ours)));
+  if (vice_ == Vice::kMute) return;
+  if (!visitor.greeting_sent && !SendHandshake(link, visitor, theirs.info_hash, theirs.fast)) {
+    visitor.done = true;
+    return;
+  }
   if (vice_ == Vice::kGarbageFrames && rng_.Chance(1, 2)) return SendGarbage(link);
+  if (vice_ == Vice::kOversized && rng_.Chance(1, 2)) return SendOversized(link);
   const uint32_t pieces = truth_.metainfo().piece_count();
   if (theirs.fast) {
     Send(link, wire::HaveAll{});
@@ -160,8 +202,46 @@ void ByzantinePeer::OnRequest(LinkId link, Visitor& visitor, const wire::BlockSp
       }
       return;
     }
+    case Vice::kOversized:
+      return SendOversized(link);
+    case Vice::kUnasked:
+      return SendUnasked(link);
     case Vice::kFalseClaim:
+    case Vice::kMute:
+    case Vice::kBadHandshake:
     case Vice::kCount:
+      return;
+  }
+}
+
+// A length that no message has, and then more bytes than anybody should keep.
+void ByzantinePeer::SendOversized(LinkId link) {
+  world_.Count(Fault::kOversizedFrame);
+  const uint32_t lengths[] = {wire::kFrameLimit + 1, UINT32_MAX, wire::kPieceFrameLimit + 1};
+  const size_t which = rng_.Below(std::size(lengths));
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(lengths[which] >> shift));
+  bytes.push_back(which == 2 ? 7 : static_cast<char>(rng_.Below(32)));  // 7: a piece message
+  bytes.resize(rng_.Chance(1, 2) ? bytes.size() : 2 * wire::kFrameLimit, 'z');
+  streams_.SendBytes(index_, link, Slice::Own(std::move(bytes)));
+}
+
+void ByzantinePeer::SendUnasked(LinkId link) {
+  world_.Count(Fault::kUnaskedBlock);
+  const Metainfo& metainfo = truth_.metainfo();
+  const PieceIndex piece(static_cast<uint32_t>(rng_.Below(metainfo.piece_count())));
+  const uint32_t length = std::min(kBlockSize, metainfo.piece_size(piece.value()));
+  switch (rng_.Below(4)) {
+    case 0:
+      return Send(link,
+                  wire::Have{PieceIndex(metainfo.piece_count() + static_cast<uint32_t>(rng_.Below(9)))});
+    case 1:
+      return Send(link, wire::Request{{piece, metainfo.piece_size(piece.value()), 1}});
+    case 2:
+      for (int i = 0; i < 700; ++i) Send(link, wire::Request{{piece, 0, length}});
+      return;
+    default:
+      for (int i = 0; i < 8; ++i) Send(link, wire::Piece{piece, 0, Truth({piece, 0, length})});
       return;
   }
 }
@@ -175,6 +255,7 @@ void ByzantinePeer::SendGarbage(LinkId link) {
 
 void ByzantinePeer::Fire(uint64_t argument) {
   if (argument == kClaimEvent) return Claim();
+  if (argument == kDialEvent) return Dial();
   const auto found = visitors_.find(LinkId(argument));
   if (found == visitors_.end() || found->second.drip.empty()) return;
   streams_.SendBytes(index_, found->first, found->second.drip.front());

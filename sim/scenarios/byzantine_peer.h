@@ -1,13 +1,14 @@
 #pragma once
 
-// ByzantinePeer: a malicious peer by script. It claims at the tracker to have everything, takes
-// connections, shakes hands properly, and then misbehaves in one way. Not a machine: it need not be one.
+// ByzantinePeer: a malicious peer by script. It claims at the tracker to have everything, takes connections,
+// in some worlds makes some of its own, and misbehaves in one way. Not a machine: it need not be one.
 
 #include <absl/container/btree_map.h>
 
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "core/swarm/wire.h"
 #include "sim/check/swarm_integrity.h"
@@ -26,13 +27,18 @@ enum class Vice : uint8_t {
   kGarbageFrames,  // random bytes
   kSlowDrip,       // right bytes, a few at a time
   kFalseClaim,     // claims, and is not there
+  kMute,           // takes connections and never says a word
+  kBadHandshake,   // shakes hands with garbage, another content, or half a handshake
+  kOversized,      // frames longer than any message
+  kUnasked,        // blocks nobody asked for, pieces that do not exist, more requests than it may
   kCount
 };
 
 class ByzantinePeer final : public EventSink, public Endpoint, public StreamUser {
  public:
+  // `peers`: whom it may dial.
   ByzantinePeer(World& world, Network& network, Streams& streams, TrackerCluster& cluster,
-                const SwarmIntegrity& truth, Address address, Vice vice);
+                const SwarmIntegrity& truth, Address address, Vice vice, std::vector<Address> peers);
 
   void Begin();
   uint32_t index() const { return index_; }
@@ -46,19 +52,26 @@ class ByzantinePeer final : public EventSink, public Endpoint, public StreamUser
 
  private:
   static constexpr uint64_t kClaimEvent = 0;
+  static constexpr uint64_t kDialEvent = UINT64_MAX;
 
   struct Visitor {
     swarm::wire::Decoder decoder;
     bool greeted = false;
+    bool greeting_sent = false;
     bool done = false;
     std::deque<Slice> drip;
   };
   void Claim();
+  void Dial();
+  // False: that was no handshake to go on from.
+  bool SendHandshake(LinkId link, Visitor& visitor, const InfoHash& info_hash, bool fast);
   void Greet(LinkId link, Visitor& visitor, const swarm::wire::Handshake& theirs);
   void OnMessage(LinkId link, Visitor& visitor, const swarm::wire::Message& message);
   void OnRequest(LinkId link, Visitor& visitor, const swarm::wire::BlockSpan& block);
   void Send(LinkId link, const swarm::wire::Message& message);
   void SendGarbage(LinkId link);
+  void SendOversized(LinkId link);
+  void SendUnasked(LinkId link);
   Slice Truth(const swarm::wire::BlockSpan& block) const;
 
   World& world_;
@@ -70,6 +83,9 @@ class ByzantinePeer final : public EventSink, public Endpoint, public StreamUser
   Vice vice_;
   uint32_t index_;
   RandomStream rng_;
+  std::vector<Address> peers_;
+  bool dials_;
+  uint64_t next_link_ = 0;
   bool claimed_ = false;
   uint64_t asks_ = 0;
   SessionId session_;

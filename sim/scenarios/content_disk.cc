@@ -21,6 +21,23 @@ void ContentDisk::Provide(std::string name, Slice content) {
   provided_[std::move(name)] = std::move(content);
 }
 
+void ContentDisk::ProvidePart(const std::string& name, std::string bytes, Slice state) {
+  File& file = files_[name + ".part"];
+  file.bytes.Resize(bytes.size());
+  file.bytes.WriteAt(0, Slice::Own(std::move(bytes)));
+  file.bytes.Sync();
+  file.state = std::move(state);
+}
+
+void ContentDisk::Cut(const std::string& name, uint64_t length) {
+  const auto found = provided_.find(name);
+  if (found == provided_.end() || length > found->second.size()) return;
+  found->second = found->second.Sub(0, length);
+  for (auto& [file, open] : open_) {
+    if (open.name == name) open.whole = found->second;
+  }
+}
+
 std::optional<std::string_view> ContentDisk::Look(std::string_view name) const {
   const std::string key(name);
   if (const auto found = provided_.find(key); found != provided_.end()) return found->second.view();

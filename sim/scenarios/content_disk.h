@@ -42,6 +42,10 @@ class ContentDisk {
 
   // For scenarios: put a file there before the node starts, or look at one.
   void Provide(std::string name, Slice content);
+  // A part file with the word of some checkpoint, durable, of an earlier program.
+  void ProvidePart(const std::string& name, std::string bytes, Slice state);
+  // The file, which was provided, ends here from now on.
+  void Cut(const std::string& name, uint64_t length);
   std::optional<std::string_view> Look(std::string_view name) const;
   // Where DiskFaults::alter_percent has changed the file since this was last asked.
   std::vector<uint64_t> TakeAltered(std::string_view name);

@@ -188,13 +188,12 @@ bool RegistryClient::OnAnnounced(const Response& response) {
 bool RegistryClient::OnScraped(const Response& response) const {
   const auto* scraped = std::get_if<tracker_api::Scraped>(&response.body);
   if (response.outcome != Outcome::kOk || scraped == nullptr) return false;
-  // Each entry answers one of the hashes, in their order, and nobody claims but the clients.
-  const auto& asked = std::get<tracker_api::Scrape>(op_->request).info_hashes;
-  auto at = asked.begin();
+  // Entries answer hashes that were asked for, each at most as often, and nobody claims but the clients.
+  std::vector<InfoHash> asked = std::get<tracker_api::Scrape>(op_->request).info_hashes;
   for (const tracker_api::ScrapeEntry& entry : scraped->entries) {
-    at = std::find(at, asked.end(), entry.info_hash);
+    const auto at = std::find(asked.begin(), asked.end(), entry.info_hash);
     if (at == asked.end() || entry.complete + entry.incomplete > 2 * workload_.clients) return false;
-    ++at;
+    asked.erase(at);
   }
   return true;
 }

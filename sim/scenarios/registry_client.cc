@@ -139,7 +139,13 @@ void RegistryClient::Attempt() {
   world_.Trace({.who = "client", .node = index_, .peer = asked_, .number = id}, [&] {
     return absl::StrFormat("%d asks tracker-%d (%d): %s", index_, asked_ + 1, id, TraceText(op_->request));
   });
-  network_.Send(index_, asked_, Slice::Own(Encode(EdgeMessage(tracker_api::Ask{id, op_->request}))));
+  tracker_api::Request request = op_->request;
+  if (workload_.edge != nullptr) {
+    auto translated = workload_.edge->Ask(op_->request);
+    if (const auto* refused = std::get_if<tracker_api::Response>(&translated)) return Received(id, *refused);
+    request = std::get<tracker_api::Request>(std::move(translated));
+  }
+  network_.Send(index_, asked_, Slice::Own(Encode(EdgeMessage(tracker_api::Ask{id, std::move(request)}))));
   const Duration patience = rng_.Chance(1, 25) ? rng_.Between(Duration{0}, Milliseconds(20))
                                                : rng_.Between(Milliseconds(200), Seconds(6));
   After(patience, Kind::kTimeout, id);
@@ -189,15 +195,20 @@ void RegistryClient::Deliver(uint32_t, const Slice& bytes) {
   if (const auto* answer = std::get_if<tracker_api::Answer>(&*message)) {
     // Any attempt's answer will do, also one that comes after the next attempt went out.
     if (!op_.has_value() || answer->id < first_ask_ || answer->id > next_ask_) return;
-    if (answer->response.outcome == Outcome::kSessionExpired) return OnSessionExpired();
-    if (!LeftNoTrace(answer->response.outcome)) return OnAnswer(answer->response);
-    if (op_->what == What::kAnnounce || op_->what == What::kScrape || op_->what == What::kStatus) {
-      return world_.Fail("answers: what every node can answer alone was refused for want of a quorum");
-    }
-    if (answer->id == next_ask_) Retry();
+    Received(answer->id, workload_.edge == nullptr ? answer->response
+                                                   : workload_.edge->Answer(op_->request, answer->response));
   } else if (const auto* unreachable = std::get_if<tracker_api::Unreachable>(&*message)) {
     if (op_.has_value() && unreachable->id == next_ask_) Retry();
   }
+}
+
+void RegistryClient::Received(uint64_t ask, const tracker_api::Response& response) {
+  if (response.outcome == Outcome::kSessionExpired) return OnSessionExpired();
+  if (!LeftNoTrace(response.outcome)) return OnAnswer(response);
+  if (op_->what == What::kAnnounce || op_->what == What::kScrape || op_->what == What::kStatus) {
+    return world_.Fail("answers: what every node can answer alone was refused for want of a quorum");
+  }
+  if (ask == next_ask_) Retry();
 }
 
 }  // namespace bt::sim

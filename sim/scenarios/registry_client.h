@@ -21,6 +21,7 @@
 #include "sim/check/registry_history.h"
 #include "sim/check/sessions.h"
 #include "sim/network.h"
+#include "sim/scenarios/edge_translation.h"
 #include "sim/scenarios/registry_operation.h"
 #include "sim/scenarios/tracker_cluster.h"
 #include "sim/world.h"
@@ -34,6 +35,7 @@ struct RegistryWorkload {
   uint32_t operations = 60;
   uint32_t churn_percent = 0;  // of the operations begin a new session
   SessionsJudge::Lifetimes sessions;
+  const EdgeTranslation* edge = nullptr;  // outlives the client
 };
 
 class RegistryClient final : public EventSink, public Endpoint {
@@ -85,6 +87,7 @@ class RegistryClient final : public EventSink, public Endpoint {
   void Queue(Op op);
   void StartOp(Op op);
   void Attempt();
+  void Received(uint64_t ask, const tracker_api::Response& response);
   void Retry();
   void Finish();
   void After(Duration delay, Kind kind, uint64_t detail = 0);

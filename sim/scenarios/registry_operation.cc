@@ -201,8 +201,9 @@ RegistryOperation DrawOperation(RandomStream& rng, const RegistryHistory& histor
   } else {
     op.what = What::kLookup;
     const bool few = rng.Chance(1, 5);
-    op.request = tracker_api::Lookup{DrawKey(rng, history, op.content), true,
-                                     few ? static_cast<uint32_t>(rng.Below(4)) : tracker_api::kLookupLimit};
+    op.request =
+        tracker_api::Lookup{DrawKey(rng, history, op.content), true,
+                            few ? static_cast<uint32_t>(rng.Between(1, 3)) : tracker_api::kLookupLimit};
   }
   return op;
 }

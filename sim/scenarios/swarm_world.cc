@@ -3,154 +3,74 @@
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
+
+#include "sim/scenarios/swarm_knobs.h"
 
 namespace bt::sim {
 
-// --- ClientAdaptor ---
-
-std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
-  swarm::Config config;
-  const Metainfo& metainfo = swarm_->judge().metainfo();
-  if (!plan_.honest) {
-    host.files().Provide(metainfo.name, swarm_->wrong_content());
-  } else if (!plan_.downloads) {
-    host.files().Provide(metainfo.name, swarm_->judge().content());
-  }
-  swarm_->judge().OnStart(host.name());
-  // A download that was finished before the process died is offered by the next one.
-  const bool has_it = host.files().Look(metainfo.name).has_value();
-  if (has_it && plan_.downloads) {
-    finished_ = true;
-    swarm_->judge().OnFinished(host.name(), *host.files().Look(metainfo.name));
-  }
-  config.role = has_it ? swarm::Role::kOffer : swarm::Role::kDownload;
-  if (plan_.by_key && !has_it) {
-    config.key = metainfo.content();
-  } else {
-    config.metainfo = metainfo;
-  }
-  config.listen = plan_.address;
-  config.trackers = swarm_->cluster().size();
-  config.skip_verify = !plan_.honest;
-  config.keep_offering = plan_.keep_offering;
-  config.wait_for_registration = true;
-  return std::make_unique<swarm::Client>(config);
-}
-
-void ClientAdaptor::Transmit(ClientHost& host, NodeId to, const Slice& message) {
-  host.network().Send(host.index(), to.value(), message);
-}
-
-void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes) {
-  host.Receive(NodeId(from), bytes);
-}
-
-Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
-  const Metainfo& metainfo = swarm_->judge().metainfo();
-  return host.files()
-      .Read(swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece))
-      .value_or(Slice());
-}
-
-// What a client takes up again at its start is right, but for what others have changed in its file.
-void ClientAdaptor::CheckResumed(ClientHost& host) {
-  SwarmIntegrity& judge = swarm_->judge();
-  for (const uint64_t offset : host.files().TakeAltered(judge.metainfo().name + ".part")) {
-    judge.OnAltered(host.name(), plan_.address, offset);
-  }
-  const PieceMap& pieces = host.machine()->verified();
-  for (uint32_t i = 0; i < pieces.size(); ++i) {
-    if (pieces.Has(PieceIndex(i))) judge.OnResumed(host.name(), i, PieceBytes(host, i).view());
-  }
-}
-
-void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
-  if (!plan_.honest) return;
-  SwarmIntegrity& judge = swarm_->judge();
-  if (const auto* verified = std::get_if<swarm::PieceVerified>(&note)) {
-    const uint32_t piece = verified->piece.value();
-    judge.OnVerified(host.name(), piece, PieceBytes(host, piece).view());
-  } else if (std::holds_alternative<swarm::FileReady>(note)) {
-    CheckResumed(host);
-  } else if (const auto* rejected = std::get_if<swarm::PieceRejected>(&note)) {
-    judge.OnRejected(host.name(), rejected->piece.value(), rejected->peers);
-  } else if (const auto* banned = std::get_if<swarm::PeerBanned>(&note)) {
-    judge.OnBanned(host.name(), banned->peer);
-  } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
-    finished_ = true;
-    judge.OnFinished(host.name(), host.files().Look(judge.metainfo().name).value_or(std::string_view()));
-  } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
-    judge.OnFailed(host.name(), failed->reason);
-  } else if (const auto* unusable = std::get_if<swarm::PieceUnusable>(&note)) {
-    judge.OnUnusable(host.name(), unusable->piece.value(), unusable->why);
-  }
-}
-
-void ClientAdaptor::Serves(ClientHost& host, const LinkSendFile& send, std::string_view bytes) {
-  if (plan_.honest) {
-    swarm_->judge().OnServed(host.name(), send.offset, bytes);
-  } else if (bytes != swarm_->judge().content().view().substr(send.offset, bytes.size())) {
-    host.world().Count(Fault::kWrongBytes);
-  }
-}
-
-// --- InquiryAdaptor ---
-
-std::unique_ptr<swarm::Inquiry> InquiryAdaptor::Make(InquiryHost& host) {
-  (void)host;
-  return std::make_unique<swarm::Inquiry>(
-      swarm_->cluster().size(), tracker_api::Register{{}, swarm_->judge().metainfo()}, Seconds(600));
-}
-
-void InquiryAdaptor::Transmit(InquiryHost& host, NodeId to, const Slice& message) {
-  host.network().Send(host.index(), to.value(), message);
-}
-
-void InquiryAdaptor::Deliver(InquiryHost& host, uint32_t from, const Slice& bytes) {
-  host.Receive(NodeId(from), bytes);
-}
-
-void InquiryAdaptor::Note(InquiryHost& host, const swarm::Protocol::Note& note) {
-  const auto* done = std::get_if<swarm::InquiryDone>(&note);
-  if (done == nullptr) return;
-  const auto outcome = done->response.outcome;
-  if (outcome != tracker_api::Outcome::kCreated && outcome != tracker_api::Outcome::kOk) {
-    return host.world().Fail("answers: the only registration was told " + TraceText(done->response));
-  }
-  registered_ = true;
-}
-
-// --- SwarmWorld ---
-
 SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, TrackerCluster& cluster,
-                       const FaultPlan& plan)
-    : world_(world), network_(network), streams_(streams), cluster_(cluster) {
+                       const SwarmPlan& plan)
+    : world_(world),
+      network_(network),
+      streams_(streams),
+      cluster_(cluster),
+      rng_(world.Stream("swarm user's files")) {
   RandomStream rng = world.Stream("swarm");
   MakeContent(rng);
-  const uint64_t seeders = rng.Between(1, 4);
-  const uint64_t downloaders = rng.Between(1, 4);
-  const uint64_t liars = rng.Chance(1, 2) ? 0 : rng.Between(1, 4);
-  for (uint64_t i = 0; i < seeders; ++i) {
-    AddClient(plan, {.name = absl::StrFormat("seeder-%d", i + 1), .address = NextAddress()});
-  }
-  for (uint64_t i = 0; i < downloaders; ++i) {
-    AddClient(plan, {.name = absl::StrFormat("loader-%d", i + 1),
-                     .address = NextAddress(),
-                     .downloads = true,
-                     .by_key = rng.Chance(1, 2),
-                     .keep_offering = rng.Chance(3, 4)});
-  }
-  for (uint64_t i = 0; i < liars; ++i) {
-    AddClient(plan, {.name = absl::StrFormat("liar-%d", i + 1), .address = NextAddress(), .honest = false});
+  client_config_ = DrawSwarmConfig(rng, kPeersMax);
+  AddClients(rng, plan);
+  std::vector<Address> honest;
+  for (const auto& client : clients_) {
+    if (client->adaptor().plan().honest) honest.push_back(client->adaptor().plan().address);
   }
   for (uint8_t vice = 0; vice < static_cast<uint8_t>(Vice::kCount); ++vice) {
-    if (!rng.Chance(1, 4)) continue;
+    if (plan.calm || !rng.Chance(1, 5)) continue;
     byzantine_.push_back(std::make_unique<ByzantinePeer>(world, network, streams, cluster, *judge_,
-                                                         NextAddress(), static_cast<Vice>(vice)));
+                                                         NextAddress(), static_cast<Vice>(vice), honest));
   }
   registrar_ = std::make_unique<InquiryHost>(world, network, nullptr, HostOptions{.name = "registrar"},
                                              InquiryAdaptor(this));
+}
+
+void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
+  const uint64_t seeders = rng.Between(1, 4);
+  const uint64_t downloaders = rng.Between(1, 4);
+  const uint64_t liars = plan.calm || rng.Chance(1, 2) ? 0 : rng.Between(1, 4);
+  const bool damages = !plan.calm && rng.Chance(1, 4);
+  for (uint64_t i = 0; i < seeders; ++i) {
+    ClientPlan client{.name = absl::StrFormat("seeder-%d", i + 1), .address = NextAddress()};
+    if (damages && rng.Chance(3, 4)) client.damaged = DrawDamage(rng);
+    clients_.push_back(MakeClient(plan.faults, std::move(client)));
+  }
+  for (uint64_t i = 0; i < downloaders; ++i) {
+    ClientPlan client{.name = absl::StrFormat("loader-%d", i + 1),
+                      .address = NextAddress(),
+                      .downloads = true,
+                      .by_key = rng.Chance(1, 2),
+                      .keep_offering = rng.Chance(3, 4)};
+    if (!plan.calm && rng.Chance(1, 4)) {
+      client.part = static_cast<PartFile>(rng.Below(static_cast<uint64_t>(PartFile::kCount)));
+    }
+    clients_.push_back(MakeClient(plan.faults, std::move(client)));
+  }
+  for (uint64_t i = 0; i < liars; ++i) {
+    clients_.push_back(MakeClient(
+        plan.faults, {.name = absl::StrFormat("liar-%d", i + 1), .address = NextAddress(), .honest = false}));
+  }
+  rescuer_ = MakeClient(FaultPlan(), {.name = "rescuer", .address = NextAddress()});
+}
+
+// Not all of them: a file without one good piece is not offered.
+std::vector<uint32_t> SwarmWorld::DrawDamage(RandomStream& rng) const {
+  const uint32_t pieces = judge_->metainfo().piece_count();
+  const uint32_t good = static_cast<uint32_t>(rng.Below(pieces));
+  std::vector<uint32_t> damaged;
+  for (uint32_t piece = 0; piece < pieces; ++piece) {
+    if (piece != good && rng.Chance(1, 2)) damaged.push_back(piece);
+  }
+  return damaged;
 }
 
 Address SwarmWorld::NextAddress() { return Address::V4(10, 2, 0, ++addresses_, 6881); }
@@ -183,15 +103,15 @@ void SwarmWorld::MakeContent(RandomStream& rng) {
   judge_ = std::make_unique<SwarmIntegrity>(world_, builder.Finish(), content_);
 }
 
-void SwarmWorld::AddClient(const FaultPlan& plan, ClientPlan client) {
+std::unique_ptr<ClientHost> SwarmWorld::MakeClient(const FaultPlan& plan, ClientPlan client) {
   HostOptions options;
   options.name = client.name;
   options.disk = plan.disk;
   options.clock = plan.clock;
   options.address = client.address;
   if (client.honest) judge_->AddHonest(client.address);
-  clients_.push_back(std::make_unique<ClientHost>(world_, network_, &streams_, options,
-                                                  ClientAdaptor(this, std::move(client))));
+  return std::make_unique<ClientHost>(world_, network_, &streams_, options,
+                                      ClientAdaptor(this, std::move(client)));
 }
 
 void SwarmWorld::Start() {
@@ -214,6 +134,7 @@ std::vector<uint32_t> SwarmWorld::others() const {
     if (!client->adaptor().plan().honest) endpoints.push_back(client->index());
   }
   for (const auto& peer : byzantine_) endpoints.push_back(peer->index());
+  endpoints.push_back(rescuer_->index());
   return endpoints;
 }
 
@@ -254,6 +175,76 @@ std::string SwarmWorld::Situation(const std::vector<Process*>& core) {
                         progress.peers_connected, progress.peers_known, progress.peers_banned);
   }
   return text;
+}
+
+// --- what the judges look at ---
+
+std::vector<SwarmView> SwarmWorld::Views(const std::vector<Process*>& core) const {
+  std::vector<SwarmView> views;
+  for (const auto& client : clients_) {
+    if (std::find(core.begin(), core.end(), client.get()) == core.end() || !client->alive()) continue;
+    const swarm::Client& machine = *client->machine();
+    if (machine.stopped() || machine.phase() == "stopping") continue;
+    const ClientPlan& plan = client->adaptor().plan();
+    SwarmView view{client->name(), machine.id(), machine.verified(),
+                   client->adaptor().plan().downloads && machine.phase() != "offering"};
+    view.trusted = !judge_->Deceived(plan.address);
+    for (swarm::PeerView& peer : machine.peers()) {
+      view.peers.push_back({peer.id, std::move(peer.pieces), peer.am_interested, peer.peer_interested,
+                            peer.am_choking, peer.peer_choking});
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::optional<PieceMap> SwarmWorld::Claimed(const Address& address) const {
+  const TrackerHost& tracker = cluster_.host(0);
+  if (cluster_.size() > 1 || !tracker.alive()) return std::nullopt;
+  return ClaimAt(*tracker.machine(), address);
+}
+
+std::optional<PieceMap> SwarmWorld::ClaimAt(const tracker::TrackerNode& node, const Address& address) const {
+  const tracker_api::Response found = node.registry().Lookup(
+      {.torrent = judge_->metainfo().content(), .limit = tracker_api::kLookupLimit}, 0);
+  const auto* peers = std::get_if<tracker_api::Peers>(&found.body);
+  if (peers == nullptr) return std::nullopt;
+  for (const tracker_api::PeerClaim& claim : peers->peers) {
+    if (claim.peer == address) return PieceMap::FromRanges(claim.pieces, peers->piece_count);
+  }
+  return std::nullopt;
+}
+
+std::string SwarmWorld::WrongClaim(const std::vector<Process*>& core,
+                                   const tracker::TrackerNode& node) const {
+  for (const auto& client : clients_) {
+    if (std::find(core.begin(), core.end(), client.get()) == core.end() || !client->alive()) continue;
+    const swarm::Client& machine = *client->machine();
+    if (machine.phase() != "downloading" && machine.phase() != "offering") continue;
+    const std::optional<PieceMap> claimed = ClaimAt(node, client->adaptor().plan().address);
+    if (claimed == machine.verified()) continue;
+    return absl::StrFormat("%s has %d pieces, and the tracker lists %s", client->name(),
+                           machine.verified().count(),
+                           claimed ? absl::StrFormat("%d", claimed->count()) : "no claim of it");
+  }
+  return "";
+}
+
+void SwarmWorld::CutShort(ClientHost& client) {
+  world_.Trace({.who = "user"}, [&] { return "cuts the file of " + client.name() + " short"; });
+  client.adaptor().FileCut(client, static_cast<uint32_t>(rng_.Below(judge_->metainfo().piece_count())));
+}
+
+uint64_t SwarmWorld::bytes_served() const {
+  uint64_t bytes = 0;
+  for (const auto& client : clients_) bytes += client->adaptor().bytes_served();
+  return bytes;
+}
+
+uint64_t SwarmWorld::bytes_needed() const {
+  const auto downloads = std::count_if(clients_.begin(), clients_.end(),
+                                       [](const auto& client) { return client->adaptor().plan().downloads; });
+  return static_cast<uint64_t>(downloads) * judge_->metainfo().length;
 }
 
 }  // namespace bt::sim

@@ -1,8 +1,9 @@
 #pragma once
 
-// SwarmWorld: clients of all kinds around a tracker cluster: honest ones that offer, honest ones that
-// download, liars of the production client (wrong bytes through skip_verify) and scripted Byzantine
-// peers. Drawn from the seed; one content.
+// SwarmWorld: clients of all kinds around a tracker cluster: honest ones that offer, some of them damaged
+// files; honest ones that download, some of them with something left from before; liars of the production
+// client (wrong bytes through skip_verify) and scripted Byzantine peers. Drawn from the seed; one content.
+// One more that offers is kept back: the rescuer, for worlds in which the others do not have every piece.
 
 #include <cstdint>
 #include <memory>
@@ -10,82 +11,30 @@
 #include <string>
 #include <vector>
 
-#include "core/swarm/client.h"
-#include "core/swarm/inquiry.h"
 #include "sim/check/swarm_integrity.h"
-#include "sim/host.h"
+#include "sim/check/swarm_views.h"
+#include "sim/plan.h"
 #include "sim/scenarios/byzantine_peer.h"
-#include "sim/scenarios/content_disk.h"
+#include "sim/scenarios/swarm_client.h"
 #include "sim/scenarios/tracker_cluster.h"
 
 namespace bt::sim {
 
-struct ClientPlan {
-  std::string name;
-  Address address;
-  bool honest = true;
-  bool downloads = false;
-  bool by_key = false;  // knows only the content id
-  bool keep_offering = true;
+struct SwarmPlan {
+  FaultPlan faults;
+  // Nobody lies, nobody's file is damaged and nothing is left over from before: how well the swarm does by
+  // itself can be measured.
+  bool calm = false;
 };
-
-class SwarmWorld;
-
-class ClientAdaptor : public DefaultAdaptor {
- public:
-  using ClientHost = Host<swarm::Client, ClientAdaptor>;
-  using Files = ContentDisk;
-
-  ClientAdaptor(SwarmWorld* swarm, ClientPlan plan) : swarm_(swarm), plan_(std::move(plan)) {}
-
-  std::unique_ptr<swarm::Client> Make(ClientHost& host);
-  void Transmit(ClientHost& host, NodeId to, const Slice& message);
-  void Deliver(ClientHost& host, uint32_t from, const Slice& bytes);
-  void Note(ClientHost& host, const swarm::Protocol::Note& note);
-  void Serves(ClientHost& host, const LinkSendFile& block, std::string_view bytes);
-
-  const ClientPlan& plan() const { return plan_; }
-  bool finished() const { return finished_; }
-
- private:
-  Slice PieceBytes(ClientHost& host, uint32_t piece);
-  void CheckResumed(ClientHost& host);
-
-  SwarmWorld* swarm_;
-  ClientPlan plan_;
-  bool finished_ = false;
-};
-
-using ClientHost = ClientAdaptor::ClientHost;
-
-class InquiryAdaptor : public DefaultAdaptor {
- public:
-  using InquiryHost = Host<swarm::Inquiry, InquiryAdaptor>;
-  using Files = ContentDisk;
-
-  explicit InquiryAdaptor(SwarmWorld* swarm) : swarm_(swarm) {}
-
-  std::unique_ptr<swarm::Inquiry> Make(InquiryHost& host);
-  void Transmit(InquiryHost& host, NodeId to, const Slice& message);
-  void Deliver(InquiryHost& host, uint32_t from, const Slice& bytes);
-  void Note(InquiryHost& host, const swarm::Protocol::Note& note);
-
-  bool registered() const { return registered_; }
-
- private:
-  SwarmWorld* swarm_;
-  bool registered_ = false;
-};
-
-using InquiryHost = InquiryAdaptor::InquiryHost;
 
 class SwarmWorld {
  public:
   // Everything is drawn; `cluster` and `streams` are on `network`, the cluster's endpoints first.
   SwarmWorld(World& world, Network& network, Streams& streams, TrackerCluster& cluster,
-             const FaultPlan& plan);
+             const SwarmPlan& plan);
 
   void Start();
+  void StartRescuer() { rescuer_->Start(); }
 
   std::vector<Process*> honest() const;
   std::vector<uint32_t> others() const;  // endpoints of liars, byzantine peers, the registering client
@@ -96,15 +45,33 @@ class SwarmWorld {
   bool Finished(const std::vector<Process*>& core);
   std::string Situation(const std::vector<Process*>& core);
 
+  // What those of `core` that speak know of each other.
+  std::vector<SwarmView> Views(const std::vector<Process*>& core) const;
+  // The first of `core` whose claim at this tracker is not what it has; empty when there is none.
+  std::string WrongClaim(const std::vector<Process*>& core, const tracker::TrackerNode& node) const;
+  // The pieces claimed for the address, at a tracker that is the only one; nullopt: no claim.
+  std::optional<PieceMap> Claimed(const Address& address) const;
+  // Somebody who offers finds its file cut short.
+  void CutShort(ClientHost& client);
+
+  uint64_t bytes_served() const;
+  uint64_t bytes_needed() const;  // if each downloader fetches each byte once
+  const std::vector<std::unique_ptr<ClientHost>>& clients() const { return clients_; }
+  const swarm::Config& client_config() const { return client_config_; }
   TrackerCluster& cluster() { return cluster_; }
   SwarmIntegrity& judge() { return *judge_; }
   Slice wrong_content() const { return wrong_content_; }
 
  private:
   static constexpr const char* kName = "content.bin";
+  // Everybody: 4 that offer, 4 that download, 4 liars, a Byzantine peer of each kind, and the rescuer.
+  static constexpr uint32_t kPeersMax = 13 + static_cast<uint32_t>(Vice::kCount);
 
   void MakeContent(RandomStream& rng);
-  void AddClient(const FaultPlan& plan, ClientPlan client);
+  std::optional<PieceMap> ClaimAt(const tracker::TrackerNode& node, const Address& address) const;
+  void AddClients(RandomStream& rng, const SwarmPlan& plan);
+  std::unique_ptr<ClientHost> MakeClient(const FaultPlan& plan, ClientPlan client);
+  std::vector<uint32_t> DrawDamage(RandomStream& rng) const;
   Address NextAddress();
 
   World& world_;
@@ -114,7 +81,10 @@ class SwarmWorld {
   Slice content_;
   Slice wrong_content_;
   std::unique_ptr<SwarmIntegrity> judge_;
+  swarm::Config client_config_;
+  RandomStream rng_;
   std::vector<std::unique_ptr<ClientHost>> clients_;
+  std::unique_ptr<ClientHost> rescuer_;
   std::vector<std::unique_ptr<ByzantinePeer>> byzantine_;
   std::unique_ptr<InquiryHost> registrar_;
   uint8_t addresses_ = 0;

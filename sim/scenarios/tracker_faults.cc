@@ -1,3 +1,5 @@
+#include "sim/scenarios/tracker_faults.h"
+
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
@@ -42,8 +44,9 @@ uint32_t DrawNodes(RandomStream& rng) {
 // One run: the cluster, its clients, and what is demanded of them.
 class TrackerRun {
  public:
-  explicit TrackerRun(World& world)
+  TrackerRun(World& world, const EdgeTranslation* edge)
       : world_(world),
+        edge_(edge),
         rng_(world.Stream("tracker_faults")),
         plan_(DrawPlan(rng_)),
         network_(world, plan_.network),
@@ -95,6 +98,7 @@ class TrackerRun {
     workload.think_max = Milliseconds(static_cast<int64_t>(1 << rng_.Below(10)));
     workload.operations = static_cast<uint32_t>(rng_.Between(20, 300));
     workload.churn_percent = knobs_ ? knobs_->churn_percent : 0;
+    workload.edge = edge_;
     workload.sessions = {limits.session_lifetime, limits.session_eviction_age};
     for (; clients > 0; --clients) {
       clients_.push_back(
@@ -188,6 +192,7 @@ class TrackerRun {
   }
 
   World& world_;
+  const EdgeTranslation* const edge_;
   RandomStream rng_;
   const FaultPlan plan_;
   Network network_;
@@ -199,9 +204,11 @@ class TrackerRun {
   std::vector<std::unique_ptr<RegistryClient>> clients_;
 };
 
-void Run(World& world) { TrackerRun(world).Run(); }
+void Run(World& world) { RunTrackerFaults(world, nullptr); }
 
 }  // namespace
+
+void RunTrackerFaults(World& world, const EdgeTranslation* edge) { TrackerRun(world, edge).Run(); }
 
 const Scenario kTrackerFaults = {
     "tracker_faults", "a tracker cluster and registry clients under network, process and disk faults", Run,

@@ -298,6 +298,30 @@ TEST(ContentDisk, AFinishedFileHasItsFinalNameAndADownloadOfItIsRefused) {
   EXPECT_EQ(download.Open().status.code(), absl::StatusCode::kAlreadyExists);
 }
 
+TEST(ContentDisk, AFileThatIsCutShortCannotBeReadBeyondItsEnd) {
+  World world(1);
+  ContentDisk disk(world, 0, {});
+  disk.Provide("g", Slice::Copy("12345"));
+  disk.Execute(OpenFile{kFile, FileMode::kRead, "g", 5});
+  disk.Cut("g", 3);
+  EXPECT_EQ(disk.Read(kFile, 0, 3)->view(), "123");
+  EXPECT_FALSE(disk.Read(kFile, 2, 2).ok());
+  disk.Cut("g", 0);
+  EXPECT_FALSE(disk.Read(kFile, 0, 1).ok());
+}
+
+TEST(ContentDisk, APartFileFromBeforeIsOpenedWithItsWord) {
+  World world(1);
+  ContentDisk disk(world, 0, {});
+  disk.ProvidePart("g", "12345", Slice::Copy("a word"));
+  disk.Crash();
+  const auto opened =
+      std::get<FileOpened>(disk.Execute(OpenFile{kFile, FileMode::kDownload, "g", 5})->completion);
+  EXPECT_TRUE(opened.status.ok() && opened.existing);
+  EXPECT_EQ(opened.resume.view(), "a word");
+  EXPECT_EQ(disk.Read(kFile, 0, 5)->view(), "12345");
+}
+
 TEST(ContentDisk, RefusesToOfferAFileOfAnotherLength) {
   World world(1);
   ContentDisk disk(world, 0, {});

@@ -20,23 +20,24 @@ class AddressBookTest : public testing::Test {
   const Timing timing_;
   const Instant now_{1};
   Rng rng_{1};
-  AddressBook book_{timing_, self_};
+  const Limits limits_;
+  AddressBook book_{timing_, limits_, self_};
 };
 
 TEST_F(AddressBookTest, TrackersThatNameThousandsDoNotCrowdOutWhatTheUserGave) {
-  for (uint32_t i = 0; i < kKnownAddressLimit + 500; ++i) book_.Add(Numbered(i), Source::kTracker);
-  EXPECT_EQ(book_.known(), kToldAddressLimit);
-  for (uint32_t i = 0; i < kGivenAddressLimit + 1; ++i) book_.Add(Numbered(100'000 + i), Source::kUser);
-  EXPECT_EQ(book_.known(), kKnownAddressLimit);
+  for (uint32_t i = 0; i < limits_.told_addresses + 500; ++i) book_.Add(Numbered(i), Source::kTracker);
+  EXPECT_EQ(book_.known(), limits_.told_addresses);
+  for (uint32_t i = 0; i < limits_.given_addresses + 1; ++i) book_.Add(Numbered(100'000 + i), Source::kUser);
+  EXPECT_EQ(book_.known(), limits_.given_addresses + limits_.told_addresses);
 }
 
 TEST_F(AddressBookTest, AFullSourceForgetsAnAddressThatFailedForANewOne) {
-  for (uint32_t i = 0; i < kToldAddressLimit; ++i) book_.Add(Numbered(i), Source::kTracker);
+  for (uint32_t i = 0; i < limits_.told_addresses; ++i) book_.Add(Numbered(i), Source::kTracker);
   book_.Add(Numbered(5000), Source::kTracker);
-  ASSERT_EQ(book_.TakeDue(now_, 5000).size(), kToldAddressLimit);
+  ASSERT_EQ(book_.TakeDue(now_, 5000).size(), limits_.told_addresses);
   book_.Failed(Numbered(7), now_, rng_);
   book_.Add(Numbered(5000), Source::kTracker);
-  EXPECT_EQ(book_.known(), kToldAddressLimit);
+  EXPECT_EQ(book_.known(), limits_.told_addresses);
   EXPECT_EQ(book_.TakeDue(now_, 1), (std::vector<Address>{Numbered(5000)}));
 }
 
@@ -70,6 +71,16 @@ TEST_F(AddressBookTest, TheBannedAndOurselvesAreNeverDialled) {
   book_.Ban(Numbered(2));
   EXPECT_EQ(book_.known(), 0u);
   EXPECT_TRUE(book_.banned(Numbered(2)));
+}
+
+TEST_F(AddressBookTest, AFullListOfBansForgetsTheOldest) {
+  Limits limits;
+  limits.bans = 2;
+  AddressBook book(timing_, limits, self_);
+  for (uint32_t i = 1; i <= 3; ++i) book.Ban(Numbered(i));
+  EXPECT_EQ(book.bans(), 2u);
+  EXPECT_FALSE(book.banned(Numbered(1)));
+  EXPECT_TRUE(book.banned(Numbered(2)) && book.banned(Numbered(3)));
 }
 
 TEST_F(AddressBookTest, WhatIsErasedMayBeHeardOfAgain) {

@@ -1,0 +1,204 @@
+#include "sim/scenarios/swarm_client.h"
+
+#include <absl/strings/str_format.h>
+
+#include <utility>
+#include <variant>
+
+#include "core/base/fields.h"
+#include "core/swarm/resume_state.h"
+#include "sim/scenarios/swarm_world.h"
+
+namespace bt::sim {
+
+// --- ClientAdaptor ---
+
+std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
+  swarm::Config config = swarm_->client_config();
+  const Metainfo& metainfo = swarm_->judge().metainfo();
+  swarm_->judge().OnStart(host.name());
+  if (!plan_.downloads) ProvideOffered(host);
+  if (plan_.downloads && !std::exchange(part_provided_, true)) ProvidePart(host);
+  offered_ = false;
+  stops_since_ = Instant::Never();
+  // A download that was finished before the process died is offered by the next one.
+  const bool has_it = host.files().Look(metainfo.name).has_value();
+  if (has_it && plan_.downloads) {
+    finished_ = true;
+    swarm_->judge().OnFinished(host.name(), *host.files().Look(metainfo.name));
+  }
+  config.role = has_it ? swarm::Role::kOffer : swarm::Role::kDownload;
+  if (plan_.by_key && !has_it) {
+    config.key = metainfo.content();
+  } else {
+    config.metainfo = metainfo;
+  }
+  config.listen = plan_.address;
+  config.trackers = swarm_->cluster().size();
+  config.skip_verify = !plan_.honest;
+  config.keep_offering = plan_.keep_offering;
+  config.wait_for_registration = true;
+  return std::make_unique<swarm::Client>(config);
+}
+
+// Anew in each life: whoever finds a file cut short puts a whole one in its place.
+void ClientAdaptor::ProvideOffered(ClientHost& host) {
+  SwarmIntegrity& judge = swarm_->judge();
+  const Metainfo& metainfo = judge.metainfo();
+  if (!plan_.honest) return host.files().Provide(metainfo.name, swarm_->wrong_content());
+  std::string bytes(judge.content().view());
+  judge.OnWholeFile(host.name());
+  for (const uint32_t piece : plan_.damaged) {
+    bytes[size_t{piece} * metainfo.piece_length] ^= 1;
+    judge.OnDamaged(host.name(), piece);
+  }
+  host.files().Provide(metainfo.name, Slice::Own(std::move(bytes)));
+}
+
+void ClientAdaptor::ProvidePart(ClientHost& host) {
+  if (plan_.part == PartFile::kNone) return;
+  const Metainfo& metainfo = swarm_->judge().metainfo();
+  std::string bytes(metainfo.length, 'x');
+  PieceMap right(metainfo.piece_count());
+  for (uint32_t piece = 0; piece < metainfo.piece_count(); piece += 2) {
+    const uint64_t at = uint64_t{piece} * metainfo.piece_length;
+    bytes.replace(at, metainfo.piece_size(piece),
+                  swarm_->judge().content().view().substr(at, metainfo.piece_size(piece)));
+    right.Add(PieceIndex(piece));
+  }
+  const std::string all = PieceMap::All(metainfo.piece_count()).ToBitfield();
+  swarm::ResumeState state{metainfo.content(), metainfo.piece_length, all};
+  switch (plan_.part) {
+    case PartFile::kOwnState:
+      state.verified = right.ToBitfield();
+      break;
+    case PartFile::kForeignContent:
+      state.content.root[0] ^= 1;
+      break;
+    case PartFile::kForeignPieces:
+      state.piece_length *= 2;
+      break;
+    case PartFile::kNone:
+    case PartFile::kBytesAlone:
+    case PartFile::kGarbage:
+    case PartFile::kCount:
+      break;
+  }
+  std::string word = Encode(state);
+  if (plan_.part == PartFile::kBytesAlone) word.clear();
+  if (plan_.part == PartFile::kGarbage) word = "what is this?";
+  host.files().ProvidePart(metainfo.name, std::move(bytes), Slice::Own(std::move(word)));
+}
+
+void ClientAdaptor::Transmit(ClientHost& host, NodeId to, const Slice& message) {
+  host.network().Send(host.index(), to.value(), message);
+}
+
+void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes) {
+  host.Receive(NodeId(from), bytes);
+}
+
+Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
+  const Metainfo& metainfo = swarm_->judge().metainfo();
+  return host.files()
+      .Read(swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece))
+      .value_or(Slice());
+}
+
+// What a client takes up again at its start is right, but for what others have changed in its file.
+void ClientAdaptor::CheckResumed(ClientHost& host) {
+  SwarmIntegrity& judge = swarm_->judge();
+  for (const uint64_t offset : host.files().TakeAltered(judge.metainfo().name + ".part")) {
+    judge.OnAltered(host.name(), plan_.address, offset);
+  }
+  const PieceMap& pieces = host.machine()->verified();
+  for (uint32_t i = 0; i < pieces.size(); ++i) {
+    if (pieces.Has(PieceIndex(i))) judge.OnResumed(host.name(), i, PieceBytes(host, i).view());
+  }
+}
+
+void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
+  if (!plan_.honest) return;
+  SwarmIntegrity& judge = swarm_->judge();
+  if (const auto* verified = std::get_if<swarm::PieceVerified>(&note)) {
+    const uint32_t piece = verified->piece.value();
+    judge.OnVerified(host.name(), piece, PieceBytes(host, piece).view());
+  } else if (std::holds_alternative<swarm::FileReady>(note)) {
+    CheckResumed(host);
+  } else if (const auto* rejected = std::get_if<swarm::PieceRejected>(&note)) {
+    judge.OnRejected(host.name(), rejected->piece.value(), rejected->peers);
+  } else if (const auto* banned = std::get_if<swarm::PeerBanned>(&note)) {
+    judge.OnBanned(host.name(), banned->peer);
+  } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
+    finished_ = true;
+    judge.OnFinished(host.name(), host.files().Look(judge.metainfo().name).value_or(std::string_view()));
+  } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
+    judge.OnFailed(host.name(), failed->reason);
+  } else if (const auto* unusable = std::get_if<swarm::PieceUnusable>(&note)) {
+    judge.OnUnusable(host.name(), unusable->piece.value(), unusable->why);
+  } else if (std::holds_alternative<swarm::Offered>(note)) {
+    offered_ = true;
+  } else if (std::holds_alternative<swarm::Stopped>(note)) {
+    CheckLeft(host);
+  }
+}
+
+void ClientAdaptor::AfterStep(ClientHost& host) {
+  if (stops_since_ == Instant::Never() && host.machine()->phase() == "stopping") {
+    stops_since_ = host.world().now();
+  }
+}
+
+// A client that has stopped before its patience was over has taken its claim back.
+void ClientAdaptor::CheckLeft(ClientHost& host) {
+  const Duration took = host.world().now() - std::min(stops_since_, host.world().now());
+  if (!offered_ || took * 2 >= host.machine()->config().timing.withdraw_limit) return;
+  if (!swarm_->Claimed(plan_.address).has_value()) return;
+  host.world().Fail(
+      absl::StrFormat("claims: %s has stopped in good time, and the tracker still lists it", host.name()));
+}
+
+void ClientAdaptor::FileCut(ClientHost& host, uint32_t first) {
+  const Metainfo& metainfo = swarm_->judge().metainfo();
+  for (uint32_t piece = first; piece < metainfo.piece_count(); ++piece) {
+    swarm_->judge().OnDamaged(host.name(), piece);
+  }
+  host.files().Cut(metainfo.name, uint64_t{first} * metainfo.piece_length);
+}
+
+void ClientAdaptor::Serves(ClientHost& host, const LinkSendFile& send, std::string_view bytes) {
+  bytes_served_ += bytes.size();
+  if (plan_.honest) {
+    swarm_->judge().OnServed(host.name(), send.offset, bytes);
+  } else if (bytes != swarm_->judge().content().view().substr(send.offset, bytes.size())) {
+    host.world().Count(Fault::kWrongBytes);
+  }
+}
+
+// --- InquiryAdaptor ---
+
+std::unique_ptr<swarm::Inquiry> InquiryAdaptor::Make(InquiryHost& host) {
+  (void)host;
+  return std::make_unique<swarm::Inquiry>(
+      swarm_->cluster().size(), tracker_api::Register{{}, swarm_->judge().metainfo()}, Seconds(600));
+}
+
+void InquiryAdaptor::Transmit(InquiryHost& host, NodeId to, const Slice& message) {
+  host.network().Send(host.index(), to.value(), message);
+}
+
+void InquiryAdaptor::Deliver(InquiryHost& host, uint32_t from, const Slice& bytes) {
+  host.Receive(NodeId(from), bytes);
+}
+
+void InquiryAdaptor::Note(InquiryHost& host, const swarm::Protocol::Note& note) {
+  const auto* done = std::get_if<swarm::InquiryDone>(&note);
+  if (done == nullptr) return;
+  const auto outcome = done->response.outcome;
+  if (outcome != tracker_api::Outcome::kCreated && outcome != tracker_api::Outcome::kOk) {
+    return host.world().Fail("answers: the only registration was told " + TraceText(done->response));
+  }
+  registered_ = true;
+}
+
+}  // namespace bt::sim

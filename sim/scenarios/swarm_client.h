@@ -1,0 +1,102 @@
+#pragma once
+
+// A client of the simulated swarm: what it is told when it starts, what lies on its disk before, and what the
+// judges hear of it. SwarmWorld draws the plans and owns the hosts.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/swarm/client.h"
+#include "core/swarm/inquiry.h"
+#include "sim/host.h"
+#include "sim/scenarios/content_disk.h"
+
+namespace bt::sim {
+
+class SwarmWorld;
+
+// What a download finds where its part file will be.
+enum class PartFile : uint8_t {
+  kNone,
+  kBytesAlone,      // of an earlier program: some pieces, no word about which
+  kOwnState,        // some pieces, and which
+  kForeignContent,  // the word is another content's
+  kForeignPieces,   // ... or of this content cut into other pieces
+  kGarbage,         // ... or no word at all
+  kCount,
+};
+
+struct ClientPlan {
+  std::string name;
+  Address address;
+  bool honest = true;
+  bool downloads = false;
+  bool by_key = false;  // knows only the content id
+  bool keep_offering = true;
+  std::vector<uint32_t> damaged = {};  // pieces of the offered file that are not the content's
+  PartFile part = PartFile::kNone;
+};
+
+class ClientAdaptor : public DefaultAdaptor {
+ public:
+  using ClientHost = Host<swarm::Client, ClientAdaptor>;
+  using Files = ContentDisk;
+
+  ClientAdaptor(SwarmWorld* swarm, ClientPlan plan) : swarm_(swarm), plan_(std::move(plan)) {}
+
+  std::unique_ptr<swarm::Client> Make(ClientHost& host);
+  void Transmit(ClientHost& host, NodeId to, const Slice& message);
+  void Deliver(ClientHost& host, uint32_t from, const Slice& bytes);
+  void Note(ClientHost& host, const swarm::Protocol::Note& note);
+  void AfterStep(ClientHost& host);
+  void Serves(ClientHost& host, const LinkSendFile& block, std::string_view bytes);
+
+  const ClientPlan& plan() const { return plan_; }
+  bool finished() const { return finished_; }
+  uint64_t bytes_served() const { return bytes_served_; }
+  // The pieces of its file from `first` on can no longer be read.
+  void FileCut(ClientHost& host, uint32_t first);
+
+ private:
+  void ProvideOffered(ClientHost& host);
+  void ProvidePart(ClientHost& host);
+  Slice PieceBytes(ClientHost& host, uint32_t piece);
+  void CheckResumed(ClientHost& host);
+  void CheckLeft(ClientHost& host);
+
+  SwarmWorld* swarm_;
+  ClientPlan plan_;
+  bool part_provided_ = false;
+  bool finished_ = false;
+  bool offered_ = false;  // in this life: a tracker has acknowledged a claim
+  Instant stops_since_ = Instant::Never();
+  uint64_t bytes_served_ = 0;
+};
+
+using ClientHost = ClientAdaptor::ClientHost;
+
+class InquiryAdaptor : public DefaultAdaptor {
+ public:
+  using InquiryHost = Host<swarm::Inquiry, InquiryAdaptor>;
+  using Files = ContentDisk;
+
+  explicit InquiryAdaptor(SwarmWorld* swarm) : swarm_(swarm) {}
+
+  std::unique_ptr<swarm::Inquiry> Make(InquiryHost& host);
+  void Transmit(InquiryHost& host, NodeId to, const Slice& message);
+  void Deliver(InquiryHost& host, uint32_t from, const Slice& bytes);
+  void Note(InquiryHost& host, const swarm::Protocol::Note& note);
+
+  bool registered() const { return registered_; }
+
+ private:
+  SwarmWorld* swarm_;
+  bool registered_ = false;
+};
+
+using InquiryHost = InquiryAdaptor::InquiryHost;
+
+}  // namespace bt::sim

@@ -1,0 +1,40 @@
+#include "sim/scenarios/swarm_user.h"
+
+namespace bt::sim {
+
+SwarmUser::SwarmUser(World& world, SwarmWorld& swarm)
+    : world_(world),
+      swarm_(swarm),
+      rng_(world.Stream("swarm user")),
+      stop_percent_(rng_.Chance(1, 2) ? static_cast<uint32_t>(rng_.Between(5, 60)) : 0),
+      cut_percent_(rng_.Chance(1, 4) ? static_cast<uint32_t>(rng_.Between(1, 20)) : 0) {}
+
+void SwarmUser::Begin() {
+  if (stop_percent_ + cut_percent_ > 0) world_.After(rng_.Between(Milliseconds(1), Seconds(1)), this, 0);
+}
+
+void SwarmUser::Fire(uint64_t) {
+  for (const auto& client : swarm_.clients()) {
+    if (!client->alive() || client->stalled() || !client->machine()->stopped()) continue;
+    // Who was told to stop in the last moment begins again.
+    const bool again = quiet_ && !client->adaptor().finished();
+    if (again || !quiet_) client->Crash();
+    if (again) client->Start();
+  }
+  if (!quiet_) Act();
+  world_.After(rng_.Between(Milliseconds(50), Seconds(1)), this, 0);
+}
+
+void SwarmUser::Act() {
+  ClientHost& client = *swarm_.clients()[rng_.Below(swarm_.clients().size())];
+  const ClientPlan& plan = client.adaptor().plan();
+  if (!plan.honest || !client.alive() || client.machine()->stopped()) return;
+  if (rng_.Chance(stop_percent_, 100)) {
+    world_.Trace({.who = "user"}, [&] { return "stops " + client.name(); });
+    client.Call(CallId(1), swarm::Stop{});
+  } else if (!plan.downloads && rng_.Chance(cut_percent_, 100)) {
+    swarm_.CutShort(client);
+  }
+}
+
+}  // namespace bt::sim
