@@ -37,7 +37,7 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
 void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
   const uint64_t seeders = rng.Between(1, 4);
   const uint64_t downloaders = rng.Between(1, 4);
-  const uint64_t liars = plan.calm || rng.Chance(1, 2) ? 0 : rng.Between(1, 4);
+  const uint64_t liars = !plan.calm && rng.Chance(1, 2) ? rng.Between(1, 4) : 0;
   const bool damages = !plan.calm && rng.Chance(1, 4);
   for (uint64_t i = 0; i < seeders; ++i) {
     ClientPlan client{.name = absl::StrFormat("seeder-%d", i + 1), .address = NextAddress()};
