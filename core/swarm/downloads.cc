@@ -87,11 +87,10 @@ void Downloads::UpdateInterest(Peer& peer) {
   }
 }
 
+// Each request gets one answer, and the answers keep the requests' order (BEP 6). A block that was given up
+// and asked for again is first rejected for the request that was given up: that says nothing about the piece.
 void Downloads::Rejected(Peer& peer, BlockRef block) {
-  if (!Remove(peer.requests, block)) {
-    Remove(peer.stale, block);
-    return;
-  }
+  if (Remove(peer.stale, block) || !Remove(peer.requests, block)) return;
   requested_bytes_ -= kBlockSize;
   if (!picker_) return;
   picker_->Release(block);

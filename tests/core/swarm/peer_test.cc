@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 #include "core/swarm/client.h"
 #include "tests/core/swarm/small_world.h"
 #include "tests/support/sample_content.h"
@@ -273,6 +276,37 @@ TEST_F(PeerTest, ARejectedPieceIsNotAskedForAgainAndAgain) {
   world_.Add(Downloading(), "");
   world_.RunFor(Seconds(30));
   EXPECT_LE(Count<wire::Request>(script), 20u);
+}
+
+// Rejects answer requests in their order (BEP 6): the first reject of a block that was asked for, given up
+// and asked for again is not about the second request.
+TEST_F(PeerTest, ARejectThatComesLateForARequestGivenUpTakesNothingFromTheOneThatFollowed) {
+  Script script;
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    const bool new_here = !script.greeted;
+    Read(self, script);
+    if (!new_here || !script.greeted) return;
+    world.RawSend(self, wire::EncodeHandshake(Hello(true)) + Bytes(wire::HaveAll{}) + Bytes(wire::Unchoke{}));
+  };
+  const auto requests = [&] {
+    std::vector<wire::BlockSpan> blocks;
+    for (const wire::Message& message : script.messages) {
+      const auto* request = std::get_if<wire::Request>(&message);
+      if (request != nullptr) blocks.push_back(request->block);
+    }
+    return blocks;
+  };
+  world_.Add(Downloading(), "");
+  world_.RunFor(Seconds(1));
+  const std::vector<wire::BlockSpan> first = requests();
+  ASSERT_FALSE(first.empty());
+  world_.RawSend(raw, Bytes(wire::Choke{}) + Bytes(wire::Unchoke{}));
+  world_.RunFor(Seconds(1));
+  ASSERT_GT(requests().size(), first.size()) << "asked for again";
+  for (const wire::BlockSpan& block : first) world_.RawSend(raw, Bytes(wire::Reject{block}));
+  world_.RunFor(Seconds(1));
+  EXPECT_EQ(Count<wire::NotInterested>(script), 0u) << "the peer still has everything";
 }
 
 TEST_F(PeerTest, BlocksNobodyAskedForAreDroppedAndEndTheConnection) {
