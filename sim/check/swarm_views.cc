@@ -74,6 +74,8 @@ std::string Disagreement(const std::vector<SwarmView>& views) {
       const SwarmView::Peer* of_b = Find(a, b);
       const SwarmView::Peer* of_a = Find(b, a);
       if (&a == &b || of_a == nullptr || of_b == nullptr) continue;
+      // Who does not know the torrent yet knows nothing of pieces.
+      if (a.verified.size() == 0 || b.verified.size() == 0) continue;
       if (std::string text = Disagree(a, b, *of_b, *of_a); !text.empty()) return text;
     }
   }

@@ -129,8 +129,8 @@ void Run(World& world) {
 
 }  // namespace
 
-const Scenario kElections = {
-    "elections", "first starts, and a leader's death, with links that are late or never mended", Run,
-    "//tools:simrun"};
+const Scenario kElections = {"elections",
+                             "first starts, and a leader's death, with links that are late or never mended",
+                             Run, "//tools:simrun"};
 
 }  // namespace bt::sim

@@ -2,9 +2,11 @@
 
 #include <absl/strings/str_format.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
+#include "core/base/check.h"
 #include "core/base/fields.h"
 #include "core/swarm/resume_state.h"
 #include "sim/scenarios/swarm_world.h"
@@ -20,6 +22,8 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   if (!plan_.downloads) ProvideOffered(host);
   if (plan_.downloads && !std::exchange(part_provided_, true)) ProvidePart(host);
   offered_ = false;
+  ++life_;
+  cut_from_ = UINT32_MAX;
   stops_since_ = Instant::Never();
   // A download that was finished before the process died is offered by the next one.
   const bool has_it = host.files().Look(metainfo.name).has_value();
@@ -91,11 +95,19 @@ void ClientAdaptor::ProvidePart(ClientHost& host) {
 }
 
 void ClientAdaptor::Transmit(ClientHost& host, NodeId to, const Slice& message) {
-  host.network().Send(host.index(), to.value(), message);
+  auto edge = Decode<EdgeMessage>(message);
+  CHECK(edge.ok());
+  std::visit([this](auto& one) { one.id |= uint64_t{life_} << 32; }, *edge);
+  host.network().Send(host.index(), to.value(), Slice::Own(Encode(*edge)));
 }
 
 void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes) {
-  host.Receive(NodeId(from), bytes);
+  auto edge = Decode<EdgeMessage>(bytes);
+  CHECK(edge.ok());
+  const uint64_t id = std::visit([](const auto& one) { return one.id; }, *edge);
+  if (id >> 32 != life_) return;  // the connection ended with the process
+  std::visit([](auto& one) { one.id &= 0xffffffff; }, *edge);
+  host.Receive(NodeId(from), Slice::Own(Encode(*edge)));
 }
 
 Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
@@ -122,6 +134,8 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   SwarmIntegrity& judge = swarm_->judge();
   if (const auto* verified = std::get_if<swarm::PieceVerified>(&note)) {
     const uint32_t piece = verified->piece.value();
+    // It was read, and hashed, before others cut the file short.
+    if (piece >= cut_from_) return;
     judge.OnVerified(host.name(), piece, PieceBytes(host, piece).view());
   } else if (std::holds_alternative<swarm::FileReady>(note)) {
     CheckResumed(host);
@@ -145,13 +159,13 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
 
 void ClientAdaptor::AfterStep(ClientHost& host) {
   if (stops_since_ == Instant::Never() && host.machine()->phase() == "stopping") {
-    stops_since_ = host.world().now();
+    stops_since_ = host.now();
   }
 }
 
 // A client that has stopped before its patience was over has taken its claim back.
 void ClientAdaptor::CheckLeft(ClientHost& host) {
-  const Duration took = host.world().now() - std::min(stops_since_, host.world().now());
+  const Duration took = host.now() - std::min(stops_since_, host.now());
   if (!offered_ || took * 2 >= host.machine()->config().timing.withdraw_limit) return;
   if (!swarm_->Claimed(plan_.address).has_value()) return;
   host.world().Fail(
@@ -160,6 +174,7 @@ void ClientAdaptor::CheckLeft(ClientHost& host) {
 
 void ClientAdaptor::FileCut(ClientHost& host, uint32_t first) {
   const Metainfo& metainfo = swarm_->judge().metainfo();
+  cut_from_ = std::min(cut_from_, first);
   for (uint32_t piece = first; piece < metainfo.piece_count(); ++piece) {
     swarm_->judge().OnDamaged(host.name(), piece);
   }

@@ -55,6 +55,7 @@ class ClientAdaptor : public DefaultAdaptor {
   void Serves(ClientHost& host, const LinkSendFile& block, std::string_view bytes);
 
   const ClientPlan& plan() const { return plan_; }
+  bool restarted() const { return life_ > 1; }
   bool finished() const { return finished_; }
   uint64_t bytes_served() const { return bytes_served_; }
   // The pieces of its file from `first` on can no longer be read.
@@ -71,7 +72,9 @@ class ClientAdaptor : public DefaultAdaptor {
   ClientPlan plan_;
   bool part_provided_ = false;
   bool finished_ = false;
-  bool offered_ = false;  // in this life: a tracker has acknowledged a claim
+  bool offered_ = false;            // in this life: a tracker has acknowledged a claim
+  uint32_t life_ = 0;               // part of the ids that travel, as a connection is of one process
+  uint32_t cut_from_ = UINT32_MAX;  // in this life: others cut the file before this piece
   Instant stops_since_ = Instant::Never();
   uint64_t bytes_served_ = 0;
 };
