@@ -18,14 +18,18 @@ namespace bt::net {
 template <class Message>
 class MessageLinks {
  public:
-  // Starts connecting; `deliver` gets every message that arrives (give it to Host::Deliver as Received).
-  MessageLinks(ReplicaLinks& links, std::function<void(NodeId, Message)> deliver) : links_(links) {
-    links_.Connect([deliver = std::move(deliver)](NodeId from, Slice body) {
-      absl::StatusOr<Message> message = Decode<Message>(body);
-      if (!message.ok()) return false;
-      deliver(from, *std::move(message));
-      return true;
-    });
+  // Starts connecting; `deliver` gets every message that arrives (give it to Host::Deliver as Received), and
+  // `closed` every peer whose connection ends (PeerClosed).
+  MessageLinks(ReplicaLinks& links, std::function<void(NodeId, Message)> deliver, ReplicaLinks::Closed closed)
+      : links_(links) {
+    links_.Connect(
+        [deliver = std::move(deliver)](NodeId from, Slice body) {
+          absl::StatusOr<Message> message = Decode<Message>(body);
+          if (!message.ok()) return false;
+          deliver(from, *std::move(message));
+          return true;
+        },
+        std::move(closed));
   }
 
   void Send(NodeId to, const Message& message) { links_.Send(to, Slice::Own(Encode(message))); }

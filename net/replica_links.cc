@@ -70,9 +70,10 @@ absl::StatusOr<Address> ReplicaLinks::Listen(const Address& address) {
   return acceptor_->address();
 }
 
-void ReplicaLinks::Connect(Deliver deliver) {
+void ReplicaLinks::Connect(Deliver deliver, Closed closed) {
   CHECK(deliver_ == nullptr);
   deliver_ = std::move(deliver);
+  closed_ = std::move(closed);
   for (auto& [id, peer] : outgoing_) {
     peer->next_attempt = std::make_unique<Timer>(loop_, [this, peer = peer.get()] { Dial(*peer); });
     Dial(*peer);
@@ -244,7 +245,12 @@ void ReplicaLinks::Take(Fd fd, const Address& address) {
   incoming_.emplace(id, std::move(incoming));
 }
 
-void ReplicaLinks::Drop(uint64_t id) { incoming_.erase(id); }
+void ReplicaLinks::Drop(uint64_t id) {
+  const auto found = incoming_.find(id);
+  const std::optional<NodeId> from = found->second->from;
+  incoming_.erase(found);
+  if (from && closed_ != nullptr) closed_(*from);
+}
 
 void ReplicaLinks::OnIncoming(uint64_t id, ConnectionEvent event) {
   if (event == ConnectionEvent::kReadable) OnReadable(id);

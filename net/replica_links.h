@@ -77,6 +77,8 @@ class ReplicaLinks {
 
   // `deliver(from, body)` says whether the body is a message; if not, the connection is closed.
   using Deliver = std::function<bool(NodeId from, Slice body)>;
+  // Told when the connection on which a peer's frames came is closed and no newer one has taken its place.
+  using Closed = std::function<void(NodeId peer)>;
 
   ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t seed);
   ~ReplicaLinks();
@@ -84,7 +86,8 @@ class ReplicaLinks {
   // Accepts the peers' connections; returns the address with its real port. At most once.
   absl::StatusOr<Address> Listen(const Address& address);
   // Starts connecting to the peers. Before the first Send.
-  void Connect(Deliver deliver);
+  void Connect(
+      Deliver deliver, Closed closed = [](NodeId) {});
 
   // Queues a frame; written at the end of the loop's iteration with all others for that peer in one system
   // call. A long body's bytes are not copied. `to` must be a peer.
@@ -117,6 +120,7 @@ class ReplicaLinks {
   Rng rng_;
   Counters counters_;
   Deliver deliver_;
+  Closed closed_;
   absl::btree_map<NodeId, std::unique_ptr<Outgoing>> outgoing_;
   absl::btree_map<uint64_t, std::unique_ptr<Incoming>> incoming_;
   uint64_t incoming_count_ = 0;

@@ -110,9 +110,11 @@ class Tracker {
                           absl::StrCat("replica port: ", listening.status().message()));
     }
     message_links_ = std::make_unique<TrackerEdge::Links>(
-        *links_, [this](NodeId from, tracker::Protocol::Message message) {
+        *links_,
+        [this](NodeId from, tracker::Protocol::Message message) {
           host_->Deliver(Received<tracker::Protocol>{from, std::move(message)});
-        });
+        },
+        [this](NodeId peer) { host_->Deliver(PeerClosed{peer}); });
     return absl::OkStatus();
   }
 

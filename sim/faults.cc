@@ -38,6 +38,7 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"begun_from_snapshot", "begins a life from its snapshot"},
     {"took_snapshot", "takes up the snapshot of a peer"},
     {"slow_process", "a process becomes slow"},
+    {"closed_links", "ends, and the links to its peers are closed"},
     {"clock_origin", "a life begins with a clock of another origin"},
     {"clock_drift", "a clock runs at a rate of its own"},
     {"clock_freeze", "a clock stands still in a stall"},

@@ -39,6 +39,7 @@ enum class Fault : uint8_t {
   kBegunFromSnapshot,
   kTookSnapshot,
   kSlowProcess,
+  kClosedLinks,
   // clocks
   kClockOrigin,
   kClockDrift,

@@ -188,6 +188,7 @@ class Host final : public Process, public Endpoint, public StreamUser {
   }
   void Call(CallId id, typename P::Request request) { Enter(bt::Call<P>{id, std::move(request)}); }
   void Cancel(CallId id) { Enter(CallCancelled{id}); }
+  void Closed(NodeId peer) { Enter(PeerClosed{peer}); }
 
   // --- Endpoint, StreamUser ---
 

@@ -142,6 +142,16 @@ struct ReadFailed {
   }
 };
 
+// --- peers ---
+
+// The connection on which a peer's messages came was closed at its end, as the kernel does for a process that
+// ends. A hint and no more: it may come late, not at all, or about a peer that lives.
+struct PeerClosed {
+  NodeId peer;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("peer", self.peer); }
+};
+
 // --- files ---
 
 // A file effect has completed: what the protocol calls that.
@@ -154,6 +164,6 @@ struct FileCompleted {
 
 template <class P>
 using Input = std::variant<Started, Received<P>, TimerFired<P>, WriteDone, Call<P>, CallCancelled, LinkUp,
-                           LinkReceived, LinkSent, LinkDown, ReadFailed, FileCompleted<P>>;
+                           LinkReceived, LinkSent, LinkDown, ReadFailed, FileCompleted<P>, PeerClosed>;
 
 }  // namespace bt

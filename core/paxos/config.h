@@ -26,6 +26,10 @@ struct Config {
   // does not hear from a quorum for `election_min` steps down.
   Duration election_min = Milliseconds(250);
   Duration election_max = Milliseconds(450);
+  // A follower whose connection from the leader was closed stands after a random time between these: long
+  // enough for the others' connections to be seen closed, and for one to lead before the next begins.
+  Duration closed_wait_min = Milliseconds(4);
+  Duration closed_wait_max = Milliseconds(34);
   // A follower asks for a missing entry only if it is still missing after this long.
   Duration gap_grace = Milliseconds(10);
   // An unanswered request (catch-up, prepare, accept) is repeated after this long.

@@ -46,6 +46,18 @@ void Replica::OnElectionTimer(Ctx& context) {
   AskForPreVotes(context);
 }
 
+// A leader whose process has ended need not be waited for. Its followers forget it, each when its own
+// connection closes, so that they no longer refuse each other, and ask for pre-votes after a short random
+// time, so that one of them is done before the others begin. If the leader lives, nobody is unseated: it and
+// every follower that still hears it refuse, and its next heartbeat is followed as before.
+void Replica::OnPeerClosed(NodeId peer, Ctx& context) {
+  Follower* follower = std::get_if<Follower>(&role_);
+  if (stopped_ || follower == nullptr || follower->leader != peer) return;
+  follower->leader = std::nullopt;
+  election_timeout_ = context.rng.Between(config_.closed_wait_min, config_.closed_wait_max);
+  ArmElection(context);
+}
+
 void Replica::AskForPreVotes(Ctx& context) {
   if (configuration_.size() == 1) return StandForElection(context);
   ++failed_elections_;

@@ -41,6 +41,8 @@ void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
           if (!stopped_) OnDurable(event.seq, context);
         } else if constexpr (std::is_same_v<Event, Call<Protocol>>) {
           OnCall(event, context);
+        } else if constexpr (std::is_same_v<Event, PeerClosed>) {
+          OnPeerClosed(event.peer, context);
         }
       },
       input);

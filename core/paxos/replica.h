@@ -104,6 +104,7 @@ class Replica final {
   void On(NodeId from, const Promise& message, Ctx& context);
   bool CanReport(const Promise& promise, const AcceptedEntry& entry) const;
   void OnElectionTimer(Ctx& context);
+  void OnPeerClosed(NodeId peer, Ctx& context);
   void AskForPreVotes(Ctx& context);
   void StandForElection(Ctx& context);
   void TakeOverIfReady(Ctx& context);

@@ -61,6 +61,7 @@ class Client::Engine {
   void Handle(const Call<swarm::Protocol>& input, Ctx& context);
   void Handle(const CallCancelled& input, Ctx& context);
   void Handle(const WriteDone&, Ctx&) {}
+  void Handle(const PeerClosed&, Ctx&) {}
   void Handle(const FileCompleted<swarm::Protocol>& input, Ctx& context) {
     std::visit([&](const auto& done) { Handle(done, context); }, input.what);
   }

@@ -73,6 +73,7 @@ class TrackerNode final {
   void On(const TimerFired<Protocol>& fired, Ctx& context);
   void On(const WriteDone& done, Ctx& context);
   void On(const Call<Protocol>& call, Ctx& context);
+  void On(const PeerClosed& closed, Ctx& context) { port_->Deliver(closed, context); }
   void On(const CallCancelled& cancelled, Ctx&) { mutations_.Cancel(cancelled.id); }
 
   void OnRequest(CallId call, const tracker_api::Register& request, Ctx& context);

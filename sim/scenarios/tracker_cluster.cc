@@ -112,6 +112,7 @@ void TrackerAdaptor::Writes(TrackerHost& host, const JournalWrite& write) {
 
 void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& bytes) {
   if (from < cluster_->size()) {
+    if (bytes.empty()) return host.Closed(NodeId(from + 1));
     if (IsReplicaMessage(bytes))
       cluster_->lockstep().OnDeliver(NodeOf(host), NodeId(from + 1), bytes.From(1));
     return host.Receive(NodeId(from + 1), bytes);
@@ -205,12 +206,17 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
   }
   calls_.clear();
   answers_.OnEnded();
+  cluster_->CloseLinks(host.index());
 }
 
 // --- TrackerCluster ---
 
 TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan)
-    : world_(world), judge_(world), lockstep_(world, Members(count)), availability_(world, config_.replica) {
+    : world_(world),
+      judge_(world),
+      lockstep_(world, Members(count)),
+      availability_(world, config_.replica),
+      closings_(world.Stream("closings")) {
   RandomStream rng = world.Stream("tracker config");
   config_ = DrawTrackerConfig(rng);
   config_.replica.members = Members(count);
@@ -226,6 +232,16 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
     hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options,
                                                    TrackerAdaptor(this, AnswerJudge(world, options.name))));
     targets_.push_back(hosts_.back()->index());
+  }
+}
+
+// An empty message is the end of a connection: the network delays, cuts and loses it like any other. It is
+// not sent at all where power or the whole machine is lost.
+void TrackerCluster::CloseLinks(uint32_t index) {
+  if (!closings_.Chance(2, 3)) return;
+  world_.Count(Fault::kClosedLinks, {index});
+  for (const auto& host : hosts_) {
+    if (host->index() != index) host->network().Send(index, host->index(), Slice());
   }
 }
 

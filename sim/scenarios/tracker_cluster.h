@@ -76,6 +76,8 @@ class TrackerCluster {
   TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan);
 
   void Start();
+  // A node's process ends, and its kernel tells the others, or does not.
+  void CloseLinks(uint32_t index);
   uint32_t size() const { return static_cast<uint32_t>(hosts_.size()); }
   TrackerHost& host(uint32_t index) { return *hosts_[index]; }
   std::vector<Process*> processes() const;
@@ -126,6 +128,7 @@ class TrackerCluster {
   AgreementJudge judge_;
   LockstepJudge lockstep_;
   AvailabilityJudge availability_;
+  RandomStream closings_;
   std::vector<std::unique_ptr<TrackerHost>> hosts_;
   std::vector<uint32_t> targets_;
   std::vector<Process*> core_;

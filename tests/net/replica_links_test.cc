@@ -24,15 +24,18 @@ struct Replica {
   Replica(Loop& loop, ReplicaLinksOptions options) : links(loop, std::move(options), 1) {}
 
   void Connect() {
-    links.Connect([this](NodeId from, Slice body) {
-      if (body.view() == "not a message") return false;
-      received[from].emplace_back(body.view());
-      return true;
-    });
+    links.Connect(
+        [this](NodeId from, Slice body) {
+          if (body.view() == "not a message") return false;
+          received[from].emplace_back(body.view());
+          return true;
+        },
+        [this](NodeId peer) { closed.push_back(peer); });
   }
 
   ReplicaLinks links;
   std::map<NodeId, std::vector<std::string>> received;
+  std::vector<NodeId> closed;
 };
 
 // Over after a while in which the loop runs.
@@ -149,6 +152,15 @@ TEST_F(ReplicaLinksTest, APeerThatComesBackIsReconnectedAndWhatWasSentMeanwhileI
   a().Send(NodeId(2), Slice::Static("again"));
   ASSERT_TRUE(RunUntil(loop_, [&] { return !AtB().empty(); }));
   EXPECT_EQ(AtB().back(), "again");
+}
+
+TEST_F(ReplicaLinksTest, TheEndOfAPeersConnectionIsToldOnceAndThatOfAStrangersNever) {
+  ASSERT_TRUE(BothConnected());
+  SendGarbage(std::string(100, 'x'));
+  EXPECT_TRUE(replicas_[0]->closed.empty());
+  replicas_[1].reset();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !replicas_[0]->closed.empty() && !a().connected(NodeId(2)); }));
+  EXPECT_EQ(replicas_[0]->closed, std::vector<NodeId>{NodeId(2)});
 }
 
 TEST_F(ReplicaLinksTest, APeerThatIsStartedAnewIsTakenBackAtOnceThoughItsOldConnectionWasNotSeenToEnd) {
@@ -386,11 +398,15 @@ TEST(MessageLinksTest, MessagesAreEncodedAndDecodedAndNonsenseIsMalformed) {
   ReplicaLinks sender(loop, from, 2);
   ASSERT_TRUE(receiver.Listen(address).ok());
   std::vector<std::string> texts;
-  MessageLinks<Message> in(receiver, [&](NodeId node, Message message) {
-    EXPECT_EQ(node, NodeId(2));
-    if (const auto* text = std::get_if<Text>(&message)) texts.push_back(text->text);
-  });
-  MessageLinks<Message> out(sender, [](NodeId, Message) {});
+  MessageLinks<Message> in(
+      receiver,
+      [&](NodeId node, Message message) {
+        EXPECT_EQ(node, NodeId(2));
+        if (const auto* text = std::get_if<Text>(&message)) texts.push_back(text->text);
+      },
+      [](NodeId) {});
+  MessageLinks<Message> out(
+      sender, [](NodeId, Message) {}, [](NodeId) {});
   ASSERT_TRUE(RunUntil(loop, [&] { return sender.connected(NodeId(1)); }));
   out.Send(NodeId(1), Ping{3});
   out.Send(NodeId(1), Text{"hello"});

@@ -63,6 +63,8 @@ TEST(InputName, InputsThatDifferHaveDifferentDigestsAndEqualOnesEqual) {
       FileCompleted<TestProtocol>{Opened{FileId(1)}},
       ReadFailed{FileId(0), 0, 1, absl::NotFoundError("")},
       ReadFailed{FileId(0), 0, 1, absl::DataLossError("")},
+      PeerClosed{NodeId(1)},
+      PeerClosed{NodeId(2)},
   };
   std::set<uint64_t> digests;
   for (const TestInput& input : inputs) {

@@ -48,6 +48,8 @@ class Cluster {
   void SyncOnly(uint32_t node, size_t count);  // only the first `count` writes are
   void Crash(uint32_t node);                   // unsynced writes and held messages are gone
   void Restart(uint32_t node);
+  // `node` sees that its connection from `peer` is closed.
+  void Close(uint32_t node, uint32_t peer) { Step(node, PeerClosed{NodeId(peer)}); }
   void Stall(uint32_t node) { node_at(node).stalled = true; }  // its messages wait in the list
   void Resume(uint32_t node) { node_at(node).stalled = false; }
 

@@ -446,6 +446,55 @@ TEST(Election, StrangersAreNotHeard) {
   EXPECT_EQ(cluster.replica(1).ballot(), Ballot{});
 }
 
+TEST(Election, FollowersOfALeaderWhoseProcessEndedElectAnotherLongBeforeATimeout) {
+  for (const uint64_t seed : {1, 2, 3, 4, 5, 6, 7, 8}) {
+    Cluster cluster(3, seed);
+    cluster.Elect(1);
+    cluster.Fire(1, Timer::kHeartbeat);
+    cluster.Settle();
+    cluster.Crash(1);
+    cluster.Lose(Everything());
+    const Instant dead = cluster.now();
+    cluster.Close(2, 1);
+    cluster.Close(3, 1);
+    EXPECT_EQ(cluster.InFlight(), "") << "not at once: both would begin together";
+    ASSERT_TRUE(cluster.FireNext());
+    cluster.Settle();
+    EXPECT_TRUE(cluster.replica(2).is_leader() || cluster.replica(3).is_leader());
+    EXPECT_LE(cluster.now() - dead, Config().closed_wait_max);
+    EXPECT_EQ(cluster.violation(), "");
+  }
+}
+
+// Whatever closes the connection of one follower, the others hear the leader, and so does it.
+TEST(Election, AConnectionThatClosesAgainAndAgainUnseatsNoHealthyLeader) {
+  Cluster cluster(3);
+  cluster.Elect(1);
+  for (int i = 0; i < 20; ++i) {
+    cluster.Fire(1, Timer::kHeartbeat);
+    cluster.Settle();
+    cluster.Close(2, 1);
+    EXPECT_EQ(cluster.replica(2).leader(), std::nullopt);
+    cluster.Fire(2, Timer::kElection);
+    EXPECT_EQ(cluster.InFlight(), "2>1 PreVote 2.2; 2>3 PreVote 2.2");
+    cluster.Settle();
+  }
+  cluster.Fire(1, Timer::kHeartbeat);
+  cluster.Settle();
+  EXPECT_TRUE(cluster.replica(1).is_leader());
+  EXPECT_EQ(cluster.replica(2).leader(), NodeId(1));
+  EXPECT_EQ(cluster.replica(2).ballot(), (Ballot{1, NodeId(1)}));
+}
+
+TEST(Election, AClosedConnectionOfAnotherThanTheLeaderMeansNothing) {
+  Cluster cluster(3);
+  cluster.Elect(1);
+  cluster.Close(2, 3);
+  cluster.Close(1, 2);
+  EXPECT_EQ(cluster.replica(2).leader(), NodeId(1));
+  EXPECT_TRUE(cluster.replica(1).is_leader());
+}
+
 // Four of five are alive, and every link but those of node 2 is gone. Only node
 // 2 reaches a majority, and the others refuse it because it has missed too
 // much.
