@@ -75,7 +75,9 @@ std::string Disagreement(const std::vector<SwarmView>& views) {
       const SwarmView::Peer* of_a = Find(b, a);
       if (&a == &b || of_a == nullptr || of_b == nullptr) continue;
       // Who does not know the torrent yet knows nothing of pieces.
-      if (a.verified.size() == 0 || b.verified.size() == 0) continue;
+      const bool known = a.verified.size() != 0 && b.verified.size() != 0 && of_a->pieces.size() != 0 &&
+                         of_b->pieces.size() != 0;
+      if (!known) continue;
       if (std::string text = Disagree(a, b, *of_b, *of_a); !text.empty()) return text;
     }
   }

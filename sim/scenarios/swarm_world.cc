@@ -223,7 +223,8 @@ std::string SwarmWorld::WrongClaim(const std::vector<Process*>& core,
     if (machine.phase() != "downloading" && machine.phase() != "offering") continue;
     const std::optional<PieceMap> claimed = ClaimAt(node, client->adaptor().plan().address);
     if (claimed == machine.verified()) continue;
-    // What an earlier life claimed and its crash has lost stays listed until it expires: nobody knows of it.
+    // What an earlier life claimed and its crash has lost stays listed as long as this life renews its claim:
+    // an offer adds to a claim, and nobody knows any more what was claimed before.
     if (client->adaptor().restarted() && claimed.has_value()) {
       PieceMap unlisted = machine.verified();
       unlisted.RemoveAll(*claimed);

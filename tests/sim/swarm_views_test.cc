@@ -57,6 +57,11 @@ TEST_F(Views, FindAChokeThatWasNeverTold) {
   EXPECT_EQ(Trouble(), "choking: b and a do not agree whether b chokes");
 }
 
+TEST_F(Views, DemandNothingOfWhoDoesNotKnowTheTorrentYet) {
+  a.verified = a.peers[0].pieces = PieceMap();
+  EXPECT_EQ(Trouble(), "");
+}
+
 TEST_F(Views, FindWhoIsStarved) {
   EXPECT_EQ(Starved({a, b}), "a has 1 of the 2 pieces that those around it have");
   a.verified = Pieces({0, 1});
