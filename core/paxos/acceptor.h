@@ -74,8 +74,9 @@ class Acceptor {
   // A durable snapshot of slots up to `slot` is there. Cuts the log, but not above it, and so that at least
   // config.log_bytes_kept of chosen values are left to serve those who are a little behind.
   void CutLog(Slot slot);
-  // The state above is the snapshot of a prefix that is longer than the one known chosen here. What takes
-  // part in its being written down must be written before anything else is.
+  // The state above is now a snapshot of a prefix that is longer than the one known chosen here. The
+  // snapshot's parts must have been written before: recovery reads them before anything that is accepted from
+  // here on.
   void Begin(const Beginning& beginning, Outbox<Protocol>& out);
 
   std::vector<Decided> TakeDecided() { return prefix_.TakeDecided(); }
