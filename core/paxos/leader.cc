@@ -236,7 +236,9 @@ void Leader::OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const 
 void Leader::Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context) {
   const Instant long_ago = context.now - config_.retry;
   PassOverCut(peer, acceptor.log());
-  if (peer.sent.empty() || peer.sent.front().when > long_ago) return;
+  // What was cut is answered by nobody, and may have been all that was awaited.
+  if (peer.sent.empty()) return Feed(node, peer, acceptor, context);
+  if (peer.sent.front().when > long_ago) return;
   if (peer.progress <= long_ago) {
     // Nothing gets through: begin again after what both know to be chosen. What only the peer knows is sent
     // again, too: this leader still needs the peer's answer there, and may have nobody else to get it from.

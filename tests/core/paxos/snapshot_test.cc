@@ -62,6 +62,30 @@ TEST_F(SnapshotTest, TheLogAndTheJournalAreCutWhenTheLastPartIsDurableAndNotBefo
   EXPECT_GT(cluster_.Recoverable(2).front().seq, WriteSeq(1));
 }
 
+// It learned by catch-up what it was asked about last, and its answer was lost.
+TEST(Snapshot, AFollowerIsFedOnWhenAllThatTheLeaderAwaitsOfItIsCut) {
+  Config config = KeepNothing();
+  config.peer_slots_max = 1;
+  Cluster cluster(3, 1, config);
+  cluster.Elect(1);
+  cluster.Propose(1, "a");
+  cluster.Deliver(Of<Accept>());
+  for (const uint32_t node : {1, 2, 3}) cluster.Sync(node);
+  cluster.Lose(From(2) && Of<Accepted>());
+  cluster.Settle();
+  cluster.Propose(1, "b");  // node 2 is sent it when it has answered
+  cluster.Sync(1);
+  cluster.Lose(To(3));
+  cluster.Crash(3);
+  cluster.Fire(1, Cluster::Timer::kHeartbeat);  // node 2 hears that "a" is chosen
+  cluster.Save(1, 4);
+  cluster.Settle();
+  cluster.Fire(1, Cluster::Timer::kHeartbeat);
+  cluster.Settle();
+  EXPECT_EQ(cluster.Log(1), "- | a | b");
+  EXPECT_EQ(cluster.violation(), "");
+}
+
 TEST_F(SnapshotTest, AReplicaBeginsAgainFromItsSnapshotWithItsPromiseAndWhatItAcceptedAbove) {
   Propose(4);
   // Accepted above the snapshot, and written before it.
