@@ -27,10 +27,13 @@ void WriteFrame(Connection& connection, Slice body) {
 
 struct ReplicaLinks::Outgoing {
   NodeId id;
-  Address address;
+  HostAndPort name;
   Duration back_off;
   std::unique_ptr<Timer> next_attempt;
-  std::unique_ptr<Connection> connection;  // none while the next attempt is waited for
+  std::unique_ptr<Lookup> lookup;          // while the name is being resolved
+  bool unresolved_told = false;            // the operator knows that the name has no address
+  std::deque<Address> untried;             // addresses left of this attempt
+  std::unique_ptr<Connection> connection;  // none while the next attempt or its addresses are waited for
   FrameReader reader;
   std::optional<ReplicaHandshake> handshake;
   bool greeted = false;     // the handshake is over: it is who we meant, and frames may go
@@ -49,11 +52,11 @@ struct ReplicaLinks::Incoming {
 
 ReplicaLinks::ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t seed)
     : loop_(loop), options_(std::move(options)), rng_(seed), flush_(loop, [this] { Flush(); }) {
-  for (const auto& [id, address] : options_.peers) {
+  for (const auto& [id, name] : options_.peers) {
     CHECK(id != options_.identity.self);
     auto peer = std::make_unique<Outgoing>();
     peer->id = id;
-    peer->address = address;
+    peer->name = name;
     peer->back_off = options_.back_off_min;
     outgoing_.emplace(id, std::move(peer));
   }
@@ -75,8 +78,8 @@ void ReplicaLinks::Connect(Deliver deliver, Closed closed) {
   deliver_ = std::move(deliver);
   closed_ = std::move(closed);
   for (auto& [id, peer] : outgoing_) {
-    peer->next_attempt = std::make_unique<Timer>(loop_, [this, peer = peer.get()] { Dial(*peer); });
-    Dial(*peer);
+    peer->next_attempt = std::make_unique<Timer>(loop_, [this, peer = peer.get()] { Attempt(*peer); });
+    Attempt(*peer);
   }
 }
 
@@ -124,12 +127,39 @@ bool ReplicaLinks::MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHands
 
 // --- outgoing ---
 
+void ReplicaLinks::Attempt(Outgoing& peer) {
+  if (const auto address = Address::Parse(peer.name.ToString())) return OnFound(peer, std::vector{*address});
+  peer.lookup = std::make_unique<Lookup>(loop_, peer.name, options_.resolve,
+                                         [this, &peer](absl::StatusOr<std::vector<Address>> found) {
+                                           peer.lookup.reset();
+                                           OnFound(peer, std::move(found));
+                                         });
+}
+
+void ReplicaLinks::OnFound(Outgoing& peer, absl::StatusOr<std::vector<Address>> found) {
+  if (found.ok() && !found->empty()) {
+    peer.unresolved_told = false;
+    peer.untried.assign(found->begin(), found->end());
+    return Dial(peer);
+  }
+  ++counters_.unresolved;
+  if (!std::exchange(peer.unresolved_told, true)) {
+    options_.note(absl::StrCat("node ", options_.identity.self.value(), " does not find node ",
+                               peer.id.value(), " at ", peer.name.ToString(), ": ",
+                               std::string(found.status().message()), "; it looks again until it does"));
+  }
+  RestBeforeNextAttempt(peer);
+}
+
+// At the next address of this attempt.
 void ReplicaLinks::Dial(Outgoing& peer) {
   ++counters_.connects;
+  const Address address = peer.untried.front();
+  peer.untried.pop_front();
   peer.reader = FrameReader();
   peer.handshake.emplace(options_.identity, ReplicaHandshake::FreshNonce(), peer.id);
   peer.connection =
-      std::make_unique<Connection>(loop_, options_.connection, counters_, peer.address,
+      std::make_unique<Connection>(loop_, options_.connection, counters_, address,
                                    [this, &peer](ConnectionEvent event) { OnOutgoing(peer, event); });
 }
 
@@ -157,11 +187,11 @@ void ReplicaLinks::OnAnswer(Outgoing& peer) {
   const FrameReader::Next next = peer.reader.Pop(kHelloBytesMax);
   if (next.kind == FrameReader::Kind::kNone) return;
   if (next.kind == FrameReader::Kind::kBad || peer.greeted) {
-    Refuse(counters_.malformed, peer.address, "what it answers is no handshake of this version");
+    Refuse(counters_.malformed, peer.connection->peer(), "what it answers is no handshake of this version");
     return Lose(peer);
   }
   ReplicaHandshake::Step step = peer.handshake->Receive(next.body);
-  if (!MayStay(step.outcome, *peer.handshake, peer.address)) return Lose(peer);
+  if (!MayStay(step.outcome, *peer.handshake, peer.connection->peer())) return Lose(peer);
   WriteFrame(*peer.connection, Slice::Own(std::move(step.answer)));
   peer.greeted = true;
   peer.back_off = options_.back_off_min;
@@ -169,14 +199,19 @@ void ReplicaLinks::OnAnswer(Outgoing& peer) {
   HandOver(peer);
 }
 
-// Closes what there is of the connection and tries again later.
+// Closes what there is of the connection. What failed is tried at the next address at once, and then later.
 void ReplicaLinks::Lose(Outgoing& peer) {
-  if (!peer.greeted) ++counters_.connect_failures;
+  const bool failed = !std::exchange(peer.greeted, false);
+  if (failed) ++counters_.connect_failures;
   peer.connection.reset();
-  peer.greeted = false;
   counters_.dropped_unconnected += peer.queue.size() + std::exchange(peer.handed_over, 0);
   peer.queue.clear();
   peer.queued_bytes = 0;
+  if (failed && !peer.untried.empty()) return Dial(peer);
+  RestBeforeNextAttempt(peer);
+}
+
+void ReplicaLinks::RestBeforeNextAttempt(Outgoing& peer) {
   // Half of the back-off is fixed, half random: nodes that lost each other together do not return together.
   const Duration half = peer.back_off / 2;
   peer.next_attempt->Arm(loop_.now() + half + rng_.Between(Duration{0}, half));

@@ -5,6 +5,10 @@
 // Delivery is at most once and in order per connection; anything may be lost (Paxos tolerates it): a full
 // queue drops its oldest frames, a broken connection its queue, all of it counted.
 //
+// A peer is known by its id and proof, never by its address. Each attempt at it looks its name up anew,
+// beside the loop, and tries all addresses the name has then: a host may move, and one that is unknown now
+// may be known later.
+//
 // A connection begins with a handshake (replica_handshake.h) in which both sides prove to know the cluster's
 // secret, within hello_timeout. A stranger (other protocol version, cluster or node, garbage, no proof) is
 // disconnected, counted, and told of at most once in note_pause. At most inbound_max connections are accepted
@@ -21,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/address.h"
 #include "core/base/ids.h"
@@ -30,16 +35,18 @@
 #include "net/connection.h"
 #include "net/loop.h"
 #include "net/replica_handshake.h"
+#include "net/resolve.h"
 
 namespace bt::net {
 
 struct ReplicaLinksOptions {
   ReplicaHandshake::Identity identity;
-  absl::btree_map<NodeId, Address> peers;  // the other members
-  size_t queued_bytes_max = 48u << 20;     // per peer; one frame always fits
-  size_t queued_frames_max = 64 * 1024;    // per peer
-  size_t inbound_max = 64;                 // connections, strangers' among them until the handshake is over
-  Duration hello_timeout = Seconds(5);     // for the whole handshake
+  absl::btree_map<NodeId, HostAndPort> peers;  // the other members
+  Lookup::Resolver resolve = ResolveAll;       // called beside the loop, before each attempt at a name
+  size_t queued_bytes_max = 48u << 20;         // per peer; one frame always fits
+  size_t queued_frames_max = 64 * 1024;        // per peer
+  size_t inbound_max = 64;              // connections, strangers' among them until the handshake is over
+  Duration hello_timeout = Seconds(5);  // for the whole handshake
   // Whether a peer may be met as this incarnation of it. Asked at its first word, and again, with `proven`,
   // when nothing but the answer is missing.
   std::function<bool(NodeId peer, uint64_t incarnation, bool proven)> admit = [](NodeId, uint64_t, bool) {
@@ -73,6 +80,7 @@ class ReplicaLinks {
     uint64_t turned_away = 0;  // over inbound_max
     uint64_t connects = 0;
     uint64_t connect_failures = 0;
+    uint64_t unresolved = 0;  // attempts that found no address
   };
 
   // `deliver(from, body)` says whether the body is a message; if not, the connection is closed.
@@ -100,7 +108,10 @@ class ReplicaLinks {
   struct Outgoing;
   struct Incoming;
 
+  void Attempt(Outgoing& peer);
+  void OnFound(Outgoing& peer, absl::StatusOr<std::vector<Address>> found);
   void Dial(Outgoing& peer);
+  void RestBeforeNextAttempt(Outgoing& peer);
   void OnOutgoing(Outgoing& peer, ConnectionEvent event);
   void OnAnswer(Outgoing& peer);
   void Lose(Outgoing& peer);

@@ -2,7 +2,6 @@
 
 #include <absl/strings/str_cat.h>
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -150,41 +149,6 @@ bool HeardFrom(int fd, Duration recent) {
     return false;
   }
   return std::min(info.tcpi_last_data_recv, info.tcpi_last_ack_recv) <= recent.millis();
-}
-
-absl::StatusOr<Address> Resolve(std::string_view host_and_port) {
-  if (const auto address = Address::Parse(host_and_port)) return *address;
-  const std::string text(host_and_port);
-  const size_t colon = text.rfind(':');
-  const std::string host = text.substr(0, colon == std::string::npos ? 0 : colon);
-  // The port is judged by the address parser, on a host that is certainly good.
-  const auto port =
-      colon == std::string::npos ? std::nullopt : Address::Parse("0.0.0.0:" + text.substr(colon + 1));
-  if (host.empty() || host.find(':') != std::string::npos || !port) {
-    return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not HOST:PORT"));
-  }
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (error != 0) {
-    return absl::NotFoundError(absl::StrCat("cannot resolve host '", host, "': ", gai_strerror(error)));
-  }
-  // IPv4 first: most listeners are IPv4, and "localhost" is both.
-  const addrinfo* best = found;
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    if (entry->ai_family == AF_INET) {
-      best = entry;
-      break;
-    }
-  }
-  sockaddr_storage storage{};
-  std::memcpy(&storage, best->ai_addr, best->ai_addrlen);
-  Address address = FromSockaddr(storage);
-  address.port = port->port;
-  freeaddrinfo(found);
-  return address;
 }
 
 }  // namespace bt::net

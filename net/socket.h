@@ -8,9 +8,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "core/base/address.h"
 #include "core/base/time.h"
@@ -42,9 +40,6 @@ void NoticeVanishedPeer(int fd);
 inline constexpr Duration kVanishedAfter = Seconds(5);
 // Whether the connection is established and the peer's kernel was heard from within `recent`.
 bool HeardFrom(int fd, Duration recent);
-
-// "host:port", "1.2.3.4:port" or "[v6]:port". Blocks on DNS for a name: at start-up only.
-absl::StatusOr<Address> Resolve(std::string_view host_and_port);
 
 // "connection refused" for ECONNREFUSED, and so on.
 std::string ErrnoText(int error);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "net/resolve.h"
 #include "nodes/shared/cluster_secret.h"
 #include "nodes/shared/text.h"
 #include "nodes/tracker/first_start.h"
@@ -44,10 +45,10 @@ class Tracker {
     absl::StatusOr<NodeState> state = StateToServe(flags_, Log);
     if (!state.ok()) return state.status();
     state_ = *std::move(state);
-    absl::StatusOr<net::Listener> clients = net::Listen(flags_.own().client);
-    if (!clients.ok()) {
-      return absl::Status(clients.status().code(), absl::StrCat("client port: ", clients.status().message()));
-    }
+    const absl::StatusOr<Address> client_address = OwnAddress("client port", flags_.own().client);
+    if (!client_address.ok()) return client_address.status();
+    absl::StatusOr<net::Listener> clients = net::Listen(*client_address);
+    if (!clients.ok()) return About("client port", clients.status());
     client_address_ = clients->address;
     net::JournalRecovery recovery;
     absl::StatusOr<std::unique_ptr<net::Journal>> journal = net::Journal::Open(
@@ -104,11 +105,10 @@ class Tracker {
       if (id != flags_.self) options.peers.emplace(id, member.replica);
     }
     links_ = std::make_unique<net::ReplicaLinks>(loop_, std::move(options), net::SystemSeed());
-    const absl::StatusOr<Address> listening = links_->Listen(flags_.own().replica);
-    if (!listening.ok()) {
-      return absl::Status(listening.status().code(),
-                          absl::StrCat("replica port: ", listening.status().message()));
-    }
+    const absl::StatusOr<Address> address = OwnAddress("replica port", flags_.own().replica);
+    if (!address.ok()) return address.status();
+    const absl::StatusOr<Address> listening = links_->Listen(*address);
+    if (!listening.ok()) return About("replica port", listening.status());
     message_links_ = std::make_unique<TrackerEdge::Links>(
         *links_,
         [this](NodeId from, tracker::Protocol::Message message) {
@@ -128,10 +128,34 @@ class Tracker {
     return remembered.ok();
   }
 
+  static absl::Status About(const char* port, const absl::Status& status) {
+    return absl::Status(status.code(), absl::StrCat(port, ": ", status.message()));
+  }
+
+  // Where this node listens. Its own name is a matter of its own machine, and known when it starts.
+  static absl::StatusOr<Address> OwnAddress(const char* port, const net::HostAndPort& own) {
+    const absl::StatusOr<Address> address = net::Resolve(own.ToString());
+    if (address.ok()) return address;
+    return absl::NotFoundError(absl::StrCat(
+        port, ": ", address.status().message(),
+        "; this node listens there: give its own --node an address of this machine, or 0.0.0.0"));
+  }
+
+  // What answers tell of the cluster. An address that only means "here" tells a client nothing.
   EdgeIdentity Identity() const {
     EdgeIdentity identity{flags_.self, ClusterIdText(state_.secret), {}};
     for (const auto& [id, member] : flags_.members) {
-      identity.nodes.push_back({id, id == flags_.self ? client_address_ : member.client});
+      net::HostAndPort client = member.client;
+      if (id == flags_.self) {
+        client = flags_.advertise.value_or(net::HostAndPort{client.host, client_address_.port});
+      }
+      if (!client.IsAnywhere()) {
+        identity.nodes.push_back({id, client.ToString()});
+      } else if (id == flags_.self) {
+        Log(absl::StrCat("node ", id.value(),
+                         " tells clients no address of its own, because it listens on all; give --advertise "
+                         "HOST:PORT to have it listed in torrents and in the status"));
+      }
     }
     return identity;
   }

@@ -12,7 +12,7 @@
 
 #include "core/swarm/inquiry.h"
 #include "net/host.h"
-#include "net/socket.h"
+#include "net/resolve.h"
 #include "nodes/http_api/client.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/tracker_url.h"

@@ -13,6 +13,7 @@
 
 #include "core/swarm/client.h"
 #include "net/host.h"
+#include "net/resolve.h"
 #include "net/stream_links.h"
 #include "nodes/client/reporter.h"
 #include "nodes/content/block_store.h"

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "net/http/client.h"
+#include "net/resolve.h"
 #include "nodes/client/trackers.h"
 #include "nodes/commands/cluster_agreement.h"
 #include "nodes/commands/commands.h"
@@ -77,11 +78,18 @@ class StatusRound {
     while (!views_[index].body.empty() && views_[index].body.back() == '\n') views_[index].body.pop_back();
     for (const ClusterNode& node : ParseClusterNodes(views_[index].body)) {
       if (node.id == views_[index].status->node) continue;  // this is the one that answered, by whatever name
-      const bool known = std::any_of(views_.begin(), views_.end(),
-                                     [&](const NodeView& view) { return view.address == node.client; });
-      if (!known && views_.size() < kTrackersLimit)
-        Ask(node.client, absl::StrCat("http://", node.client.ToString()));
+      AskNamed(absl::StrCat("http://", node.client), net::Resolve(node.client));
     }
+  }
+
+  // A node of the cluster that another one has named.
+  void AskNamed(std::string url, const absl::StatusOr<Address>& address) {
+    const bool known = std::any_of(views_.begin(), views_.end(), [&](const NodeView& view) {
+      return view.url == url || (address.ok() && view.address == *address);
+    });
+    if (known || views_.size() == kTrackersLimit) return;
+    if (address.ok()) return Ask(*address, std::move(url));
+    views_.push_back({{}, std::move(url), {}, {}, Message(address.status())});
   }
 
   net::Loop loop_;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/bytes.h"
+#include "net/resolve.h"
 
 namespace bt::nodes {
 
@@ -254,7 +255,7 @@ std::string WriteStatus(const api::NodeStatus& status, std::string_view cluster,
   for (const ClusterNode& node : nodes) {
     Json item;
     item["id"] = node.id.value();
-    item["client"] = node.client.ToString();
+    item["client"] = node.client;
     json["nodes"].push_back(std::move(item));
   }
   return Dump(json);
@@ -366,8 +367,8 @@ std::vector<ClusterNode> ParseClusterNodes(std::string_view text) {
   for (const Json& item : *items) {
     if (!item.is_object() || nodes.size() == kClusterNodesLimit) break;
     Reader fields(item);
-    const ClusterNode node{NodeId(fields.Unsigned<uint32_t>("id")), fields.Peer("client")};
-    if (fields.ok()) nodes.push_back(node);
+    const ClusterNode node{NodeId(fields.Unsigned<uint32_t>("id")), fields.Text("client")};
+    if (fields.ok() && net::HostAndPort::Parse(node.client).ok()) nodes.push_back(node);
   }
   return nodes;
 }

@@ -30,10 +30,10 @@ struct OfferBody {
 absl::StatusOr<OfferBody> ParseOfferBody(std::string_view text);
 std::string WriteOfferBody(const OfferBody& body);
 
-// One node of the cluster as its own flags name it: for people's page and for fetched torrents.
+// Where clients reach a node of the cluster, as flags say: for people's page and for fetched torrents.
 struct ClusterNode {
   NodeId id;
-  Address client;
+  std::string client;  // "HOST:PORT"
   friend bool operator==(const ClusterNode&, const ClusterNode&) = default;
 };
 

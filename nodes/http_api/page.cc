@@ -71,10 +71,7 @@ async function ask(url) {
   return answer.json();
 }
 function urlOf(node) {
-  const colon = node.client.lastIndexOf(':');
-  const host = node.client.slice(0, colon);
-  const open = host === '0.0.0.0' || host === '[::]';
-  return 'http://' + (open ? location.hostname : host) + node.client.slice(colon);
+  return 'http://' + node.client;
 }
 async function refresh() {
   let self;
@@ -82,7 +79,8 @@ async function refresh() {
   byId('summary').textContent = 'node ' + self.node + ' of ' + self.members.length + ', ' +
       (self.has_quorum ? 'the cluster has a quorum' + (self.leader === null ? '' : ', led by node ' + self.leader)
                        : 'no quorum: reads only');
-  const others = self.nodes.length ? self.nodes : [{id: self.node, client: location.host}];
+  const listed = self.nodes.some(node => node.id === self.node);
+  const others = listed ? self.nodes : [{id: self.node, client: location.host}, ...self.nodes];
   const states = await Promise.all(others.map(async node => {
     if (node.id === self.node) return {node, status: self};
     try { return {node, status: await ask(urlOf(node) + '/status')}; } catch (e) { return {node, status: null}; }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/torrent/metainfo.h"
+#include "net/resolve.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -12,20 +13,6 @@ namespace bt::nodes {
 namespace {
 
 constexpr size_t kShown = 120;  // bytes of an unusable URL that a message repeats
-
-bool IsHostCharacter(char c, bool bracketed) {
-  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  return letter || c == '-' || c == '.' || c == '_' || (bracketed && c == ':');
-}
-
-bool IsHost(std::string_view host) {
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  for (const char c : host) {
-    if (!IsHostCharacter(c, bracketed)) return false;
-  }
-  return !host.empty();
-}
 
 }  // namespace
 
@@ -53,7 +40,7 @@ absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text) {
   if (colon == std::string_view::npos || authority.ends_with(']')) return wrong("the port is missing");
   TrackerUrl url;
   url.host = std::string(authority.substr(0, colon));
-  if (!IsHost(url.host)) return wrong("the host is no name and no address");
+  if (!net::IsHost(url.host)) return wrong("the host is no name and no address");
   const std::string_view port = authority.substr(colon + 1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
   // A leading zero is refused: "06969" would name the same tracker a second time.

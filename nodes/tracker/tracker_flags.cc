@@ -11,7 +11,6 @@
 
 #include "core/base/version.h"
 #include "core/paxos/config.h"
-#include "net/socket.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -37,8 +36,10 @@ Examples:
       --node 3=10.0.0.3:7000/10.0.0.3:6969
   (the same on the other two machines, with the same cluster.secret and --id 2 and --id 3)
 
-The first address of a node is where the other nodes reach it, the second where clients do. Port 0 for
-clients picks a free port and prints it. SIGTERM or Ctrl-C stops the node in order.
+The first address of a node is where the other nodes reach it, the second where clients do; a node listens at
+its own. Hosts may be names, which are looked up again whenever a node is connected to. Where a node listens and
+where it is reached may differ: its own --node may say 0.0.0.0 or [::], the other nodes' flags the address they
+reach it at, and --advertise the one clients do. Port 0 for clients picks a free port and prints it. SIGTERM or Ctrl-C stops the node in order.
 Exit status: 0 stopped in order, 1 could not run, 2 wrong usage.)";
 
 constexpr const char* kInitFooter = R"(
@@ -69,9 +70,9 @@ absl::StatusOr<std::pair<NodeId, TrackerMember>> ParseMember(const std::string& 
   if (error != std::errc() || end != text.data() + equals || id == 0) {
     return wrong("the id must be a number from 1 on");
   }
-  const auto replica = net::Resolve(std::string_view(text).substr(equals + 1, slash - equals - 1));
+  const auto replica = net::HostAndPort::Parse(std::string_view(text).substr(equals + 1, slash - equals - 1));
   if (!replica.ok()) return wrong(Message(replica.status()));
-  const auto client = net::Resolve(std::string_view(text).substr(slash + 1));
+  const auto client = net::HostAndPort::Parse(std::string_view(text).substr(slash + 1));
   if (!client.ok()) return wrong(Message(client.status()));
   return std::pair{NodeId(id), TrackerMember{*replica, *client}};
 }
@@ -81,6 +82,7 @@ struct Given {
   bool init = false;
   std::optional<uint32_t> id;
   std::vector<std::string> nodes;
+  std::string advertise;
   std::string data_dir;
   std::string cluster_secret;
   uint32_t snapshot_after_mib = TrackerFlags().snapshot_after_mib;
@@ -107,12 +109,26 @@ absl::StatusOr<absl::btree_map<NodeId, TrackerMember>> ParseMembers(const std::v
   return members;
 }
 
+absl::StatusOr<std::optional<net::HostAndPort>> ParseAdvertised(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const absl::StatusOr<net::HostAndPort> advertise = net::HostAndPort::Parse(text);
+  if (!advertise.ok() || advertise->port == 0 || advertise->IsAnywhere()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--advertise ", text,
+                     ": give the HOST:PORT that clients connect to, for example tracker.example:6969"));
+  }
+  return *advertise;
+}
+
 absl::StatusOr<TrackerFlags> Check(const Given& given) {
   auto members = ParseMembers(given.nodes);
   if (!members.ok()) return members.status();
+  auto advertise = ParseAdvertised(given.advertise);
+  if (!advertise.ok()) return advertise.status();
   TrackerFlags flags{.init = given.init,
                      .embedded = given.nodes.empty(),
                      .members = *std::move(members),
+                     .advertise = *std::move(advertise),
                      .data_dir = given.data_dir,
                      .cluster_secret = given.cluster_secret,
                      .snapshot_after_mib = given.snapshot_after_mib};
@@ -148,6 +164,9 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   app.add_option("--node", given.nodes,
                  "a member of the cluster: ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT (once per member)")
       ->take_all();
+  app.add_option("--advertise", given.advertise,
+                 "HOST:PORT where clients reach this node, if it is not where it listens (an address that a "
+                 "router forwards; any name)");
   app.add_option(
       "--data-dir", given.data_dir,
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the user told bytetorrent-tracker on its command line, checked and resolved.
+// What the user told bytetorrent-tracker on its command line, checked. Hosts stay names: see net/resolve.h.
 
 #include <absl/container/btree_map.h>
 
@@ -8,14 +8,14 @@
 #include <optional>
 #include <string>
 
-#include "core/base/address.h"
 #include "core/base/ids.h"
+#include "net/resolve.h"
 
 namespace bt::nodes {
 
 struct TrackerMember {
-  Address replica;
-  Address client;
+  net::HostAndPort replica;
+  net::HostAndPort client;
 };
 
 struct TrackerFlags {
@@ -23,6 +23,7 @@ struct TrackerFlags {
   bool embedded = false;  // without --node: a cluster of one on loopback
   NodeId self{1};
   absl::btree_map<NodeId, TrackerMember> members;
+  std::optional<net::HostAndPort> advertise;  // where clients reach this node, if not where it listens
   std::string data_dir;
   std::string cluster_secret;  // of init; empty: a cluster of one draws its own
   uint32_t snapshot_after_mib = 64;

@@ -175,7 +175,7 @@ TEST_F(FilterTest, ReplicaLinksTalkThroughTls) {
   std::vector<std::string> received;
   for (uint32_t i = 0; i < 2; ++i) {
     ReplicaLinksOptions options{.identity = {.cluster = 9, .secret = secret, .self = NodeId(i + 1)}};
-    options.peers[NodeId(2 - i)] = addresses[1 - i];
+    options.peers[NodeId(2 - i)] = HostAndPort::Of(addresses[1 - i]);
     options.connection.make_filter = identity_.make_filter();
     nodes.push_back(std::make_unique<ReplicaLinks>(loop_, options, i));
     ASSERT_TRUE(nodes[i]->Listen(addresses[i]).ok());

@@ -162,13 +162,5 @@ TEST(SocketTest, ListeningOnAPortInUseSaysSoAndWhatToDo) {
   EXPECT_NE(message.find("in use"), std::string::npos) << message;
 }
 
-TEST(SocketTest, NamesAreResolvedAndNonsenseIsRefusedWithAReason) {
-  EXPECT_EQ(*Resolve("127.0.0.1:80"), Address::V4(127, 0, 0, 1, 80));
-  EXPECT_EQ(*Resolve("localhost:81"), Address::V4(127, 0, 0, 1, 81));
-  for (const char* text : {"", "localhost", "localhost:", ":80", "localhost:99999", "a:b:80"}) {
-    EXPECT_EQ(Resolve(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
-  }
-}
-
 }  // namespace
 }  // namespace bt::net

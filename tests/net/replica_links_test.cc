@@ -61,7 +61,7 @@ class ReplicaLinksTest : public testing::Test {
   }
   ReplicaLinksOptions Options(uint32_t i) {
     ReplicaLinksOptions options{.identity = Identity(i + 1)};
-    options.peers[NodeId(2 - i)] = addresses_[1 - i];
+    options.peers[NodeId(2 - i)] = HostAndPort::Of(addresses_[1 - i]);
     options.note = [this](std::string line) { notes_.push_back(std::move(line)); };
     return options;
   }
@@ -391,9 +391,9 @@ TEST(MessageLinksTest, MessagesAreEncodedAndDecodedAndNonsenseIsMalformed) {
   Loop loop;
   const Address address = Listen(Address::V4(127, 0, 0, 1, 0))->address;
   ReplicaLinksOptions at{.identity = {.cluster = 1, .self = NodeId(1)}};
-  at.peers[NodeId(2)] = Address::V4(127, 0, 0, 1, 1);
+  at.peers[NodeId(2)] = {"127.0.0.1", 1};
   ReplicaLinksOptions from{.identity = {.cluster = 1, .self = NodeId(2)}};
-  from.peers[NodeId(1)] = address;
+  from.peers[NodeId(1)] = HostAndPort::Of(address);
   ReplicaLinks receiver(loop, at, 1);
   ReplicaLinks sender(loop, from, 2);
   ASSERT_TRUE(receiver.Listen(address).ok());

@@ -225,7 +225,7 @@ TEST(HttpApi, RendersTheFormatThatWasAskedFor) {
     const ParsedRequest call = Parse("GET", std::string("/torrents/x?format=") + name);
     const net::HttpResponse http =
         RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, api::Fetched{metainfo}},
-                       {NodeId(1), "c1", {{NodeId(1), Address::V4(127, 0, 0, 1, 6969)}}});
+                       {NodeId(1), "c1", {{NodeId(1), "127.0.0.1:6969"}}});
     EXPECT_EQ(http.content_type, "application/x-bittorrent");
     const auto torrent = ParseTorrent(http.body);
     ASSERT_TRUE(torrent.ok()) << torrent.status();

@@ -198,6 +198,37 @@ TEST(TrackerProcess, ANodeMayMoveToAnotherAddress) {
   EXPECT_TRUE(moved.ClientAddress().has_value()) << moved.err();
 }
 
+// The "nodes" of a status: what the node tells clients to connect to.
+std::string NamedNodes(const Address& address) {
+  const std::string body = Get(Address::V4(127, 0, 0, 1, address.port), "/status").body;
+  const size_t at = body.find("\"nodes\":");
+  return at == std::string::npos ? "none" : body.substr(at, body.find(']', at) + 1 - at);
+}
+
+TEST(TrackerProcess, AnAddressThatMeansAllAddressesIsNeverToldToClients) {
+  for (const std::string host : {"0.0.0.0", "[::]"}) {
+    Process tracker(Alone("anywhere" + host, host + ":0"), "anywhere" + host);
+    const auto address = tracker.ClientAddress();
+    ASSERT_TRUE(address.has_value()) << tracker.err();
+    EXPECT_EQ(NamedNodes(*address), "\"nodes\":[]");
+    EXPECT_NE(tracker.err().find("--advertise"), std::string::npos) << tracker.err();
+  }
+}
+
+TEST(TrackerProcess, ClientsAreToldTheAddressThatIsAdvertisedNotTheOneThatIsListenedOn) {
+  Process tracker(With(Alone("advertised", "0.0.0.0:0"), {"--advertise", "tracker.example:6969"}),
+                  "advertised");
+  const auto address = tracker.ClientAddress();
+  ASSERT_TRUE(address.has_value()) << tracker.err();
+  EXPECT_EQ(NamedNodes(*address), "\"nodes\":[{\"id\":1,\"client\":\"tracker.example:6969\"}]");
+}
+
+TEST(TrackerProcess, AHostOfItsOwnThatIsUnknownIsNamed) {
+  Process tracker(Alone("unknown", "no-such-host.invalid:0"), "unknown");
+  EXPECT_EQ(tracker.Wait(), 1);
+  EXPECT_NE(tracker.err().find("'no-such-host.invalid'"), std::string::npos) << tracker.err();
+}
+
 TEST(TrackerProcess, ADirectoryThatWasNotInitialisedIsRefusedAndLeftAlone) {
   std::filesystem::create_directory(Directory("unmounted"));
   for (const char* name : {"unmounted", "absent"}) {
@@ -247,6 +278,9 @@ TEST(TrackerProcess, WrongFlagsGetOneLineAndStatus2) {
       {"--node", "1=127.0.0.1:1/127.0.0.1:2", "--node", "2=127.0.0.1:3/127.0.0.1:4"},
       {"--id", "1", "--node", "1=127.0.0.1:0/127.0.0.1:2", "--node", "2=127.0.0.1:3/127.0.0.1:4"},
       {"--node", "1=127.0.0.1:1/127.0.0.1:2", "--node", "1=127.0.0.1:3/127.0.0.1:4"},
+      {"--advertise", "tracker.example"},
+      {"--advertise", "tracker.example:0"},
+      {"--advertise", "0.0.0.0:6969"},
       {"--data-dir", ""},
       {"--data-dir="},
       {""},
