@@ -13,6 +13,7 @@
 #include "net/resolve.h"
 #include "nodes/shared/cluster_secret.h"
 #include "nodes/shared/text.h"
+#include "nodes/tracker/descriptors.h"
 #include "nodes/tracker/first_start.h"
 #include "nodes/tracker/http_edge.h"
 #include "nodes/tracker/met_peers.h"
@@ -42,6 +43,10 @@ class Tracker {
 
  private:
   absl::Status Start() {
+    const absl::StatusOr<DescriptorShares> shares =
+        ShareDescriptors(DescriptorLimit(), flags_.members.size());
+    if (!shares.ok()) return shares.status();
+    descriptors_ = *shares;
     absl::StatusOr<NodeState> state = StateToServe(flags_, Log);
     if (!state.ok()) return state.status();
     state_ = *std::move(state);
@@ -75,7 +80,7 @@ class Tracker {
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
     server_ = std::make_unique<net::HttpServer>(
-        loop_, *std::move(clients), net::HttpServerLimits{},
+        loop_, *std::move(clients), net::HttpServerLimits{.connections = descriptors_.clients},
         [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
           http_edge_->OnRequest(exchange, std::move(request), peer);
         },
@@ -101,6 +106,7 @@ class Tracker {
       return Admit(peer, incarnation, proven);
     };
     options.note = Log;
+    options.inbound_max = descriptors_.replica_inbound;
     for (const auto& [id, member] : flags_.members) {
       if (id != flags_.self) options.peers.emplace(id, member.replica);
     }
@@ -194,6 +200,7 @@ class Tracker {
 
   const TrackerFlags flags_;
   NodeState state_;
+  DescriptorShares descriptors_;
   Address client_address_;
   bool stopping_ = false;
   bool failed_ = false;

@@ -39,16 +39,11 @@ class NamedNode(TrackerNode):
     def node_flag(self):
         return f"{self.id}=node{self.id}:{self.replica_port}/node{self.id}:{self.client_port}"
 
-    def start(self):
-        world = self.cluster.world
-        command = [*IN_NAMESPACE, MOUNTED, self.cluster.hosts, world.binaries.tracker, *self.flags]
-        self.process = world.start(f"named-{self.id}", command)
-
 
 class NamedCluster(Cluster):
     def __init__(self, world):
-        super().__init__(world)
         self.hosts = world.path("hosts")
+        super().__init__(world, prefix=[*IN_NAMESPACE, MOUNTED, self.hosts])
         self.places = {}
 
     def choose_nodes(self):

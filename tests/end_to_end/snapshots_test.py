@@ -7,29 +7,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
 from processes import check, tell
-from swarm import Client, Cluster, wait_for_agreement
+from swarm import Client, Cluster, many_names, wait_for_agreement
 
-NAME = b"name-00"
 NAMES = 30
-PIECES = 65_536  # of 16 KiB: hashes of 3.4 MB, written to the log with each name
 FIRST_SEGMENT = "journal-00000000000000000001.wal"
-
-
-def torrents(world, client):
-    """Torrent files of one content under many names."""
-    file = world.path("sparse")
-    with open(file, "wb") as sparse:
-        sparse.truncate(PIECES * 16_384)
-    first = client.create(file, world.path("first.torrent"), "--piece-length", "16384", "--name", NAME.decode())
-    with open(first, "rb") as torrent:
-        content = torrent.read()
-    check(content.count(NAME) == 2, "the name is not where it is expected: in the v1 name and the v2 file tree")
-    paths = []
-    for number in range(NAMES):
-        paths.append(world.path(f"{number}.torrent"))
-        with open(paths[-1], "wb") as torrent:
-            torrent.write(content.replace(NAME, NAME[:-2] + b"%02d" % number))
-    return paths
 
 
 def journal(node):
@@ -40,7 +21,7 @@ def story(world):
     cluster = Cluster(world, serving_flags=["--snapshot-after", "1"]).start()
     client = Client(world, cluster)
     one, two, three = cluster.nodes
-    paths = torrents(world, client)
+    paths = many_names(world, client, NAMES)
     client.register(paths[0])
     wait_for_agreement(cluster.nodes)
     three.kill()

@@ -59,7 +59,8 @@ class TrackerNode:
         check(process.status == 0, lambda: f"init of node {self.id} failed: {process.err()}")
 
     def start(self):
-        command = [self.cluster.world.binaries.tracker, *self.flags, *self.cluster.serving_flags]
+        tracker = self.cluster.world.binaries.tracker
+        command = [*self.cluster.prefix, tracker, *self.flags, *self.cluster.serving_flags]
         self.process = self.cluster.world.start(f"{self.cluster.name}-{self.replica_port}-{self.id}", command)
 
     def kill(self):
@@ -93,12 +94,13 @@ class TrackerNode:
 
 
 class Cluster:
-    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=()):
+    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=(), prefix=()):
         self.world = world
         self.size = size
         self.name = name
         self.client_host = client_host
         self.serving_flags = serving_flags
+        self.prefix = prefix  # a command that ends by becoming the one behind it
         self.nodes = []
 
     def start(self):
@@ -217,6 +219,24 @@ class Client:
 
     def download(self, what, path, *flags, seconds=DOWNLOAD_SECONDS):
         return self.run("download", what, "-o", path, *flags, seconds=seconds)
+
+
+def many_names(world, client, count):
+    """Torrent files of one content under `count` names, each with hashes of 3.4 MB, which go into the log with the name."""
+    file = world.path("sparse")
+    with open(file, "wb") as sparse:
+        sparse.truncate(65_536 * 16_384)
+    name = b"name-00"
+    first = client.create(file, world.path("first.torrent"), "--piece-length", "16384", "--name", name.decode())
+    with open(first, "rb") as torrent:
+        content = torrent.read()
+    check(content.count(name) == 2, "the name is not where it is expected: in the v1 name and the v2 file tree")
+    paths = []
+    for number in range(count):
+        paths.append(world.path(f"{number}.torrent"))
+        with open(paths[-1], "wb") as torrent:
+            torrent.write(content.replace(name, name[:-2] + b"%02d" % number))
+    return paths
 
 
 class Offerer:
