@@ -9,8 +9,15 @@
 
 namespace bt::net {
 
-absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Loop& loop, JournalOptions options,
-                                                       JournalRecovery& recovery) {
+// A journal that has been read and mended, before there is a thread to write it.
+struct Journal::Files {
+  std::unique_ptr<PosixDirectory> directory;
+  std::unique_ptr<wal::JournalFiles> files;
+  JournalRecovery recovery;
+};
+
+// Blocks as long as the disk does; on any thread.
+absl::StatusOr<Journal::Files> Journal::Recover(const JournalOptions& options) {
   absl::StatusOr<std::unique_ptr<PosixDirectory>> directory =
       PosixDirectory::Open(options.directory, options.create_if_absent);
   if (!directory.ok()) return directory.status();
@@ -23,14 +30,43 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Loop& loop, JournalOption
   files->Recover();
   (*directory)->Run(*files);
   if (!files->failure().ok()) return files->failure();
-  recovery = files->TakeRecovery();
-  std::unique_ptr<Journal> journal(new Journal(loop, recovery.last));
+  JournalRecovery recovery = files->TakeRecovery();
+  return Files{*std::move(directory), std::move(files), std::move(recovery)};
+}
+
+std::unique_ptr<Journal> Journal::Begin(Loop& loop, const JournalOptions& options, Files files) {
+  std::unique_ptr<Journal> journal(new Journal(loop, files.files->durable()));
   journal->writer_ = std::make_unique<JournalWriter>(
-      *std::move(directory), std::move(files), options.queued_bytes_max,
+      std::move(files.directory), std::move(files.files), options.queued_bytes_max,
       [&loop, on_progress = journal->later_.UnlessGone(
                   [journal = journal.get()] { journal->OnProgress(); })] { loop.Post(on_progress); });
   return journal;
 }
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Loop& loop, JournalOptions options,
+                                                       JournalRecovery& recovery) {
+  absl::StatusOr<Files> files = Recover(options);
+  if (!files.ok()) return files.status();
+  recovery = std::move(files->recovery);
+  return Begin(loop, options, *std::move(files));
+}
+
+JournalOpening::JournalOpening(Loop& loop, JournalOptions options, Done done) : later_(loop) {
+  // Written by the thread before it posts, read by the loop after.
+  auto found = std::make_shared<absl::StatusOr<Journal::Files>>();
+  std::function<void()> tell = later_.UnlessGone([&loop, options, done = std::move(done), found] {
+    if (!found->ok()) return done(found->status(), {});
+    JournalRecovery recovery = std::move((*found)->recovery);
+    done(Journal::Begin(loop, options, *std::move(*found)), std::move(recovery));
+  });
+  thread_ = std::thread([&loop, options = std::move(options), found, tell = std::move(tell)] {
+    BlockAllSignalsInThisThread();
+    *found = Journal::Recover(options);
+    loop.Post(tell);
+  });
+}
+
+JournalOpening::~JournalOpening() { thread_.join(); }
 
 Journal::Journal(Loop& loop, WriteSeq last)
     : appended_(last), confirmed_(last), flush_(loop, [this] { Flush(); }), later_(loop) {}

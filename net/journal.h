@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -38,6 +39,7 @@ struct JournalOptions {
 using wal::JournalFound;
 using wal::JournalRecovery;
 
+class JournalOpening;
 class JournalWriter;
 
 class Journal {
@@ -66,6 +68,12 @@ class Journal {
   const Counters& counters() const { return counters_; }
 
  private:
+  friend JournalOpening;
+  struct Files;
+
+  static absl::StatusOr<Files> Recover(const JournalOptions& options);
+  static std::unique_ptr<Journal> Begin(Loop& loop, const JournalOptions& options, Files files);
+
   Journal(Loop& loop, WriteSeq last);
   void Flush();
   void OnProgress();
@@ -80,6 +88,22 @@ class Journal {
   Deferred flush_;
   Later later_;  // what the writer posts may come after the journal
   Counters counters_;
+};
+
+// One Journal::Open beside the loop: a long journal takes long to read, and the loop has others to answer
+// meanwhile. Loop thread only.
+class JournalOpening {
+ public:
+  using Done = std::function<void(absl::StatusOr<std::unique_ptr<Journal>>, JournalRecovery)>;
+
+  // `done` is called once, not from within here.
+  JournalOpening(Loop& loop, JournalOptions options, Done done);
+  // Waits for the disk, and then tells nothing.
+  ~JournalOpening();
+
+ private:
+  Later later_;
+  std::thread thread_;
 };
 
 }  // namespace bt::net

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -23,26 +24,44 @@
 namespace bt::nodes {
 namespace {
 
-constexpr Duration kStopPatience = Seconds(2);  // for calls under way when the node is told to stop
+constexpr Duration kStopPatience = Seconds(2);   // for calls under way when the node is told to stop
+constexpr Duration kQuietRecovery = Seconds(1);  // one that takes longer is told of
+constexpr std::initializer_list<int> kStopSignals = {SIGTERM, SIGINT};
 
 class Tracker {
  public:
   explicit Tracker(TrackerFlags flags) : flags_(std::move(flags)) {}
 
   int Run() {
-    loop_.OnSignals({SIGTERM, SIGINT}, [this](int) { OnStopSignal(); });
-    const absl::Status started = Start();
-    if (!started.ok()) {
-      std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(started).c_str());
-      return 1;
-    }
-    PrintReady();
+    // Until the node serves there is nothing to end in order: it has acknowledged nothing in this life, and a
+    // crash in the middle of recovery is what recovery is made for. So a stop signal ends it there and then,
+    // however long the step under way would take.
+    for (const int number : kStopSignals) ::signal(number, [](int) { ::_exit(0); });
+    if (const absl::Status status = Listen(); !status.ok()) return Refuse(status);
+    recovery_note_.Arm(loop_.now() + kQuietRecovery);
+    opening_.emplace(
+        loop_,
+        net::JournalOptions{
+            .directory = flags_.data_dir, .identity = state_.journal_identity(), .create_if_absent = false},
+        [this](absl::StatusOr<std::unique_ptr<net::Journal>> journal, net::JournalRecovery recovery) {
+          const absl::Status status = Serve(std::move(journal), std::move(recovery));
+          if (status.ok()) return;
+          failed_ = true;
+          Refuse(status);
+          loop_.Stop();
+        });
     loop_.Run();
     return failed_ ? 1 : 0;
   }
 
  private:
-  absl::Status Start() {
+  static int Refuse(const absl::Status& status) {
+    std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(status).c_str());
+    return 1;
+  }
+
+  // Everything before the journal is read: from then on clients are told that this node is recovering.
+  absl::Status Listen() {
     const absl::StatusOr<DescriptorShares> shares =
         ShareDescriptors(DescriptorLimit(), flags_.members.size());
     if (!shares.ok()) return shares.status();
@@ -55,11 +74,23 @@ class Tracker {
     absl::StatusOr<net::Listener> clients = net::Listen(*client_address);
     if (!clients.ok()) return About("client port", clients.status());
     client_address_ = clients->address;
-    net::JournalRecovery recovery;
-    absl::StatusOr<std::unique_ptr<net::Journal>> journal = net::Journal::Open(
-        loop_,
-        {.directory = flags_.data_dir, .identity = state_.journal_identity(), .create_if_absent = false},
-        recovery);
+    edge_ = std::make_unique<TrackerEdge>(
+        flags_.self, [this](absl::Status status) { OnFatal(std::move(status)); },
+        [](std::string line) { Log(std::move(line)); });
+    http_edge_ = std::make_unique<HttpEdge>(Identity(), edge_->router());
+    server_ = std::make_unique<net::HttpServer>(
+        loop_, *std::move(clients), net::HttpServerLimits{.connections = descriptors_.clients},
+        [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
+          http_edge_->OnRequest(exchange, std::move(request), peer);
+        },
+        [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
+    http_edge_->Attach(server_.get());
+    return absl::OkStatus();
+  }
+
+  // The journal has been read: puts the node on it.
+  absl::Status Serve(absl::StatusOr<std::unique_ptr<net::Journal>> journal, net::JournalRecovery recovery) {
+    recovery_note_.Disarm();
     if (absl::IsNotFound(journal.status())) return LostJournal(flags_);
     if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
@@ -67,11 +98,6 @@ class Tracker {
       Log(absl::StrCat("cut ", recovery.cut_bytes, " bytes of an interrupted write off the journal in ",
                        flags_.data_dir, ": ", recovery.cut_why));
     }
-
-    edge_ = std::make_unique<TrackerEdge>(
-        flags_.self, [this](absl::Status status) { OnFatal(std::move(status)); },
-        [](std::string line) { Log(std::move(line)); });
-    http_edge_ = std::make_unique<HttpEdge>(Identity(), edge_->router());
     tracker::Config config;
     config.replica.self = flags_.self;
     config.replica.members = state_.members;
@@ -79,16 +105,12 @@ class Tracker {
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
-    server_ = std::make_unique<net::HttpServer>(
-        loop_, *std::move(clients), net::HttpServerLimits{.connections = descriptors_.clients},
-        [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
-          http_edge_->OnRequest(exchange, std::move(request), peer);
-        },
-        [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
     edge_->Attach(host_.get(), message_links_.get());
-    http_edge_->Attach(server_.get(), journal_.get(), links_.get());
     host_->Start(std::move(recovery.records), recovery.last);
     ::malloc_trim(0);  // recovery's working memory is not needed again
+    loop_.OnSignals(kStopSignals, [this](int) { OnStopSignal(); });
+    http_edge_->Begin(journal_.get(), links_.get());
+    PrintReady();
     return absl::OkStatus();
   }
 
@@ -207,8 +229,14 @@ class Tracker {
   Instant stop_deadline_;
   net::Loop loop_;
   net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
+  net::Timer recovery_note_{
+      loop_, [this] {
+        Log(absl::StrCat("node ", flags_.self.value(), " recovers: it reads the journal in ", flags_.data_dir,
+                         ", and answers 503 at http://", client_address_.ToString(), " meanwhile"));
+      }};
   std::unique_ptr<TrackerEdge> edge_;
   std::unique_ptr<HttpEdge> http_edge_;
+  std::optional<net::JournalOpening> opening_;
   std::unique_ptr<net::Journal> journal_;
   std::unique_ptr<TrackerEdge::Host> host_;
   std::optional<MetPeers> met_;

@@ -42,7 +42,7 @@ constexpr std::string_view kBody = R"html(<body>
 <table><thead><tr><th>name</th><th class="number">size</th><th class="number">seeders</th><th class="number">others</th>
 <th>content</th></tr></thead><tbody id="torrents"></tbody></table>
 <footer><a href="/status">status</a> &middot; <a href="/torrents">torrents</a> &middot; <a href="/metrics">metrics</a>
-&middot; <a href="/healthz">health</a></footer>
+&middot; <a href="/readyz">health</a></footer>
 )html";
 
 constexpr std::string_view kScript = R"html(<script>

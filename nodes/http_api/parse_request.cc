@@ -300,6 +300,8 @@ std::string_view EndpointName(Endpoint endpoint) {
       return "status";
     case Endpoint::kHealth:
       return "healthz";
+    case Endpoint::kReady:
+      return "readyz";
     case Endpoint::kMetrics:
       return "metrics";
     case Endpoint::kPage:
@@ -318,13 +320,15 @@ ParsedRequest ParseRequest(const net::HttpRequest& request, const Address& from)
   if (first == "torrents") return ParseTorrents(request, *target, from);
   if (target->path.size() > 1) return Refuse(Endpoint::kOther, 404, "no such path");
   const bool known = first.empty() || first == "announce" || first == "scrape" || first == "status" ||
-                     first == "healthz" || first == "metrics";
+                     first == "healthz" || first == "readyz" || first == "metrics";
   if (!known) return Refuse(Endpoint::kOther, 404, "no such path");
   if (request.method != "GET" && request.method != "HEAD") return WrongMethod("GET");
   if (first == "announce") return ParseAnnounce(*target, from);
   if (first == "scrape") return ParseScrape(*target, from);
   if (first == "status") return AskStatus(Endpoint::kStatus);
-  if (first == "healthz") return AskStatus(Endpoint::kHealth);
+  // Alive is who answers at all; whether it can serve is another question.
+  if (first == "healthz") return Answer(Endpoint::kHealth, TextResponse(200, "ok\n"));
+  if (first == "readyz") return AskStatus(Endpoint::kReady);
   if (first == "metrics") return AskStatus(Endpoint::kMetrics);
   net::HttpResponse page;
   page.content_type = "text/html; charset=utf-8";

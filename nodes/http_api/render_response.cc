@@ -157,6 +157,14 @@ net::HttpResponse RenderTorrent(const Rendering& rendering, const Metainfo& meta
   return ApiResponse(200, WriteTorrent(torrent), "application/x-bittorrent");
 }
 
+// A node is ready when it can answer for the cluster: it hears a majority and has applied what it knows
+// chosen.
+net::HttpResponse RenderReadiness(const api::NodeStatus& node) {
+  if (!node.has_quorum) return TextResponse(503, "no quorum\n");
+  if (node.applied < node.chosen) return TextResponse(503, "catching up\n");
+  return TextResponse(200, "ready\n");
+}
+
 net::HttpResponse RenderBody(const Rendering& rendering, const api::Response& response,
                              const EdgeIdentity& identity) {
   const int status = HttpStatus(response.outcome);
@@ -172,9 +180,7 @@ net::HttpResponse RenderBody(const Rendering& rendering, const api::Response& re
     return RenderTorrent(rendering, fetched->metainfo, identity);
   }
   if (const auto* node = std::get_if<api::NodeStatus>(&response.body)) {
-    if (rendering.endpoint == Endpoint::kHealth) {
-      return TextResponse(node->has_quorum ? 200 : 503, node->has_quorum ? "ok\n" : "no quorum\n");
-    }
+    if (rendering.endpoint == Endpoint::kReady) return RenderReadiness(*node);
     net::HttpResponse answer = ApiResponse(status, WriteStatus(*node, identity.cluster, identity.nodes));
     // People's page asks every node of the cluster.
     answer.headers.push_back({"Access-Control-Allow-Origin", "*"});

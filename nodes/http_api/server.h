@@ -29,6 +29,7 @@ enum class Endpoint : uint8_t {
   kLookup,
   kStatus,
   kHealth,
+  kReady,
   kMetrics,
   kPage,
   kOther,  // unknown paths, wrong methods, unreadable targets

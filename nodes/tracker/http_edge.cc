@@ -12,8 +12,7 @@ namespace bt::nodes {
 HttpEdge::HttpEdge(EdgeIdentity identity, CallRouter& router)
     : identity_(std::move(identity)), router_(router) {}
 
-void HttpEdge::Attach(net::HttpServer* server, const net::Journal* journal, const net::ReplicaLinks* links) {
-  server_ = server;
+void HttpEdge::Begin(const net::Journal* journal, const net::ReplicaLinks* links) {
   journal_ = journal;
   links_ = links;
 }
@@ -22,12 +21,15 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
   ParsedRequest parsed = ParseRequest(request, peer);
   const Endpoint endpoint = parsed.rendering.endpoint;
   if (!parsed.request) return Answer(exchange, endpoint, parsed.answer);
-  const std::optional<CallId> call = router_.Open(*this, exchange);
-  if (!call) {
-    const tracker_api::Response overloaded = tracker_api::Unavailable(
-        "too many requests are under way at this node; ask another node, or again", Seconds(1));
-    return Answer(exchange, endpoint, RenderResponse(parsed.rendering, overloaded, identity_));
+  const auto refuse = [&](const char* why) {
+    Answer(exchange, endpoint,
+           RenderResponse(parsed.rendering, tracker_api::Unavailable(why, Seconds(1)), identity_));
+  };
+  if (journal_ == nullptr) {
+    return refuse("recovering: this node still reads its journal; ask another node, or again");
   }
+  const std::optional<CallId> call = router_.Open(*this, exchange);
+  if (!call) return refuse("too many requests are under way at this node; ask another node, or again");
   asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering)});
   router_.Ask(*call, *std::move(parsed.request));
 }

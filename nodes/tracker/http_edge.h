@@ -19,8 +19,11 @@ class HttpEdge final : public CallOrigin {
  public:
   HttpEdge(EdgeIdentity identity, CallRouter& router);
 
-  // The rest of the wiring, before the server's first request. `links` is nullptr for a cluster of one.
-  void Attach(net::HttpServer* server, const net::Journal* journal, const net::ReplicaLinks* links);
+  // The rest of the wiring, before the server's first request. Until Begin the node is recovering, and that
+  // is what requests are told.
+  void Attach(net::HttpServer* server) { server_ = server; }
+  // The router's node takes calls from here on. `links` is nullptr for a cluster of one.
+  void Begin(const net::Journal* journal, const net::ReplicaLinks* links);
 
   // For the HTTP server.
   void OnRequest(net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer);
@@ -41,7 +44,7 @@ class HttpEdge final : public CallOrigin {
   const EdgeIdentity identity_;
   CallRouter& router_;
   net::HttpServer* server_ = nullptr;
-  const net::Journal* journal_ = nullptr;
+  const net::Journal* journal_ = nullptr;  // nullptr while recovering
   const net::ReplicaLinks* links_ = nullptr;
   RequestCounters counters_;
   absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit

@@ -70,6 +70,40 @@ class JournalTest : public testing::Test {
   absl::Status failure_;
 };
 
+TEST_F(JournalTest, AJournalThatIsReadBesideTheLoopIsAsOneReadOnIt) {
+  {
+    Opened first = Open();
+    first.journal->Append(Write(1));
+    ASSERT_TRUE(RunUntil(loop_, [&] { return durable_ == WriteSeq(1); }));
+  }
+  const JournalOptions options{.directory = directory_ / "data", .identity = kIdentity};
+  std::unique_ptr<Journal> journal;
+  JournalRecovery recovered;
+  const auto take = [&](absl::StatusOr<std::unique_ptr<Journal>> opened, JournalRecovery recovery) {
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    journal = *std::move(opened);
+    recovered = std::move(recovery);
+  };
+  JournalOpening opening(loop_, options, take);
+  EXPECT_EQ(journal, nullptr);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return journal != nullptr; }));
+  ASSERT_EQ(recovered.records.size(), 1u);
+  EXPECT_EQ(recovered.last, WriteSeq(1));
+  journal->Connect([this](WriteSeq seq) { durable_ = seq; }, [](const absl::Status&) {});
+  journal->Append(Write(2));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return durable_ == WriteSeq(2); }));
+
+  bool told = false;
+  absl::Status refused;
+  {
+    JournalOpening gone(loop_, options, [&](auto, auto) { told = true; });
+  }
+  JournalOpening second(loop_, options, [&](const auto& opened, auto) { refused = opened.status(); });
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !refused.ok(); }));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_FALSE(told);
+}
+
 TEST_F(JournalTest, WhatWasConfirmedIsThereAfterReopening) {
   {
     Opened opened = Open();

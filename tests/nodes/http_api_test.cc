@@ -240,11 +240,20 @@ TEST(HttpApi, RendersTheFormatThatWasAskedFor) {
             404);
 }
 
-TEST(HttpApi, SaysHealthByStatusAndNeverRedirects) {
-  const ParsedRequest call = Parse("GET", "/healthz");
+TEST(HttpApi, ANodeIsAliveWhenItAnswersAndReadyWhenItHasAQuorumAndHasAppliedWhatItKnows) {
+  const ParsedRequest alive = Parse("GET", "/healthz");
+  EXPECT_FALSE(alive.request.has_value());
+  EXPECT_EQ(alive.answer.status, 200);
+
+  const ParsedRequest call = Parse("GET", "/readyz");
+  ASSERT_TRUE(call.request.has_value());
   api::NodeStatus status;
   status.has_quorum = true;
+  status.chosen = status.applied = Slot(7);
   EXPECT_EQ(RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, status}, {}).status, 200);
+  status.chosen = Slot(8);
+  EXPECT_EQ(RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, status}, {}).status, 503);
+  status.applied = Slot(8);
   status.has_quorum = false;
   const net::HttpResponse sick = RenderResponse(call.rendering, {api::Outcome::kOk, "", {}, status}, {});
   EXPECT_EQ(sick.status, 503);

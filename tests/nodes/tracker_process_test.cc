@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -74,12 +76,16 @@ class Process {
   std::string err() const { return ReadFile(err_); }
   // Where clients connect, once the process says so.
   std::optional<Address> ClientAddress() {
+    return AddressIn([this] { return out(); }, ",");
+  }
+  // The address of the first http:// in what it says that stands before `behind`.
+  std::optional<Address> AddressIn(const std::function<std::string()>& words, const std::string& behind) {
     const Instant end = net::Loop::ReadClock() + kPatience;
     while (net::Loop::ReadClock() < end) {
-      const std::string text = out();
+      const std::string text = words();
       const size_t at = text.find("http://");
-      if (at != std::string::npos && text.find(',', at) != std::string::npos) {
-        return Address::Parse(text.substr(at + 7, text.find(',', at) - at - 7));
+      if (at != std::string::npos && text.find(behind, at) != std::string::npos) {
+        return Address::Parse(text.substr(at + 7, text.find(behind, at) - at - 7));
       }
       ::usleep(2000);
     }
@@ -139,7 +145,7 @@ TEST(TrackerProcess, AloneItBecomesHealthyAnswersAndStopsInOrder) {
   const auto address = tracker.ClientAddress();
   ASSERT_TRUE(address.has_value()) << tracker.err();
   const Instant end = net::Loop::ReadClock() + kPatience;
-  while (Get(*address, "/healthz").status != 200) ASSERT_LT(net::Loop::ReadClock(), end);
+  while (Get(*address, "/readyz").status != 200) ASSERT_LT(net::Loop::ReadClock(), end);
   EXPECT_NE(Get(*address, "/status").body.find("\"role\":\"leader\""), std::string::npos);
   EXPECT_NE(Get(*address, "/metrics").body.find("bytetorrent_role{role=\"leader\"} 1"), std::string::npos);
   EXPECT_NE(Get(*address, "/").body.find("<title>ByteTorrent"), std::string::npos);
@@ -240,6 +246,31 @@ TEST(TrackerProcess, ADirectoryThatWasNotInitialisedIsRefusedAndLeftAlone) {
   }
   EXPECT_TRUE(std::filesystem::is_empty(Directory("unmounted")));
   EXPECT_FALSE(std::filesystem::exists(Directory("absent")));
+}
+
+// A segment that is a pipe nobody writes to is a journal that takes for ever to read.
+TEST(TrackerProcess, WhileItRecoversItAnswersThatAtOnceAndASignalEndsItAtOnce) {
+  const std::vector<std::string> flags = Alone("slow");
+  const std::string journal = Directory("slow") + "/" + wal::SegmentFileName(WriteSeq(1));
+  ASSERT_TRUE(std::filesystem::remove(journal));
+  ASSERT_EQ(::mkfifo(journal.c_str(), 0600), 0);
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Process tracker(flags, "slow" + std::to_string(signal));
+    const auto address = tracker.AddressIn([&] { return tracker.err(); }, " meanwhile");
+    ASSERT_TRUE(address.has_value()) << tracker.err();
+    EXPECT_NE(tracker.err().find("recovers"), std::string::npos) << tracker.err();
+    EXPECT_EQ(Get(*address, "/healthz").status, 200);
+    for (const char* target : {"/readyz", "/status", "/torrents", "/metrics"}) {
+      const net::HttpResponse answer = Get(*address, target);
+      EXPECT_EQ(answer.status, 503) << target;
+      EXPECT_NE(answer.body.find("recovering"), std::string::npos) << answer.body;
+      EXPECT_FALSE(answer.Header("Retry-After").empty()) << target;
+    }
+    const Instant asked = net::Loop::ReadClock();
+    tracker.Signal(signal);
+    EXPECT_EQ(tracker.Wait(), 0);
+    EXPECT_LT(net::Loop::ReadClock() - asked, Seconds(1));
+  }
 }
 
 TEST(TrackerProcess, ALostJournalIsSaidNotReplaced) {
