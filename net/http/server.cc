@@ -1,5 +1,6 @@
 #include "net/http/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/check.h"
@@ -23,7 +24,8 @@ HttpServer::HttpServer(Loop& loop, Listener listener, const HttpServerLimits& li
       limits_(limits),
       handler_(std::move(handler)),
       gone_(std::move(gone)),
-      buffer_(kReadSize) {
+      buffer_(kReadSize),
+      drop_unread_(loop, [this] { DropUnread(); }) {
   CHECK(limits_.pipelined < (size_t{1} << kSequenceBits));
   acceptor_.emplace(loop_, std::move(listener),
                     [this](Fd fd, const Address& peer) { Take(std::move(fd), peer); });
@@ -31,19 +33,43 @@ HttpServer::HttpServer(Loop& loop, Listener listener, const HttpServerLimits& li
 
 HttpServer::~HttpServer() = default;
 
+HttpServer::Group HttpServer::GroupOf(const Address& peer) {
+  Group group = peer.ip;
+  if (!peer.is_v4()) std::fill(group.begin() + 8, group.end(), uint8_t{0});
+  return group;
+}
+
+// The one that has been idle for longest, of the group if there is one; false if none is idle.
+bool HttpServer::DisplaceIdle(const Group* group) {
+  for (const uint64_t id : idle_.oldest_first()) {
+    if (group != nullptr && GroupOf(clients_.at(id)->connection->peer()) != *group) continue;
+    ++counters_.displaced;
+    Remove(id);
+    return true;
+  }
+  return false;
+}
+
 void HttpServer::Take(Fd fd, const Address& peer) {
-  if (clients_.size() >= limits_.connections) {
+  const Group group = GroupOf(peer);
+  const auto found = groups_.find(group);
+  const bool over_share = found != groups_.end() && found->second >= limits_.connections_per_address;
+  const bool full = clients_.size() >= limits_.connections;
+  if ((over_share || full) && !DisplaceIdle(over_share ? &group : nullptr)) {
     ++counters_.refused;
     return;
   }
+  ++groups_[group];
+  connections_.Change(0, 1);
   ++counters_.accepted;
   auto client = std::make_unique<Client>();
   client->id = next_client_++;
   client->connection = std::make_unique<Connection>(
       loop_, limits_.connection, counters_, peer, std::move(fd),
       [this, client = client.get()](ConnectionEvent event) { OnEvent(*client, event); });
-  SetDeadline(*client);
-  clients_.emplace(client->id, std::move(client));
+  Client& taken = *client;
+  clients_.emplace(taken.id, std::move(client));
+  SetDeadline(taken);
 }
 
 void HttpServer::OnEvent(Client& client, ConnectionEvent event) {
@@ -53,6 +79,7 @@ void HttpServer::OnEvent(Client& client, ConnectionEvent event) {
     case ConnectionEvent::kReadable:
       return Read(client);
     case ConnectionEvent::kFlushed:
+      CountUnsent(client);
       return Parse(client, {});  // what had to wait for room
     case ConnectionEvent::kDown:
       if (client.connection->reason() == DownReason::kTimedOut) ++counters_.timed_out;
@@ -85,9 +112,11 @@ void HttpServer::Parse(Client& client, std::string_view bytes) {
     // The handler may answer at once, but an answer removes nothing before the end of the iteration.
     CHECK(clients_.contains(id));
   }
-  if (receiving_ > limits_.receiving && client.unfinished > 0) {
+  while (receiving_.now() > limits_.receiving) {
     ++counters_.overloaded;
-    return Remove(id);
+    const uint64_t dropped = WhoseRequestIsDropped(client);
+    Remove(dropped);
+    if (dropped == id) return;
   }
   if (!client.no_more) client.input.assign(bytes);
   GoOn(client);
@@ -121,8 +150,49 @@ bool HttpServer::ParseOne(Client& client, std::string_view& rest) {
 }
 
 void HttpServer::CountUnfinished(Client& client, size_t bytes) {
-  receiving_ += bytes - client.unfinished;
+  receiving_.Change(client.unfinished, bytes);
   client.unfinished = bytes;
+}
+
+// The client that has just received, if its address has most of the unfinished bytes, else the newest client
+// of the address that has: nobody loses to another what is within its own share. Walks over all connections,
+// which a sender pays for with a read of bytes that the server then drops.
+uint64_t HttpServer::WhoseRequestIsDropped(const Client& receiving) const {
+  absl::flat_hash_map<Group, size_t> bytes;
+  Group most = GroupOf(receiving.connection->peer());
+  for (const auto& [id, client] : clients_) {
+    if (client->unfinished > 0) bytes[GroupOf(client->connection->peer())] += client->unfinished;
+  }
+  if (!bytes.contains(most)) bytes[most] = 0;
+  for (const auto& [group, sum] : bytes) {
+    if (sum > bytes[most]) most = group;
+  }
+  if (receiving.unfinished > 0 && GroupOf(receiving.connection->peer()) == most) return receiving.id;
+  uint64_t newest = 0;
+  for (const auto& [id, client] : clients_) {
+    if (client->unfinished > 0 && GroupOf(client->connection->peer()) == most) newest = std::max(newest, id);
+  }
+  return newest;
+}
+
+void HttpServer::CountUnsent(Client& client) {
+  const size_t unsent = client.connection->queued_bytes() + client.held;
+  unsent_.Change(client.unsent, unsent);
+  client.unsent = unsent;
+  unread_.Set(unsent > 0, client.id, client.unread);
+  // Later, because the call may come from within a call about the client that has to go.
+  if (unsent_.now() > limits_.unsent) drop_unread_.Schedule();
+}
+
+void HttpServer::DropUnread() {
+  for (auto oldest = unread_.oldest_first().begin();
+       unsent_.now() > limits_.unsent && oldest != unread_.oldest_first().end();) {
+    Client& client = *clients_.at(*oldest++);
+    CountUnsent(client);  // some of it may have been taken meanwhile
+    if (client.unsent == 0) continue;
+    ++counters_.unread;
+    Remove(client.id);
+  }
 }
 
 void HttpServer::Refuse(Client& client, HttpRead why) {
@@ -152,7 +222,7 @@ void HttpServer::Reply(HttpExchange exchange, const HttpResponse& response) {
       WriteHttpResponse(response, pending.http_1_0, pending.keep_alive, pending.head_only,
                         pending.answer.emplace());
       client.held += pending.answer->size();
-      return;
+      return CountUnsent(client);
     }
     answer_.clear();
     WriteHttpResponse(response, pending.http_1_0, pending.keep_alive, pending.head_only, answer_);
@@ -182,6 +252,7 @@ void HttpServer::ReleaseAnswers(Client& client) {
 
 // Sets what the connection waits for from here on.
 void HttpServer::GoOn(Client& client) {
+  CountUnsent(client);
   if (client.no_more && client.pending.empty()) {
     // After an incomplete request more of it may be under way; after a whole one nothing is to be expected.
     client.connection->Finish(client.reader.idle() ? Connection::Drain::kIfUnread
@@ -197,15 +268,23 @@ void HttpServer::SetDeadline(Client& client) {
   Instant deadline = Instant::Never();
   if (receiving) {
     // From the first byte on; later bytes extend it only as far as a slow but honest sender needs.
-    if (!client.receiving) client.request_began = loop_.now();
-    deadline = client.request_began + limits_.request +
-               Seconds(static_cast<int64_t>(client.unfinished / limits_.slow_bytes));
+    const Instant latest = loop_.now() + limits_.request;
+    if (client.receiving) {
+      const size_t fresh = client.unfinished - client.paid;
+      const auto worth = Microseconds(static_cast<int64_t>(fresh * 1'000'000 / limits_.slow_bytes));
+      client.request_deadline = std::min(latest, client.request_deadline + worth);
+    } else {
+      client.request_deadline = latest;
+    }
+    client.paid = client.unfinished;
+    deadline = client.request_deadline;
   } else if (client.pending.empty() && client.connection->flushed()) {
     deadline = loop_.now() + limits_.idle;
   }
   // Otherwise it is ours to answer, which the node does in bounded time, or the connection's own deadline
   // watches over an answer that is being taken.
   client.receiving = receiving;
+  idle_.Set(!receiving && deadline != Instant::Never(), client.id, client.idle);
   client.connection->SetDeadline(deadline);
 }
 
@@ -215,6 +294,12 @@ void HttpServer::Remove(uint64_t id) {
   const std::unique_ptr<Client> client = std::move(found->second);
   clients_.erase(found);
   CountUnfinished(*client, 0);
+  unsent_.Change(client->unsent, 0);
+  connections_.Change(1, 0);
+  idle_.Set(false, id, client->idle);
+  unread_.Set(false, id, client->unread);
+  const auto group = groups_.find(GroupOf(client->connection->peer()));
+  if (--group->second == 0) groups_.erase(group);
   for (const Pending& pending : client->pending) {
     if (!pending.answer) gone_(pending.exchange);
   }

@@ -7,6 +7,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -20,6 +21,7 @@
 #include "core/base/time.h"
 #include "net/acceptor.h"
 #include "net/connection.h"
+#include "net/http/arrivals.h"
 #include "net/http/codec.h"
 #include "net/http/message.h"
 #include "net/loop.h"
@@ -30,18 +32,30 @@ namespace bt::net {
 using HttpExchange = uint64_t;  // one request and its answer
 
 struct HttpServerLimits {
-  size_t connections = 16384;      // more are closed as they are accepted
-  size_t pipelined = 64;           // unanswered requests of one connection; above, it is not read
-  size_t output = 512 * 1024;      // unsent bytes of one connection; above, it is not read
-  size_t receiving = 256 << 20;    // bytes of unfinished requests, all connections together
-  Duration idle = Seconds(75);     // between requests
-  Duration request = Seconds(20);  // for a request, and a second more per slow_bytes of it
+  // A newcomer beyond them takes the place of the connection that has been idle for longest; without an idle
+  // one it is closed as it is accepted. Of one address (of IPv6: one /64) at most so many, and whoever comes
+  // beyond that takes the place of an idle one of its own.
+  size_t connections = 16384;
+  size_t connections_per_address = 4096;
+  size_t pipelined = 64;      // unanswered requests of one connection; above, it is not read
+  size_t output = 64 * 1024;  // unsent bytes of one connection; above, it is not read
+  // Unsent bytes, all connections together; above, those whose answers have waited longest for their reader
+  // are closed at the end of the loop's iteration. Counted when an answer is given and when all are taken.
+  size_t unsent = 64 << 20;
+  // Bytes of unfinished requests, all connections together; above, the address with most of them loses one.
+  size_t receiving = 256 << 20;
+  Duration idle = Seconds(75);  // between requests
+  // For a request. slow_bytes of it are worth a second more, but never more than this time from now on: a
+  // sender must keep up that rate, and who stops is soon given up however much it has sent.
+  Duration request = Seconds(20);
   size_t slow_bytes = 16 * 1024;
   ConnectionOptions connection;
 };
 
 struct HttpServerCounters : ConnectionCounters {
   uint64_t accepted = 0;
+  uint64_t displaced = 0;   // idle, and their place was needed
+  uint64_t unread = 0;      // their answers, not taken, filled the memory set aside for answers
   uint64_t overloaded = 0;  // dropped because unfinished requests fill the memory set aside for them
   uint64_t refused = 0;     // over the limit of connections
   uint64_t requests = 0;
@@ -62,6 +76,9 @@ class HttpServer {
   const Address& address() const { return address_; }
   const HttpServerCounters& counters() const { return counters_; }
   size_t open_connections() const { return clients_.size(); }
+  const Use& connections() const { return connections_; }
+  const Use& unsent() const { return unsent_; }
+  const Use& receiving() const { return receiving_; }
 
   // Once per exchange, from the handler or later; ignored when the connection is gone.
   void Reply(HttpExchange exchange, const HttpResponse& response);
@@ -85,17 +102,28 @@ class HttpServer {
     uint64_t next_sequence = 0;
     size_t held = 0;        // bytes of answers that wait for an earlier request's
     size_t unfinished = 0;  // bytes of the request that is being received
-    Instant request_began;
+    size_t unsent = 0;      // bytes of answers, as last counted
+    Instant request_deadline;
+    size_t paid = 0;         // bytes of `unfinished` that have moved the deadline
     bool receiving = false;  // a request has begun and is not complete
-    bool no_more = false;    // nothing after the pending requests will be read
+    Arrivals::Place idle;
+    Arrivals::Place unread;
+    bool no_more = false;  // nothing after the pending requests will be read
   };
 
+  using Group = std::array<uint8_t, 16>;  // an address without its port, of IPv6 the /64
+
+  static Group GroupOf(const Address& peer);
   void Take(Fd fd, const Address& peer);
+  bool DisplaceIdle(const Group* group);
   void OnEvent(Client& client, ConnectionEvent event);
   void Read(Client& client);
   void Parse(Client& client, std::string_view bytes);
   bool ParseOne(Client& client, std::string_view& rest);
   void CountUnfinished(Client& client, size_t bytes);
+  void CountUnsent(Client& client);
+  void DropUnread();
+  uint64_t WhoseRequestIsDropped(const Client& receiving) const;
   void Refuse(Client& client, HttpRead why);
   void Send(Client& client, std::string& answer);
   void ReleaseAnswers(Client& client);
@@ -110,12 +138,18 @@ class HttpServer {
   Handler handler_;
   Gone gone_;
   HttpServerCounters counters_;
-  size_t receiving_ = 0;  // of all clients' `unfinished`
+  Use connections_;
+  Use unsent_;     // of all clients' `unsent`
+  Use receiving_;  // of all clients' `unfinished`
+  Arrivals idle_;
+  Arrivals unread_;
+  absl::flat_hash_map<Group, size_t> groups_;  // connections of each address
   absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
   uint64_t next_client_ = 1;
   std::vector<char> buffer_;
   std::string answer_;  // the one being written, kept for its room
   bool stopping_ = false;
+  Deferred drop_unread_;
   std::optional<Acceptor> acceptor_;
 };
 

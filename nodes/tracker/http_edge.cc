@@ -56,9 +56,9 @@ void HttpEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
 net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const {
   const auto* status = std::get_if<tracker_api::NodeStatus>(&response.body);
   CHECK(status != nullptr);
-  net::HttpResponse answer = TextResponse(
-      200, MetricsText({counters_, server_->counters(), server_->open_connections(), router_.under_way(),
-                        journal_->counters(), links_ == nullptr ? nullptr : &links_->counters(), *status}));
+  net::HttpResponse answer =
+      TextResponse(200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(),
+                                     links_ == nullptr ? nullptr : &links_->counters(), *status}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
 }

@@ -25,6 +25,13 @@ void Single(std::string_view name, std::string_view type, std::string_view help,
   Sample(name, "", value, out);
 }
 
+// What has a limit: how much is taken, and the most that was since the start.
+void Limited(std::string_view name, std::string_view help, const net::Use& use, std::string& out) {
+  Single(name, "gauge", absl::StrCat(Absl(help), "."), use.now(), out);
+  Single(absl::StrCat(Absl(name), "_highest"), "gauge",
+         absl::StrCat(Absl(help), ", the most since the start."), use.highest(), out);
+}
+
 void AppendLinks(const net::ReplicaLinks::Counters& links, std::string& out) {
   Single("replica_sent_bytes_total", "counter", "Bytes of frames sent to other nodes.", links.sent_bytes,
          out);
@@ -87,16 +94,21 @@ std::string MetricsText(const MetricsSources& sources) {
              count, out);
     }
   }
-  Single("http_connections", "gauge", "Open client connections.", sources.http_connections, out);
+  Limited("http_connections", "Open client connections", sources.http.connections(), out);
+  Limited("http_unsent_bytes", "Bytes of answers not taken yet", sources.http.unsent(), out);
+  Limited("http_unfinished_bytes", "Bytes of requests not complete yet", sources.http.receiving(), out);
   Single("calls_under_way", "gauge", "Requests the node has not answered yet.", sources.calls_under_way, out);
-  Single("http_connections_total", "counter", "Accepted client connections.", sources.http.accepted, out);
-  Single("http_received_bytes_total", "counter", "Bytes from clients.", sources.http.received_bytes, out);
-  Single("http_sent_bytes_total", "counter", "Bytes to clients.", sources.http.sent_bytes, out);
+  const net::HttpServerCounters& http = sources.http.counters();
+  Single("http_connections_total", "counter", "Accepted client connections.", http.accepted, out);
+  Single("http_received_bytes_total", "counter", "Bytes from clients.", http.received_bytes, out);
+  Single("http_sent_bytes_total", "counter", "Bytes to clients.", http.sent_bytes, out);
   Family("http_dropped_total", "counter", "Client connections closed for a reason of their own.", out);
-  Sample("http_dropped_total", "{why=\"garbage\"}", sources.http.malformed, out);
-  Sample("http_dropped_total", "{why=\"too_many\"}", sources.http.refused, out);
-  Sample("http_dropped_total", "{why=\"timeout\"}", sources.http.timed_out, out);
-  Sample("http_dropped_total", "{why=\"overload\"}", sources.http.overloaded, out);
+  Sample("http_dropped_total", "{why=\"garbage\"}", http.malformed, out);
+  Sample("http_dropped_total", "{why=\"too_many\"}", http.refused, out);
+  Sample("http_dropped_total", "{why=\"timeout\"}", http.timed_out, out);
+  Sample("http_dropped_total", "{why=\"overload\"}", http.overloaded, out);
+  Sample("http_dropped_total", "{why=\"displaced\"}", http.displaced, out);
+  Sample("http_dropped_total", "{why=\"unread\"}", http.unread, out);
   Single("journal_records_total", "counter", "Records made durable.", sources.journal.records, out);
   Single("journal_commits_total", "counter", "Group commits (one write and one fdatasync each).",
          sources.journal.commits, out);

@@ -30,8 +30,7 @@ class RequestCounters {
 
 struct MetricsSources {
   const RequestCounters& requests;
-  const net::HttpServerCounters& http;
-  size_t http_connections = 0;
+  const net::HttpServer& http;
   size_t calls_under_way = 0;
   const net::Journal::Counters& journal;
   const net::ReplicaLinks::Counters* links = nullptr;  // a cluster of one has none

@@ -1,6 +1,8 @@
 #include "net/http/server.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -47,6 +49,17 @@ class HttpServerTest : public ::testing::Test {
       return ::poll(&poll, 1, 0) == 1;
     });
     return *std::move(fd);
+  }
+  Fd ConnectFrom(const char* host) {
+    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    EXPECT_EQ(::inet_pton(AF_INET, host, &at.sin_addr), 1);
+    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
+    EXPECT_EQ(::inet_pton(AF_INET, "127.0.0.1", &at.sin_addr), 1);
+    at.sin_port = htons(server_->address().port);
+    ::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at));
+    return fd;
   }
   void Write(const Fd& fd, std::string_view bytes) {
     while (!bytes.empty()) {
@@ -194,16 +207,108 @@ TEST_F(HttpServerTest, ClosesIdleConnections) {
   EXPECT_NE(ReadToEnd(fd).find("/x<eof>"), std::string::npos);
 }
 
-TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
+TEST_F(HttpServerTest, RefusesConnectionsOverTheLimitWhenNoneIsIdle) {
   HttpServerLimits limits;
   limits.connections = 2;
   Serve(limits);
   const Fd a = Connect();
   const Fd b = Connect();
-  Until([&] { return server_->open_connections() == 2; });
+  for (const Fd* busy : {&a, &b}) Write(*busy, "GET /later HTTP/1.1\r\n\r\n");
+  Until([&] { return waiting_.size() == 2; });
   const Fd c = Connect();
   EXPECT_EQ(ReadToEnd(c), "<eof>");
   EXPECT_EQ(server_->counters().refused, 1u);
+  EXPECT_EQ(server_->connections().highest(), 2u);
+}
+
+TEST_F(HttpServerTest, ANewcomerTakesThePlaceOfTheConnectionThatIsIdleForLongest) {
+  HttpServerLimits limits;
+  limits.connections = 2;
+  Serve(limits);
+  const Fd a = Connect();
+  Until([&] { return server_->open_connections() == 1; });
+  const Fd b = Connect();
+  Until([&] { return server_->open_connections() == 2; });
+  Write(a, "GET /a HTTP/1.1\r\n\r\n");  // b is idle for longer now
+  ReadUntil(a, [](const std::string& t) { return t.find("/a") != std::string::npos; });
+  const Fd c = Connect();
+  EXPECT_EQ(ReadToEnd(b), "<eof>");
+  Write(c, "GET /c HTTP/1.1\r\n\r\n");
+  ReadUntil(c, [](const std::string& t) { return t.find("/c") != std::string::npos; });
+  EXPECT_EQ(server_->counters().displaced, 1u);
+  EXPECT_EQ(server_->open_connections(), 2u);
+}
+
+TEST_F(HttpServerTest, WhoHasItsShareOfConnectionsDisplacesItsOwnAndNobodyElses) {
+  HttpServerLimits limits;
+  limits.connections = 10;
+  limits.connections_per_address = 2;
+  Serve(limits);
+  const Fd other = ConnectFrom("127.0.0.2");
+  Until([&] { return server_->open_connections() == 1; });
+  const Fd a = Connect();
+  Until([&] { return server_->open_connections() == 2; });
+  const Fd b = Connect();
+  Until([&] { return server_->open_connections() == 3; });
+  const Fd c = Connect();
+  EXPECT_EQ(ReadToEnd(a), "<eof>");
+  Write(other, "GET /other HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(
+      Count(ReadUntil(other, [](const std::string& t) { return t.find("/other") != std::string::npos; }),
+            "200 OK"),
+      1u);
+  EXPECT_EQ(server_->open_connections(), 3u);
+}
+
+TEST_F(HttpServerTest, AnswersThatNobodyTakesAreDroppedWithTheirConnectionOldestFirst) {
+  constexpr size_t kAnswer = 24 << 20;  // more than the kernel takes
+  HttpServerLimits limits;
+  limits.unsent = kAnswer * 3 / 2;
+  Serve(limits);
+  const Fd a = Connect();
+  Write(a, "GET /later HTTP/1.1\r\n\r\n");
+  Until([&] { return waiting_.size() == 1; });
+  const Fd b = Connect();
+  Write(b, "GET /later HTTP/1.1\r\n\r\n");
+  Until([&] { return waiting_.size() == 2; });
+  server_->Reply(waiting_[0], Text(std::string(kAnswer, 'a')));
+  server_->Reply(waiting_[1], Text(std::string(kAnswer, 'b')));
+  const std::string taken =
+      ReadUntil(b, [](const std::string& t) { return t.size() > kAnswer && t.back() == 'b'; });
+  EXPECT_GT(taken.size(), kAnswer) << "who takes its answer gets it";
+  EXPECT_EQ(server_->counters().unread, 1u);
+  EXPECT_LT(ReadToEnd(a).size(), kAnswer);
+  EXPECT_GT(server_->unsent().highest(), kAnswer);
+  Until([&] { return server_->unsent().now() == 0; });
+}
+
+TEST_F(HttpServerTest, ABodyThatStopsIsGivenUpHoweverMuchOfItHasCome) {
+  HttpServerLimits limits;
+  limits.request = Milliseconds(300);
+  limits.slow_bytes = 10;  // 50,000 bytes would be worth more than an hour
+  Serve(limits);
+  const Fd fd = Connect();
+  Write(fd, "PUT /x HTTP/1.1\r\nContent-Length: 60000\r\n\r\nx");
+  Until([&] { return server_->receiving().now() > 0; });
+  Write(fd, std::string(50000, 'x'));
+  EXPECT_EQ(Count(ReadToEnd(fd), "<"), 1u);
+  EXPECT_EQ(server_->counters().timed_out, 1u);
+}
+
+TEST_F(HttpServerTest, TheAddressWithMostUnfinishedBytesLosesARequestToOthers) {
+  HttpServerLimits limits;
+  limits.receiving = 100000;
+  Serve(limits);
+  const std::string begun = "PUT /x HTTP/1.1\r\nContent-Length: 80000\r\n\r\n";
+  const Fd greedy = Connect();
+  Write(greedy, begun + std::string(70000, 'x'));
+  Until([&] { return server_->receiving().now() >= 70000; });
+  const Fd honest = ConnectFrom("127.0.0.2");
+  Write(honest, begun + std::string(60000, 'y'));
+  Until([&] { return server_->counters().overloaded == 1; });
+  Write(honest, std::string(20000, 'y'));
+  ReadUntil(honest, [](const std::string& t) { return t.find("/x") != std::string::npos; });
+  EXPECT_EQ(requests_.size(), 1u);
 }
 
 TEST_F(HttpServerTest, StopsReadingAConnectionWithManyUnansweredRequestsAndGoesOnLater) {
@@ -257,14 +362,17 @@ TEST_F(HttpServerTest, DropsUnfinishedRequestsThatFillTheMemorySetAsideForThem) 
 
 TEST_F(HttpServerTest, GivesASlowButHonestSenderTheTimeItsBodyNeeds) {
   HttpServerLimits limits;
-  limits.request = Milliseconds(1);
-  limits.slow_bytes = 100;  // 1000 bytes are worth ten seconds
+  limits.request = Milliseconds(1000);
+  limits.slow_bytes = 100;
   Serve(limits);
   const Fd fd = Connect();
-  Write(fd, "PUT /slow HTTP/1.1\r\nContent-Length: 1001\r\n\r\n" + std::string(1000, 'x'));
-  const Instant later = Loop::ReadClock() + Milliseconds(2500);  // two rounds of the server's sweep
-  Until([&] { return Loop::ReadClock() > later; });
-  Write(fd, "x");
+  Write(fd, "PUT /slow HTTP/1.1\r\nContent-Length: 3000\r\n\r\n");
+  const Instant began = Loop::ReadClock();
+  // A second's worth each 100 ms, for 3 s.
+  for (int i = 1; i <= 30; ++i) {
+    Until([&] { return Loop::ReadClock() > began + Milliseconds(100) * i; });
+    Write(fd, std::string(100, 'x'));
+  }
   EXPECT_NE(
       ReadUntil(fd, [](const std::string& t) { return t.find("/slow") != std::string::npos; }).find("/slow"),
       std::string::npos);
