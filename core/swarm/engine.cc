@@ -151,6 +151,7 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
     tracker_.HoldChanged();
     peers_.EachReady([&](Peer& peer) { peers_.Queue(peer, wire::Have{verdict.piece}); });
   } else if (config_.role == Role::kOffer) {
+    unusable_why_ = verdict.why;
     context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
   }
 }
@@ -173,9 +174,10 @@ void Client::Engine::Ready(Ctx& context) {
   context.out.Note(FileReady{verified().count(), verified().size()});
   if (config_.role == Role::kOffer) {
     if (verified().none()) {
-      return Fail(absl::StrCat("no piece of the file is the torrent's: not the file of ",
-                               View(torrent_->metainfo().name)),
-                  context);
+      // Another file, or one that cannot be read: the reason of a piece tells which.
+      return Fail(
+          absl::StrCat("no piece of ", View(torrent_->metainfo().name), " can be offered: ", unusable_why_),
+          context);
     }
     phase_ = Phase::kOffering;
     return Dial(context);

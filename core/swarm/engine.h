@@ -134,7 +134,8 @@ class Client::Engine {
   uint64_t next_link_ = 1;
   size_t peers_found_ = 0;
   Instant check_since_{};
-  bool stop_waits_ = false;  // for the withdrawal, until Timer::kStop
+  std::string unusable_why_;  // of the last piece that an offer's check of its file has refused
+  bool stop_waits_ = false;   // for the withdrawal, until Timer::kStop
   std::vector<CallId> stop_calls_;
   RollingDigest digest_;
 };

@@ -161,7 +161,17 @@ TEST_F(ClientTest, AnOfferOfAnotherFileFailsWithOneClearLine) {
   const size_t seeder = world_.Add(Offering(1), wrong_);
   ASSERT_TRUE(world_.RunUntil([&] { return world_.client(seeder).stopped(); }));
   ASSERT_EQ(world_.node(seeder).All<Failed>().size(), 1u);
+  EXPECT_NE(world_.node(seeder).All<Failed>()[0].reason.find("its bytes are not the torrent's"),
+            std::string::npos);
   EXPECT_TRUE(world_.claims.empty());
+}
+
+TEST_F(ClientTest, AnOfferWhoseFileCannotBeReadSaysSoAndNotThatItIsAnotherFile) {
+  const size_t seeder = world_.Add(Offering(1), good_);
+  world_.node(seeder).hash_status = absl::UnavailableError("/data/f: input/output error");
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.client(seeder).stopped(); }));
+  ASSERT_EQ(world_.node(seeder).All<Failed>().size(), 1u);
+  EXPECT_NE(world_.node(seeder).All<Failed>()[0].reason.find("input/output error"), std::string::npos);
 }
 
 TEST_F(ClientTest, ATorrentWhoseV1HashesDisagreeWithTheDataIsNotOffered) {

@@ -198,7 +198,7 @@ void SmallWorld::DoFile(size_t index, FileEffect effect) {
     }
     done = stored;
   } else if (const auto* hash = std::get_if<HashRange>(&effect)) {
-    RangeHashed hashed{hash->token};
+    RangeHashed hashed{hash->token, node.hash_status};
     if (hash->offset + hash->length > node.file.size()) {
       hashed.status = absl::DataLossError("the file is shorter");
     }

@@ -37,6 +37,7 @@ class SmallWorld {
     bool finished = false;
     bool mute = false;                  // never serves a block
     absl::Status store_status;          // what StoreBlock answers
+    absl::Status hash_status;           // ... and HashRange
     std::vector<Protocol::Note> notes;  // of this life
     std::vector<uint64_t> served;       // offsets of blocks it sent
 
