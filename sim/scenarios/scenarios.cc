@@ -3,7 +3,7 @@
 namespace bt::sim {
 
 std::vector<const Scenario*> AllScenarios() {
-  return {&kTrackerFaults, &kSwarmFaults, &kFullSystem, &kJournalFaults, &kElections};
+  return {&kTrackerFaults, &kSwarmFaults, &kFullSystem, &kJournalFaults, &kElections, &kTorrentFiles};
 }
 
 }  // namespace bt::sim

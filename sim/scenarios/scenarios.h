@@ -13,6 +13,7 @@ extern const Scenario kSwarmFaults;
 extern const Scenario kFullSystem;
 extern const Scenario kJournalFaults;
 extern const Scenario kElections;
+extern const Scenario kTorrentFiles;
 
 std::vector<const Scenario*> AllScenarios();
 

@@ -14,7 +14,7 @@ _FITTING = {
     "paxos": ("tracker_faults", "full_system", "elections"),
     "tracker": ("tracker_faults", "full_system"),
     "swarm": ("swarm_faults", "full_system"),
-    "torrent": ("swarm_faults", "full_system", "tracker_faults"),
+    "torrent": ("torrent_files", "swarm_faults", "full_system", "tracker_faults"),
     "tracker_api": ("tracker_faults", "full_system", "swarm_faults"),
     "base": ("tracker_faults", "swarm_faults", "journal_faults", "full_system"),
     "machine": ("tracker_faults", "swarm_faults", "full_system"),

@@ -1,0 +1,236 @@
+// The scenario torrent_files: a content is described, its description written in each format, read again,
+// damaged and read again. What is read is compared with hashes taken a second time, straight from BEP 3
+// and 52.
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <bit>
+#include <string>
+#include <vector>
+
+#include "core/torrent/bencode.h"
+#include "core/torrent/merkle.h"
+#include "core/torrent/metainfo.h"
+#include "core/torrent/piece_map.h"
+#include "sim/scenarios/scenarios.h"
+#include "sim/scenarios/torrent_damage.h"
+
+namespace bt::sim {
+namespace {
+
+constexpr TorrentFormat kFormats[] = {TorrentFormat::kHybrid, TorrentFormat::kV1, TorrentFormat::kV2};
+
+// BEP 52 by recursion: the root over the leaves [first, first + count) of `bytes`, count a power of two; a
+// leaf past the end is zeros.
+Sha256Digest TreeRoot(std::string_view bytes, uint64_t first, uint64_t count) {
+  const uint64_t begin = first * kBlockSize;
+  if (count == 1) return begin < bytes.size() ? Sha256(bytes.substr(begin, kBlockSize)) : Sha256Digest{};
+  const Sha256Digest left = TreeRoot(bytes, first, count / 2);
+  const Sha256Digest right = TreeRoot(bytes, first + count / 2, count / 2);
+  return Sha256(std::string(BytesOf(left)) + std::string(BytesOf(right)));
+}
+
+class Run {
+ public:
+  explicit Run(World& world) : world_(world), rng_(world.Stream("torrent_files")) {}
+
+  void All() {
+    Describe();
+    for (const TorrentFormat format : kFormats) {
+      Written(format);
+      for (uint64_t i = rng_.Between(2, 8); i > 0 && !world_.failed(); --i) Damaged(format);
+      for (uint64_t i = rng_.Between(2, 8); i > 0 && !world_.failed(); --i) Altered(format);
+      Foreign(format);
+    }
+    Proofs();
+    Maps();
+    PieceLengths();
+    world_.Observe(0, HashBytes(BytesOf(metainfo_.pieces_root)), metainfo_.length);
+  }
+
+ private:
+  void Fail(std::string what) { world_.Fail("torrents: " + std::move(what)); }
+
+  void Describe() {
+    const uint32_t piece_length = kPieceLengthMin << rng_.Below(3);
+    const uint64_t edge = uint64_t{kBlockSize} << rng_.Below(4);
+    std::string bytes(rng_.Chance(1, 3) ? rng_.Between(edge - 1, edge + 1) : rng_.Between(1, 200'000), '\0');
+    if (rng_.Chance(1, 10)) bytes.resize(1);
+    Rng source(rng_.Next());
+    for (char& byte : bytes) byte = static_cast<char>(source.Next());
+    std::string name(rng_.Between(1, 30), 'n');
+    for (char& letter : name) letter = static_cast<char>('A' + rng_.Below(58));
+    name += "\xc3\xa9\xe2\x82\xac";  // an accent and a currency
+    std::replace(name.begin(), name.end(), '\\', '-');
+    MetainfoBuilder builder(name, bytes.size(), piece_length);
+    for (size_t at = 0; at < bytes.size();) {
+      const size_t size = std::min<size_t>(rng_.Between(1, 50'000), bytes.size() - at);
+      builder.Update(std::string_view(bytes).substr(at, size));
+      at += size;
+    }
+    metainfo_ = builder.Finish();
+    const uint64_t pieces = (bytes.size() + piece_length - 1) / piece_length;
+    const uint64_t blocks = (bytes.size() + kBlockSize - 1) / kBlockSize;
+    Metainfo expected{name, bytes.size(), piece_length, TreeRoot(bytes, 0, std::bit_ceil(blocks)), {}, {},
+                      {}};
+    const uint64_t blocks_each = piece_length / kBlockSize;
+    for (uint64_t piece = 0; piece < pieces; ++piece) {
+      expected.v1_pieces.push_back(Sha1(std::string_view(bytes).substr(piece * piece_length, piece_length)));
+      if (pieces > 1) expected.piece_layer.push_back(TreeRoot(bytes, piece * blocks_each, blocks_each));
+    }
+    if (metainfo_ != expected) Fail("a content is not described as BEP 3 and BEP 52 have it");
+    torrent_.metainfo = metainfo_;
+    DrawTrackers();
+  }
+
+  void DrawTrackers() {
+    for (uint64_t i = rng_.Below(4); i > 0; --i) {
+      const std::string url = absl::StrCat("http://10.0.0.", i, ":1/announce");
+      trackers_.push_back(url);
+      torrent_.trackers.push_back(rng_.Chance(1, 3) ? url + " \r\n" : url);  // as people paste them
+    }
+  }
+
+  std::string Write(TorrentFormat format) {
+    torrent_.format = format;
+    return WriteTorrent(torrent_);
+  }
+
+  void Written(TorrentFormat format) {
+    const std::string text = Write(format);
+    const auto read = ParseTorrent(text);
+    if (!read.ok()) return Fail("what was written is refused: " + std::string(read.status().message()));
+    if (read->metainfo != metainfo_) Fail("what was written is read as another content's");
+    if (read->format != format) Fail("what was written is read as another format's");
+    if (read->trackers != trackers_) Fail("the trackers that were written are not those that are read");
+    const auto document = bencode::Document::Parse(text);
+    const std::string_view info = document->root().Find("info")->raw();
+    const std::vector<InfoHash> hashes = metainfo_.AllInfoHashes();
+    const auto known = [&](const InfoHash& hash) {
+      return std::find(hashes.begin(), hashes.end(), hash) != hashes.end();
+    };
+    if (format != TorrentFormat::kV2 && !known(Sha1(info))) Fail("the info-hash of version 1 is unknown");
+    if (format != TorrentFormat::kV1 && !known(CutToInfoHash(Sha256(info)))) {
+      Fail("the info-hash of version 2 is unknown");
+    }
+  }
+
+  void Damaged(TorrentFormat format) {
+    const std::string text = Write(format);
+    const TorrentDamage& damage = DrawTorrentDamage(rng_);
+    const auto damaged = damage.make(rng_, torrent_, text);
+    if (!damaged || *damaged == text) return;
+    const auto read = ParseTorrent(*damaged);
+    if (read.ok()) Fail(absl::StrFormat("%s is accepted (format %d)", damage.what, static_cast<int>(format)));
+  }
+
+  // Whatever a few bytes become: it is refused, or it is a torrent that can be written and read again.
+  void Altered(TorrentFormat format) {
+    std::string text = Write(format);
+    for (uint64_t i = rng_.Between(1, 3); i > 0; --i) {
+      text[rng_.Below(text.size())] = static_cast<char>(rng_.Below(256));
+    }
+    const auto read = ParseTorrent(text);
+    if (!read.ok()) return;
+    if (!read->metainfo.Validate().ok()) return Fail("a torrent is accepted that is not valid");
+    const auto again = ParseTorrent(WriteTorrent(*read));
+    if (!again.ok() || again->metainfo.content() != read->metainfo.content()) {
+      Fail("a torrent that was accepted is not when it is written again");
+    }
+  }
+
+  // An info dictionary with a key of its own has another info-hash, which is kept.
+  void Foreign(TorrentFormat format) {
+    std::string text = Write(format);
+    const std::string head = "4:info";
+    const auto document = bencode::Document::Parse(text);
+    const std::string info(document->root().Find("info")->raw());
+    const std::string other = info.substr(0, info.size() - 1) + "7:privatei1ee";
+    text.replace(text.find(head + info) + head.size(), info.size(), other);
+    const auto read = ParseTorrent(text);
+    if (!read.ok()) return Fail("a private torrent is refused: " + std::string(read.status().message()));
+    std::vector<InfoHash> foreign;
+    if (format != TorrentFormat::kV2) foreign.push_back(Sha1(other));
+    if (format != TorrentFormat::kV1) foreign.push_back(CutToInfoHash(Sha256(other)));
+    if (read->metainfo.foreign_info_hashes != foreign) Fail("the info-hash of a private torrent is lost");
+  }
+
+  // BEP 52, hash requests: what a range of the piece layer and its uncles prove, and nothing else.
+  void Proofs() {
+    const std::vector<Sha256Digest>& layer = metainfo_.piece_layer;
+    if (layer.empty()) return;
+    const uint32_t layer_height = merkle::HeightFor(metainfo_.piece_length / kBlockSize);
+    const uint32_t layers = merkle::HeightFor(layer.size());
+    const uint32_t range_layers = static_cast<uint32_t>(rng_.Below(layers + 1));
+    const uint32_t count = uint32_t{1} << range_layers;
+    const uint64_t index = rng_.Below((uint64_t{1} << layers) / count) * count;
+    std::vector<Sha256Digest> range = merkle::Range(layer, layer_height, index, count);
+    for (uint32_t i = 0; i < count; ++i) {
+      const Sha256Digest padding = merkle::ZeroRoot(layer_height);
+      if (range[i] != (index + i < layer.size() ? layer[index + i] : padding))
+        Fail("a range has other hashes");
+    }
+    const std::vector<Sha256Digest> uncles =
+        merkle::Uncles(layer, layer_height, index, count, layers, layer_height + layers);
+    if (!merkle::VerifyRange(range, index, uncles, metainfo_.pieces_root)) Fail("a proof is refused");
+    range[rng_.Below(count)][0] ^= 1;
+    if (merkle::VerifyRange(range, index, uncles, metainfo_.pieces_root)) Fail("a wrong hash is proven");
+  }
+
+  void Maps() {
+    const uint32_t size = static_cast<uint32_t>(rng_.Between(1, 200));
+    PieceMap map(size);
+    uint32_t count = 0;
+    for (uint32_t piece = 0; piece < size; ++piece) {
+      if (rng_.Chance(1, 2)) count += map.Add(PieceIndex(piece));
+    }
+    std::string bits = map.ToBitfield();
+    if (map.count() != count || PieceMap::FromBitfield(bits, size) != map) Fail("a bitfield is another map");
+    std::vector<PieceRange> ranges = map.ToRanges();
+    if (PieceMap::FromRanges(ranges, size) != map) Fail("ranges are another map");
+    PieceMap all = map;
+    all.AddAll(PieceMap::All(size));
+    if (!all.all() || all != PieceMap::All(size)) Fail("a map of all pieces is not one");
+    if (PieceMap::FromBitfield(bits + '\0', size)) Fail("a bitfield that is too long is accepted");
+    if (size % 8 != 0) {
+      bits.back() |= static_cast<char>(1 << rng_.Below(8 - size % 8));
+      if (PieceMap::FromBitfield(bits, size)) Fail("a bit past the last piece is accepted");
+    }
+    ranges.push_back({PieceIndex(size), 1});
+    if (PieceMap::FromRanges(ranges, size)) Fail("a range past the last piece is accepted");
+    ranges.back() = {PieceIndex(size - 1), 0};
+    if (PieceMap::FromRanges(ranges, size)) Fail("an empty range is accepted");
+  }
+
+  // At most 2,048 pieces where 16 MiB are enough for that, and no longer pieces than it takes.
+  void PieceLengths() {
+    constexpr uint64_t kPieces = 2048;
+    constexpr uint64_t kUsualMax = 16 << 20;
+    const uint64_t near = (uint64_t{kPieceLengthMin} << rng_.Below(11)) * kPieces;
+    const uint64_t length = rng_.Chance(1, 2) ? near + rng_.Below(2) : rng_.Between(1, near);
+    const uint64_t taken = DefaultPieceLength(length);
+    const bool few = length <= taken * kPieces;
+    const bool needed = taken == kPieceLengthMin || length > taken / 2 * kPieces;
+    if (!std::has_single_bit(taken) || taken > kUsualMax || !(few || taken == kUsualMax) || !needed) {
+      Fail(absl::StrFormat("a content of %d bytes is cut into pieces of %d", length, taken));
+    }
+  }
+
+  World& world_;
+  RandomStream rng_;
+  Metainfo metainfo_;
+  TorrentFile torrent_;
+  std::vector<std::string> trackers_;  // as they are read
+};
+
+void RunTorrentFiles(World& world) { Run(world).All(); }
+
+}  // namespace
+
+const Scenario kTorrentFiles = {"torrent_files",
+                                "a content described, written, damaged and read again in each format",
+                                RunTorrentFiles, "//tools:simrun"};
+
+}  // namespace bt::sim
