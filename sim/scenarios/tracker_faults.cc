@@ -158,12 +158,20 @@ class TrackerRun {
   // asking.
   bool JudgeAnnounces() {
     if (knobs_.has_value() && (knobs_->claims_run_full || knobs_->churn_percent > 0 ||
-                               knobs_->limits.claim_lifetime < Seconds(10))) {
+                               knobs_->limits.claim_lifetime < Seconds(10) || SessionsRunOut())) {
       return true;
     }
     return Replicated() &&
            Everybody(&RegistryClient::AnnounceLast, "clients wait for answers to announces") &&
            Replicated() && Everybody(&RegistryClient::LookForIt, "clients wait for answers to lookups");
+  }
+  // A node proposes its batch of claims in a session of its own, and waits while the agreed table has no room
+  // for one more of each node's.
+  bool SessionsRunOut() {
+    return std::any_of(cluster_.core().begin(), cluster_.core().end(), [&](const Process* one) {
+      const tracker::ReplicatedState& state = cluster_.host(one->index()).machine()->state();
+      return state.sessions().size() + nodes_ > state.registry().limits().sessions;
+    });
   }
   bool Replicated() {
     world_.RunFor(kAnnounceBound);
