@@ -1,5 +1,7 @@
 #include "sim/disk.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -88,6 +90,31 @@ void FaultyFile::Leave(World& world, RandomStream& rng, const DiskFaults& faults
 void FaultyFile::Put(const Write& write, uint64_t from, uint64_t to, uint64_t file_size) {
   if (disk_.size() < file_size) disk_.resize(file_size);
   write.bytes.view().substr(from, to - from).copy(disk_.data() + write.offset + from, to - from);
+}
+
+absl::Status DrawFailure(World& world, RandomStream& rng, const DiskFaults& faults, DiskOperation operation) {
+  const auto fails = [&](uint32_t ppm, Fault fault) {
+    if (ppm == 0 || !rng.Chance(ppm, 1'000'000)) return false;
+    world.Count(fault);
+    return true;
+  };
+  const auto failure = [](Fault fault) {
+    return absl::UnavailableError(absl::StrCat("the disk fails: ", FaultName(fault)));
+  };
+  switch (operation) {
+    case DiskOperation::kRead:
+      if (fails(faults.read_error_ppm, Fault::kReadError)) return failure(Fault::kReadError);
+      break;
+    case DiskOperation::kWrite:
+      if (fails(faults.write_error_ppm, Fault::kWriteError)) return failure(Fault::kWriteError);
+      if (fails(faults.no_space_ppm, Fault::kNoSpace))
+        return absl::ResourceExhaustedError("the disk is full");
+      break;
+    case DiskOperation::kSync:
+      if (fails(faults.sync_error_ppm, Fault::kSyncError)) return failure(Fault::kSyncError);
+      break;
+  }
+  return absl::OkStatus();
 }
 
 Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults, uint64_t bytes) {

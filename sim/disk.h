@@ -5,6 +5,8 @@
 // write, as drawn. A sync that fails leaves each write on the disk or not, and nothing that a later sync
 // would still write: the pages count as clean. FaultyDirectory and ContentDisk are made of these.
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,7 +40,8 @@ struct DiskFaults {
   uint32_t gray_ppm = 0;  // syncs of a disk that is about to fail and says nothing: each takes `gray`
   Duration gray = Seconds(4);
   uint64_t bytes_per_second = 0;  // of a throttled disk; 0: it is not
-  // Operations of the journal that fail. The node stops, and may be started again.
+  // Operations that fail. A node whose journal fails stops, and may be started again; one whose content file
+  // fails says so.
   uint32_t read_error_ppm = 0;
   uint32_t write_error_ppm = 0;
   uint32_t no_space_ppm = 0;
@@ -87,6 +90,11 @@ class FaultyFile {
   std::string disk_;
   std::vector<Write> unsynced_;
 };
+
+// Whether the next operation of this kind fails, and what it is told then. A disk is asked only for the kinds
+// of failure that it has a rate of.
+enum class DiskOperation : uint8_t { kRead, kWrite, kSync };
+absl::Status DrawFailure(World& world, RandomStream& rng, const DiskFaults& faults, DiskOperation operation);
 
 // How long the next sync takes, of so many bytes.
 Duration SyncTime(World& world, RandomStream& rng, const DiskFaults& faults, uint64_t bytes);

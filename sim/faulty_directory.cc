@@ -45,24 +45,20 @@ wal::Completion FaultyDirectory::Create(const std::string& name) {
   return {};
 }
 
-// Not every disk is asked for each kind of fault: a rate is drawn against only where the operation can fail
-// so.
 wal::Completion FaultyDirectory::Finish(World& world, RandomStream& rng, const DiskFaults& faults) {
   CHECK(operation_.has_value());
-  const auto drawn = [&](uint32_t ppm) { return ppm > 0 && rng.Chance(ppm, 1'000'000); };
+  absl::Status failure;
   if (syncing()) {
-    if (drawn(faults.sync_error_ppm)) return Fail(world, rng, Fault::kSyncError);
+    failure = DrawFailure(world, rng, faults, DiskOperation::kSync);
   } else if (std::holds_alternative<wal::ReadFile>(*operation_)) {
-    if (drawn(faults.read_error_ppm)) return Fail(world, rng, Fault::kReadError);
+    failure = DrawFailure(world, rng, faults, DiskOperation::kRead);
   } else if (std::holds_alternative<wal::WriteFile>(*operation_)) {
-    if (drawn(faults.write_error_ppm)) return Fail(world, rng, Fault::kWriteError);
-    if (drawn(faults.no_space_ppm)) return Fail(world, rng, Fault::kNoSpace);
+    failure = DrawFailure(world, rng, faults, DiskOperation::kWrite);
   }
-  return Finish();
+  return failure.ok() ? Finish() : Fail(rng, std::move(failure));
 }
 
-wal::Completion FaultyDirectory::Fail(World& world, RandomStream& rng, Fault fault) {
-  world.Count(fault);
+wal::Completion FaultyDirectory::Fail(RandomStream& rng, absl::Status failure) {
   const wal::Operation operation = *std::exchange(operation_, std::nullopt);
   if (const auto* sync = std::get_if<wal::SyncFile>(&operation)) {
     File(sync->name).FailSync(rng);
@@ -72,8 +68,7 @@ wal::Completion FaultyDirectory::Fail(World& world, RandomStream& rng, Fault fau
   }
   // A directory whose sync failed has its changes written again by the next: metadata goes through the file
   // system's own journal, which either has them or stops.
-  if (fault == Fault::kNoSpace) return {.status = absl::ResourceExhaustedError("the disk is full")};
-  return {.status = absl::UnavailableError(absl::StrCat("the disk fails: ", FaultName(fault)))};
+  return {.status = std::move(failure)};
 }
 
 uint64_t FaultyDirectory::unsynced_bytes(const std::string& name) const {

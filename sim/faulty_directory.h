@@ -59,7 +59,7 @@ class FaultyDirectory final : public wal::Directory {
   void Make(Change change);
   wal::Completion Create(const std::string& name);
   FaultyFile& File(const std::string& name);
-  wal::Completion Fail(World& world, RandomStream& rng, Fault fault);
+  wal::Completion Fail(RandomStream& rng, absl::Status failure);
 
   Names names_;          // as seen
   Names durable_names_;  // as a crash leaves them at least

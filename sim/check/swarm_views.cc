@@ -60,7 +60,8 @@ std::string Starved(const std::vector<SwarmView>& views) {
   const PieceMap available = Available(views);
   for (const SwarmView& view : views) {
     PieceMap lacking = available;
-    if (view.verified.size() != 0) lacking.RemoveAll(view.verified);
+    // Of another size is what nobody who is trusted has, or who does not know the torrent yet.
+    if (view.verified.size() == lacking.size()) lacking.RemoveAll(view.verified);
     if (!view.downloads || lacking.none()) continue;
     return absl::StrFormat("%s has %d of the %d pieces that those around it have", view.name,
                            view.verified.count(), available.count());

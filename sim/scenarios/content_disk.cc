@@ -74,6 +74,9 @@ swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
     return {effect.file, absl::AlreadyExistsError(absl::StrCat(effect.name, ": the file exists")), {}};
   }
   const std::string name = effect.name + ".part";
+  if (!files_.contains(name)) {
+    if (absl::Status failure = Fails(DiskOperation::kWrite); !failure.ok()) return {effect.file, failure, {}};
+  }
   File& file = files_[name];
   const bool existing = file.bytes.size() == effect.length;
   if (!existing) {
@@ -85,7 +88,27 @@ swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
   return {effect.file, absl::OkStatus(), file.state, existing};
 }
 
+absl::Status ContentDisk::Fails(DiskOperation operation) {
+  absl::Status failure = DrawFailure(world_, failures_, faults_, operation);
+  if (failure.ok()) return failure;
+  told_.emplace(failure.message());
+  if (operation != DiskOperation::kRead) write_failed_ = std::min(write_failed_, world_.now());
+  return failure;
+}
+
+bool ContentDisk::Explains(std::string_view text) const {
+  return std::any_of(told_.begin(), told_.end(),
+                     [&](const std::string& told) { return text.find(told) != std::string_view::npos; });
+}
+
 absl::StatusOr<Slice> ContentDisk::Read(FileId file, uint64_t offset, uint64_t length) {
+  absl::StatusOr<Slice> bytes = Peek(file, offset, length);
+  if (!bytes.ok()) return bytes;
+  if (absl::Status failure = Fails(DiskOperation::kRead); !failure.ok()) return failure;
+  return bytes;
+}
+
+absl::StatusOr<Slice> ContentDisk::Peek(FileId file, uint64_t offset, uint64_t length) const {
   const auto open = open_.find(file);
   if (open == open_.end()) return absl::NotFoundError("the file is not open");
   if (!open->second.whole.empty()) {
@@ -100,72 +123,87 @@ absl::StatusOr<Slice> ContentDisk::Read(FileId file, uint64_t offset, uint64_t l
   return Slice::Copy(bytes.substr(offset, length));
 }
 
-ContentDisk::Pending ContentDisk::AddSync(FileId file, swarm::FileDone completion, std::optional<Slice> state,
-                                          bool rename) {
+swarm::BlockStored ContentDisk::DoStore(const swarm::StoreBlock& effect) {
+  const auto open = open_.find(effect.file);
+  CHECK_MSG(open != open_.end(), "StoreBlock into a file that is not open");
+  FaultyFile& bytes = files_[open->second.name].bytes;
+  if (absl::Status failure = Fails(DiskOperation::kWrite); !failure.ok()) {
+    // A short write, and then nothing more.
+    bytes.WriteAt(effect.offset, effect.bytes.Sub(0, failures_.Below(effect.bytes.size())));
+    return {effect.token, std::move(failure), {}};
+  }
+  bytes.WriteAt(effect.offset, effect.bytes);
+  return {effect.token, absl::OkStatus(), world_.hashes().Sha256At(effect.offset, effect.bytes)};
+}
+
+swarm::RangeHashed ContentDisk::DoHash(const swarm::HashRange& effect) {
+  swarm::RangeHashed hashed{effect.token, absl::OkStatus(), {}, {}};
+  const absl::StatusOr<Slice> bytes = Read(effect.file, effect.offset, effect.length);
+  if (!bytes.ok()) {
+    hashed.status = bytes.status();
+  } else if (effect.kind == swarm::RangeHash::kSha1) {
+    hashed.sha1 = world_.hashes().Sha1At(effect.offset, *bytes);
+  } else {
+    for (uint64_t at = 0; at < effect.length; at += kLeafBytes) {
+      const Slice leaf = bytes->Sub(at, std::min<uint64_t>(kLeafBytes, effect.length - at));
+      hashed.leaves.push_back(world_.hashes().Sha256At(effect.offset + at, leaf));
+    }
+  }
+  return hashed;
+}
+
+template <class Done>
+ContentDisk::Pending ContentDisk::AddSync(FileId file, std::optional<Slice> state, bool rename) {
   const auto open = open_.find(file);
   CHECK_MSG(open != open_.end(), "checkpoint or finish of a file that is not open");
   const uint64_t ticket = ++next_ticket_;
   const FaultyFile& bytes = files_[open->second.name].bytes;
-  syncs_.push_back({ticket, open->second.name, bytes.unsynced(), std::move(state), rename});
-  return {std::move(completion), SyncTime(world_, rng_, faults_, bytes.unsynced_bytes()), ticket};
+  absl::Status failure = Fails(DiskOperation::kSync);
+  syncs_.push_back({ticket, open->second.name, bytes.unsynced(), std::move(state), rename, !failure.ok()});
+  return {Done{file, std::move(failure)}, SyncTime(world_, rng_, faults_, bytes.unsynced_bytes()), ticket};
 }
 
 std::optional<ContentDisk::Pending> ContentDisk::Execute(const swarm::FileEffect& effect) {
-  return std::visit(
-      Overloaded{
-          [&](const swarm::OpenFile& open) -> std::optional<Pending> {
-            return Pending{DoOpen(open), WorkTime(0)};
-          },
-          [&](const swarm::StoreBlock& store) -> std::optional<Pending> {
-            const auto open = open_.find(store.file);
-            CHECK_MSG(open != open_.end(), "StoreBlock into a file that is not open");
-            swarm::BlockStored stored{store.token, absl::OkStatus(),
-                                      world_.hashes().Sha256At(store.offset, store.bytes)};
-            const size_t size = store.bytes.size();
-            files_[open->second.name].bytes.WriteAt(store.offset, store.bytes);
-            return Pending{stored, WorkTime(size)};
-          },
-          [&](const swarm::HashRange& range) -> std::optional<Pending> {
-            swarm::RangeHashed hashed{range.token, absl::OkStatus(), {}, {}};
-            const absl::StatusOr<Slice> bytes = Read(range.file, range.offset, range.length);
-            if (!bytes.ok()) {
-              hashed.status = bytes.status();
-            } else if (range.kind == swarm::RangeHash::kSha1) {
-              hashed.sha1 = world_.hashes().Sha1At(range.offset, *bytes);
-            } else {
-              for (uint64_t at = 0; at < range.length; at += kLeafBytes) {
-                const Slice leaf = bytes->Sub(at, std::min<uint64_t>(kLeafBytes, range.length - at));
-                hashed.leaves.push_back(world_.hashes().Sha256At(range.offset + at, leaf));
-              }
-            }
-            return Pending{std::move(hashed), WorkTime(range.length)};
-          },
-          [&](const swarm::Checkpoint& checkpoint) -> std::optional<Pending> {
-            return AddSync(checkpoint.file, swarm::Checkpointed{checkpoint.file, absl::OkStatus()},
-                           checkpoint.state, false);
-          },
-          [&](const swarm::FinishFile& finish) -> std::optional<Pending> {
-            return AddSync(finish.file, swarm::FileFinished{finish.file, absl::OkStatus()}, std::nullopt,
-                           true);
-          },
-          [&](const swarm::CloseFile& close) -> std::optional<Pending> {
-            open_.erase(close.file);
-            return std::nullopt;
-          },
-      },
-      effect);
+  return std::visit(Overloaded{
+                        [&](const swarm::OpenFile& open) -> std::optional<Pending> {
+                          return Pending{DoOpen(open), WorkTime(0)};
+                        },
+                        [&](const swarm::StoreBlock& store) -> std::optional<Pending> {
+                          return Pending{DoStore(store), WorkTime(store.bytes.size())};
+                        },
+                        [&](const swarm::HashRange& range) -> std::optional<Pending> {
+                          return Pending{DoHash(range), WorkTime(range.length)};
+                        },
+                        [&](const swarm::Checkpoint& checkpoint) -> std::optional<Pending> {
+                          return AddSync<swarm::Checkpointed>(checkpoint.file, checkpoint.state, false);
+                        },
+                        [&](const swarm::FinishFile& finish) -> std::optional<Pending> {
+                          return AddSync<swarm::FileFinished>(finish.file, std::nullopt, true);
+                        },
+                        [&](const swarm::CloseFile& close) -> std::optional<Pending> {
+                          open_.erase(close.file);
+                          return std::nullopt;
+                        },
+                    },
+                    effect);
 }
 
 void ContentDisk::Apply(const Sync& sync) {
   const auto found = files_.find(sync.name);
   if (found == files_.end()) return;
-  found->second.bytes.Sync(sync.writes);
-  if (sync.state.has_value()) found->second.state = *sync.state;
-  // The writes made durable here are no longer in front of those a later sync of this file covers.
-  for (Sync& other : syncs_) {
-    if (other.ticket > sync.ticket && other.name == sync.name)
-      other.writes -= std::min(other.writes, sync.writes);
+  if (sync.fails) {
+    found->second.bytes.FailSync(failures_);
+  } else {
+    found->second.bytes.Sync(sync.writes);
   }
+  // The writes in front of this sync, or all if it failed, are no longer in front of a later one of this
+  // file.
+  const size_t passed = sync.fails ? SIZE_MAX : sync.writes;
+  for (Sync& other : syncs_) {
+    if (other.ticket > sync.ticket && other.name == sync.name) other.writes -= std::min(other.writes, passed);
+  }
+  if (sync.fails) return;
+  if (sync.state.has_value()) found->second.state = *sync.state;
   if (!sync.rename) return;
   std::string final_name = sync.name.substr(0, sync.name.size() - std::string_view(".part").size());
   for (auto& [id, open] : open_) {
@@ -191,6 +229,8 @@ void ContentDisk::Crash() {
   while (!syncs_.empty() && rng_.Chance(1, 2)) Commit(syncs_.front().ticket);
   syncs_.clear();
   open_.clear();
+  told_.clear();
+  write_failed_ = Instant::Never();
   for (auto& [name, file] : files_) {
     (void)name;
     file.bytes.Crash(world_, rng_, faults_);

@@ -2,9 +2,11 @@
 
 // ContentDisk: the content files of one client, as the swarm's file effects mean them. Bytes are real,
 // hashes are computed over them, and what a crash leaves follows sim/disk.h. Effects take place in the
-// page cache at once; Commit, called when the effect completes, makes durable what it promises.
+// page cache at once; Commit, called when the effect completes, makes durable what it promises. Reads, writes
+// and syncs fail as drawn; what they were told is kept for the judges until the process ends.
 
 #include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
@@ -24,7 +26,10 @@ namespace bt::sim {
 class ContentDisk {
  public:
   ContentDisk(World& world, uint64_t node, DiskFaults faults)
-      : world_(world), rng_(world.Stream("content disk", node)), faults_(faults) {}
+      : world_(world),
+        rng_(world.Stream("content disk", node)),
+        failures_(world.Stream("content disk failures", node)),
+        faults_(faults) {}
 
   // What completes, when, and the ticket for Commit. nullopt: the effect completes with nothing.
   struct Pending {
@@ -37,7 +42,7 @@ class ContentDisk {
   void Crash();
   void StopFaults() { faults_.StopFaults(); }
 
-  // [offset, offset + length) of an open file; kNotFound or kOutOfRange says why not.
+  // [offset, offset + length) of an open file; the status says why not.
   absl::StatusOr<Slice> Read(FileId file, uint64_t offset, uint64_t length);
 
   // For scenarios: put a file there before the node starts, or look at one.
@@ -47,6 +52,12 @@ class ContentDisk {
   // The file, which was provided, ends here from now on.
   void Cut(const std::string& name, uint64_t length);
   std::optional<std::string_view> Look(std::string_view name) const;
+  // As Read without faults.
+  absl::StatusOr<Slice> Peek(FileId file, uint64_t offset, uint64_t length) const;
+  // In this life an operation failed, and `text` repeats what it was told.
+  bool Explains(std::string_view text) const;
+  // When a write or sync of this life failed first, after which nothing that follows is to be trusted.
+  Instant write_failed() const { return write_failed_; }
   // Where DiskFaults::alter_percent has changed the file since this was last asked.
   std::vector<uint64_t> TakeAltered(std::string_view name);
 
@@ -63,6 +74,7 @@ class ContentDisk {
     size_t writes;
     std::optional<Slice> state;
     bool rename;
+    bool fails;
   };
   struct Open {
     std::string name;  // as it is on the disk, with .part for a download
@@ -70,14 +82,21 @@ class ContentDisk {
     Slice whole;  // of a provided file
   };
   swarm::FileOpened DoOpen(const swarm::OpenFile& effect);
+  swarm::BlockStored DoStore(const swarm::StoreBlock& effect);
+  swarm::RangeHashed DoHash(const swarm::HashRange& effect);
+  absl::Status Fails(DiskOperation operation);
   void Alter(File& file);
   void Apply(const Sync& sync);
-  Pending AddSync(FileId file, swarm::FileDone completion, std::optional<Slice> state, bool rename);
+  template <class Done>
+  Pending AddSync(FileId file, std::optional<Slice> state, bool rename);
   Duration WorkTime(uint64_t bytes);
 
   World& world_;
   RandomStream rng_;
+  RandomStream failures_;
   DiskFaults faults_;
+  absl::btree_set<std::string> told_;  // by operations that failed in this life
+  Instant write_failed_ = Instant::Never();
   absl::btree_map<std::string, File> files_;
   absl::btree_map<std::string, Slice> provided_;
   absl::btree_map<FileId, Open> open_;

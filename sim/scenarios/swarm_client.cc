@@ -12,6 +12,12 @@
 #include "sim/scenarios/swarm_world.h"
 
 namespace bt::sim {
+namespace {
+
+// Longer than any sync takes, or any process is stalled or slow.
+constexpr Duration kSaidWithin = Seconds(30);
+
+}  // namespace
 
 // --- ClientAdaptor ---
 
@@ -21,7 +27,9 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   swarm_->judge().OnStart(host.name());
   if (!plan_.downloads) ProvideOffered(host);
   if (plan_.downloads && !std::exchange(part_provided_, true)) ProvidePart(host);
-  offered_ = false;
+  // Its withdrawal may still be on its way, and be executed after this life's first claim.
+  if (stops_since_ != Instant::Never() && !withdrawn_) withdrawal_may_be_late_ = true;
+  offered_ = failed_ = unread_ = withdrawn_ = false;
   ++life_;
   cut_from_ = UINT32_MAX;
   stops_since_ = Instant::Never();
@@ -113,7 +121,7 @@ void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes)
 Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
   const Metainfo& metainfo = swarm_->judge().metainfo();
   return host.files()
-      .Read(swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece))
+      .Peek(swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece))
       .value_or(Slice());
 }
 
@@ -147,9 +155,19 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
     finished_ = true;
     judge.OnFinished(host.name(), host.files().Look(judge.metainfo().name).value_or(std::string_view()));
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
-    judge.OnFailed(host.name(), failed->reason);
+    failed_ = true;
+    // An offer none of whose pieces is good names the reason of one: damaged ones have another than unread
+    // ones.
+    const bool told = host.files().Explains(failed->reason) || unread_;
+    if (!told) judge.OnFailed(host.name(), failed->reason);
   } else if (const auto* unusable = std::get_if<swarm::PieceUnusable>(&note)) {
+    if (host.files().Explains(unusable->why)) {
+      unread_ = true;
+      return;
+    }
     judge.OnUnusable(host.name(), unusable->piece.value(), unusable->why);
+  } else if (std::holds_alternative<swarm::Withdrawn>(note)) {
+    withdrawn_ = stops_since_ != Instant::Never();
   } else if (std::holds_alternative<swarm::Offered>(note)) {
     offered_ = true;
   } else if (std::holds_alternative<swarm::Stopped>(note)) {
@@ -161,6 +179,17 @@ void ClientAdaptor::AfterStep(ClientHost& host) {
   if (stops_since_ == Instant::Never() && host.machine()->phase() == "stopping") {
     stops_since_ = host.now();
   }
+  CheckSaid(host);
+}
+
+// A disk that could not write has its error said, and the client ends: what it would do on is not to be
+// trusted.
+void ClientAdaptor::CheckSaid(ClientHost& host) {
+  if (failed_ || stops_since_ != Instant::Never() || !plan_.honest) return;
+  const Instant since = host.files().write_failed();
+  if (since == Instant::Never() || host.world().now() - since < kSaidWithin) return;
+  host.world().Fail(absl::StrFormat("errors: a write of %s failed %d s ago, and it goes on and says nothing",
+                                    host.name(), kSaidWithin.seconds()));
 }
 
 // A client that has stopped before its patience was over has taken its claim back.

@@ -56,6 +56,8 @@ class ClientAdaptor : public DefaultAdaptor {
 
   const ClientPlan& plan() const { return plan_; }
   bool restarted() const { return life_ > 1; }
+  // Of an earlier life: what this one claims may be taken back by it, until the next renewal.
+  bool withdrawal_may_be_late() const { return withdrawal_may_be_late_; }
   bool finished() const { return finished_; }
   uint64_t bytes_served() const { return bytes_served_; }
   // The pieces of its file from `first` on can no longer be read.
@@ -67,11 +69,16 @@ class ClientAdaptor : public DefaultAdaptor {
   Slice PieceBytes(ClientHost& host, uint32_t piece);
   void CheckResumed(ClientHost& host);
   void CheckLeft(ClientHost& host);
+  void CheckSaid(ClientHost& host);
 
   SwarmWorld* swarm_;
   ClientPlan plan_;
   bool part_provided_ = false;
   bool finished_ = false;
+  bool failed_ = false;     // in this life: it has said that it gives up
+  bool unread_ = false;     // in this life: a piece could not be read, and it has said so
+  bool withdrawn_ = false;  // in this life: it stops, and the tracker has taken its claim back
+  bool withdrawal_may_be_late_ = false;
   bool offered_ = false;            // in this life: a tracker has acknowledged a claim
   uint32_t life_ = 0;               // part of the ids that travel, as a connection is of one process
   uint32_t cut_from_ = UINT32_MAX;  // in this life: others cut the file before this piece

@@ -9,9 +9,7 @@ SwarmUser::SwarmUser(World& world, SwarmWorld& swarm)
       stop_percent_(rng_.Chance(1, 2) ? static_cast<uint32_t>(rng_.Between(5, 60)) : 0),
       cut_percent_(rng_.Chance(1, 4) ? static_cast<uint32_t>(rng_.Between(1, 20)) : 0) {}
 
-void SwarmUser::Begin() {
-  if (stop_percent_ + cut_percent_ > 0) world_.After(rng_.Between(Milliseconds(1), Seconds(1)), this, 0);
-}
+void SwarmUser::Begin() { world_.After(rng_.Between(Milliseconds(1), Seconds(1)), this, 0); }
 
 void SwarmUser::Fire(uint64_t) {
   for (const auto& client : swarm_.clients()) {

@@ -1,9 +1,9 @@
 #pragma once
 
-// SwarmUser: the people in front of the clients. At random moments one of them stops a client and ends it
-// when it has said that it is done; another day (the nemesis restarts who is dead) it begins again where it
-// was. Somebody else cuts a file short that is being offered. Quiet ends it, and who is stopping then begins
-// again at once.
+// SwarmUser: the people in front of the clients. At random moments one of them stops a client. A client that
+// has said that it is done, or that it gave up, is ended; another day (the nemesis restarts who is dead) it
+// begins again where it was. Somebody else cuts a file short that is being offered. Quiet ends it, and who is
+// stopping then begins again at once.
 
 #include <cstdint>
 #include <vector>

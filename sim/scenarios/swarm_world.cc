@@ -222,7 +222,7 @@ std::string SwarmWorld::WrongClaim(const std::vector<Process*>& core,
     const swarm::Client& machine = *client->machine();
     if (machine.phase() != "downloading" && machine.phase() != "offering") continue;
     const std::optional<PieceMap> claimed = ClaimAt(node, client->adaptor().plan().address);
-    if (claimed == machine.verified()) continue;
+    if (claimed == machine.verified() || client->adaptor().withdrawal_may_be_late()) continue;
     // What an earlier life claimed and its crash has lost stays listed as long as this life renews its claim:
     // an offer adds to a claim, and nobody knows any more what was claimed before.
     if (client->adaptor().restarted() && claimed.has_value()) {

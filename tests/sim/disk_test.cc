@@ -284,6 +284,80 @@ TEST(ContentDisk, AnAlteredPartFileDiffersOnlyWhereItSaysSo) {
   }
 }
 
+constexpr uint32_t kAlways = 1'000'000;
+
+// A part file from before, opened on a disk that fails.
+struct FailingDownload {
+  FailingDownload(World& world, DiskFaults faults) : disk(world, 0, faults) {
+    disk.ProvidePart("f", Bytes(40'000, 'a'), Slice::Copy("before"));
+    opened = Do<FileOpened>(OpenFile{kFile, FileMode::kDownload, "f", 40'000});
+  }
+  template <class Done>
+  Done Do(swarm::FileEffect effect) {
+    auto pending = disk.Execute(effect);
+    disk.Commit(pending->ticket);
+    return std::get<Done>(pending->completion);
+  }
+
+  ContentDisk disk;
+  FileOpened opened;
+};
+
+TEST(ContentDisk, AStoreThatFailsSaysSoAndLeavesItsBlockInPart) {
+  for (const bool full : {false, true}) {
+    World world(1);
+    DiskFaults faults;
+    (full ? faults.no_space_ppm : faults.write_error_ppm) = kAlways;
+    FailingDownload download(world, faults);
+    EXPECT_EQ(download.disk.write_failed(), Instant::Never());
+    const auto stored =
+        download.Do<BlockStored>(StoreBlock{BlockToken(1), kFile, 0, Slice::Copy(Bytes(16'384, 'b'))});
+    EXPECT_EQ(stored.status.code(),
+              full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable);
+    EXPECT_EQ(download.disk.Peek(kFile, 16'383, 1)->view(), "a");
+    EXPECT_EQ(download.disk.write_failed(), world.now());
+    EXPECT_EQ(world.faults().count(full ? Fault::kNoSpace : Fault::kWriteError), 1u);
+    EXPECT_TRUE(download.disk.Explains("it could not: " + std::string(stored.status.message())));
+    EXPECT_FALSE(download.disk.Explains("it would not"));
+    download.disk.Crash();
+    EXPECT_EQ(download.disk.write_failed(), Instant::Never());
+    EXPECT_FALSE(download.disk.Explains(std::string(stored.status.message())));
+  }
+}
+
+TEST(ContentDisk, ADownloadThatFindsNoRoomForItsFileIsNotOpened) {
+  World world(1);
+  ContentDisk disk(world, 0, {.no_space_ppm = kAlways});
+  const auto opened =
+      std::get<FileOpened>(disk.Execute(OpenFile{kFile, FileMode::kDownload, "f", 40'000})->completion);
+  EXPECT_EQ(opened.status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(disk.Look("f.part").has_value());
+}
+
+TEST(ContentDisk, AReadThatFailsGivesNeitherBytesNorHashesAndTheJudgesStillSeeTheBytes) {
+  World world(1);
+  FailingDownload download(world, {.read_error_ppm = kAlways});
+  EXPECT_FALSE(download.disk.Read(kFile, 0, 1).ok());
+  const auto hashed = download.Do<RangeHashed>(HashRange{BlockToken(1), kFile, 0, 1, RangeHash::kLeaves});
+  EXPECT_TRUE(absl::IsUnavailable(hashed.status) && hashed.leaves.empty());
+  EXPECT_EQ(download.disk.Peek(kFile, 0, 1)->view(), "a");
+  EXPECT_EQ(world.faults().count(Fault::kReadError), 2u);
+  EXPECT_EQ(download.disk.write_failed(), Instant::Never());
+}
+
+TEST(ContentDisk, ASyncThatFailsSavesNoWordAndRenamesNothing) {
+  World world(1);
+  FailingDownload download(world, {.sync_error_ppm = kAlways});
+  EXPECT_EQ(download.opened.resume.view(), "before");
+  const auto saved = download.Do<swarm::Checkpointed>(swarm::Checkpoint{kFile, Slice::Copy("after")});
+  EXPECT_TRUE(absl::IsUnavailable(saved.status));
+  EXPECT_TRUE(absl::IsUnavailable(download.Do<swarm::FileFinished>(FinishFile{kFile}).status));
+  EXPECT_FALSE(download.disk.Look("f").has_value());
+  download.disk.Crash();
+  EXPECT_EQ(download.Do<FileOpened>(OpenFile{kFile, FileMode::kDownload, "f", 40'000}).resume.view(),
+            "before");
+}
+
 TEST(ContentDisk, AFinishedFileHasItsFinalNameAndADownloadOfItIsRefused) {
   World world(1);
   Download download(world, Faults(100, 0));

@@ -57,6 +57,11 @@ TEST_F(Views, FindAChokeThatWasNeverTold) {
   EXPECT_EQ(Trouble(), "choking: b and a do not agree whether b chokes");
 }
 
+TEST_F(Views, StarveNobodyWhereNobodyIsTrusted) {
+  a.trusted = b.trusted = false;
+  EXPECT_EQ(Starved({a, b}), "");
+}
+
 TEST_F(Views, DemandNothingOfWhoDoesNotKnowTheTorrentYet) {
   a.verified = a.peers[0].pieces = PieceMap();
   EXPECT_EQ(Trouble(), "");
