@@ -28,9 +28,9 @@ Record DecodeRecord(const JournalRecord& record) {
 // Writes a record whose last field is `value`; the result is the value as a part of the record's bytes.
 template <class Record>
 Slice WriteWithBytes(RecordType type, const Record& record, size_t last_field, Outbox<Protocol>& out) {
-  constexpr size_t kFramingBytesMax = 80;
+  constexpr size_t kFramingBytes = 80;
   std::string bytes;
-  bytes.reserve(last_field + kFramingBytesMax);
+  bytes.reserve(last_field + kFramingBytes);
   Encoder(bytes).Put(record);
   const Slice body = Slice::Own(std::move(bytes));
   out.Write(static_cast<uint8_t>(type), body);
@@ -53,7 +53,11 @@ bool IsValue(const Slice& value) { return !value.empty() && value.size() <= kVal
 
 void Acceptor::Recover(const std::vector<JournalRecord>& records, Outbox<Protocol>& out) {
   Slot chosen = prefix_.chosen();
-  if (chosen > Slot(0)) out.Note(Restored{{chosen, prefix_.chain()}});
+  if (chosen > Slot(0)) {
+    out.Note(Restored{{chosen, prefix_.chain()}});
+    const Epoch& latest = configurations().latest();
+    if (latest.membership.version > 0) out.Note(MembersChanged{latest.from, latest.membership});
+  }
   for (const JournalRecord& record : records) Replay(record, chosen);
   while (prefix_.chosen() < chosen) Choose(out);
   recorded_chosen_ = chosen;
@@ -240,10 +244,10 @@ void Acceptor::CutLog(Slot slot) {
 }
 
 void Acceptor::Begin(const Beginning& beginning, Outbox<Protocol>& out) {
-  prefix_.Begin(beginning);
+  out.Note(Restored{beginning.prefix});
+  prefix_.Begin(beginning, out);
   log_.Begin(beginning.prefix);
   recorded_chosen_ = chosen();
-  out.Note(Restored{beginning.prefix});
 }
 
 void Acceptor::CheckInvariants() const {

@@ -27,7 +27,10 @@ class Acceptor {
  public:
   // `config` must outlive it.
   explicit Acceptor(const Config& config, const Beginning& beginning = {})
-      : config_(config), log_(beginning.prefix), prefix_(beginning), recorded_chosen_(prefix_.chosen()) {}
+      : config_(config),
+        log_(beginning.prefix),
+        prefix_(beginning, config.members),
+        recorded_chosen_(prefix_.chosen()) {}
 
   // From the journal, before anything else. Records of slots below the log are passed over. CHECKs that the
   // records are ones this class wrote.
@@ -38,6 +41,7 @@ class Acceptor {
   Slot chosen() const { return prefix_.chosen(); }
   const Log& log() const { return log_; }
   const ChosenPrefix& prefix() const { return prefix_; }
+  const Configurations& configurations() const { return prefix_.configurations(); }
   // The digest of the chosen values up to `slot`; nullopt above the watermark and where the log does not
   // reach.
   std::optional<uint64_t> ChainAt(Slot slot) const;

@@ -1,6 +1,7 @@
 #include "core/paxos/catch_up.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace bt::paxos {
 
@@ -15,6 +16,18 @@ void CatchUpClient::Want(Slot target, NodeId peer, Slot chosen, bool at_once, Co
   context.out.Arm(Protocol::Timer::kCatchUp, context.now + config_.gap_grace);
 }
 
+void CatchUpClient::PickPeer(Slot chosen, Context<Protocol>& context) {
+  const std::vector<NodeId> others = acceptor_.configurations().Others(config_.self, chosen);
+  if (!others.empty()) peer_ = others[context.rng.Below(others.size())];
+}
+
+void CatchUpClient::Probe(Slot chosen, Context<Protocol>& context) {
+  if (state_ == State::kAsked) return;
+  target_ = std::max(target_, chosen.next());
+  PickPeer(chosen, context);
+  if (peer_ != NodeId(0)) Ask(chosen, context);
+}
+
 void CatchUpClient::OnTimer(Slot chosen, Context<Protocol>& context) {
   if (state_ == State::kIdle) return;
   // The watermark that was heard of may be one that nobody has. Whoever does have more says so again with
@@ -27,10 +40,7 @@ void CatchUpClient::OnTimer(Slot chosen, Context<Protocol>& context) {
   if (state_ == State::kAsked) {
     // The peer may be gone, and its log may begin above what is asked for: any other one will do, or the
     // same one again.
-    uint64_t pick = context.rng.Below(configuration_.size() - 1);
-    for (const NodeId voter : configuration_.voters()) {
-      if (voter != config_.self && pick-- == 0) peer_ = voter;
-    }
+    PickPeer(chosen, context);
   }
   Ask(chosen, context);
 }

@@ -26,12 +26,20 @@ void ChosenPrefix::Extend(const LogEntry& entry, Outbox<Protocol>& out) {
   // maximum, taken in slot order, is the same on every replica and never goes back.
   stamp_ = std::max(stamp_, batch.stamp);
   batch.stamp = stamp_;
-  decided_.push_back({prefix_.slot, std::move(batch)});
   out.Note(Chosen{prefix_.slot, entry.digest, prefix_.chain});
+  if (batch.change) {
+    configurations_.Choose(prefix_.slot, *batch.change);
+    const Epoch& latest = configurations_.latest();
+    if (latest.chosen == prefix_.slot) out.Note(MembersChanged{latest.from, latest.membership});
+  }
+  decided_.push_back({prefix_.slot, std::move(batch)});
 }
 
-void ChosenPrefix::Begin(const Beginning& beginning) {
+void ChosenPrefix::Begin(const Beginning& beginning, Outbox<Protocol>& out) {
   CHECK(beginning.prefix.slot > prefix_.slot && decided_.empty());
+  configurations_ = Configurations(beginning.epochs);
+  const Epoch& latest = configurations_.latest();
+  out.Note(MembersChanged{latest.from, latest.membership});
   prefix_ = beginning.prefix;
   stamp_ = std::max(stamp_, beginning.stamp);
 }

@@ -9,16 +9,18 @@
 
 #include "core/base/ids.h"
 #include "core/base/time.h"
+#include "core/paxos/membership.h"
 
 namespace bt::paxos {
 
-inline constexpr size_t kMembersMax = 15;
 // The longest command; leaves room for the framing of a record and of a message.
 inline constexpr size_t kCommandBytesMax = 8u << 20;
 
 struct Config {
   NodeId self{1};
-  std::vector<NodeId> members{NodeId(1)};  // with self, without repetition
+  // The cluster's first voters, without repetition: the same at every replica that began with the cluster.
+  // Empty at one that joins it later, to which the log will tell.
+  std::vector<NodeId> members{NodeId(1)};
 
   // A leader is heard from this often even when there is nothing to say.
   Duration heartbeat = Milliseconds(50);

@@ -16,7 +16,7 @@ void VoteSet::Add(NodeId node) {
 
 Configuration::Configuration(std::vector<NodeId> voters) : voters_(std::move(voters)) {
   std::sort(voters_.begin(), voters_.end());
-  CHECK(!voters_.empty() && voters_.size() <= kMembersMax);
+  CHECK(voters_.size() <= kMembersMax);
   CHECK_MSG(std::adjacent_find(voters_.begin(), voters_.end()) == voters_.end(), "a voter is named twice");
 }
 
@@ -31,6 +31,7 @@ bool Configuration::IsQuorum(const VoteSet& votes) const {
 }
 
 uint64_t Configuration::ReachedByQuorum(const absl::btree_map<NodeId, uint64_t>& numbers) const {
+  if (voters_.empty()) return 0;
   std::vector<uint64_t> reached;
   reached.reserve(voters_.size());
   for (const NodeId voter : voters_) {

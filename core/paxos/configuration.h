@@ -13,25 +13,26 @@
 #include <vector>
 
 #include "core/base/ids.h"
-#include "core/paxos/config.h"
+#include "core/paxos/membership.h"
 
 namespace bt::paxos {
 
 // Who has voted. Adding a node twice is adding it once: a repeated message is no second vote.
 class VoteSet {
  public:
-  // CHECKs that no more than kMembersMax vote.
+  // CHECKs that no more than two memberships have vote.
   void Add(NodeId node);
   std::span<const NodeId> nodes() const { return {nodes_.data(), size_}; }
 
  private:
-  std::array<NodeId, kMembersMax> nodes_;
+  std::array<NodeId, 2 * kMembersMax> nodes_;
   size_t size_ = 0;
 };
 
 class Configuration {
  public:
-  // CHECKs that there is a voter, that none is named twice, and that there are at most kMembersMax.
+  // CHECKs that none is named twice, and that there are at most kMembersMax. Without any voter nothing is a
+  // quorum.
   explicit Configuration(std::vector<NodeId> voters);
 
   const std::vector<NodeId>& voters() const { return voters_; }  // ascending
@@ -41,7 +42,7 @@ class Configuration {
 
   // Votes of nodes that are no voters do not count.
   bool IsQuorum(const VoteSet& votes) const;
-  // The highest number that a quorum has reached. Who has none has reached 0.
+  // The highest number that a quorum has reached. Who has none has reached 0; so has a quorum of nobody.
   uint64_t ReachedByQuorum(const absl::btree_map<NodeId, uint64_t>& numbers) const;
 
  private:

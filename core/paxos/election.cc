@@ -25,6 +25,7 @@ void Replica::BecomeFollower(std::optional<NodeId> leader, Ctx& context) {
     context.out.Disarm(Protocol::Timer::kHeartbeat);
   }
   role_.emplace<Follower>(Follower{leader, context.now});
+  stands_next_ = false;
   if (leader) failed_elections_ = 0;
   DrawElectionTimeout(context);
   ArmElection(context);
@@ -39,6 +40,16 @@ void Replica::DrawElectionTimeout(Ctx& context) {
 
 void Replica::OnElectionTimer(Ctx& context) {
   if (is_leader()) return;
+  if (!acceptor_.configurations().Votes(config_.self, chosen())) {
+    BecomeFollower(std::nullopt, context);
+    // As far as it knows. It may be a voter that has forgotten how far the log is chosen, and those who know
+    // better may vote no more and therefore say nothing.
+    return catch_up_.Probe(chosen(), context);
+  }
+  if (std::exchange(stands_next_, false)) {
+    StandForElection(context);
+    return ArmElection(context);
+  }
   // A candidate that is still being told of chosen slots has not failed.
   const bool progress = candidate_chosen_ < chosen();
   candidate_chosen_ = chosen();
@@ -59,16 +70,39 @@ void Replica::OnPeerClosed(NodeId peer, Ctx& context) {
 }
 
 void Replica::AskForPreVotes(Ctx& context) {
-  if (configuration_.size() == 1) return StandForElection(context);
+  const Configurations& configurations = acceptor_.configurations();
+  if (configurations.VotesAlone(config_.self, chosen())) return StandForElection(context);
   ++failed_elections_;
   const Ballot ballot{NextRound(), config_.self};
   PreCandidate& candidate = role_.emplace<PreCandidate>(PreCandidate{ballot, VoteSet()});
   candidate.votes.Add(config_.self);
   DrawElectionTimeout(context);
   ArmElection(context);
-  for (const NodeId voter : configuration_.voters()) {
-    if (voter != config_.self) context.out.Send(voter, PreVote{ballot, chosen()});
+  for (const NodeId voter : configurations.OtherVoters(config_.self, chosen())) {
+    context.out.Send(voter, PreVote{ballot, chosen()});
   }
+}
+
+// A ballot decides a slot only with the promises of a quorum of that slot's voters, and phase 1 asked those
+// of the configurations known at its time. So whoever leads or stands when the log tells of a new one stands
+// anew, and asks the quorums of both. Until then a leader proposes no slot that the new voters decide: none
+// is further than kMembershipDelay above what it knows as chosen, and the change is in force no earlier.
+void Replica::FollowConfigurations(Ctx& context) {
+  const uint64_t version = std::exchange(version_, members().membership.version);
+  if (version == version_ || stopped_ || std::holds_alternative<Follower>(role_)) return;
+  const bool begun = !std::holds_alternative<PreCandidate>(role_);
+  BecomeFollower(std::nullopt, context);
+  if (!begun) return;
+  // In a step of its own: this one may have spoken as the old ballot's leader.
+  stands_next_ = true;
+  context.out.Arm(Protocol::Timer::kElection, context.now);
+}
+
+// The leader's followers need not be asked first whether they hear it: it has stopped proposing.
+void Replica::On(NodeId from, const StandNow& message, Ctx& context) {
+  const Follower* follower = std::get_if<Follower>(&role_);
+  const bool led = follower != nullptr && follower->leader == from && message.ballot == acceptor_.promised();
+  if (led && acceptor_.configurations().Votes(config_.self, chosen())) StandForElection(context);
 }
 
 bool Replica::HearsLeader(Instant now) const {
@@ -79,8 +113,12 @@ bool Replica::HearsLeader(Instant now) const {
 
 void Replica::On(NodeId from, const PreVote& message, Ctx& context) {
   const bool far_behind = message.chosen + config_.candidate_lag_slots_max < chosen();
-  const bool granted = message.ballot > acceptor_.promised() && !HearsLeader(context.now) && !far_behind;
+  // Who knows as much of the log as the candidate does knows whether it votes still.
+  const bool retired = message.chosen <= chosen() && !acceptor_.configurations().Votes(from, chosen());
+  const bool granted =
+      message.ballot > acceptor_.promised() && !HearsLeader(context.now) && !far_behind && !retired;
   context.out.Send(from, PreVoteReply{message.ballot, acceptor_.promised(), granted, chosen()});
+  catch_up_.Want(message.chosen, from, chosen(), /*at_once=*/false, context);
 }
 
 void Replica::On(NodeId from, const PreVoteReply& message, Ctx& context) {
@@ -91,8 +129,9 @@ void Replica::On(NodeId from, const PreVoteReply& message, Ctx& context) {
   if (!message.granted) catch_up_.Want(message.chosen, from, chosen(), /*at_once=*/true, context);
   PreCandidate* candidate = std::get_if<PreCandidate>(&role_);
   if (candidate == nullptr || candidate->ballot != message.ballot || !message.granted) return;
+  if (!acceptor_.configurations().Votes(from, chosen())) return;
   candidate->votes.Add(from);
-  if (configuration_.IsQuorum(candidate->votes)) StandForElection(context);
+  if (acceptor_.configurations().IsQuorum(candidate->votes, chosen())) StandForElection(context);
 }
 
 // Phase 1a. Two elections under one ballot could choose two values. The ballot is therefore promised by this
@@ -105,8 +144,7 @@ void Replica::StandForElection(Ctx& context) {
   Candidate& candidate = role_.emplace<Candidate>(Candidate{
       .ballot = ballot, .own_promise = own_promise, .watermark = chosen(), .watermark_holder = config_.self});
   candidate_chosen_ = chosen();
-  for (const NodeId voter : configuration_.voters()) {
-    if (voter == config_.self) continue;
+  for (const NodeId voter : acceptor_.configurations().OtherVoters(config_.self, chosen())) {
     candidate.expected[voter] = from;
     context.out.SendAfter(voter, Prepare{ballot, from}, own_promise);
   }
@@ -125,7 +163,9 @@ bool Replica::CanReport(const Promise& promise, const AcceptedEntry& entry) cons
 void Replica::On(NodeId from, const Promise& message, Ctx& context) {
   Candidate* candidate = std::get_if<Candidate>(&role_);
   if (candidate == nullptr || candidate->ballot != message.ballot) return;
-  if (message.from != candidate->expected[from]) return;  // a part that was counted already
+  const auto expected = candidate->expected.find(from);
+  if (expected == candidate->expected.end()) return;  // not asked
+  if (message.from != expected->second) return;       // a part that was counted already
   for (const AcceptedEntry& entry : message.entries) {
     if (!CanReport(message, entry)) return;
   }
@@ -143,7 +183,7 @@ void Replica::On(NodeId from, const Promise& message, Ctx& context) {
     if (entry.ballot > highest.ballot) highest = entry;
   }
   if (message.next > message.from) {
-    candidate->expected[from] = message.next;
+    expected->second = message.next;
     context.out.SendAfter(from, Prepare{candidate->ballot, message.next}, candidate->own_promise);
     return ArmElection(context);
   }
@@ -153,7 +193,7 @@ void Replica::On(NodeId from, const Promise& message, Ctx& context) {
 
 void Replica::TakeOverIfReady(Ctx& context) {
   Candidate* candidate = std::get_if<Candidate>(&role_);
-  if (candidate == nullptr || !configuration_.IsQuorum(candidate->promises)) return;
+  if (candidate == nullptr || !acceptor_.configurations().IsQuorum(candidate->promises, chosen())) return;
   if (candidate->watermark > chosen()) {
     // A peer does not report what it knows to be chosen (Acceptor::Report). To this candidate such a slot
     // looks as if nobody had accepted anything, and a no-op there could be a second value: it is learned
@@ -192,7 +232,7 @@ void Replica::TakeOver(Candidate candidate, Ctx& context) {
   failed_elections_ = 0;
   context.out.Disarm(Protocol::Timer::kElection);
   context.out.Note(BecameLeader{candidate.ballot});
-  role_.emplace<Leader>(config_, configuration_, acceptor_, inherited, log_time, context);
+  role_.emplace<Leader>(config_, acceptor_, std::move(inherited), log_time, context);
 }
 
 }  // namespace bt::paxos

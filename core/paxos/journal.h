@@ -67,6 +67,7 @@ struct ChosenRecord {
 struct SnapshotPartRecord {
   Prefix prefix;
   Instant stamp;
+  std::vector<Epoch> epochs;
   Ballot promised;  // when it was written: the promise's own record may be forgotten
   uint32_t part = 0;
   bool last = false;
@@ -75,6 +76,7 @@ struct SnapshotPartRecord {
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("prefix", self.prefix);
     visit("stamp", self.stamp);
+    visit("epochs", self.epochs);
     visit("promised", self.promised);
     visit("part", self.part);
     visit("last", self.last);

@@ -1,6 +1,7 @@
 #include "core/paxos/leader.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,22 +12,21 @@
 
 namespace bt::paxos {
 
-Leader::Leader(const Config& config, const Configuration& configuration, Acceptor& acceptor,
-               const std::vector<Slice>& inherited, Instant log_time, Context<Protocol>& context)
+Leader::Leader(const Config& config, Acceptor& acceptor, std::vector<Slice> inherited, Instant log_time,
+               Context<Protocol>& context)
     : config_(config),
-      configuration_(configuration),
       ballot_(acceptor.promised()),
       first_(acceptor.chosen().next()),
-      own_no_op_(first_ + inherited.size()),
+      version_(acceptor.configurations().latest().membership.version),
+      inherited_(std::make_move_iterator(inherited.begin()), std::make_move_iterator(inherited.end())),
+      own_no_op_(first_ + inherited_.size()),
       next_(first_),
       log_time_(log_time),
       log_time_read_(context.now) {
-  for (const NodeId voter : configuration_.voters()) {
-    if (voter != config_.self)
-      peers_[voter] = {.heard = context.now, .progress = context.now, .next = first_};
+  for (const NodeId other : acceptor.configurations().Others(config_.self, acceptor.chosen())) {
+    peers_[other] = {.heard = context.now, .progress = context.now, .next = first_};
   }
-  for (const Slice& value : inherited) ProposeValue(value, acceptor, context);
-  ProposeValue(Slice::Own(Encode(Batch{.stamp = LogTime(context.now)})), acceptor, context);
+  ProposePending(acceptor, context);
   Beat(acceptor, context);
   if (!peers_.empty()) context.out.Arm(Protocol::Timer::kHeartbeat, context.now + config_.heartbeat);
 }
@@ -42,12 +42,44 @@ void Leader::OnPropose(CallId call, const Slice& command, Acceptor& acceptor, Co
   ProposePending(acceptor, context);
 }
 
-// While the window has room a command gets a slot at once; what comes while it has none shares the next.
 void Leader::ProposePending(Acceptor& acceptor, Context<Protocol>& context) {
-  while (!pending_.empty() && open_.size() < config_.window_slots) {
-    Slice value = CutBatch(next_, context);
-    ProposeValue(std::move(value), acceptor, context);
+  while (MayPropose(acceptor)) {
+    std::optional<Slice> value = NextValue(acceptor, context);
+    if (!value) break;
+    ProposeValue(*std::move(value), acceptor, context);
   }
+  HandOver(acceptor, context);
+}
+
+// Who decides a slot is known when everything kMembershipDelay below it is; and this ballot has the promises
+// of the voters that phase 1 knew (Replica::FollowConfigurations).
+bool Leader::MayPropose(const Acceptor& acceptor) const {
+  return next_ <= acceptor.chosen() + kMembershipDelay &&
+         acceptor.configurations().latest().membership.version == version_;
+}
+
+// What was inherited comes first, in its slots. Then, while the window has room, a command gets a slot at
+// once; what comes while it has none shares the next. A change of the members is brought into force by no-ops
+// if there are no commands: the next change, and the cluster's peace, need not wait for traffic.
+std::optional<Slice> Leader::NextValue(const Acceptor& acceptor, Context<Protocol>& context) {
+  if (!inherited_.empty()) {
+    Slice value = std::move(inherited_.front());
+    inherited_.pop_front();
+    return value;
+  }
+  if (next_ == own_no_op_) return OwnValue(std::nullopt, context.now);
+  if (open_.size() >= config_.window_slots || handing_over_) return std::nullopt;
+  if (change_) {
+    changed_ = next_;
+    return OwnValue(std::exchange(change_, std::nullopt), context.now);
+  }
+  if (!pending_.empty()) return CutBatch(next_, context);
+  if (next_ < acceptor.configurations().latest().from) return OwnValue(std::nullopt, context.now);
+  return std::nullopt;
+}
+
+Slice Leader::OwnValue(std::optional<Membership> change, Instant now) {
+  return Slice::Own(Encode(Batch{.stamp = LogTime(now), .change = std::move(change)}));
 }
 
 Slice Leader::CutBatch(Slot slot, Context<Protocol>& context) {
@@ -65,7 +97,7 @@ Slice Leader::CutBatch(Slot slot, Context<Protocol>& context) {
   pending_bytes_ -= bytes;
   constexpr size_t kFramingBytesPerCommand = 4;
   std::string value;
-  value.reserve(bytes + (batch.commands.size() + 4) * kFramingBytesPerCommand);
+  value.reserve(bytes + (batch.commands.size() + 5) * kFramingBytesPerCommand);
   Encoder(value).Put(batch);
   return Slice::Own(std::move(value));
 }
@@ -122,7 +154,9 @@ Slot Leader::WatermarkFor(const Peer& peer, const Acceptor& acceptor) const {
 void Leader::OnAccepted(NodeId from, const Accepted& message, Acceptor& acceptor,
                         Context<Protocol>& context) {
   if (message.slot < first_ || message.slot >= next_) return;  // never proposed under this ballot
-  Peer& peer = peers_.at(from);
+  const auto found = peers_.find(from);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
   peer.heard = context.now;
   peer.progress = context.now;
   peer.acknowledged = std::max(peer.acknowledged, message.slot);
@@ -139,6 +173,7 @@ void Leader::OnAccepted(NodeId from, const Accepted& message, Acceptor& acceptor
     ChooseReady(acceptor, context);
   }
   Feed(from, peer, acceptor, context);
+  HandOver(acceptor, context);
 }
 
 // The vote of this replica's own disk counts like any other, when it is durable. Each open slot knows the
@@ -154,7 +189,8 @@ void Leader::OnDurable(WriteSeq durable, Acceptor& acceptor, Context<Protocol>& 
 
 void Leader::ChooseReady(Acceptor& acceptor, Context<Protocol>& context) {
   bool advanced = false;
-  while (!open_.empty() && configuration_.IsQuorum(open_.front().votes)) {
+  const Configurations& configurations = acceptor.configurations();
+  while (!open_.empty() && configurations.For(acceptor.chosen().next()).IsQuorum(open_.front().votes)) {
     acceptor.ChooseNext(ballot_, context.out);
     open_.pop_front();
     advanced = true;
@@ -176,9 +212,10 @@ bool Leader::OnTick(Acceptor& acceptor, Context<Protocol>& context) {
   VoteSet heard;
   heard.Add(config_.self);
   for (const auto& [node, peer] : peers_) {
-    if (context.now - peer.heard <= config_.election_min) heard.Add(node);
+    if (Hears(node, context.now)) heard.Add(node);
   }
-  if (!configuration_.IsQuorum(heard)) return false;
+  if (!acceptor.configurations().IsQuorum(heard, acceptor.chosen())) return false;
+  TendMembers(acceptor, context);
   acceptor.RecordChosen(context.out);
   Beat(acceptor, context);
   context.out.Arm(Protocol::Timer::kHeartbeat, context.now + config_.heartbeat);
@@ -206,25 +243,27 @@ void Leader::OnReadIndex(CallId call, const Acceptor& acceptor, Context<Protocol
 
 // One heartbeat at a time for reads: those that come while it is under way wait for the next one together.
 void Leader::AnswerReads(const Acceptor& acceptor, Context<Protocol>& context) {
-  ReleaseReads(context);
+  ReleaseReads(acceptor, context);
   if (!reads_.waiting() || reads_.asked() || acceptor.chosen() < own_no_op_) return;
   Beat(acceptor, context);
-  ReleaseReads(context);  // a cluster of one has its majority at once
+  ReleaseReads(acceptor, context);  // a cluster of one has its majority at once
 }
 
-void Leader::ReleaseReads(Context<Protocol>& context) {
+void Leader::ReleaseReads(const Acceptor& acceptor, Context<Protocol>& context) {
   if (!reads_.asked()) return;
   absl::btree_map<NodeId, uint64_t> answered{{config_.self, beat_}};
   for (const auto& [node, peer] : peers_) answered[node] = peer.beat;
-  for (const Reads::Ready& ready : reads_.Confirm(configuration_.ReachedByQuorum(answered))) {
+  for (const Reads::Ready& ready :
+       reads_.Confirm(acceptor.configurations().ReachedByQuorum(answered, acceptor.chosen()))) {
     context.out.Reply(ready.call, ReadReady{ready.slot});
   }
 }
 
 void Leader::OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const Acceptor& acceptor,
                               Context<Protocol>& context) {
-  if (message.beat > beat_) return;
-  Peer& peer = peers_.at(from);
+  const auto found = peers_.find(from);
+  if (message.beat > beat_ || found == peers_.end()) return;
+  Peer& peer = found->second;
   peer.heard = context.now;
   peer.beat = std::max(peer.beat, message.beat);
   peer.chosen = message.chosen;
@@ -272,8 +311,8 @@ void Leader::CheckInvariants(const Acceptor& acceptor) const {
   CHECK(acceptor.promised() == ballot_);
   CHECK(ballot_.node == config_.self);
   CHECK(acceptor.chosen() + open_.size() + 1 == next_);
-  CHECK(acceptor.log().last() == next_ - 1);
-  CHECK(pending_.empty() || open_.size() >= config_.window_slots);
+  CHECK(acceptor.log().last() >= next_ - 1 && next_ <= acceptor.chosen() + kMembershipDelay + 1);
+  CHECK(pending_.empty() || open_.size() >= config_.window_slots || next_ <= own_no_op_ || handing_over_);
   for (const auto& [node, peer] : peers_)
     CHECK(peer.next <= next_ && peer.sent.size() <= config_.peer_slots_max);
 }
@@ -287,6 +326,9 @@ uint64_t Leader::Digest() const {
   digest.Add(pending_bytes_);
   digest.Add(beat_);
   digest.Add(reads_.size());
+  digest.Add(inherited_.size());
+  digest.Add(changed_.value());
+  digest.Add(handing_over_ ? handing_over_->to.value() : 0);
   for (const auto& [node, peer] : peers_) {
     digest.Add(peer.next.value());
     digest.Add(peer.sent.size());

@@ -1,15 +1,17 @@
 #pragma once
 
-// The leader's part of phase 2: commands wait for a slot, slots for a quorum, followers are fed as fast
-// as they answer. Exists only while its ballot is this replica's promise: a disk completion or a reply
-// that belongs to another ballot has nothing here to count for. Used only by Replica.
+// The leader's part of phase 2: commands wait for a slot, slots for a quorum, members are fed as fast as they
+// answer. leader_members.cc: changes of the members, and giving the place up. Exists only while its ballot is
+// this replica's promise: a disk completion or a reply that belongs to another ballot has nothing here to
+// count for. Used only by Replica.
 
 #include <absl/container/btree_map.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <string_view>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -17,7 +19,7 @@
 #include "core/machine/machine.h"
 #include "core/paxos/acceptor.h"
 #include "core/paxos/config.h"
-#include "core/paxos/configuration.h"
+#include "core/paxos/configurations.h"
 #include "core/paxos/protocol.h"
 #include "core/paxos/reads.h"
 
@@ -27,14 +29,16 @@ class Leader {
  public:
   // Takes over at slot acceptor.chosen() + 1 under acceptor.promised(). `inherited`: what phase 1 found,
   // one value per slot from there on without gaps; they are proposed again, then a no-op of its own.
-  // `config` and `configuration` must outlive it.
-  Leader(const Config& config, const Configuration& configuration, Acceptor& acceptor,
-         const std::vector<Slice>& inherited, Instant log_time, Context<Protocol>& context);
+  // `config` must outlive it.
+  Leader(const Config& config, Acceptor& acceptor, std::vector<Slice> inherited, Instant log_time,
+         Context<Protocol>& context);
 
   Ballot ballot() const { return ballot_; }
 
   void OnPropose(CallId call, const Slice& command, Acceptor& acceptor, Context<Protocol>& context);
   void OnReadIndex(CallId call, const Acceptor& acceptor, Context<Protocol>& context);
+  // AddMember, RemoveMember or TransferLeadership, and nothing else.
+  void OnOperator(CallId call, const Request& request, Acceptor& acceptor, Context<Protocol>& context);
   void OnAccepted(NodeId from, const Accepted& message, Acceptor& acceptor, Context<Protocol>& context);
   void OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const Acceptor& acceptor,
                         Context<Protocol>& context);
@@ -83,7 +87,11 @@ class Leader {
 
   void ProposeValue(Slice value, Acceptor& acceptor, Context<Protocol>& context);
   void ProposePending(Acceptor& acceptor, Context<Protocol>& context);
+  // Whether this ballot may have a value for the next slot; then the value that it should have, if any.
+  bool MayPropose(const Acceptor& acceptor) const;
+  std::optional<Slice> NextValue(const Acceptor& acceptor, Context<Protocol>& context);
   Slice CutBatch(Slot slot, Context<Protocol>& context);
+  Slice OwnValue(std::optional<Membership> change, Instant now);
   Instant LogTime(Instant now);
   void Feed(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context);
   void SendAccept(NodeId node, const Peer& peer, Slot slot, const Acceptor& acceptor,
@@ -93,20 +101,49 @@ class Leader {
   void Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context);
   void ChooseReady(Acceptor& acceptor, Context<Protocol>& context);
   void Beat(const Acceptor& acceptor, Context<Protocol>& context);
+
+  // --- leader_members.cc ---
+  Response Add(const AddMember& request, const Acceptor& acceptor);
+  Response Remove(const RemoveMember& request, const Acceptor& acceptor, Instant now);
+  Response Transfer(const TransferLeadership& request, const Acceptor& acceptor, Instant now);
+  // The next membership may be proposed: everything inherited is chosen, and no change is under way.
+  bool MayChange(const Acceptor& acceptor) const;
+  // Empty, or why the voters of `next` could not go on: too few of them are heard.
+  std::string TooFew(const Membership& next, Instant now) const;
+  bool Hears(NodeId node, Instant now) const;
+  // At each tick: all of what follows here.
+  void TendMembers(Acceptor& acceptor, Context<Protocol>& context);
+  // Makes a learner a voter that has caught up.
+  void Promote(const Acceptor& acceptor, Instant now);
+  // Who has ceased to be a member, and knows it or is gone, is fed no more.
+  void Forget(const Acceptor& acceptor, Instant now);
+  void HandOver(const Acceptor& acceptor, Context<Protocol>& context);
+  std::optional<NodeId> Successor(const Acceptor& acceptor, Instant now) const;
   void AnswerReads(const Acceptor& acceptor, Context<Protocol>& context);
-  void ReleaseReads(Context<Protocol>& context);
+  void ReleaseReads(const Acceptor& acceptor, Context<Protocol>& context);
   // What `peer` is told is chosen: not beyond what it was sent, so that it does not ask for what is on
   // its way.
   Slot WatermarkFor(const Peer& peer, const Acceptor& acceptor) const;
 
+  // The leader stops proposing for the sake of `to`, until the time is over or another ballot is heard of.
+  struct HandingOver {
+    NodeId to;
+    Instant until;
+    bool told = false;
+  };
+
   const Config& config_;
-  const Configuration& configuration_;
   const Ballot ballot_;
-  const Slot first_;       // the first slot proposed under this ballot
+  const Slot first_;             // the first slot proposed under this ballot
+  const uint64_t version_;       // of the membership that phase 1 knew
+  std::deque<Slice> inherited_;  // not proposed yet
   Slot own_no_op_;         // reads wait until it is chosen: then every earlier leader's commands are, too
   Slot next_;              // the next slot to propose
   std::deque<Open> open_;  // slots next_ - size .. next_ - 1
   absl::btree_map<NodeId, Peer> peers_;
+  std::optional<Membership> change_;  // waits for a slot
+  Slot changed_;                      // where it was proposed; 0: not yet
+  std::optional<HandingOver> handing_over_;
   std::deque<Pending> pending_;
   size_t pending_bytes_ = 0;
   uint64_t beat_ = 0;  // the last heartbeat sent

@@ -13,7 +13,7 @@
 
 namespace bt::paxos {
 
-// A value is never empty (an encoded no-op is two bytes): empty means that nothing was accepted.
+// A value is never empty (an encoded no-op is three bytes): empty means that nothing was accepted.
 struct LogEntry {
   Ballot ballot;
   uint64_t digest = 0;  // xxh3-64 of the value

@@ -19,6 +19,8 @@ struct Highest {
       slot = std::max(slot, value);
     } else if constexpr (std::is_same_v<T, std::vector<AcceptedEntry>>) {
       for (const AcceptedEntry& entry : value) AcceptedEntry::Fields(entry, *this);
+    } else if constexpr (std::is_same_v<T, std::vector<Epoch>>) {
+      for (const Epoch& epoch : value) Epoch::Fields(epoch, *this);
     } else if constexpr (HasFields<T>) {
       T::Fields(value, *this);
     }

@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "core/base/slice.h"
 #include "core/base/time.h"
 #include "core/machine/files.h"
+#include "core/paxos/membership.h"
 
 namespace bt::paxos {
 
@@ -29,14 +31,16 @@ struct Ballot {
   friend auto operator<=>(const Ballot&, const Ballot&) = default;
 };
 
-// What one slot decides. No commands: a no-op.
+// What one slot decides. Neither commands nor a change: a no-op.
 struct Batch {
   Instant stamp;  // log time: advances only while there is a leader, and never goes back
   std::vector<Slice> commands;
+  std::optional<Membership> change;  // of the members (configurations.h says when it is void)
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("stamp", self.stamp);
     visit("commands", self.commands);
+    visit("change", self.change);
   }
   friend bool operator==(const Batch&, const Batch&) = default;
 };
@@ -263,7 +267,8 @@ struct AskSnapshot {
 
 struct SnapshotPart {
   Prefix prefix;
-  Instant stamp;  // log time at its last slot
+  Instant stamp;              // log time at its last slot
+  std::vector<Epoch> epochs;  // who decides the slots above it
   uint32_t part = 0;
   uint32_t parts = 0;  // in all
   Slice bytes;
@@ -271,6 +276,7 @@ struct SnapshotPart {
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("prefix", self.prefix);
     visit("stamp", self.stamp);
+    visit("epochs", self.epochs);
     visit("part", self.part);
     visit("parts", self.parts);
     visit("bytes", self.bytes);
@@ -278,8 +284,18 @@ struct SnapshotPart {
   friend bool operator==(const SnapshotPart&, const SnapshotPart&) = default;
 };
 
-using Message = std::variant<PreVote, PreVoteReply, Prepare, Promise, Accept, Accepted, Rejected, Heartbeat,
-                             HeartbeatReply, Watermark, CatchUp, CatchUpReply, AskSnapshot, SnapshotPart>;
+// From the leader of `ballot`, who gives its place up, to one who has all that it proposed: stand now, and
+// ask nobody first.
+struct StandNow {
+  Ballot ballot;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+  friend bool operator==(const StandNow&, const StandNow&) = default;
+};
+
+using Message =
+    std::variant<PreVote, PreVoteReply, Prepare, Promise, Accept, Accepted, Rejected, Heartbeat,
+                 HeartbeatReply, Watermark, CatchUp, CatchUpReply, AskSnapshot, SnapshotPart, StandNow>;
 
 // --- the local user ---
 
@@ -303,7 +319,36 @@ struct SaveSnapshot {
 struct InstallSnapshot {
   bool sound = false;
 };
-using Request = std::variant<Propose, ReadIndex, SaveSnapshot, InstallSnapshot>;
+// Wants this member to be added as a learner, under an id that no member ever had. It becomes a voter when it
+// has caught up, and `replaces`, if it is not 0, then ceases to be a member.
+struct AddMember {
+  NodeId id;
+  NodeId replaces;
+  std::string contact;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("replaces", self.replaces);
+    visit("contact", self.contact);
+  }
+  friend bool operator==(const AddMember&, const AddMember&) = default;
+};
+// Wants that this one is no member any more.
+struct RemoveMember {
+  NodeId id;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("id", self.id); }
+  friend bool operator==(const RemoveMember&, const RemoveMember&) = default;
+};
+// Wants this voter to lead; 0: whoever is nearest to all that this replica has proposed.
+struct TransferLeadership {
+  NodeId to;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("to", self.to); }
+  friend bool operator==(const TransferLeadership&, const TransferLeadership&) = default;
+};
+using Request = std::variant<Propose, ReadIndex, SaveSnapshot, InstallSnapshot, AddMember, RemoveMember,
+                             TransferLeadership>;
 
 // The command stands in this batch, at this index, under this leader's ballot: not yet chosen, and if
 // the leader loses its place it may never be, or come back at another slot after a retry.
@@ -322,9 +367,14 @@ struct TooLarge {};
 struct ReadReady {
   Slot slot;
 };
-// To SaveSnapshot and InstallSnapshot, at once.
+// To SaveSnapshot and InstallSnapshot; and to a change of the members or of the leader that has begun, or was
+// made before. Whether it is done the membership tells, and who leads.
 struct Noted {};
-using Response = std::variant<Proposed, NotLeader, Busy, TooLarge, ReadReady, Noted>;
+// To a change of the members or of the leader: it cannot be made, or not now.
+struct Refused {
+  std::string why;  // for people
+};
+using Response = std::variant<Proposed, NotLeader, Busy, TooLarge, ReadReady, Noted, Refused>;
 
 // --- for judges and logs ---
 
@@ -369,6 +419,16 @@ struct Restored {
 
   static constexpr void Fields(auto& self, auto&& visit) { visit("prefix", self.prefix); }
 };
+// The log has told this replica of another membership than before, in force from slot `from`.
+struct MembersChanged {
+  Slot from;
+  Membership membership;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("from", self.from);
+    visit("membership", self.membership);
+  }
+};
 // The promised ballot has risen (it is being written).
 struct Promised {
   Ballot ballot;
@@ -391,7 +451,8 @@ struct Diverged {
     visit("there", self.there);
   }
 };
-using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Restored, Promised, Diverged>;
+using Note =
+    std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Restored, MembersChanged, Promised, Diverged>;
 
 struct Protocol {
   using Message = paxos::Message;

@@ -12,17 +12,19 @@ namespace bt::paxos {
 
 Replica::Replica(Config config, Snapshot snapshot)
     : config_(std::move(config)),
-      configuration_(config_.members),
-      acceptor_(config_, {snapshot.prefix, snapshot.stamp}),
-      catch_up_(config_, configuration_),
+      acceptor_(config_, {snapshot.prefix, snapshot.stamp, snapshot.epochs}),
+      catch_up_(config_, acceptor_),
       keeper_(std::move(snapshot)),
       fetch_(config_) {
-  CHECK_MSG(configuration_.Contains(config_.self), "a replica must be a member of its own cluster");
+  const std::vector<NodeId>& first = config_.members;
+  CHECK_MSG(first.empty() || std::find(first.begin(), first.end(), config_.self) != first.end(),
+            "a replica must be a member of its own cluster");
   CHECK(config_.election_min <= config_.election_max && config_.heartbeat < config_.election_min);
   // Every value and every message then fits its record and its frame.
   CHECK(config_.batch_bytes_max <= kCommandBytesMax && config_.batch_commands_max <= 65'536);
   CHECK(config_.promise_bytes_max <= kCommandBytesMax && config_.catch_up_bytes_max <= kCommandBytesMax);
-  CHECK(config_.window_slots > 0 && config_.batch_commands_max > 0 && config_.peer_slots_max > 0);
+  CHECK(config_.window_slots > 0 && config_.window_slots <= kMembershipDelay);
+  CHECK(config_.batch_commands_max > 0 && config_.peer_slots_max > 0);
 }
 
 void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
@@ -32,8 +34,10 @@ void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
         if constexpr (std::is_same_v<Event, Started>) {
           OnStarted(event, context);
         } else if constexpr (std::is_same_v<Event, Received<Protocol>>) {
-          if (!configuration_.Contains(event.from) || event.from == config_.self) return;
-          if (stopped_ || !plausibility_.Admits(event.message, context.now)) return;
+          // Whoever knows the cluster's secret may speak: a replica may not know yet who became a member.
+          // Votes of others are counted nowhere.
+          if (event.from == config_.self || stopped_ || !plausibility_.Admits(event.message, context.now))
+            return;
           std::visit([&](const auto& message) { On(event.from, message, context); }, event.message);
         } else if constexpr (std::is_same_v<Event, TimerFired<Protocol>>) {
           OnTimer(event.timer, context);
@@ -46,6 +50,7 @@ void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
         }
       },
       input);
+  FollowConfigurations(context);
 }
 
 void Replica::OnStarted(const Started& started, Ctx& context) {
@@ -53,7 +58,8 @@ void Replica::OnStarted(const Started& started, Ctx& context) {
   started_ = true;
   acceptor_.Recover(started.records, context.out);
   plausibility_.Start(acceptor_.promised().round, context.now);
-  if (configuration_.size() == 1) return StandForElection(context);
+  version_ = members().membership.version;
+  if (acceptor_.configurations().VotesAlone(config_.self, chosen())) return StandForElection(context);
   BecomeFollower(std::nullopt, context);
 }
 
@@ -100,8 +106,10 @@ void Replica::OnCall(const Call<Protocol>& call, Ctx& context) {
   if (leading == nullptr) return context.out.Reply(call.id, NotLeader{leader()});
   if (const Propose* propose = std::get_if<Propose>(&call.request)) {
     leading->OnPropose(call.id, propose->command, acceptor_, context);
-  } else {
+  } else if (std::holds_alternative<ReadIndex>(call.request)) {
     leading->OnReadIndex(call.id, acceptor_, context);
+  } else {
+    leading->OnOperator(call.id, call.request, acceptor_, context);
   }
 }
 
@@ -121,6 +129,8 @@ void Replica::Stop(const Diverged& diverged, Ctx& context) {
 
 void Replica::On(NodeId from, const Prepare& message, Ctx& context) {
   if (message.ballot.node != from) return;
+  // Who knows as much of the log as the candidate does knows whether it votes; its ballot can decide nothing.
+  if (message.from <= chosen().next() && !acceptor_.configurations().Votes(from, chosen())) return;
   if (message.ballot < acceptor_.promised()) {
     return context.out.Send(from, Rejected{message.ballot, acceptor_.promised()});
   }
@@ -259,7 +269,11 @@ void Replica::On(NodeId from, const SnapshotPart& message, Ctx& context) {
 void Replica::OnSave(const SaveSnapshot& save, Ctx& context) {
   const std::optional<uint64_t> chain = acceptor_.ChainAt(save.slot);
   CHECK_MSG(chain.has_value(), "a snapshot of a slot that is not chosen, or is cut from the log");
-  keeper_.Save({{save.slot, *chain}, save.stamp}, save.bytes, save.last, acceptor_, context.out);
+  std::vector<Epoch> epochs = acceptor_.configurations().At(save.slot);
+  // Who has joined, and was not told of the members before that slot, cannot say who decides what follows it.
+  if (!AreEpochs(epochs)) return;
+  keeper_.Save({{save.slot, *chain}, save.stamp, std::move(epochs)}, save.bytes, save.last, acceptor_,
+               context.out);
 }
 
 // A peer's snapshot holds only what is chosen (SnapshotKeeper), so taking it up is learning, as from a peer's
@@ -272,7 +286,7 @@ void Replica::OnInstall(bool sound, Ctx& context) {
   const Snapshot snapshot = fetch_.End(context.out);
   if (!sound) return;
   CHECK(!is_leader() && snapshot.prefix.slot > chosen());
-  const Beginning beginning{snapshot.prefix, snapshot.stamp};
+  const Beginning beginning{snapshot.prefix, snapshot.stamp, snapshot.epochs};
   for (size_t part = 0; part < snapshot.parts.size(); ++part) {
     keeper_.Save(beginning, snapshot.parts[part], part + 1 == snapshot.parts.size(), acceptor_, context.out);
   }
@@ -311,6 +325,7 @@ uint64_t Replica::Digest() const {
   digest.Add(highest_round_);
   digest.Add(plausibility_.limit());
   digest.Add(stopped_);
+  digest.Add(members().chosen.value());
   digest.Add(static_cast<uint64_t>(election_timeout_.ns));
   if (const Leader* leader = std::get_if<Leader>(&role_)) digest.Add(leader->Digest());
   return digest.value();

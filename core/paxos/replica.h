@@ -15,7 +15,6 @@
 #include "core/paxos/acceptor.h"
 #include "core/paxos/catch_up.h"
 #include "core/paxos/config.h"
-#include "core/paxos/configuration.h"
 #include "core/paxos/plausibility.h"
 #include "core/paxos/protocol.h"
 #include "core/paxos/roles.h"
@@ -69,6 +68,9 @@ class Replica final {
   // It has found that a peer's chosen prefix is another than its own (Diverged): it neither answers nor
   // writes any more, in this life.
   bool stopped() const { return stopped_; }
+  // The members as the log tells, and from which slot on; and with which of them this replica has to do now.
+  const Epoch& members() const { return acceptor_.configurations().latest(); }
+  std::vector<NodeId> others() const { return acceptor_.configurations().Others(config_.self, chosen()); }
   const Config& config() const { return config_; }
   // For judges: what the role knows, while it lasts.
   const Candidate* candidate() const { return std::get_if<Candidate>(&role_); }
@@ -112,6 +114,9 @@ class Replica final {
   void BecomeFollower(std::optional<NodeId> leader, Ctx& context);
   void DrawElectionTimeout(Ctx& context);
   void ArmElection(Ctx& context);
+  // After each step: leads or stands only under the configurations that the chosen prefix tells of.
+  void FollowConfigurations(Ctx& context);
+  void On(NodeId from, const StandNow& message, Ctx& context);
   bool HearsLeader(Instant now) const;
   uint64_t NextRound() const;
 
@@ -124,7 +129,6 @@ class Replica final {
   void OnInstall(bool sound, Ctx& context);
 
   const Config config_;
-  const Configuration configuration_;
   Acceptor acceptor_;
   CatchUpClient catch_up_;
   SnapshotKeeper keeper_;
@@ -137,6 +141,8 @@ class Replica final {
   uint32_t failed_elections_ = 0;  // since a leader was last heard
   Duration election_timeout_;      // drawn anew whenever the role changes
   Slot candidate_chosen_;          // at the last election timer, to tell progress
+  uint64_t version_ = 0;           // of the membership, at the last step
+  bool stands_next_ = false;       // when the election timer fires, without asking for pre-votes
 };
 
 }  // namespace bt::paxos

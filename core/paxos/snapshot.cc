@@ -21,7 +21,7 @@ Snapshot FindSnapshot(const std::vector<JournalRecord>& records) {
     if (record.type != static_cast<uint8_t>(RecordType::kSnapshotPart)) continue;
     absl::StatusOr<SnapshotPartRecord> part = Decode<SnapshotPartRecord>(record.body);
     CHECK_MSG(part.ok(), "a part of a snapshot in the journal is not one this program writes");
-    if (part->part == 0) begun = {part->prefix, part->stamp, {}};
+    if (part->part == 0) begun = {part->prefix, part->stamp, part->epochs, {}};
     // The rest of one whose first parts were forgotten.
     if (part->prefix != begun.prefix || part->part != begun.parts.size()) continue;
     // A copy: the record shares its memory with the whole segment.

@@ -26,7 +26,8 @@ inline constexpr size_t kSnapshotPartBytesMax = kCommandBytesMax;
 
 struct Snapshot {
   Prefix prefix;
-  Instant stamp;  // log time at its last slot
+  Instant stamp;              // log time at its last slot
+  std::vector<Epoch> epochs;  // who decides the slots above it; not empty where there are parts
   std::vector<Slice> parts;
 
   bool empty() const { return parts.empty(); }

@@ -15,14 +15,15 @@ void SnapshotFetch::OnPart(NodeId from, const SnapshotPart& message, Slot chosen
   if (!active() || whole_ || from != *peer_) return;
   const bool first = message.part == 0 && message.prefix != snapshot_.prefix;
   if (first) {
-    snapshot_ = {message.prefix, message.stamp, {}};
+    snapshot_ = {message.prefix, message.stamp, message.epochs, {}};
     bytes_ = 0;
   }
   // A part that was counted already, or of another snapshot than the one begun.
   if (message.prefix != snapshot_.prefix || message.part != snapshot_.parts.size()) return;
   bytes_ += message.bytes.size();
   const bool possible = message.parts <= kSnapshotPartsMax && message.part < message.parts &&
-                        message.bytes.size() <= kSnapshotPartBytesMax && bytes_ <= kSnapshotBytesMax;
+                        message.bytes.size() <= kSnapshotPartBytesMax && bytes_ <= kSnapshotBytesMax &&
+                        AreEpochs(message.epochs);
   if (!possible || message.prefix.slot <= chosen) {  // or the log was faster
     End(context.out);
     return;

@@ -14,12 +14,13 @@ void SnapshotKeeper::Save(const Beginning& at, Slice bytes, bool last, Acceptor&
                           Outbox<Protocol>& out) {
   CHECK(bytes.size() <= kSnapshotPartBytesMax && saving_.parts.size() < kSnapshotPartsMax);
   if (complete_ || saving_.prefix != at.prefix) {
-    saving_ = {at.prefix, at.stamp, {}};
+    saving_ = {at.prefix, at.stamp, at.epochs, {}};
     saving_needed_ = std::min(out.last_write().next(), acceptor.FirstRecordAbove(at.prefix.slot));
   }
   const uint32_t part = static_cast<uint32_t>(saving_.parts.size());
   saving_.parts.push_back(acceptor.WriteSnapshotPart({.prefix = at.prefix,
                                                       .stamp = at.stamp,
+                                                      .epochs = saving_.epochs,
                                                       .promised = acceptor.promised(),
                                                       .part = part,
                                                       .last = last,
@@ -46,6 +47,7 @@ void SnapshotKeeper::Serve(NodeId peer, const AskSnapshot& ask, Context<Protocol
   served_ = context.now;
   context.out.Send(peer, SnapshotPart{.prefix = kept_.prefix,
                                       .stamp = kept_.stamp,
+                                      .epochs = kept_.epochs,
                                       .part = part,
                                       .parts = static_cast<uint32_t>(kept_.parts.size()),
                                       .bytes = kept_.parts[part]});

@@ -34,6 +34,7 @@ struct Config {
   size_t pending_bytes_max = 64u << 20;       // of their commands
   uint32_t waiters_per_mutation_max = 8;      // callers that retry one mutation at one node
   uint32_t reads_max = 16'384;                // linearizable reads of local callers
+  uint32_t orders_max = 64;                   // of the operator's, without an answer
   uint32_t remote_reads_max = 1024;           // read rounds asked for by other nodes
   uint32_t unapplied_announces_max = 65'536;  // claims known here and not yet in the replicated state
   uint32_t forward_commands_max = 1024;       // in one message

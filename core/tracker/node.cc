@@ -55,6 +55,7 @@ TrackerNode::TrackerNode(Config config)
     : config_(std::move(config)),
       mutations_(config_),
       reads_(config_),
+      orders_(config_),
       announces_(config_),
       snapshots_(config_) {
   port_.emplace(config_.replica);
@@ -80,6 +81,7 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   mutations_.Start(seed.value());
   seed.Add(context.rng.Next());
   reads_.Start(seed.value());
+  orders_.Start(seed.value());
   rotation_ = seed.value();
   paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
   if (!snapshot.empty()) {
@@ -96,11 +98,6 @@ void TrackerNode::On(const Started& started, Ctx& context) {
 }
 
 void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
-  const auto& members = config_.replica.members;
-  if (std::find(members.begin(), members.end(), received.from) == members.end()) {
-    ++counters_.strangers;
-    return;
-  }
   std::visit(
       Overloaded{
           [&](const paxos::Message& message) {
@@ -112,6 +109,8 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
           [&](const ForwardReplies& message) { mutations_.OnReplies(message, context); },
           [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, *port_, context); },
           [&](const ReadIndexAnswer& message) { reads_.OnAnswered(message.round, message.slot); },
+          [&](const ForwardOrder& message) { orders_.OnForwarded(received.from, message, *port_, context); },
+          [&](const OrderAnswer& message) { orders_.OnAnswer(message, context); },
       },
       received.message);
 }
@@ -123,6 +122,7 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     snapshots_.OnTimer(state_, *port_, context);
   } else if (fired.timer == Timer::kRetry) {
     mutations_.OnRetryTimer(replica(), context);
+    orders_.AnswerOverdue(context);
     for (const Reads::Read& read : reads_.TakeOverdue(context.now)) {
       context.out.Reply(read.call,
                         Unavailable("no majority of the trackers confirmed in time that this node is up to "
@@ -137,11 +137,14 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
 void TrackerNode::On(const WriteDone& done, Ctx& context) { port_->Deliver(done, context); }
 
 void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
-  if (const auto* request = std::get_if<tracker_api::Request>(&call.request)) {
-    std::visit([&](const auto& known) { OnRequest(call.id, known, context); }, *request);
-  } else {
-    Submit(call.id, std::get<SetLimits>(call.request), context);
-  }
+  std::visit(Overloaded{
+                 [&](const tracker_api::Request& request) {
+                   std::visit([&](const auto& known) { OnRequest(call.id, known, context); }, request);
+                 },
+                 [&](const SetLimits& limits) { Submit(call.id, limits, context); },
+                 [&](const Order& order) { orders_.Submit(call.id, order, *port_, context); },
+             },
+             call.request);
 }
 
 // --- requests ---
@@ -222,7 +225,8 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Ctx& contex
   status.registry_digest = state_.Digest();
   status.torrents = registry().torrents();
   status.claims = registry().claims();
-  status.members = config_.replica.members;
+  for (const paxos::Member& member : replica().members().membership.members)
+    status.members.push_back(member.id);
   status.has_quorum = replica().has_quorum();
   Response response;
   response.body = std::move(status);
@@ -275,6 +279,8 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
   for (const auto& answer : port_->TakeAnswers()) {
     if (Reads::IsReadCall(answer.call)) {
       reads_.OnReplica(answer.call, answer.response, context);
+    } else if (Orders::IsOrderCall(answer.call)) {
+      orders_.OnReplica(answer.call, answer.response, context);
     } else {
       mutations_.OnReplica(answer.call, answer.response, context);
     }
@@ -384,6 +390,7 @@ Waiting TrackerNode::waiting() const {
           .mutations = mutations_.size(),
           .reads = reads_.size(),
           .read_indexes = reads_.asked(),
+          .orders = orders_.size(),
           .proposals = leading == nullptr ? 0 : leading->waiting_calls()};
 }
 

@@ -13,6 +13,7 @@
 #include "core/tracker/announces.h"
 #include "core/tracker/config.h"
 #include "core/tracker/mutations.h"
+#include "core/tracker/orders.h"
 #include "core/tracker/protocol.h"
 #include "core/tracker/reads.h"
 #include "core/tracker/replica_port.h"
@@ -24,7 +25,6 @@ namespace bt::tracker {
 // What a node has seen that it did not act on.
 struct Counters {
   uint64_t malformed_commands = 0;    // in the log: changed nothing
-  uint64_t strangers = 0;             // messages of nodes that are no members
   uint64_t unreadable_snapshots = 0;  // of peers
 };
 
@@ -34,6 +34,7 @@ struct Waiting {
   uint64_t mutations = 0;     // theirs, other nodes', and the node's own claims
   uint64_t reads = 0;         // linearizable ones of local callers
   uint64_t read_indexes = 0;  // asked for at the replica
+  uint64_t orders = 0;        // of the operator's
   uint64_t proposals = 0;     // and read indexes that the leading replica holds
 
   static constexpr void Fields(auto& self, auto&& visit) {
@@ -41,6 +42,7 @@ struct Waiting {
     visit("mutations", self.mutations);
     visit("reads", self.reads);
     visit("read_indexes", self.read_indexes);
+    visit("orders", self.orders);
     visit("proposals", self.proposals);
   }
   friend bool operator==(const Waiting&, const Waiting&) = default;
@@ -61,8 +63,8 @@ class TrackerNode final {
   const paxos::Replica& replica() const { return port_->machine(); }
   const Counters& counters() const { return counters_; }
   Slot applied() const { return applied_; }
-  // Mutations and linearizable reads that wait for the log.
-  bool has_pending() const { return !mutations_.idle() || !reads_.idle(); }
+  // Mutations, linearizable reads and orders that wait for others.
+  bool has_pending() const { return !mutations_.idle() || !reads_.idle() || !orders_.idle(); }
   Waiting waiting() const;
 
  private:
@@ -116,6 +118,7 @@ class TrackerNode final {
   ReplicatedState state_;
   Mutations mutations_;
   Reads reads_;
+  Orders orders_;
   Announces announces_;
   Snapshots snapshots_;
   Counters counters_;

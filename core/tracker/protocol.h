@@ -63,6 +63,32 @@ struct ReadIndexAnswer {
   friend bool operator==(const ReadIndexAnswer&, const ReadIndexAnswer&) = default;
 };
 
+// What the cluster's operator asks; carried out by the leader.
+using Order = std::variant<paxos::AddMember, paxos::RemoveMember, paxos::TransferLeadership>;
+
+// Passed on to the leader. `number` never repeats, also not across the asker's restarts.
+struct ForwardOrder {
+  uint64_t number = 0;
+  Order order;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("number", self.number);
+    visit("order", self.order);
+  }
+  friend bool operator==(const ForwardOrder&, const ForwardOrder&) = default;
+};
+
+struct OrderAnswer {
+  uint64_t number = 0;
+  tracker_api::Response response;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("number", self.number);
+    visit("response", self.response);
+  }
+  friend bool operator==(const OrderAnswer&, const OrderAnswer&) = default;
+};
+
 // --- notes ---
 
 // The registry and the sessions reflect every slot up to this one; `digest` is equal on every replica.
@@ -100,8 +126,8 @@ struct Unusable {
 };
 
 struct Protocol {
-  using Message =
-      std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer>;
+  using Message = std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer,
+                               ForwardOrder, OrderAnswer>;
   enum class Timer : uint8_t {
     kReplica,   // the earliest of the replica's own
     kFlush,     // what was held back to be sent together
@@ -113,7 +139,7 @@ struct Protocol {
   using FileEffect = NoFiles;
   using FileDone = NoFiles;
   // What clients may ask, and what only the cluster's operator may.
-  using Request = std::variant<tracker_api::Request, SetLimits>;
+  using Request = std::variant<tracker_api::Request, SetLimits, Order>;
   using Response = tracker_api::Response;
   using Note = std::variant<paxos::Note, Applied, Acked, Unusable>;
 };

@@ -36,6 +36,7 @@ void LockstepJudge::OnWrite(NodeId node, WriteSeq seq, uint8_t type, const Slice
     case paxos::RecordType::kAccepted: {
       const auto record = DecodeRecord<paxos::AcceptedRecord>(body);
       Take(node, paxos_.TellChosenUpTo(record.chosen));
+      if (record.ballot.node == node) LookForChange(record.value);
       return Take(node,
                   paxos_.Accept(node, record.ballot, record.slot, MultiPaxos::ValueOf(record.value), seq));
     }
@@ -52,6 +53,11 @@ void LockstepJudge::OnWrite(NodeId node, WriteSeq seq, uint8_t type, const Slice
     }
   }
   Refuse(node, absl::StrFormat("wrote a record of type %d, which the specification does not know", type));
+}
+
+void LockstepJudge::LookForChange(const Slice& value) {
+  const absl::StatusOr<paxos::Batch> batch = Decode<paxos::Batch>(value);
+  if (batch.ok() && batch->change) paxos_.IsChange(MultiPaxos::ValueOf(value), *batch->change);
 }
 
 void LockstepJudge::OnDurable(NodeId node, WriteSeq durable) { Take(node, paxos_.Sync(node, durable)); }
@@ -97,6 +103,8 @@ void LockstepJudge::OnNote(NodeId node, const paxos::Note& note) {
     Take(node, paxos_.Learn(node, chosen->slot, chosen->value));
   } else if (const auto* restored = std::get_if<paxos::Restored>(&note)) {
     Take(node, paxos_.Restore(node, restored->prefix.slot));
+  } else if (const auto* changed = std::get_if<paxos::MembersChanged>(&note)) {
+    Take(node, paxos_.TellMembers(node, changed->from, changed->membership));
   }
 }
 

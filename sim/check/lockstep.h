@@ -19,7 +19,9 @@ namespace bt::sim {
 
 class LockstepJudge {
  public:
-  LockstepJudge(World& world, std::vector<NodeId> members) : world_(world), paxos_(std::move(members)) {}
+  // The first `voters` of the nodes are the first members.
+  LockstepJudge(World& world, std::vector<NodeId> nodes, size_t voters = SIZE_MAX)
+      : world_(world), paxos_(std::move(nodes), voters) {}
 
   // The node begins a life with the writes up to `last`.
   void OnStart(NodeId node, WriteSeq last);
@@ -44,6 +46,7 @@ class LockstepJudge {
     }
   }
   void Refuse(NodeId node, const std::string& what);
+  void LookForChange(const Slice& value);
 
   void Say(NodeId node, const paxos::Prepare& message);
   void Say(NodeId node, const paxos::Promise& message);

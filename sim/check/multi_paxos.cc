@@ -20,9 +20,13 @@ std::string Text(paxos::Ballot ballot) {
 
 MultiPaxos::Value MultiPaxos::ValueOf(const Slice& bytes) { return HashBytes(bytes.view()); }
 
-MultiPaxos::MultiPaxos(std::vector<NodeId> acceptors)
-    : nodes_(std::move(acceptors)), acceptors_(nodes_.size()) {
+MultiPaxos::MultiPaxos(std::vector<NodeId> nodes, size_t voters)
+    : nodes_(std::move(nodes)), acceptors_(nodes_.size()) {
   CHECK(nodes_.size() <= 16);
+  voters = std::min(voters, nodes_.size());
+  const auto end = nodes_.begin() + static_cast<std::ptrdiff_t>(voters);
+  configurations_.push_back(
+      {Slot(1), static_cast<Nodes>((1u << voters) - 1), paxos::FirstMembership({nodes_.begin(), end})});
 }
 
 size_t MultiPaxos::IndexOf(NodeId node) const {
@@ -31,8 +35,32 @@ size_t MultiPaxos::IndexOf(NodeId node) const {
   return static_cast<size_t>(found - nodes_.begin());
 }
 
-bool MultiPaxos::Majority(Nodes nodes) const {
-  return static_cast<size_t>(std::popcount(nodes)) > nodes_.size() / 2;
+MultiPaxos::Nodes MultiPaxos::VotersOf(Slot slot) const {
+  const auto in_force = std::find_if(configurations_.rbegin(), configurations_.rend(),
+                                     [&](const VotersFrom& voters) { return voters.from <= slot; });
+  return in_force->voters;
+}
+
+bool MultiPaxos::Majority(Nodes nodes, Slot slot) const {
+  const Nodes voters = VotersOf(slot);
+  return std::popcount(static_cast<Nodes>(nodes & voters)) * 2 > std::popcount(voters);
+}
+
+void MultiPaxos::FollowChange(Value value) {
+  const auto change = changes_.find(value);
+  if (change == changes_.end() || chosen_ < in_force_from()) return;
+  if (!paxos::MayFollow(membership(), change->second)) return;
+  Nodes voters = 0;
+  for (const NodeId voter : change->second.voters()) voters |= BitOf(voter);
+  configurations_.push_back({chosen_ + paxos::kMembershipDelay, voters, change->second});
+}
+
+MultiPaxos::Refusal MultiPaxos::TellMembers(NodeId, Slot from, const paxos::Membership& membership) const {
+  for (const VotersFrom& known : configurations_) {
+    if (known.from == from && known.membership == membership) return std::nullopt;
+  }
+  return absl::StrFormat("takes version %d of the members for in force from slot %d, and no log says so",
+                         membership.version, from.value());
 }
 
 const MultiPaxos::Proposal* MultiPaxos::Find(Slot slot, Ballot ballot) const {
@@ -114,13 +142,19 @@ MultiPaxos::Refusal MultiPaxos::Propose(NodeId node, Ballot ballot, Slot slot, V
     if (known->value == value) return std::nullopt;
     return absl::StrFormat("proposed two values in slot %d at ballot %s", slot.value(), Text(ballot));
   }
+  if (slot > chosen_ + paxos::kMembershipDelay) {
+    return absl::StrFormat("proposed in slot %d, where nobody can know who votes: slots up to %d are chosen",
+                           slot.value(), chosen_.value());
+  }
   Nodes promises = Of(node).durable_promise >= ballot ? BitOf(node) : 0;
   for (const Reported& part : candidacy.reported) {
     if (part.from <= slot && slot < part.to) promises |= BitOf(part.node);
   }
-  if (!Majority(promises)) {
+  if (!Majority(promises, slot)) {
     return absl::StrFormat("proposed in slot %d at ballot %s with the promises of %d of %d acceptors",
-                           slot.value(), Text(ballot), std::popcount(promises), nodes_.size());
+                           slot.value(), Text(ballot),
+                           std::popcount(static_cast<Nodes>(promises & VotersOf(slot))),
+                           std::popcount(VotersOf(slot)));
   }
   const Proposal* highest = LastVote(node, slot, ballot);
   const auto reported = candidacy.highest.find(slot);
@@ -134,6 +168,7 @@ MultiPaxos::Refusal MultiPaxos::Propose(NodeId node, Ballot ballot, Slot slot, V
         Text(ballot), Text(highest->ballot));
   }
   candidacy.leads = true;
+  prepared_.insert(ballot);  // one that votes alone asks nobody, and is followed by those who do not vote
   if (slot.value() > slots_.size()) slots_.resize(slot.value());
   slots_[slot.value() - 1].proposals.push_back({.ballot = ballot, .value = value});
   return std::nullopt;
@@ -188,14 +223,17 @@ MultiPaxos::Refusal MultiPaxos::Sync(NodeId node, WriteSeq durable) {
 MultiPaxos::Refusal MultiPaxos::Count(Slot slot, Ballot ballot, Nodes bit) {
   Proposal& proposal = *Find(slot, ballot);
   proposal.durable |= bit;
-  if (!Majority(proposal.durable)) return std::nullopt;
+  if (!Majority(proposal.durable, slot)) return std::nullopt;
   std::optional<Value>& chosen_value = slots_[slot.value() - 1].chosen;
   if (chosen_value.has_value() && *chosen_value != proposal.value) {
     return absl::StrFormat("gave the vote by which a second value is chosen in slot %d, at ballot %s",
                            slot.value(), Text(ballot));
   }
   chosen_value = proposal.value;
-  while (chosen(chosen_.next()).has_value()) ++chosen_;
+  while (const std::optional<Value> next = chosen(chosen_.next())) {
+    ++chosen_;
+    FollowChange(*next);
+  }
   return std::nullopt;
 }
 

@@ -8,8 +8,9 @@
 //
 // Memory and disk are told apart: Promise and Accept happen when the acceptor writes them down, bind others
 // from when they are durable (Sync), and are undone by a crash before that (Restart). A value is chosen when
-// the disks of a majority hold their votes for it under one ballot, whoever knows of it. Only lockstep.h uses
-// this class, and tests.
+// the disks of a majority hold their votes for it under one ballot, whoever knows of it. The acceptors of a
+// slot are those that the values chosen kMembershipDelay below it name ("Paxos Made Simple", section 3). Only
+// lockstep.h uses this class, and tests.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
@@ -33,8 +34,17 @@ class MultiPaxos {
   using Refusal = std::optional<std::string>;  // nullopt: allowed, and done
   static Value ValueOf(const Slice& bytes);
 
-  // CHECKs that there are at most 16.
-  explicit MultiPaxos(std::vector<NodeId> acceptors);
+  // `voters`: how many of these nodes, the first ones, are the first slots' acceptors; by default all. CHECKs
+  // that there are at most 16 nodes.
+  explicit MultiPaxos(std::vector<NodeId> nodes, size_t voters = SIZE_MAX);
+
+  // `value` names other members from where it is chosen on, if it may.
+  void IsChange(Value value, const paxos::Membership& membership) { changes_[value] = membership; }
+  // The node says that this membership is in force from slot `from` on.
+  Refusal TellMembers(NodeId node, Slot from, const paxos::Membership& membership) const;
+  // The membership that was chosen last, and from which slot it is in force.
+  const paxos::Membership& membership() const { return configurations_.back().membership; }
+  Slot in_force_from() const { return configurations_.back().from; }
 
   // --- what a node does to its own state, in the order of its journal ---
 
@@ -84,7 +94,12 @@ class MultiPaxos {
   Slot chosen() const { return chosen_; }
 
  private:
-  using Nodes = uint16_t;  // a bit for each acceptor
+  using Nodes = uint16_t;  // a bit for each node
+  struct VotersFrom {
+    Slot from;
+    Nodes voters;
+    paxos::Membership membership;
+  };
   struct Proposal {
     Ballot ballot;
     Value value = 0;
@@ -126,7 +141,11 @@ class MultiPaxos {
   Nodes BitOf(NodeId node) const { return static_cast<Nodes>(1u << IndexOf(node)); }
   Acceptor& Of(NodeId node) { return acceptors_[IndexOf(node)]; }
   const Acceptor& Of(NodeId node) const { return acceptors_[IndexOf(node)]; }
-  bool Majority(Nodes nodes) const;
+  // Of those who vote on the slot.
+  bool Majority(Nodes nodes, Slot slot) const;
+  Nodes VotersOf(Slot slot) const;
+  // Slot chosen_ is chosen with this value.
+  void FollowChange(Value value);
   const Proposal* Find(Slot slot, Ballot ballot) const;
   Proposal* Find(Slot slot, Ballot ballot);
   // The vote of the node for this slot under the highest ballot below `ballot`.
@@ -140,6 +159,8 @@ class MultiPaxos {
   std::vector<Decision> slots_;  // slot i + 1
   absl::btree_set<Ballot> prepared_;
   Slot chosen_;
+  absl::btree_map<Value, paxos::Membership> changes_;
+  std::vector<VotersFrom> configurations_;  // ascending
 };
 
 }  // namespace bt::sim

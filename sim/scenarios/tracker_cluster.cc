@@ -86,6 +86,7 @@ tracker::Config DrawTrackerConfig(RandomStream& rng) {
 std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   tracker::Config config = cluster_->config();
   config.replica.self = NodeId(host.index() + 1);
+  if (host.index() >= cluster_->first_members()) config.replica.members.clear();
   chosen_ = Slot(0);
   begins_ = true;
   answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
@@ -192,7 +193,7 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
 }
 
-void TrackerAdaptor::Order(TrackerHost& host, tracker::SetLimits order) {
+void TrackerAdaptor::Order(TrackerHost& host, tracker::Protocol::Request order) {
   const CallId call(++next_call_);
   answers_.OnCall(call, AnswerJudge::kOperator, host.now());
   host.Call(call, std::move(order));
@@ -211,10 +212,12 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
 
 // --- TrackerCluster ---
 
-TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan)
+TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan,
+                               uint32_t spares)
     : world_(world),
+      first_members_(count),
       judge_(world),
-      lockstep_(world, Members(count)),
+      lockstep_(world, Members(count + spares), count),
       availability_(world, config_.replica),
       closings_(world.Stream("closings")) {
   RandomStream rng = world.Stream("tracker config");
@@ -222,7 +225,7 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
   config_.replica.members = Members(count);
   latency_max_ = plan.network.latency_max;
   stragglers_max_ = StragglersMax(plan);
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < count + spares; ++i) {
     HostOptions options;
     options.name = absl::StrFormat("tracker-%d", i + 1);
     options.identity = {.cluster = 1, .node = NodeId(i + 1)};
@@ -231,7 +234,7 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
     options.crash_while_writing_permille = plan.crash_while_writing_permille;
     hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options,
                                                    TrackerAdaptor(this, AnswerJudge(world, options.name))));
-    targets_.push_back(hosts_.back()->index());
+    if (i < count) targets_.push_back(hosts_.back()->index());
   }
 }
 
@@ -302,6 +305,47 @@ void TrackerCluster::OrderLimits(uint32_t node, tracker::Limits limits) {
   order.limits = limits;
   limits_lowered_ = true;
   host.adaptor().Order(host, std::move(order));
+}
+
+void TrackerCluster::OrderMembers(RandomStream& rng) {
+  TrackerHost& host = *hosts_[rng.Below(hosts_.size())];
+  const NodeId any(static_cast<uint32_t>(rng.Between(1, hosts_.size())));
+  const NodeId next(std::min(size(), lockstep_.paxos().membership().highest.value() + 1));
+  const uint64_t draw = rng.Below(8);
+  if (!host.alive()) return;
+  tracker::Order order;
+  if (draw < 3) {
+    order = paxos::AddMember{.id = next, .contact = host.name()};
+  } else if (draw < 5) {
+    order = paxos::AddMember{.id = next, .replaces = any, .contact = host.name()};
+  } else if (draw < 7) {
+    order = paxos::RemoveMember{any};
+  } else {
+    order = paxos::TransferLeadership{any};
+  }
+  // Clients hear of the nodes that are to come.
+  if (std::find(targets_.begin(), targets_.end(), next.value() - 1) == targets_.end()) {
+    targets_.push_back(next.value() - 1);
+  }
+  host.adaptor().Order(host, std::move(order));
+}
+
+bool TrackerCluster::MembersSettled() const {
+  const MultiPaxos& paxos = lockstep_.paxos();
+  const std::vector<paxos::Member>& members = paxos.membership().members;
+  return paxos.in_force_from() <= paxos.chosen().next() &&
+         std::all_of(members.begin(), members.end(),
+                     [](const paxos::Member& member) { return member.kind == paxos::MemberKind::kVoter; });
+}
+
+void TrackerCluster::MakeMembersCore() {
+  core_.clear();
+  targets_.clear();
+  for (const NodeId voter : lockstep_.paxos().membership().voters()) {
+    core_.push_back(hosts_[voter.value() - 1].get());
+    targets_.push_back(core_.back()->index());
+  }
+  ExpectAvailability();
 }
 
 bool TrackerCluster::limits_in_force() const {

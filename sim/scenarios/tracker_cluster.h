@@ -52,7 +52,7 @@ class TrackerAdaptor : public DefaultAdaptor {
   void AfterStep(TrackerHost& host);
   void Ended(TrackerHost& host);
   // A call of the operator's.
-  void Order(TrackerHost& host, tracker::SetLimits order);
+  void Order(TrackerHost& host, tracker::Protocol::Request order);
   AnswerJudge& answers() { return answers_; }
 
  private:
@@ -72,13 +72,14 @@ using TrackerHost = TrackerAdaptor::TrackerHost;
 
 class TrackerCluster {
  public:
-  // Attaches `count` trackers to a network that has no endpoints yet.
-  TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan);
+  // Attaches `count` trackers to a network that has no endpoints yet, and `spares` more that are no members.
+  TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan, uint32_t spares = 0);
 
   void Start();
   // A node's process ends, and its kernel tells the others, or does not.
   void CloseLinks(uint32_t index);
   uint32_t size() const { return static_cast<uint32_t>(hosts_.size()); }
+  uint32_t first_members() const { return first_members_; }
   TrackerHost& host(uint32_t index) { return *hosts_[index]; }
   std::vector<Process*> processes() const;
   AgreementJudge& judge() { return judge_; }
@@ -93,6 +94,13 @@ class TrackerCluster {
   bool limits_lowered() const { return limits_lowered_; }
   // The operator orders these limits of one node, if it is alive.
   void OrderLimits(uint32_t node, tracker::Limits limits);
+  // The operator asks one of the nodes to add, remove or replace a member, or to let another one lead.
+  void OrderMembers(RandomStream& rng);
+  // No change is under way or may come any more, if nobody orders one: the log's last word on the members is
+  // in force, and all of them vote.
+  bool MembersSettled() const;
+  // The core is now who the members are.
+  void MakeMembersCore();
   // Some node has applied an order.
   bool limits_in_force() const;
 
@@ -111,6 +119,8 @@ class TrackerCluster {
   // The endpoints clients should ask: all, or after healing the core.
   const std::vector<uint32_t>& targets() const { return targets_; }
   const std::vector<Process*>& core() const { return core_; }
+  // No message, and nothing on a disk, is later than this when the faults are over.
+  Duration stragglers_max() const { return stragglers_max_; }
   // The core's nodes know and have applied everything anybody ever knew as chosen, and one leads.
   bool Converged() const;
   bool Led() const;
@@ -122,6 +132,7 @@ class TrackerCluster {
   void ExpectAvailability();
 
   World& world_;
+  const uint32_t first_members_;
   tracker::Config config_;
   Duration latency_max_;
   Duration stragglers_max_;

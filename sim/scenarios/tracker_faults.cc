@@ -41,6 +41,14 @@ uint32_t DrawNodes(RandomStream& rng) {
   return draw == 0 ? 1 : draw <= 6 ? 3 : 5;
 }
 
+// In some worlds the members change. Then no disk is damaged for good: whether enough of them are whole to go
+// on with would depend on who the members are at the time.
+uint32_t DrawSpares(RandomStream& rng, FaultPlan& plan) {
+  if (!rng.Chance(1, 3)) return 0;
+  plan.damage = 0;
+  return static_cast<uint32_t>(rng.Between(1, 4));
+}
+
 // One run: the cluster, its clients, and what is demanded of them.
 class TrackerRun {
  public:
@@ -51,7 +59,8 @@ class TrackerRun {
         plan_(DrawPlan(rng_)),
         network_(world, plan_.network),
         nodes_(DrawNodes(rng_)),
-        cluster_(world, network_, nodes_, plan_),
+        spares_(DrawSpares(rng_, plan_)),
+        cluster_(world, network_, nodes_, plan_, spares_),
         history_(world) {}
 
   void Run() {
@@ -71,9 +80,18 @@ class TrackerRun {
       cluster_.LowerLimits(rng_);
       world_.RunFor(rng_.Between(Milliseconds(1), Seconds(2)));
     }
+    for (uint64_t i = spares_ > 0 ? rng_.Between(1, 12) : 0; i > 0; --i) {
+      cluster_.OrderMembers(rng_);
+      world_.RunFor(rng_.Between(Milliseconds(1), Seconds(2)));
+    }
     world_.RunFor(rng_.Between(Seconds(1), Seconds(6)));
     if (world_.failed()) return;
-    nemesis.Heal(cluster_.DrawCore(rng_));
+    if (spares_ == 0) {
+      nemesis.Heal(cluster_.DrawCore(rng_));
+    } else {
+      nemesis.Heal(cluster_.processes());
+      if (!SettleMembers()) return;
+    }
     Judge();
   }
 
@@ -129,6 +147,17 @@ class TrackerRun {
       if (!client->idle()) text += " " + client->Situation();
     }
     world_.Fail(text);
+  }
+
+  // The last orders are carried out, by whoever leads.
+  bool SettleMembers() {
+    constexpr Duration kOrderWaits = Seconds(6);
+    world_.RunFor(cluster_.stragglers_max() + kOrderWaits);
+    if (!Within(
+            kLivenessBound, [&] { return cluster_.MembersSettled(); }, "the members go on changing"))
+      return false;
+    cluster_.MakeMembersCore();
+    return true;
   }
 
   bool Everybody(void (RegistryClient::*act)(), const char* what) {
@@ -202,9 +231,10 @@ class TrackerRun {
   World& world_;
   const EdgeTranslation* const edge_;
   RandomStream rng_;
-  const FaultPlan plan_;
+  FaultPlan plan_;
   Network network_;
   const uint32_t nodes_;
+  const uint32_t spares_;
   TrackerCluster cluster_;
   RegistryHistory history_;
   std::optional<TrackerKnobs> knobs_;

@@ -20,6 +20,7 @@ using paxos::Ballot;
 constexpr NodeId kOne{1};
 constexpr NodeId kTwo{2};
 constexpr NodeId kThree{3};
+constexpr NodeId kFour{4};
 
 const Slice kApple = Slice::Copy("apple");
 const Slice kPear = Slice::Copy("pear");
@@ -70,8 +71,8 @@ struct Specification : testing::Test {
     EXPECT_EQ(paxos.chosen(), Slot(1));
   }
 
-  MultiPaxos paxos{{kOne, kTwo, kThree}};
-  WriteSeq written[4];
+  MultiPaxos paxos{{kOne, kTwo, kThree, kFour}, 3};
+  WriteSeq written[5];
   WriteSeq durable_before_crash;
 };
 
@@ -317,6 +318,48 @@ TEST_F(Specification, CountsAPartOfAPromiseOnce) {
 }
 
 // --- lockstep: the same from records and messages ---
+
+// Node 4 for node 3, which the log says in slot 1.
+struct ChangedMembers : Specification {
+  ChangedMembers() {
+    members.version = 1;
+    members.highest = kFour;
+    members.members = {{.id = kOne}, {.id = kTwo}, {.id = kFour}};
+    paxos.IsChange(MultiPaxos::ValueOf(kApple), members);
+    ChooseApple();
+  }
+  static constexpr uint64_t kFrom = 1 + paxos::kMembershipDelay;
+  paxos::Membership members;
+};
+
+TEST_F(ChangedMembers, VotesAreCountedAmongThoseOfTheSlot) {
+  const Ballot ballot{1, kOne};
+  for (const uint64_t slot : {kFrom - 1, kFrom}) {
+    EXPECT_EQ(Accept(kOne, ballot, slot, kPear), std::nullopt);
+    EXPECT_EQ(Accept(kThree, ballot, slot, kPear), std::nullopt);
+  }
+  EXPECT_TRUE(paxos.chosen(Slot(kFrom - 1)).has_value()) << "node 3 votes there still";
+  EXPECT_FALSE(paxos.chosen(Slot(kFrom)).has_value()) << "and there no more";
+  EXPECT_EQ(Accept(kFour, ballot, kFrom, kPear), std::nullopt);
+  EXPECT_TRUE(paxos.chosen(Slot(kFrom)).has_value());
+}
+
+TEST_F(ChangedMembers, PromisesAreCountedAmongThoseOfTheSlot) {
+  Elect({2, kOne}, kThree);
+  EXPECT_EQ(Accept(kOne, {2, kOne}, kFrom - 1, kPear), std::nullopt);
+  REFUSED(Accept(kOne, {2, kOne}, kFrom, kPear), "with the promises of 1 of 3 acceptors");
+}
+
+TEST_F(ChangedMembers, RefusesAProposalWhereNobodyCanKnowWhoVotes) {
+  REFUSED(Accept(kOne, {1, kOne}, kFrom + 1, kPear), "where nobody can know who votes");
+}
+
+TEST_F(ChangedMembers, RefusesMembersThatNoLogTold) {
+  EXPECT_EQ(paxos.TellMembers(kTwo, Slot(kFrom), members), std::nullopt);
+  REFUSED(paxos.TellMembers(kTwo, Slot(kFrom + 1), members), "no log says so");
+  members.members.pop_back();
+  REFUSED(paxos.TellMembers(kTwo, Slot(kFrom), members), "no log says so");
+}
 
 struct Lockstep : testing::Test {
   template <class Record>

@@ -55,6 +55,7 @@ struct Describer {
   std::string operator()(const SnapshotPart& m) const {
     return absl::StrCat("SnapshotPart ", m.prefix.slot.value(), " part ", m.part, " of ", m.parts);
   }
+  std::string operator()(const StandNow& m) const { return absl::StrCat("StandNow ", Text(m.ballot)); }
 };
 
 struct Answerer {
@@ -67,6 +68,7 @@ struct Answerer {
   std::string operator()(const Busy&) const { return "busy"; }
   std::string operator()(const TooLarge&) const { return "too large"; }
   std::string operator()(const Noted&) const { return "noted"; }
+  std::string operator()(const Refused& r) const { return r.why; }
   std::string operator()(const ReadReady& r) const { return absl::StrCat("read at ", r.slot.value()); }
 };
 
@@ -77,19 +79,27 @@ std::string Describe(const Envelope& envelope) {
 }
 
 Cluster::Cluster(uint32_t size, uint64_t seed, Config config, bool start)
-    : config_(std::move(config)), rng_(Rng(seed).Fork("test")) {
-  config_.members.clear();
-  for (uint32_t node = 1; node <= size; ++node) config_.members.push_back(NodeId(node));
+    : config_(std::move(config)), seed_(seed), rng_(Rng(seed).Fork("test")) {
+  std::vector<NodeId> members;
+  for (uint32_t node = 1; node <= size; ++node) members.push_back(NodeId(node));
   for (uint32_t node = 1; node <= size; ++node) {
-    nodes_.push_back(std::make_unique<Node>(now_, Rng(seed).Fork("replica", node)));
+    nodes_.push_back(std::make_unique<Node>(now_, Rng(seed).Fork("replica", node), members));
     if (start) Restart(node);
   }
+}
+
+uint32_t Cluster::Join() {
+  const uint32_t id = size() + 1;
+  nodes_.push_back(std::make_unique<Node>(now_, Rng(seed_).Fork("replica", id), std::vector<NodeId>()));
+  Restart(id);
+  return id;
 }
 
 void Cluster::Restart(uint32_t id) {
   Node& node = node_at(id);
   Config config = config_;
   config.self = NodeId(id);
+  config.members = node.members;
   const std::vector<JournalRecord> records = Recoverable(id);
   const Snapshot snapshot = FindSnapshot(records);
   TakeUp(node, snapshot);
@@ -253,6 +263,7 @@ size_t Cluster::Deliver(const Filter& filter) {
   std::vector<Envelope> taken;
   std::vector<Envelope> left;
   for (Envelope& envelope : in_flight_) {
+    if (envelope.to == 0 || envelope.to > size()) continue;  // nobody is there
     (!node_at(envelope.to).stalled && filter(envelope) ? taken : left).push_back(std::move(envelope));
   }
   in_flight_ = std::move(left);
@@ -288,6 +299,23 @@ CallId Cluster::Propose(uint32_t node, std::string_view command) {
   const CallId call(next_call_++);
   Step(node, Call<Protocol>{call, paxos::Propose{Slice::Copy(command)}});
   return call;
+}
+
+CallId Cluster::Ask(uint32_t node, Request request) {
+  const CallId call(next_call_++);
+  Step(node, Call<Protocol>{call, std::move(request)});
+  return call;
+}
+
+std::string Cluster::Members(uint32_t node) {
+  const Membership& membership = replica(node).members().membership;
+  std::string text;
+  for (const Member& member : membership.members) {
+    absl::StrAppend(&text, member.id.value(), member.kind == MemberKind::kLearner ? "?" : "");
+    if (member.replaces != NodeId(0)) absl::StrAppend(&text, " for ", member.replaces.value());
+    text += " ";
+  }
+  return absl::StrCat(text, "(", membership.version, ")");
 }
 
 CallId Cluster::Read(uint32_t node) {

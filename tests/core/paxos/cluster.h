@@ -48,6 +48,8 @@ class Cluster {
   void SyncOnly(uint32_t node, size_t count);  // only the first `count` writes are
   void Crash(uint32_t node);                   // unsynced writes and held messages are gone
   void Restart(uint32_t node);
+  // A node that is no member, and knows none; its id.
+  uint32_t Join();
   // `node` sees that its connection from `peer` is closed.
   void Close(uint32_t node, uint32_t peer) { Step(node, PeerClosed{NodeId(peer)}); }
   void Stall(uint32_t node) { node_at(node).stalled = true; }  // its messages wait in the list
@@ -61,12 +63,16 @@ class Cluster {
   void Settle();
   // The messages in the list, "; " between them.
   std::string InFlight() const;
+  // The members as the node knows them: "1 2 4? for 3 (2)": 4 is a learner and shall replace 3; version 2.
+  std::string Members(uint32_t node);
   std::vector<Envelope>& in_flight() { return in_flight_; }
 
   // --- requests ---
   CallId Propose(uint32_t node, std::string_view command);
   CallId Read(uint32_t node);
-  // "at 3[0]", "not leader (2)", "busy", "too large", "read at 3", or "" when there is no answer yet.
+  CallId Ask(uint32_t node, Request request);
+  // "at 3[0]", "not leader (2)", "busy", "too large", "read at 3", "noted", the reason of a refusal, or ""
+  // when there is no answer yet.
   std::string Answer(CallId call) const;
 
   // Gives the replica the snapshot of its log as it is, in pieces of so many bytes.
@@ -97,10 +103,12 @@ class Cluster {
  private:
   using ReplicaRunner = Runner<Replica, VectorSurroundings<Protocol>>;
   struct Node {
-    Node(const Instant& clock, Rng rng) : effects(clock, rng) {}
+    Node(const Instant& clock, Rng rng, std::vector<NodeId> first)
+        : effects(clock, rng), members(std::move(first)) {}
 
     VectorSurroundings<Protocol> effects;  // its writes are those not synced yet
     std::unique_ptr<ReplicaRunner> runner;
+    std::vector<NodeId> members;  // the first ones, as it was told
     bool stalled = false;
     std::vector<JournalRecord> durable;
     WriteSeq needed;  // records below it may be gone
@@ -122,6 +130,7 @@ class Cluster {
   void Violate(std::string what);
 
   Config config_;
+  const uint64_t seed_;
   Rng rng_;
   Instant now_{1'000'000'000};
   std::vector<std::unique_ptr<Node>> nodes_;

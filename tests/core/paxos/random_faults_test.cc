@@ -15,16 +15,23 @@ namespace bt::paxos {
 namespace {
 
 struct Rates {
-  uint64_t lose, repeat, sync, crash, restart, stall, propose, save;  // in a thousand, per step
+  uint64_t lose, repeat, sync, crash, restart, stall, propose, save, change;  // in a thousand, per step
 };
 
 class World {
  public:
-  World(uint64_t seed, Config config)
+  World(uint64_t seed, Config config, bool members_change = false)
       : cluster_(seed % 3 == 0 ? 5 : 3, seed, std::move(config)), rng_(Rng(seed).Fork("world")) {
     const auto rate = [&](uint64_t highest) { return rng_.Chance(1, 3) ? 0 : rng_.Below(highest); };
-    rates_ = {rate(200), rate(100), 100 + rng_.Below(800), rate(15), 20 + rng_.Below(80), rate(10),
-              200,       rate(40)};
+    rates_ = {rate(200),
+              rate(100),
+              100 + rng_.Below(800),
+              rate(15),
+              20 + rng_.Below(80),
+              rate(10),
+              200,
+              rate(40),
+              members_change ? 1 + rng_.Below(20) : 0};
   }
 
   void Run(int steps) {
@@ -45,15 +52,27 @@ class World {
     }
   }
 
+  // All that are members as the latest log tells it.
   bool Converged() {
-    const Slot chosen = cluster_.replica(1).chosen();
-    if (chosen == Slot(0) || cluster_.Log(1).find("healed") == std::string::npos) return false;
-    for (uint32_t node = 2; node <= cluster_.size(); ++node) {
-      if (cluster_.replica(node).chosen() != chosen) return false;
-      if (cluster_.replica(node).chain() != cluster_.replica(1).chain()) return false;
+    const uint32_t latest = Latest();
+    const Slot chosen = cluster_.replica(latest).chosen();
+    if (chosen == Slot(0) || cluster_.Log(latest).find("healed") == std::string::npos) return false;
+    for (const Member& member : cluster_.replica(latest).members().membership.members) {
+      if (member.id.value() > cluster_.size()) continue;  // nobody is there
+      const Replica& replica = cluster_.replica(member.id.value());
+      if (replica.chosen() != chosen || replica.chain() != cluster_.replica(latest).chain()) return false;
     }
     return true;
   }
+  // The node that knows most.
+  uint32_t Latest() {
+    uint32_t latest = 1;
+    for (uint32_t node = 2; node <= cluster_.size(); ++node) {
+      if (cluster_.replica(node).chosen() > cluster_.replica(latest).chosen()) latest = node;
+    }
+    return latest;
+  }
+  uint64_t versions() { return cluster_.replica(Latest()).members().membership.version; }
 
   Cluster& cluster() { return cluster_; }
   uint64_t saved() const { return saved_; }
@@ -67,7 +86,7 @@ class World {
   // Every command proposed is distinct: none may be chosen twice.
   bool SomethingTwice() {
     std::vector<std::string> commands;
-    std::string log = cluster_.Log(1);
+    std::string log = cluster_.Log(Latest());
     for (size_t at = 0; at < log.size();) {
       const size_t end = std::min(log.find(' ', at), log.size());
       const std::string word = log.substr(at, end - at);
@@ -85,6 +104,27 @@ class World {
   void ProposeSomewhere(const std::string& command) {
     for (uint32_t node = 1; node <= cluster_.size(); ++node) {
       if (cluster_.running(node) && cluster_.replica(node).is_leader()) cluster_.Propose(node, command);
+    }
+  }
+
+  // Some member is added, removed or replaced, or shall lead.
+  void ChangeMembers() {
+    constexpr uint32_t kNodesMax = 9;
+    for (uint32_t node = 1; node <= cluster_.size(); ++node) {
+      if (!cluster_.running(node) || !cluster_.replica(node).is_leader()) continue;
+      const NodeId some(AnyNode());
+      switch (rng_.Below(4)) {
+        case 0:
+          return (void)cluster_.Ask(node, RemoveMember{some});
+        case 1:
+          return (void)cluster_.Ask(node, TransferLeadership{some});
+        case 2:
+          if (cluster_.size() < kNodesMax) cluster_.Join();
+          return (void)cluster_.Ask(node, AddMember{.id = NodeId(cluster_.size())});
+        default:
+          if (cluster_.size() < kNodesMax) cluster_.Join();
+          return (void)cluster_.Ask(node, AddMember{.id = NodeId(cluster_.size()), .replaces = some});
+      }
     }
   }
 
@@ -117,6 +157,7 @@ class World {
         }
       }
     }
+    if (Chance(rates_.change)) ChangeMembers();
     // A crash is likelier while a write is under way.
     if (cluster_.running(node) && Chance(rates_.crash * (cluster_.unsynced(node) > 0 ? 2 : 1))) {
       cluster_.Crash(node);
@@ -174,6 +215,22 @@ TEST(RandomFaults, ReplicasAgreeAndRecover) {
   EXPECT_GT(slots, kSeeds * 20);
   EXPECT_GT(saved, kSeeds);
   EXPECT_GT(cut, kSeeds / 2);
+}
+
+TEST(RandomFaults, ReplicasAgreeWhileTheMembersChange) {
+  constexpr uint64_t kSeeds = 600;
+  uint64_t versions = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    World world(seed, SmallLimits(seed), /*members_change=*/true);
+    world.Run(5000);
+    ASSERT_EQ(world.cluster().violation(), "") << "seed " << seed;
+    world.Heal();
+    ASSERT_EQ(world.cluster().violation(), "") << "seed " << seed;
+    ASSERT_TRUE(world.Converged()) << "seed " << seed;
+    ASSERT_FALSE(world.SomethingTwice()) << "seed " << seed;
+    versions += world.versions();
+  }
+  EXPECT_GT(versions, kSeeds * 3);
 }
 
 TEST(RandomFaults, OneSeedIsOneRun) {

@@ -210,10 +210,13 @@ TEST_F(SnapshotTest, PartsThatCannotBeAreDropped) {
   }
   const Slot before = cluster_.replica(3).chosen();
   const Prefix prefix{Slot(5), 1};
+  const std::vector<Epoch> epochs{{Slot(0), Slot(1), FirstMembership({NodeId(1), NodeId(2), NodeId(3)})}};
   for (const uint32_t node : {1u, 2u}) {
-    cluster_.Inject({node, 3, SnapshotPart{prefix, Instant{}, 0, kSnapshotPartsMax + 1, Slice::Static("x")}});
-    cluster_.Inject({node, 3, SnapshotPart{prefix, Instant{}, 3, 2, Slice::Static("x")}});
-    cluster_.Inject({node, 3, SnapshotPart{{Slot(0), 0}, Instant{}, 0, 1, Slice::Static("x")}});
+    cluster_.Inject(
+        {node, 3, SnapshotPart{prefix, Instant{}, epochs, 0, kSnapshotPartsMax + 1, Slice::Static("x")}});
+    cluster_.Inject({node, 3, SnapshotPart{prefix, Instant{}, epochs, 3, 2, Slice::Static("x")}});
+    cluster_.Inject({node, 3, SnapshotPart{{Slot(0), 0}, Instant{}, epochs, 0, 1, Slice::Static("x")}});
+    cluster_.Inject({node, 3, SnapshotPart{prefix, Instant{}, {}, 0, 1, Slice::Static("nobody decides")}});
     cluster_.Deliver(Of<SnapshotPart>());
     EXPECT_EQ(cluster_.replica(3).chosen(), before);
   }

@@ -180,7 +180,8 @@ class Cluster {
   }
 
   static const char* Kind(const Protocol::Message& message) {
-    constexpr const char* kKinds[] = {"paxos", "forward", "replies", "ask_read", "read_index"};
+    constexpr const char* kKinds[] = {"paxos",      "forward", "replies",     "ask_read",
+                                      "read_index", "order",   "order_answer"};
     return kKinds[message.index()];
   }
 
