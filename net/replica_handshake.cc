@@ -36,6 +36,7 @@ ReplicaHandshake::ReplicaHandshake(const Identity& identity, const ReplicaNonce&
     : secret_(identity.secret),
       role_(Role::kAccepts),
       own_{.cluster = identity.cluster,
+           .first_members = identity.first_members,
            .from = identity.self,
            .incarnation = identity.incarnation,
            .nonce = nonce} {}
@@ -44,6 +45,7 @@ ReplicaHandshake::ReplicaHandshake(const Identity& identity, const ReplicaNonce&
     : secret_(identity.secret),
       role_(Role::kDials),
       own_{.cluster = identity.cluster,
+           .first_members = identity.first_members,
            .from = identity.self,
            .to = peer,
            .incarnation = identity.incarnation,
@@ -62,8 +64,12 @@ ReplicaHandshake::Step ReplicaHandshake::Receive(const Slice& body) {
   return theirs_ ? OnProof(body) : OnHello(body);
 }
 
+// Nodes that began with different lists of members could have majorities that do not meet.
 bool ReplicaHandshake::IsForMe(const ReplicaHello& hello) const {
-  return hello.version == ReplicaHello::kVersion && hello.cluster == own_.cluster && hello.to == own_.from;
+  const bool same_beginning =
+      hello.first_members == own_.first_members || hello.first_members == 0 || own_.first_members == 0;
+  return hello.version == ReplicaHello::kVersion && hello.cluster == own_.cluster && same_beginning &&
+         hello.to == own_.from;
 }
 
 // Encodings are self-delimiting: two different pairs of Hellos never give the same text.

@@ -4,7 +4,7 @@
 // to hold the cluster's secret. One object per connection and side; it does no I/O and trusts nothing that it
 // is given. Each frame's body is one word of it:
 //
-//   who dials:    Hello{version, cluster, from, to, incarnation, nonce}
+//   who dials:    Hello{version, cluster, first members, from, to, incarnation, nonce}
 //   who accepts:  Challenge{its own Hello, proof}
 //   who dials:    Proof{proof}
 //
@@ -30,10 +30,11 @@ using ReplicaSecret = std::array<uint8_t, 32>;
 using ReplicaNonce = std::array<uint8_t, 32>;
 
 struct ReplicaHello {
-  static constexpr uint64_t kVersion = 3;
+  static constexpr uint64_t kVersion = 4;
 
   uint64_t version = kVersion;
   uint64_t cluster = 0;
+  uint64_t first_members = 0;  // a digest of them; 0: `from` has joined later, and learns from the log
   NodeId from;
   NodeId to;
   uint64_t incarnation = 0;  // of `from`: another one after its data were lost and it was initialised anew
@@ -42,6 +43,7 @@ struct ReplicaHello {
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
     visit("cluster", self.cluster);
+    visit("first_members", self.first_members);
     visit("from", self.from);
     visit("to", self.to);
     visit("incarnation", self.incarnation);
@@ -72,6 +74,7 @@ class ReplicaHandshake {
  public:
   struct Identity {
     uint64_t cluster = 0;
+    uint64_t first_members = 0;
     ReplicaSecret secret{};
     NodeId self;
     uint64_t incarnation = 0;

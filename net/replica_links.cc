@@ -52,14 +52,35 @@ struct ReplicaLinks::Incoming {
 
 ReplicaLinks::ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t seed)
     : loop_(loop), options_(std::move(options)), rng_(seed), flush_(loop, [this] { Flush(); }) {
-  for (const auto& [id, name] : options_.peers) {
-    CHECK(id != options_.identity.self);
-    auto peer = std::make_unique<Outgoing>();
-    peer->id = id;
-    peer->name = name;
-    peer->back_off = options_.back_off_min;
-    outgoing_.emplace(id, std::move(peer));
+  for (const auto& [id, name] : options_.peers) Add(id, name);
+}
+
+void ReplicaLinks::Add(NodeId id, const HostAndPort& name) {
+  CHECK(id != options_.identity.self);
+  auto peer = std::make_unique<Outgoing>();
+  peer->id = id;
+  peer->name = name;
+  peer->back_off = options_.back_off_min;
+  outgoing_.emplace(id, std::move(peer));
+}
+
+void ReplicaLinks::SetPeers(const absl::btree_map<NodeId, HostAndPort>& peers) {
+  CHECK(deliver_ != nullptr);
+  absl::erase_if(outgoing_, [&](const auto& entry) {
+    const auto& [id, peer] = entry;
+    const auto wanted = peers.find(id);
+    return wanted == peers.end() || !(wanted->second == peer->name);
+  });
+  for (const auto& [id, name] : peers) {
+    if (outgoing_.contains(id)) continue;
+    Add(id, name);
+    Begin(*outgoing_.at(id));
   }
+}
+
+void ReplicaLinks::Begin(Outgoing& peer) {
+  peer.next_attempt = std::make_unique<Timer>(loop_, [this, &peer] { Attempt(peer); });
+  Attempt(peer);
 }
 
 ReplicaLinks::~ReplicaLinks() = default;
@@ -77,10 +98,7 @@ void ReplicaLinks::Connect(Deliver deliver, Closed closed) {
   CHECK(deliver_ == nullptr);
   deliver_ = std::move(deliver);
   closed_ = std::move(closed);
-  for (auto& [id, peer] : outgoing_) {
-    peer->next_attempt = std::make_unique<Timer>(loop_, [this, peer = peer.get()] { Attempt(*peer); });
-    Attempt(*peer);
-  }
+  for (auto& [id, peer] : outgoing_) Begin(*peer);
 }
 
 bool ReplicaLinks::connected(NodeId peer) const {
@@ -221,12 +239,11 @@ void ReplicaLinks::RestBeforeNextAttempt(Outgoing& peer) {
 void ReplicaLinks::Send(NodeId to, Slice body) {
   CHECK_MSG(body.size() <= kFrameBytesMax, "a frame of " + std::to_string(body.size()) + " bytes");
   const auto found = outgoing_.find(to);
-  CHECK_MSG(found != outgoing_.end(), "node " + std::to_string(to.value()) + " is not a peer");
-  Outgoing& peer = *found->second;
-  if (peer.connection == nullptr) {
+  if (found == outgoing_.end() || found->second->connection == nullptr) {
     ++counters_.dropped_unconnected;
     return;
   }
+  Outgoing& peer = *found->second;
   peer.queued_bytes += kFrameHeaderBytes + body.size();
   peer.queue.push_back(std::move(body));
   // The oldest go first: newer ones tell more.

@@ -97,8 +97,11 @@ class ReplicaLinks {
   void Connect(
       Deliver deliver, Closed closed = [](NodeId) {});
 
+  // From here on these are the peers: connections to others end, new ones are dialled.
+  void SetPeers(const absl::btree_map<NodeId, HostAndPort>& peers);
+
   // Queues a frame; written at the end of the loop's iteration with all others for that peer in one system
-  // call. A long body's bytes are not copied. `to` must be a peer.
+  // call. A long body's bytes are not copied. To nobody that is a peer: dropped.
   void Send(NodeId to, Slice body);
 
   bool connected(NodeId peer) const;
@@ -108,6 +111,8 @@ class ReplicaLinks {
   struct Outgoing;
   struct Incoming;
 
+  void Add(NodeId id, const HostAndPort& name);
+  void Begin(Outgoing& peer);
   void Attempt(Outgoing& peer);
   void OnFound(Outgoing& peer, absl::StatusOr<std::vector<Address>> found);
   void Dial(Outgoing& peer);

@@ -58,6 +58,7 @@ Address FromSockaddr(const sockaddr_storage& storage) {
     std::memcpy(ip, &v4.sin_addr, sizeof ip);
     return Address::V4(ip[0], ip[1], ip[2], ip[3], ntohs(v4.sin_port));
   }
+  if (storage.ss_family != AF_INET6) return address;  // a Unix socket's peer has none
   sockaddr_in6 v6;
   std::memcpy(&v6, &storage, sizeof v6);
   std::memcpy(address.ip.data(), &v6.sin6_addr, address.ip.size());

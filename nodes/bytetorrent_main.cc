@@ -34,6 +34,7 @@ struct Options {
   InspectOptions inspect;
   StatusOptions status;
   ClusterInitOptions cluster_init;
+  ClusterMembersOptions cluster_members;
 };
 
 void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const char* help) {
@@ -142,11 +143,8 @@ CLI::App* AddStatus(CLI::App& app, StatusOptions& options) {
 }
 
 // The subcommand init of the command cluster.
-CLI::App* AddClusterInit(CLI::App& app, ClusterInitOptions& options) {
-  CLI::App* cluster = app.add_subcommand("cluster", "prepare a new tracker cluster");
-  cluster->require_subcommand(1);
-  CLI::App* command =
-      cluster->add_subcommand("init", "draw the secret that the nodes of a new cluster share");
+CLI::App* AddClusterInit(CLI::App& cluster, ClusterInitOptions& options) {
+  CLI::App* command = cluster.add_subcommand("init", "draw the secret that the nodes of a new cluster share");
   command->footer(
       "\nOnce per cluster. Copy the file to every node, give it to \"bytetorrent-tracker init\" there, and "
       "keep "
@@ -155,6 +153,56 @@ CLI::App* AddClusterInit(CLI::App& app, ClusterInitOptions& options) {
       "  bytetorrent cluster init -o cluster.secret");
   command->add_option("-o,--output", options.output, "the file to make; it must not exist")->required();
   return command;
+}
+
+struct ClusterMembersCommands {
+  const CLI::App* status;
+  const CLI::App* add;
+  const CLI::App* remove;
+  const CLI::App* replace;
+  const CLI::App* transfer;
+};
+
+ClusterMembersCommands AddClusterMembers(CLI::App& cluster, ClusterMembersOptions& options) {
+  const auto add = [&](const char* name, const char* what, const char* footer) {
+    CLI::App* command = cluster.add_subcommand(name, what);
+    command->footer(footer);
+    command->add_option(
+        "--data-dir", options.data_dir,
+        "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)");
+    command->add_flag("--json", options.json, "the members as a line of JSON");
+    return command;
+  };
+  const auto wait = [&](CLI::App* command) {
+    command
+        ->add_option("--timeout", options.timeout_seconds, "how long to wait until it is done (default: 60)")
+        ->type_name("SECONDS");
+  };
+  CLI::App* status = add("status", "show the members as a node on this machine knows them",
+                         "\nExample:\n  bytetorrent cluster status --data-dir /var/lib/bytetorrent");
+  CLI::App* join =
+      add("add", "make a node a member, which votes when it has caught up",
+          "\nThe node was initialised with \"bytetorrent-tracker init --join\" and runs.\n\nExample:\n"
+          "  bytetorrent cluster add 4=10.0.0.4:7000/10.0.0.4:6969 --data-dir /var/lib/bytetorrent");
+  join->add_option("node", options.node, "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT")->required();
+  wait(join);
+  CLI::App* remove = add("remove", "let a node be a member no longer, also one that leads or is gone",
+                         "\nExample:\n  bytetorrent cluster remove 3 --data-dir /var/lib/bytetorrent");
+  remove->add_option("id", options.old, "the node")->required();
+  wait(remove);
+  CLI::App* replace =
+      add("replace", "put a new node in the place of a member, also of one that is gone",
+          "\nThe new node was initialised with \"bytetorrent-tracker init --join\" and runs.\n\nExample:\n"
+          "  bytetorrent cluster replace 3 4=10.0.0.4:7000/10.0.0.4:6969 --data-dir /var/lib/bytetorrent");
+  replace->add_option("id", options.old, "the member that goes")->required();
+  replace->add_option("node", options.node, "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT of the new node")
+      ->required();
+  wait(replace);
+  CLI::App* transfer = add("transfer", "let another member lead",
+                           "\nExample:\n  bytetorrent cluster transfer 2 --data-dir /var/lib/bytetorrent");
+  transfer->add_option("id", options.old, "who shall lead (default: whoever is nearest)");
+  wait(transfer);
+  return {status, join, remove, replace, transfer};
 }
 
 int Main(int argc, char** argv) {
@@ -175,7 +223,10 @@ int Main(int argc, char** argv) {
   const CLI::App* download = AddDownload(app, options.download);
   const CLI::App* inspect = AddInspect(app, options.inspect);
   const CLI::App* status = AddStatus(app, options.status);
-  const CLI::App* cluster_init = AddClusterInit(app, options.cluster_init);
+  CLI::App* cluster = app.add_subcommand("cluster", "prepare a tracker cluster, and change its members");
+  cluster->require_subcommand(1);
+  const CLI::App* cluster_init = AddClusterInit(*cluster, options.cluster_init);
+  const ClusterMembersCommands members = AddClusterMembers(*cluster, options.cluster_members);
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr, "bytetorrent: unknown command '%s' (see bytetorrent --help for the commands)\n",
@@ -197,6 +248,12 @@ int Main(int argc, char** argv) {
   if (download->parsed()) return static_cast<int>(RunDownload(options.download));
   if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
   if (status->parsed()) return static_cast<int>(RunStatus(options.status));
+  if (members.status->parsed()) return static_cast<int>(RunClusterStatus(options.cluster_members));
+  if (members.add->parsed() || members.replace->parsed()) {
+    return static_cast<int>(RunClusterAdd(options.cluster_members));
+  }
+  if (members.remove->parsed()) return static_cast<int>(RunClusterRemove(options.cluster_members));
+  if (members.transfer->parsed()) return static_cast<int>(RunClusterTransfer(options.cluster_members));
   if (cluster_init->parsed()) return static_cast<int>(RunClusterInit(options.cluster_init));
   return static_cast<int>(ExitStatus::kWrongUsage);
 }

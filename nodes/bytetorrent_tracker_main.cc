@@ -12,8 +12,10 @@
 #include <utility>
 
 #include "net/resolve.h"
+#include "net/unix_socket.h"
 #include "nodes/shared/cluster_secret.h"
 #include "nodes/shared/text.h"
+#include "nodes/tracker/admin_edge.h"
 #include "nodes/tracker/descriptors.h"
 #include "nodes/tracker/first_start.h"
 #include "nodes/tracker/http_edge.h"
@@ -27,6 +29,9 @@ namespace {
 constexpr Duration kStopPatience = Seconds(2);   // for calls under way when the node is told to stop
 constexpr Duration kQuietRecovery = Seconds(1);  // one that takes longer is told of
 constexpr std::initializer_list<int> kStopSignals = {SIGTERM, SIGINT};
+constexpr Duration kHandOverPatience = Milliseconds(500);
+constexpr Duration kRemovedIsTold = Seconds(10);  // who is no member any more hears of it until then
+constexpr CallId kNobodysCall{UINT64_MAX};        // the router gives out none so high, and drops the reply
 
 class Tracker {
  public:
@@ -77,7 +82,8 @@ class Tracker {
     edge_ = std::make_unique<TrackerEdge>(
         flags_.self, [this](absl::Status status) { OnFatal(std::move(status)); },
         [](std::string line) { Log(std::move(line)); });
-    http_edge_ = std::make_unique<HttpEdge>(Identity(), edge_->router());
+    http_edge_ =
+        std::make_unique<HttpEdge>(Identity(paxos::FirstMembership(state_.members)), edge_->router());
     server_ = std::make_unique<net::HttpServer>(
         loop_, *std::move(clients), net::HttpServerLimits{.connections = descriptors_.clients},
         [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
@@ -105,8 +111,13 @@ class Tracker {
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
-    edge_->Attach(host_.get(), message_links_.get());
+    edge_->Attach(host_.get(), message_links_.get(),
+                  [this](const paxos::Membership& members) { OnMembersChanged(members); });
     host_->Start(std::move(recovery.records), recovery.last);
+    absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocket());
+    if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
+    admin_edge_ = std::make_unique<AdminEdge>(loop_, *std::move(admin), edge_->router(), host_->machine(),
+                                              links_ != nullptr);
     ::malloc_trim(0);  // recovery's working memory is not needed again
     loop_.OnSignals(kStopSignals, [this](int) { OnStopSignal(); });
     http_edge_->Begin(journal_.get(), links_.get());
@@ -115,9 +126,10 @@ class Tracker {
   }
 
   absl::Status StartLinks() {
-    if (flags_.members.size() == 1) return absl::OkStatus();
+    if (flags_.own().replica.port == 0) return absl::OkStatus();  // a cluster of one that does not grow
     net::ReplicaLinksOptions options;
-    options.identity = {.cluster = state_.agreed_id(),
+    options.identity = {.cluster = ClusterId(state_.secret),
+                        .first_members = state_.first_members(),
                         .secret = state_.secret,
                         .self = flags_.self,
                         .incarnation = state_.incarnation};
@@ -129,9 +141,7 @@ class Tracker {
     };
     options.note = Log;
     options.inbound_max = descriptors_.replica_inbound;
-    for (const auto& [id, member] : flags_.members) {
-      if (id != flags_.self) options.peers.emplace(id, member.replica);
-    }
+    options.peers = Peers(paxos::FirstMembership(state_.members));
     links_ = std::make_unique<net::ReplicaLinks>(loop_, std::move(options), net::SystemSeed());
     const absl::StatusOr<Address> address = OwnAddress("replica port", flags_.own().replica);
     if (!address.ok()) return address.status();
@@ -169,11 +179,71 @@ class Tracker {
         "; this node listens there: give its own --node an address of this machine, or 0.0.0.0"));
   }
 
+  std::string AdminSocket() const { return absl::StrCat(flags_.data_dir, "/", kAdminSocketName); }
+
+  // Where the log says that a member is, or, where it does not, where the flags do.
+  std::optional<TrackerMember> WhereIs(NodeId id, const paxos::Membership& members) const {
+    const paxos::Member* member = members.Find(id);
+    if (member != nullptr && !member->contact.empty()) {
+      const absl::StatusOr<TrackerMember> contact = ParseContact(member->contact);
+      if (contact.ok()) return *contact;
+    }
+    const auto given = flags_.members.find(id);
+    return given == flags_.members.end() ? std::nullopt : std::optional(given->second);
+  }
+
+  // Whom this node speaks to: the members, and those who are to vote until a change is in force. One that
+  // joins knows none until one of those that it was told of has told it.
+  absl::btree_map<NodeId, net::HostAndPort> Peers(const paxos::Membership& members) const {
+    absl::btree_map<NodeId, net::HostAndPort> peers;
+    std::vector<NodeId> others = host_->machine().replica().others();
+    if (members.members.empty()) {
+      for (const auto& [id, member] : flags_.members) others.push_back(id);
+    }
+    for (const NodeId id : others) {
+      if (id == flags_.self) continue;
+      if (const std::optional<TrackerMember> where = WhereIs(id, members)) {
+        peers.emplace(id, where->replica);
+      } else {
+        Log(absl::StrCat("node ", id.value(),
+                         " is a member, and neither the log nor a flag says where: start ",
+                         "this node with --node ", id.value(), "=REPLICA_HOST:PORT/CLIENT_HOST:PORT"));
+      }
+    }
+    return peers;
+  }
+
+  void OnMembersChanged(const paxos::Membership& members) {
+    std::string text;
+    for (const paxos::Member& member : members.members) {
+      absl::StrAppend(&text, text.empty() ? "" : ", ", member.id.value(),
+                      member.kind == paxos::MemberKind::kLearner ? " (learns)" : "");
+    }
+    Log(absl::StrCat("node ", flags_.self.value(), ": the members are now ", text, ", version ",
+                     members.version));
+    FollowMembers();
+    // And again when those who are members no longer have been told.
+    follow_members_.Arm(loop_.now() + kRemovedIsTold);
+  }
+
+  void FollowMembers() {
+    const paxos::Membership& members = host_->machine().replica().members().membership;
+    if (links_ != nullptr) links_->SetPeers(Peers(members));
+    http_edge_->SetNodes(Identity(members).nodes);
+  }
+
   // What answers tell of the cluster. An address that only means "here" tells a client nothing.
-  EdgeIdentity Identity() const {
+  EdgeIdentity Identity(const paxos::Membership& members) const {
     EdgeIdentity identity{flags_.self, ClusterIdText(state_.secret), {}};
-    for (const auto& [id, member] : flags_.members) {
-      net::HostAndPort client = member.client;
+    std::vector<NodeId> ids;
+    for (const paxos::Member& member : members.members) ids.push_back(member.id);
+    if (ids.empty()) {
+      for (const auto& [id, member] : flags_.members) ids.push_back(id);
+    }
+    for (const NodeId id : ids) {
+      const std::optional<TrackerMember> where = WhereIs(id, members);
+      if (!where) continue;
+      net::HostAndPort client = where->client;
       if (id == flags_.self) {
         client = flags_.advertise.value_or(net::HostAndPort{client.host, client_address_.port});
       }
@@ -197,11 +267,28 @@ class Tracker {
     std::fflush(stdout);
   }
 
+  // A leader first lets another node lead, while it still answers: nobody has to find out that it is gone.
   void OnStopSignal() {
     if (stopping_) ::_exit(1);
     stopping_ = true;
-    server_->StopAccepting();
     stop_deadline_ = loop_.now() + kStopPatience;
+    if (Leads()) {
+      hand_over_deadline_ = loop_.now() + kHandOverPatience;
+      host_->Deliver(Call<tracker::Protocol>{kNobodysCall, tracker::Order(paxos::TransferLeadership{})});
+    }
+    StopWhenHandedOver();
+  }
+
+  bool Leads() const {
+    const paxos::Replica& replica = host_->machine().replica();
+    return replica.is_leader() && !replica.others().empty();
+  }
+
+  void StopWhenHandedOver() {
+    const bool waits = Leads() && loop_.now() < hand_over_deadline_;
+    if (waits) return hand_over_timer_.Arm(loop_.now() + Milliseconds(2));
+    server_->StopAccepting();
+    admin_edge_->StopAccepting();
     StopWhenDone();
   }
 
@@ -227,6 +314,7 @@ class Tracker {
   bool stopping_ = false;
   bool failed_ = false;
   Instant stop_deadline_;
+  Instant hand_over_deadline_;
   net::Loop loop_;
   net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
   net::Timer recovery_note_{
@@ -234,6 +322,8 @@ class Tracker {
         Log(absl::StrCat("node ", flags_.self.value(), " recovers: it reads the journal in ", flags_.data_dir,
                          ", and answers 503 at http://", client_address_.ToString(), " meanwhile"));
       }};
+  net::Timer hand_over_timer_{loop_, [this] { StopWhenHandedOver(); }};
+  net::Timer follow_members_{loop_, [this] { FollowMembers(); }};
   std::unique_ptr<TrackerEdge> edge_;
   std::unique_ptr<HttpEdge> http_edge_;
   std::optional<net::JournalOpening> opening_;
@@ -243,6 +333,7 @@ class Tracker {
   std::unique_ptr<net::ReplicaLinks> links_;
   std::unique_ptr<TrackerEdge::Links> message_links_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<AdminEdge> admin_edge_;
 };
 
 int Init(const TrackerFlags& flags) {

@@ -50,4 +50,20 @@ struct ClusterInitOptions {
 };
 ExitStatus RunClusterInit(const ClusterInitOptions& options);
 
+// Of the commands that ask a running node on this machine.
+struct ClusterMembersOptions {
+  std::string data_dir = "bytetorrent-tracker-data";  // the node's
+  std::string node;                                   // of add and replace: ID=REPLICA/CLIENT
+  uint32_t old = 0;  // of remove and replace: the member that goes; of transfer: who shall lead, 0: any other
+  uint32_t timeout_seconds = 60;
+  bool json = false;
+
+  std::string socket() const;
+};
+ExitStatus RunClusterStatus(const ClusterMembersOptions& options);
+// Also replace: with `old`.
+ExitStatus RunClusterAdd(const ClusterMembersOptions& options);
+ExitStatus RunClusterRemove(const ClusterMembersOptions& options);
+ExitStatus RunClusterTransfer(const ClusterMembersOptions& options);
+
 }  // namespace bt::nodes

@@ -15,7 +15,7 @@ std::optional<CallId> CallRouter::Open(CallOrigin& origin, uint64_t number) {
   return call;
 }
 
-void CallRouter::Ask(CallId call, tracker_api::Request request) {
+void CallRouter::Ask(CallId call, tracker::Protocol::Request request) {
   CHECK(calls_.contains(call));
   deliver_(Call<tracker::Protocol>{call, std::move(request)});
 }

@@ -37,7 +37,7 @@ class CallRouter {
   // A new call of `origin`, which outlives the router. nullopt: `limit` calls are under way.
   std::optional<CallId> Open(CallOrigin& origin, uint64_t number);
   // Gives the node the request of an open call, once. The reply may come before Ask returns.
-  void Ask(CallId call, tracker_api::Request request);
+  void Ask(CallId call, tracker::Protocol::Request request);
   // The asker has left: the node is told, and a reply that is under way goes nowhere.
   void Cancel(CallId call);
 

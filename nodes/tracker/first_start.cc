@@ -1,7 +1,6 @@
 #include "nodes/tracker/first_start.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_join.h>
 
 #include <utility>
 #include <vector>
@@ -9,17 +8,11 @@
 namespace bt::nodes {
 namespace {
 
-constexpr const char* kMembershipIsFixed =
-    "the members of a cluster are given at init and do not change; their addresses may";
-
 std::vector<NodeId> Members(const TrackerFlags& flags) {
   std::vector<NodeId> members;
+  if (flags.join) return members;
   for (const auto& [id, member] : flags.members) members.push_back(id);
   return members;
-}
-
-std::string IdsText(const std::vector<NodeId>& ids) {
-  return absl::StrJoin(ids, ", ", [](std::string* out, NodeId id) { absl::StrAppend(out, id.value()); });
 }
 
 absl::StatusOr<NodeState> WriteFirstState(const TrackerFlags& flags, const ClusterSecret& secret) {
@@ -64,11 +57,6 @@ absl::Status CheckOwner(const TrackerFlags& flags, const NodeState& state) {
     return absl::FailedPreconditionError(absl::StrCat(flags.data_dir, " belongs to node ", state.node.value(),
                                                       ", not to node ", flags.self.value(),
                                                       "; give that --id, or this node's own --data-dir"));
-  }
-  if (state.members != Members(flags)) {
-    return absl::FailedPreconditionError(absl::StrCat(flags.data_dir, " belongs to a cluster of the nodes ",
-                                                      IdsText(state.members), ", and --node names ",
-                                                      IdsText(Members(flags)), "; ", kMembershipIsFixed));
   }
   return absl::OkStatus();
 }

@@ -15,6 +15,7 @@ HttpEdge::HttpEdge(EdgeIdentity identity, CallRouter& router)
 void HttpEdge::Begin(const net::Journal* journal, const net::ReplicaLinks* links) {
   journal_ = journal;
   links_ = links;
+  begun_ = true;
 }
 
 void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
@@ -25,7 +26,7 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
     Answer(exchange, endpoint,
            RenderResponse(parsed.rendering, tracker_api::Unavailable(why, Seconds(1)), identity_));
   };
-  if (journal_ == nullptr) {
+  if (!begun_) {
     return refuse("recovering: this node still reads its journal; ask another node, or again");
   }
   const std::optional<CallId> call = router_.Open(*this, exchange);

@@ -6,6 +6,9 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <utility>
+#include <vector>
+
 #include "net/http/server.h"
 #include "net/journal.h"
 #include "net/replica_links.h"
@@ -25,6 +28,9 @@ class HttpEdge final : public CallOrigin {
   // The router's node takes calls from here on. `links` is nullptr for a cluster of one.
   void Begin(const net::Journal* journal, const net::ReplicaLinks* links);
 
+  // The cluster's members are others now.
+  void SetNodes(std::vector<ClusterNode> nodes) { identity_.nodes = std::move(nodes); }
+
   // For the HTTP server.
   void OnRequest(net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer);
   void OnGone(net::HttpExchange exchange);
@@ -41,11 +47,12 @@ class HttpEdge final : public CallOrigin {
   void Answer(net::HttpExchange exchange, Endpoint endpoint, const net::HttpResponse& response);
   net::HttpResponse Metrics(const tracker_api::Response& response) const;
 
-  const EdgeIdentity identity_;
+  EdgeIdentity identity_;
   CallRouter& router_;
   net::HttpServer* server_ = nullptr;
   const net::Journal* journal_ = nullptr;  // nullptr while recovering
   const net::ReplicaLinks* links_ = nullptr;
+  bool begun_ = false;
   RequestCounters counters_;
   absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit
 };

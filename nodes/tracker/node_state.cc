@@ -70,9 +70,9 @@ absl::Status CreateJournal(const std::string& directory, const NodeState& state)
 
 }  // namespace
 
-uint64_t NodeState::agreed_id() const {
+uint64_t NodeState::first_members() const {
+  if (members.empty()) return 0;
   RollingDigest digest;
-  digest.Add(ClusterId(secret));
   for (const NodeId member : members) digest.Add(member.value());
   return digest.value();
 }

@@ -20,13 +20,13 @@
 namespace bt::nodes {
 
 struct NodeState {
-  static constexpr uint64_t kVersion = 1;
+  static constexpr uint64_t kVersion = 2;
 
   uint64_t version = kVersion;
   ClusterSecret secret{};
   NodeId node;
   uint64_t incarnation = 0;     // drawn by init: a node that is initialised anew is told from what it was
-  std::vector<NodeId> members;  // of the whole cluster, in order
+  std::vector<NodeId> members;  // the cluster's first ones, in order; none: it joins a cluster that is there
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
@@ -38,9 +38,8 @@ struct NodeState {
   friend bool operator==(const NodeState&, const NodeState&) = default;
 
   wal::Identity journal_identity() const { return {ClusterId(secret), node}; }
-  // What replicas must have in common to talk. The members are part of it: nodes that count votes over
-  // different lists could have majorities that do not meet.
-  uint64_t agreed_id() const;
+  // A digest of them; 0 for one that joins.
+  uint64_t first_members() const;
 };
 
 uint64_t DrawIncarnation();

@@ -17,9 +17,11 @@ TrackerEdge::TrackerEdge(NodeId self, std::function<void(absl::Status)> fatal,
       note_(std::move(note)),
       router_([this](Input<tracker::Protocol> input) { host_->Deliver(std::move(input)); }) {}
 
-void TrackerEdge::Attach(Host* host, Links* links) {
+void TrackerEdge::Attach(Host* host, Links* links,
+                         std::function<void(const paxos::Membership&)> members_changed) {
   host_ = host;
   links_ = links;
+  members_changed_ = std::move(members_changed);
 }
 
 void TrackerEdge::SendMessage(NodeId to, const tracker::Protocol::Message& message) {
@@ -43,6 +45,8 @@ void TrackerEdge::OnNote(const tracker::Protocol::Note& note) {
     note_(absl::StrCat("node ", self_.value(), " leads, ballot round ", leader->ballot.round));
   } else if (const auto* stepped = std::get_if<paxos::SteppedDown>(replica)) {
     note_(absl::StrCat("node ", self_.value(), " no longer leads, ballot round ", stepped->ballot.round));
+  } else if (const auto* changed = std::get_if<paxos::MembersChanged>(replica)) {
+    members_changed_(changed->membership);
   } else if (const auto* diverged = std::get_if<paxos::Diverged>(replica)) {
     fatal_(absl::DataLossError(absl::StrCat(
         "slot ", diverged->slot.value(), " of the log was decided otherwise here than at node ",

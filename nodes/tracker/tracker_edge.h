@@ -23,8 +23,9 @@ class TrackerEdge {
   // `fatal` is told once when the node must stop; `note` gets lines for the operator.
   TrackerEdge(NodeId self, std::function<void(absl::Status)> fatal, std::function<void(std::string)> note);
 
-  // The rest of the wiring, before the host starts. `links` is nullptr for a cluster of one.
-  void Attach(Host* host, Links* links);
+  // The rest of the wiring, before the host starts. `links` is nullptr for a cluster of one;
+  // `members_changed` is called when the log has told of other members.
+  void Attach(Host* host, Links* links, std::function<void(const paxos::Membership&)> members_changed);
 
   // Where edges ask the node.
   CallRouter& router() { return router_; }
@@ -41,6 +42,7 @@ class TrackerEdge {
   std::function<void(std::string)> note_;
   Host* host_ = nullptr;
   Links* links_ = nullptr;
+  std::function<void(const paxos::Membership&)> members_changed_;
   CallRouter router_;
 };
 

@@ -50,7 +50,10 @@ Example:
   bytetorrent-tracker init --cluster-secret cluster.secret --id 1 --data-dir /var/lib/bytetorrent \
       --node 1=10.0.0.1:7000/10.0.0.1:6969 \
       --node 2=10.0.0.2:7000/10.0.0.2:6969 \
-      --node 3=10.0.0.3:7000/10.0.0.3:6969)";
+      --node 3=10.0.0.3:7000/10.0.0.3:6969
+  bytetorrent-tracker init --join --cluster-secret cluster.secret --id 4 --data-dir /var/lib/bytetorrent \
+      --node 4=10.0.0.4:7000/10.0.0.4:6969 \
+      --node 1=10.0.0.1:7000/10.0.0.1:6969)";
 
 // "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT"; an error is one line for people.
 absl::StatusOr<std::pair<NodeId, TrackerMember>> ParseMember(const std::string& text) {
@@ -61,25 +64,21 @@ absl::StatusOr<std::pair<NodeId, TrackerMember>> ParseMember(const std::string& 
                      "1=10.0.0.1:7000/10.0.0.1:6969"));
   };
   const size_t equals = text.find('=');
-  const size_t slash = text.find('/');
-  if (equals == std::string::npos || slash == std::string::npos || slash < equals) {
-    return wrong("a part is missing");
-  }
+  if (equals == std::string::npos) return wrong("a part is missing");
   uint32_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + equals, id);
   if (error != std::errc() || end != text.data() + equals || id == 0) {
     return wrong("the id must be a number from 1 on");
   }
-  const auto replica = net::HostAndPort::Parse(std::string_view(text).substr(equals + 1, slash - equals - 1));
-  if (!replica.ok()) return wrong(Message(replica.status()));
-  const auto client = net::HostAndPort::Parse(std::string_view(text).substr(slash + 1));
-  if (!client.ok()) return wrong(Message(client.status()));
-  return std::pair{NodeId(id), TrackerMember{*replica, *client}};
+  const auto contact = ParseContact(std::string_view(text).substr(equals + 1));
+  if (!contact.ok()) return wrong(Message(contact.status()));
+  return std::pair{NodeId(id), *contact};
 }
 
 // As CLI11 has read them.
 struct Given {
   bool init = false;
+  bool join = false;
   std::optional<uint32_t> id;
   std::vector<std::string> nodes;
   std::string advertise;
@@ -126,6 +125,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
   auto advertise = ParseAdvertised(given.advertise);
   if (!advertise.ok()) return advertise.status();
   TrackerFlags flags{.init = given.init,
+                     .join = given.join,
                      .embedded = given.nodes.empty(),
                      .members = *std::move(members),
                      .advertise = *std::move(advertise),
@@ -140,6 +140,10 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
   if (!flags.members.contains(flags.self)) {
     return absl::InvalidArgumentError(
         absl::StrCat("--id ", *given.id, ": there is no --node ", *given.id, "=..."));
+  }
+  if (flags.join && alone) {
+    return absl::InvalidArgumentError(
+        "--join: give a --node entry for this node and at least one for a member of the cluster");
   }
   if (flags.init && !alone && flags.cluster_secret.empty()) {
     return absl::InvalidArgumentError(
@@ -180,6 +184,10 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       app.add_subcommand("init", "write the first state of a node into its data directory, and end");
   init->fallthrough();
   init->footer(kInitFooter);
+  init->add_flag(
+      "--join", given.join,
+      "the cluster is there already, and \"bytetorrent cluster add\" will make this node its member; "
+      "the id must be one that no member ever had");
   init->add_option(
       "--cluster-secret", given.cluster_secret,
       "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
@@ -200,6 +208,16 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
 }
 
 }  // namespace
+
+absl::StatusOr<TrackerMember> ParseContact(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return absl::InvalidArgumentError("a part is missing");
+  const auto replica = net::HostAndPort::Parse(text.substr(0, slash));
+  if (!replica.ok()) return replica.status();
+  const auto client = net::HostAndPort::Parse(text.substr(slash + 1));
+  if (!client.ok()) return client.status();
+  return TrackerMember{*replica, *client};
+}
 
 std::optional<TrackerFlags> ParseTrackerFlags(int argc, char** argv, int& exit_code) {
   exit_code = 2;

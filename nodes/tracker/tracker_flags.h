@@ -3,10 +3,12 @@
 // What the user told bytetorrent-tracker on its command line, checked. Hosts stay names: see net/resolve.h.
 
 #include <absl/container/btree_map.h>
+#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/base/ids.h"
 #include "net/resolve.h"
@@ -18,8 +20,13 @@ struct TrackerMember {
   net::HostAndPort client;
 };
 
+// "REPLICA_HOST:PORT/CLIENT_HOST:PORT", as --node has it and as the log keeps it of members that joined.
+// kInvalidArgument says what is wrong.
+absl::StatusOr<TrackerMember> ParseContact(std::string_view text);
+
 struct TrackerFlags {
   bool init = false;      // the command init, not serving
+  bool join = false;      // of init: the node is to become a member of a cluster that is there
   bool embedded = false;  // without --node: a cluster of one on loopback
   NodeId self{1};
   absl::btree_map<NodeId, TrackerMember> members;

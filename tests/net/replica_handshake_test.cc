@@ -45,6 +45,21 @@ TEST_F(ReplicaHandshakeTest, TwoNodesOfOneClusterProveThemselvesToEachOther) {
   EXPECT_EQ(end.answer, "");
 }
 
+TEST(ReplicaHandshake, WhoBeganWithOtherMembersIsForeignAndWhoJoinedLaterIsNot) {
+  const auto outcome = [](uint64_t dials, uint64_t accepts) {
+    ReplicaHandshake::Identity one = Node(1);
+    ReplicaHandshake::Identity two = Node(2);
+    one.first_members = dials;
+    two.first_members = accepts;
+    const ReplicaHandshake dialler(one, kNonce1, NodeId(2));
+    return ReplicaHandshake(two, kNonce2).Receive(Slice::Own(dialler.Open())).outcome;
+  };
+  EXPECT_EQ(outcome(5, 5), Outcome::kMore);
+  EXPECT_EQ(outcome(5, 6), Outcome::kForeign);
+  EXPECT_EQ(outcome(0, 6), Outcome::kMore);
+  EXPECT_EQ(outcome(5, 0), Outcome::kMore);
+}
+
 TEST_F(ReplicaHandshakeTest, NoSideBelievesOneWithAnotherSecret) {
   ReplicaHandshake liar(Node(2, 8), kNonce3);
   EXPECT_EQ(ToDialler(liar.Receive(Slice::Copy(dialler_.Open())).answer).outcome, Outcome::kUnproven);

@@ -43,8 +43,10 @@ def _numbers(data, count):
     return values
 
 
-def hello(version, cluster, sender, receiver, incarnation):
-    return frame(number(version) + number(cluster) + number(sender) + number(receiver) + number(incarnation) + bytes(32))
+def hello(version, cluster, sender, receiver, incarnation, first_members=0):
+    """Of one that has joined later, unless its first members are given."""
+    words = (version, cluster, first_members, sender, receiver, incarnation)
+    return frame(b"".join(number(word) for word in words) + bytes(32))
 
 
 def wrong_proof():
@@ -71,6 +73,6 @@ def overhear(port, peers, seconds):
             connection, _ = server.accept()
             with connection:
                 connection.settimeout(seconds)
-                version, cluster, sender, _, incarnation = _numbers(receive_frame(connection), 5)
+                version, cluster, _, sender, _, incarnation = _numbers(receive_frame(connection), 6)
                 incarnations[sender] = incarnation
         return version, cluster, incarnations

@@ -51,10 +51,10 @@ class TrackerNode:
         """What serving takes, and init."""
         return ["--id", self.id, "--data-dir", self.data, *self.cluster.node_flags()]
 
-    def init(self, secret=None):
-        """Writes its first state, as an operator does once for each node of a new cluster."""
+    def init(self, secret=None, *flags):
+        """Writes its first state, as an operator does once for each node."""
         world = self.cluster.world
-        command = [world.binaries.tracker, "init", "--cluster-secret", secret or self.cluster.secret(), *self.flags]
+        command = [world.binaries.tracker, "init", "--cluster-secret", secret or self.cluster.secret(), *self.flags, *flags]
         process = world.run(f"{self.cluster.name}-init-{self.id}", command)
         check(process.status == 0, lambda: f"init of node {self.id} failed: {process.err()}")
 

@@ -1,0 +1,240 @@
+// bytetorrent cluster status, add, remove, replace, transfer: the members of a running cluster, through the
+// Unix socket of a node on this machine. Each order may be given again: what is done already is not done
+// twice.
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "net/http/codec.h"
+#include "net/unix_socket.h"
+#include "nodes/commands/commands.h"
+#include "nodes/http_api/json_api.h"
+#include "nodes/http_api/uri.h"
+#include "nodes/shared/text.h"
+
+namespace bt::nodes {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Longer than a node waits for its leader.
+constexpr Duration kPatience = Seconds(8);
+constexpr std::chrono::milliseconds kPause{100};
+
+struct Member {
+  uint32_t id = 0;
+  bool votes = false;
+  uint32_t replaces = 0;
+  std::string contact;
+};
+struct Members {
+  std::optional<uint32_t> leader;
+  uint64_t version = 0;
+  bool in_force = false;
+  std::vector<Member> all;
+  std::string json;
+
+  const Member* Find(uint32_t id) const {
+    for (const Member& member : all) {
+      if (member.id == id) return &member;
+    }
+    return nullptr;
+  }
+};
+
+absl::Status Lost(const std::string& socket) {
+  return absl::UnavailableError(
+      absl::StrCat("the node that listens on ", socket, " ended the conversation: ", net::ErrnoText(errno)));
+}
+
+absl::StatusOr<net::HttpResponse> Ask(const std::string& socket, const char* method, std::string target) {
+  const absl::StatusOr<net::Fd> fd = net::ConnectUnix(socket, kPatience);
+  if (!fd.ok()) {
+    return absl::Status(
+        fd.status().code(),
+        absl::StrCat(fd.status().message(), "; is the node running, and is --data-dir its own?"));
+  }
+  std::string bytes;
+  net::WriteHttpRequest({.method = method, .target = std::move(target), .keep_alive = false}, "node", bytes);
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const ssize_t sent = ::send(fd->get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return Lost(socket);
+    rest.remove_prefix(static_cast<size_t>(sent));
+  }
+  net::HttpResponseReader reader;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = ::recv(fd->get(), buffer, sizeof buffer, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Lost(socket);
+    std::string_view part(buffer, static_cast<size_t>(got));
+    const net::HttpRead read = got == 0 ? reader.End() : reader.Read(part);
+    if (read == net::HttpRead::kDone) return reader.Take();
+    if (read != net::HttpRead::kMore || got == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("what answers on ", socket, " is no tracker of this version"));
+    }
+  }
+}
+
+absl::StatusOr<Members> ParseMembers(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto bad = absl::DataLossError("the node's answer is not one of this version");
+  if (!json.is_object() || !json.contains("members") || !json["members"].is_array()) return bad;
+  Members members;
+  members.json = text;
+  const auto leader = json.find("leader");
+  if (leader != json.end() && leader->is_number_unsigned()) members.leader = leader->get<uint32_t>();
+  const auto version = json.find("version");
+  if (version != json.end() && version->is_number_unsigned()) members.version = version->get<uint64_t>();
+  const auto in_force = json.find("in_force");
+  members.in_force = in_force != json.end() && in_force->is_boolean() && in_force->get<bool>();
+  for (const auto& one : json["members"]) {
+    const auto text_of = [&](const char* field) {
+      const auto at = one.find(field);
+      return at != one.end() && at->is_string() ? at->get<std::string>() : std::string();
+    };
+    const auto number_of = [&](const char* field) {
+      const auto at = one.find(field);
+      return at != one.end() && at->is_number_unsigned() ? at->get<uint32_t>() : 0u;
+    };
+    if (!one.is_object()) return bad;
+    members.all.push_back(
+        {number_of("id"), text_of("kind") == "voter", number_of("replaces"), text_of("contact")});
+  }
+  return members;
+}
+
+absl::StatusOr<Members> AskMembers(const std::string& socket) {
+  const absl::StatusOr<net::HttpResponse> response = Ask(socket, "GET", "/members");
+  if (!response.ok()) return response.status();
+  return ParseMembers(response->body);
+}
+
+std::string Describe(const Members& members) {
+  std::string text;
+  for (const Member& member : members.all) {
+    absl::StrAppendFormat(&text, "node %d  %s%s", member.id, member.votes ? "votes" : "learns",
+                          members.leader == member.id ? ", leads" : "");
+    if (member.replaces != 0) absl::StrAppendFormat(&text, ", will replace node %d", member.replaces);
+    if (!member.contact.empty()) absl::StrAppend(&text, "  at ", Printable(member.contact));
+    text += "\n";
+  }
+  if (!members.leader) text += "this node hears no leader\n";
+  if (!members.in_force) text += "the last change of the members is not in force yet\n";
+  return text;
+}
+
+// An order, and how one sees that it is carried out.
+struct Order {
+  std::string target;
+  std::function<bool(const Members&)> done;
+  std::string what;  // "node 4 is a member that votes"
+};
+
+// Gives the order until it is taken, and waits until it is carried out.
+ExitStatus CarryOut(const ClusterMembersOptions& options, const Order& order) {
+  const std::string socket = options.socket();
+  const auto deadline = Clock::now() + std::chrono::seconds(options.timeout_seconds);
+  bool taken = false;
+  std::string told;
+  absl::Status last = absl::OkStatus();
+  do {
+    if (!taken) {
+      const absl::StatusOr<net::HttpResponse> response = Ask(socket, "POST", order.target);
+      if (!response.ok()) return Refuse("cluster", response.status(), ExitStatus::kNoTracker);
+      taken = response->status == 200;
+      if (!taken) last = absl::UnavailableError(Printable(ParseReason(response->body, "error")));
+      if (response->status == 400 || response->status == 404 || response->status == 409) {
+        return Refuse("cluster", last);
+      }
+    }
+    const absl::StatusOr<Members> members = AskMembers(socket);
+    if (!members.ok()) return Refuse("cluster", members.status(), ExitStatus::kNoTracker);
+    if (taken && order.done(*members)) {
+      std::printf("%s\n", options.json ? members->json.c_str() : order.what.c_str());
+      return ExitStatus::kDone;
+    }
+    if (const std::string now = Describe(*members); !options.json && now != told) {
+      if (!told.empty()) std::fprintf(stderr, "%s\n", now.c_str());
+      told = now;
+    }
+    std::this_thread::sleep_for(kPause);
+  } while (Clock::now() < deadline);
+  return Refuse("cluster", absl::DeadlineExceededError(absl::StrCat(
+                               "not done after ", options.timeout_seconds, " s", last.ok() ? "" : ": ",
+                               last.message(), "; the same command again goes on where the cluster is")));
+}
+
+}  // namespace
+
+std::string ClusterMembersOptions::socket() const { return absl::StrCat(data_dir, "/admin.sock"); }
+
+ExitStatus RunClusterStatus(const ClusterMembersOptions& options) {
+  const absl::StatusOr<Members> members = AskMembers(options.socket());
+  if (!members.ok()) return Refuse("cluster status", members.status(), ExitStatus::kNoTracker);
+  std::fputs(options.json ? members->json.c_str() : Describe(*members).c_str(), stdout);
+  return ExitStatus::kDone;
+}
+
+ExitStatus RunClusterAdd(const ClusterMembersOptions& options) {
+  const size_t equals = options.node.find('=');
+  const std::string id_text = options.node.substr(0, equals);
+  const uint32_t id =
+      equals == std::string::npos ? 0 : static_cast<uint32_t>(std::strtoul(id_text.c_str(), nullptr, 10));
+  if (id == 0) {
+    return Refuse("cluster add",
+                  absl::InvalidArgumentError(
+                      absl::StrCat(Printable(options.node),
+                                   ": write ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT, the id a number "
+                                   "that no member ever had")),
+                  ExitStatus::kWrongUsage);
+  }
+  std::string target =
+      absl::StrCat("/members/add?id=", id, "&contact=", PercentEncode(options.node.substr(equals + 1)));
+  if (options.old != 0) absl::StrAppend(&target, "&replaces=", options.old);
+  return CarryOut(options,
+                  {target,
+                   [&options, id](const Members& members) {
+                     const Member* member = members.Find(id);
+                     return member != nullptr && member->votes && members.in_force &&
+                            (options.old == 0 || members.Find(options.old) == nullptr);
+                   },
+                   absl::StrCat("node ", id, " is a member and votes",
+                                options.old == 0 ? "" : absl::StrCat(", in place of node ", options.old))});
+}
+
+ExitStatus RunClusterRemove(const ClusterMembersOptions& options) {
+  return CarryOut(options, {absl::StrCat("/members/remove?id=", options.old),
+                            [&options](const Members& members) {
+                              return members.in_force && members.Find(options.old) == nullptr;
+                            },
+                            absl::StrCat("node ", options.old, " is no member any more")});
+}
+
+ExitStatus RunClusterTransfer(const ClusterMembersOptions& options) {
+  const absl::StatusOr<Members> before = AskMembers(options.socket());
+  if (!before.ok()) return Refuse("cluster transfer", before.status(), ExitStatus::kNoTracker);
+  const std::string target = options.old == 0 ? "/leader" : absl::StrCat("/leader?to=", options.old);
+  return CarryOut(options,
+                  {target,
+                   [&options, leader = before->leader](const Members& members) {
+                     if (!members.leader) return false;
+                     return options.old == 0 ? members.leader != leader : *members.leader == options.old;
+                   },
+                   options.old == 0 ? "another node leads" : absl::StrCat("node ", options.old, " leads")});
+}
+
+}  // namespace bt::nodes

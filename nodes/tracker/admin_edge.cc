@@ -1,0 +1,147 @@
+#include "nodes/tracker/admin_edge.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include <optional>
+#include <utility>
+
+#include "nodes/http_api/form.h"
+#include "nodes/http_api/json_api.h"
+#include "nodes/http_api/uri.h"
+#include "nodes/shared/text.h"
+#include "nodes/tracker/tracker_flags.h"
+
+namespace bt::nodes {
+namespace {
+
+constexpr size_t kConnections = 8;
+
+// nullopt: it is not given.
+absl::StatusOr<std::optional<NodeId>> IdIn(const Target& target, const char* field) {
+  const std::string* text = target.Find(field);
+  if (text == nullptr) return std::nullopt;
+  uint32_t id = 0;
+  if (absl::SimpleAtoi(*text, &id) && id > 0) return NodeId(id);
+  return absl::InvalidArgumentError(absl::StrCat(field, "=", Printable(*text), " is no node's id"));
+}
+
+absl::StatusOr<NodeId> RequiredId(const Target& target) {
+  const absl::StatusOr<std::optional<NodeId>> id = IdIn(target, "id");
+  if (!id.ok()) return id.status();
+  if (!*id) return absl::InvalidArgumentError("id is missing");
+  return **id;
+}
+
+absl::StatusOr<tracker::Order> ParseAdd(const Target& target) {
+  const absl::StatusOr<NodeId> id = RequiredId(target);
+  if (!id.ok()) return id.status();
+  const absl::StatusOr<std::optional<NodeId>> replaces = IdIn(target, "replaces");
+  if (!replaces.ok()) return replaces.status();
+  const std::string* contact = target.Find("contact");
+  if (contact == nullptr) return absl::InvalidArgumentError("contact is missing");
+  const absl::StatusOr<TrackerMember> addresses = ParseContact(*contact);
+  if (!addresses.ok()) return addresses.status();
+  return paxos::AddMember{.id = *id, .replaces = replaces->value_or(NodeId(0)), .contact = *contact};
+}
+
+int StatusOf(tracker_api::Outcome outcome) {
+  switch (outcome) {
+    case tracker_api::Outcome::kOk:
+      return 200;
+    case tracker_api::Outcome::kConflict:
+      return 409;
+    default:
+      return 503;
+  }
+}
+
+std::string MemberText(const paxos::Member& member) {
+  std::string text =
+      absl::StrCat("{\"id\": ", member.id.value(),
+                   ", \"kind\": ", member.kind == paxos::MemberKind::kVoter ? "\"voter\"" : "\"learner\"");
+  if (member.replaces != NodeId(0)) absl::StrAppend(&text, ", \"replaces\": ", member.replaces.value());
+  return absl::StrCat(text, ", \"contact\": ", JsonQuote(member.contact), "}");
+}
+
+}  // namespace
+
+absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request) {
+  const std::optional<Target> target = ParseTarget(request.target);
+  if (!target) return absl::InvalidArgumentError("not a path");
+  const std::string path = absl::StrJoin(target->path, "/");
+  if (request.method != "POST") return absl::NotFoundError("no such path, or not by that method");
+  if (path == "members/add") return ParseAdd(*target);
+  if (path == "members/remove") {
+    const absl::StatusOr<NodeId> id = RequiredId(*target);
+    if (!id.ok()) return id.status();
+    return paxos::RemoveMember{*id};
+  }
+  if (path == "leader") {
+    const absl::StatusOr<std::optional<NodeId>> to = IdIn(*target, "to");
+    if (!to.ok()) return to.status();
+    return paxos::TransferLeadership{to->value_or(NodeId(0))};
+  }
+  return absl::NotFoundError("no such path, or not by that method");
+}
+
+std::string MembersText(const paxos::Replica& replica) {
+  const paxos::Epoch& latest = replica.members();
+  return absl::StrCat(
+      "{\"node\": ", replica.config().self.value(),
+      ", \"leader\": ", replica.leader() ? absl::StrCat(replica.leader()->value()) : "null",
+      ", \"chosen\": ", replica.chosen().value(), ", \"version\": ", latest.membership.version,
+      ", \"in_force\": ", latest.from <= replica.chosen().next() ? "true" : "false", ", \"members\": [",
+      absl::StrJoin(latest.membership.members, ", ",
+                    [](std::string* out, const paxos::Member& member) { *out += MemberText(member); }),
+      "]}\n");
+}
+
+AdminEdge::AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router,
+                     const tracker::TrackerNode& node, bool may_grow)
+    : router_(router), node_(node), may_grow_(may_grow) {
+  server_ = std::make_unique<net::HttpServer>(
+      loop, std::move(listener), net::HttpServerLimits{.connections = kConnections},
+      [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address&) {
+        OnRequest(exchange, request);
+      },
+      [this](net::HttpExchange exchange) { OnGone(exchange); });
+}
+
+void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& request) {
+  if (request.method == "GET" && request.target == "/members") {
+    return server_->Reply(exchange, ApiResponse(200, MembersText(node_.replica())));
+  }
+  absl::StatusOr<tracker::Order> order = ParseOrder(request);
+  if (!order.ok()) {
+    const int status = absl::IsNotFound(order.status()) ? 404 : 400;
+    return server_->Reply(exchange, ApiResponse(status, WriteError(Message(order.status()))));
+  }
+  if (!may_grow_ && std::holds_alternative<paxos::AddMember>(*order)) {
+    return server_->Reply(
+        exchange, ApiResponse(409, WriteError("this node has no port for other nodes; start it with --node "
+                                              "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT")));
+  }
+  const std::optional<CallId> call = router_.Open(*this, exchange);
+  if (!call) return server_->Reply(exchange, ApiResponse(503, WriteError("too many requests at this node")));
+  asked_.emplace(exchange, *call);
+  router_.Ask(*call, *std::move(order));
+}
+
+void AdminEdge::OnGone(net::HttpExchange exchange) {
+  const auto found = asked_.find(exchange);
+  if (found == asked_.end()) return;
+  const CallId call = found->second;
+  asked_.erase(found);
+  router_.Cancel(call);
+}
+
+void AdminEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
+  asked_.erase(exchange);
+  const int status = StatusOf(response.outcome);
+  server_->Reply(exchange, ApiResponse(status, status == 200 ? MembersText(node_.replica())
+                                                             : WriteError(response.reason)));
+}
+
+}  // namespace bt::nodes

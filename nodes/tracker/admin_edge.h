@@ -1,0 +1,55 @@
+#pragma once
+
+// AdminEdge: what `bytetorrent cluster` asks of a node, over HTTP on a Unix socket in the data directory,
+// which only the node's own user can connect to. Loop thread only.
+//
+//   GET  /members                          what this node knows of the members, as JSON
+//   POST /members/add?id=4&contact=R/C     &replaces=3
+//   POST /members/remove?id=3
+//   POST /leader?to=2                      without `to`: whoever is nearest
+//
+// An order that has begun, or was carried out before, is answered with 200; /members tells how far it is.
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+
+#include "core/tracker/node.h"
+#include "net/http/server.h"
+#include "nodes/tracker/call_router.h"
+
+namespace bt::nodes {
+
+// In the data directory.
+inline constexpr char kAdminSocketName[] = "admin.sock";
+
+// The order that a request asks for. kInvalidArgument says what is wrong with it, kNotFound: no such path.
+absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request);
+// As GET /members answers.
+std::string MembersText(const paxos::Replica& replica);
+
+class AdminEdge final : public CallOrigin {
+ public:
+  // `node` and `router` outlive it. `may_grow`: this node has a port for others.
+  AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router, const tracker::TrackerNode& node,
+            bool may_grow);
+
+  void StopAccepting() { server_->StopAccepting(); }
+
+  // For the router; the number is the exchange.
+  void OnReply(uint64_t exchange, tracker_api::Response response) override;
+
+ private:
+  void OnRequest(net::HttpExchange exchange, const net::HttpRequest& request);
+  void OnGone(net::HttpExchange exchange);
+
+  CallRouter& router_;
+  const tracker::TrackerNode& node_;
+  const bool may_grow_;
+  absl::flat_hash_map<net::HttpExchange, CallId> asked_;  // bounded by the router's limit
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace bt::nodes
