@@ -95,6 +95,8 @@ void Journal::Flush() { writer_->Queue(pending_); }
 void Journal::OnProgress() {
   const JournalWriter::Progress progress = writer_->progress();
   counters_.commits = progress.commits;
+  counters_.bytes = progress.bytes;
+  counters_.syncs = progress.syncs;
   if (progress.durable > confirmed_) {
     confirmed_ = progress.durable;
     if (durable_ != nullptr) durable_(confirmed_);

@@ -22,6 +22,7 @@
 #include "core/machine/outbox.h"
 #include "core/wal/format.h"
 #include "core/wal/journal_files.h"
+#include "net/latency_histogram.h"
 #include "net/loop.h"
 
 namespace bt::net {
@@ -47,6 +48,8 @@ class Journal {
   struct Counters {  // loop's thread
     uint64_t records = 0;
     uint64_t commits = 0;
+    uint64_t bytes = 0;      // of the segments on the disk
+    LatencyHistogram syncs;  // of segments
   };
 
   // kAlreadyExists: another process has the directory; kFailedPrecondition: it is another node's or

@@ -17,6 +17,7 @@ JournalWriter::JournalWriter(std::unique_ptr<PosixDirectory> directory,
       queued_bytes_max_(queued_bytes_max),
       notify_(std::move(notify)) {
   progress_.durable = files_->durable();
+  progress_.bytes = directory_->bytes();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -80,6 +81,8 @@ void JournalWriter::Run() {
     lock.lock();
     queued_bytes_ -= batch_bytes;
     ++progress_.commits;
+    progress_.bytes = directory_->bytes();
+    progress_.syncs = directory_->syncs();
     progress_.durable = files_->durable();
     if (!files_->failure().ok() && progress_.failure.ok()) progress_.failure = files_->failure();
     lock.unlock();

@@ -24,6 +24,8 @@ class JournalWriter {
   struct Progress {
     WriteSeq durable;
     uint64_t commits = 0;
+    uint64_t bytes = 0;  // of the segments
+    LatencyHistogram syncs;
     absl::Status failure;  // once not OK, nothing more is written
   };
 

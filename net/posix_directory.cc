@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -15,6 +16,7 @@
 
 #include "core/base/check.h"
 #include "core/base/overloaded.h"
+#include "net/loop.h"
 #include "net/socket.h"
 
 namespace bt::net {
@@ -83,11 +85,11 @@ wal::Completion PosixDirectory::Finish() {
           [&](const wal::WriteFile& write) { return only(Write(write)); },
           [&](const wal::SyncFile& sync) {
             const absl::Status status = Use(sync.name, 0);
-            if (!status.ok() || fdatasync(file_.get()) == 0) return only(status);
-            return only(Failed("sync", PathOf(sync.name), errno));
+            return only(status.ok() ? Sync(file_.get(), PathOf(sync.name)) : status);
           },
           [&](const wal::RenameFile& rename) { return only(Rename(rename)); },
           [&](const wal::RemoveFile& remove) {
+            sizes_.erase(remove.name);
             if (unlink(PathOf(remove.name).c_str()) == 0) return only(absl::OkStatus());
             return only(Failed("remove", PathOf(remove.name), errno));
           },
@@ -110,7 +112,20 @@ wal::Completion PosixDirectory::List() const {
   return done;
 }
 
-wal::Completion PosixDirectory::Read(const std::string& name) const {
+absl::Status PosixDirectory::Sync(int fd, const std::string& path) {
+  const Instant began = Loop::ReadClock();
+  if (fdatasync(fd) != 0) return Failed("sync", path, errno);
+  syncs_.Add(Loop::ReadClock() - began);
+  return absl::OkStatus();
+}
+
+uint64_t PosixDirectory::bytes() const {
+  uint64_t sum = 0;
+  for (const auto& [name, size] : sizes_) sum += size;
+  return sum;
+}
+
+wal::Completion PosixDirectory::Read(const std::string& name) {
   const std::string path = PathOf(name);
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat info {};
@@ -125,6 +140,7 @@ wal::Completion PosixDirectory::Read(const std::string& name) const {
     have += static_cast<size_t>(got);
   }
   bytes.resize(have);
+  sizes_[name] = have;
   return {.bytes = Slice::Own(std::move(bytes))};
 }
 
@@ -149,6 +165,7 @@ absl::Status PosixDirectory::Write(const wal::WriteFile& write) {
     bytes.remove_prefix(static_cast<size_t>(written));
     at += static_cast<uint64_t>(written);
   }
+  sizes_[write.name] = std::max(sizes_[write.name], at);
   return absl::OkStatus();
 }
 
@@ -157,6 +174,8 @@ absl::Status PosixDirectory::Rename(const wal::RenameFile& rename) {
     return Failed("name", PathOf(rename.to), errno);
   }
   if (file_name_ == rename.from) file_name_ = rename.to;
+  sizes_[rename.to] = sizes_[rename.from];
+  sizes_.erase(rename.from);
   return absl::OkStatus();
 }
 

@@ -7,6 +7,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +16,7 @@
 #include "core/wal/directory.h"
 #include "core/wal/journal_files.h"
 #include "net/fd.h"
+#include "net/latency_histogram.h"
 
 namespace bt::net {
 
@@ -26,6 +29,9 @@ class PosixDirectory final : public wal::Directory {
   void Begin(wal::Operation operation) override;
   // Carries out what has been begun.
   wal::Completion Finish();
+  // Of the files that were read or made here.
+  uint64_t bytes() const;
+  const LatencyHistogram& syncs() const { return syncs_; }
   // Carries out whatever `files` begins until it has nothing more to do.
   void Run(wal::JournalFiles& files) {
     while (files.busy()) files.Done(Finish());
@@ -36,7 +42,8 @@ class PosixDirectory final : public wal::Directory {
 
   absl::Status Lock();
   wal::Completion List() const;
-  wal::Completion Read(const std::string& name) const;
+  wal::Completion Read(const std::string& name);
+  absl::Status Sync(int fd, const std::string& path);
   absl::Status Write(const wal::WriteFile& write);
   absl::Status Rename(const wal::RenameFile& rename);
   // Opens the file with `flags`, unless it is the one that is open already and they are 0.
@@ -49,6 +56,8 @@ class PosixDirectory final : public wal::Directory {
   Fd file_;
   std::string file_name_;  // of file_
   std::optional<wal::Operation> operation_;
+  std::map<std::string, uint64_t> sizes_;
+  LatencyHistogram syncs_;
 };
 
 }  // namespace bt::net

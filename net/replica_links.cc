@@ -212,6 +212,7 @@ void ReplicaLinks::OnAnswer(Outgoing& peer) {
   if (!MayStay(step.outcome, *peer.handshake, peer.connection->peer())) return Lose(peer);
   WriteFrame(*peer.connection, Slice::Own(std::move(step.answer)));
   peer.greeted = true;
+  options_.linked(peer.id, peer.connection->peer(), true);
   peer.back_off = options_.back_off_min;
   peer.connection->SetDeadline(Instant::Never());
   HandOver(peer);
@@ -221,6 +222,7 @@ void ReplicaLinks::OnAnswer(Outgoing& peer) {
 void ReplicaLinks::Lose(Outgoing& peer) {
   const bool failed = !std::exchange(peer.greeted, false);
   if (failed) ++counters_.connect_failures;
+  if (!failed) options_.linked(peer.id, peer.connection->peer(), false);
   peer.connection.reset();
   counters_.dropped_unconnected += peer.queue.size() + std::exchange(peer.handed_over, 0);
   peer.queue.clear();

@@ -55,6 +55,9 @@ struct ReplicaLinksOptions {
   Duration note_pause = Seconds(60);
   // Told a line for the operator about a refused connection.
   std::function<void(std::string)> note = [](const std::string&) {};
+  // Told when the link on which this node sends to a peer comes up, and when one that was up ends.
+  std::function<void(NodeId peer, const Address& address, bool up)> linked = [](NodeId, const Address&,
+                                                                                bool) {};
   Duration back_off_min = Milliseconds(20);
   Duration back_off_max = Seconds(1);
   // A connection whose peer was not heard from for so long does not keep its node id. The kernels of living

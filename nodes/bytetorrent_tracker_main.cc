@@ -20,6 +20,8 @@
 #include "nodes/tracker/first_start.h"
 #include "nodes/tracker/http_edge.h"
 #include "nodes/tracker/met_peers.h"
+#include "nodes/tracker/operator_log.h"
+#include "nodes/tracker/service_manager.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
 
@@ -33,15 +35,35 @@ constexpr Duration kHandOverPatience = Milliseconds(500);
 constexpr Duration kRemovedIsTold = Seconds(10);  // who is no member any more hears of it until then
 constexpr CallId kNobodysCall{UINT64_MAX};        // the router gives out none so high, and drops the reply
 
+// Until a node serves there is nothing to end in order: it has acknowledged nothing in this life, and a crash
+// in the middle of recovery is what recovery is made for. So a stop signal ends it there and then. While this
+// lives it does so also in the middle of a step of this thread, however long that takes. The other threads
+// take no signals.
+class EndedBySignals {
+ public:
+  EndedBySignals() {
+    for (const int number : kStopSignals) ::signal(number, [](int) { ::_exit(0); });
+    Mask(SIG_UNBLOCK);
+  }
+  ~EndedBySignals() { Mask(SIG_BLOCK); }
+  EndedBySignals(const EndedBySignals&) = delete;
+  EndedBySignals& operator=(const EndedBySignals&) = delete;
+
+ private:
+  static void Mask(int how) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int number : kStopSignals) sigaddset(&signals, number);
+    pthread_sigmask(how, &signals, nullptr);
+  }
+};
+
 class Tracker {
  public:
   explicit Tracker(TrackerFlags flags) : flags_(std::move(flags)) {}
 
   int Run() {
-    // Until the node serves there is nothing to end in order: it has acknowledged nothing in this life, and a
-    // crash in the middle of recovery is what recovery is made for. So a stop signal ends it there and then,
-    // however long the step under way would take.
-    for (const int number : kStopSignals) ::signal(number, [](int) { ::_exit(0); });
+    loop_.OnSignals(kStopSignals, [this](int) { OnStopSignal(); });
     if (const absl::Status status = Listen(); !status.ok()) return Refuse(status);
     recovery_note_.Arm(loop_.now() + kQuietRecovery);
     opening_.emplace(
@@ -60,18 +82,20 @@ class Tracker {
   }
 
  private:
-  static int Refuse(const absl::Status& status) {
-    std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(status).c_str());
+  int Refuse(const absl::Status& status) const {
+    log_.Error(absl::StrCat("bytetorrent-tracker: ", Message(status)));
     return 1;
   }
 
   // Everything before the journal is read: from then on clients are told that this node is recovering.
   absl::Status Listen() {
+    const EndedBySignals preparing;
     const absl::StatusOr<DescriptorShares> shares =
         ShareDescriptors(DescriptorLimit(), flags_.members.size());
     if (!shares.ok()) return shares.status();
     descriptors_ = *shares;
-    absl::StatusOr<NodeState> state = StateToServe(flags_, Log);
+    absl::StatusOr<NodeState> state =
+        StateToServe(flags_, [this](const std::string& line) { log_.Info(line); });
     if (!state.ok()) return state.status();
     state_ = *std::move(state);
     const absl::StatusOr<Address> client_address = OwnAddress("client port", flags_.own().client);
@@ -81,7 +105,7 @@ class Tracker {
     client_address_ = clients->address;
     edge_ = std::make_unique<TrackerEdge>(
         flags_.self, [this](absl::Status status) { OnFatal(std::move(status)); },
-        [](std::string line) { Log(std::move(line)); });
+        [this](const std::string& line) { log_.Info(line); });
     http_edge_ =
         std::make_unique<HttpEdge>(Identity(paxos::FirstMembership(state_.members)), edge_->router());
     server_ = std::make_unique<net::HttpServer>(
@@ -101,8 +125,9 @@ class Tracker {
     if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
     if (recovery.cut_bytes > 0) {
-      Log(absl::StrCat("cut ", recovery.cut_bytes, " bytes of an interrupted write off the journal in ",
-                       flags_.data_dir, ": ", recovery.cut_why));
+      log_.Warning(absl::StrCat("cut ", recovery.cut_bytes,
+                                " bytes of an interrupted write off the journal in ", flags_.data_dir, ": ",
+                                recovery.cut_why));
     }
     tracker::Config config;
     config.replica.self = flags_.self;
@@ -113,15 +138,19 @@ class Tracker {
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
     edge_->Attach(host_.get(), message_links_.get(),
                   [this](const paxos::Membership& members) { OnMembersChanged(members); });
-    host_->Start(std::move(recovery.records), recovery.last);
+    {
+      const EndedBySignals replaying;
+      host_->Start(std::move(recovery.records), recovery.last);
+    }
     absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocket());
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
     admin_edge_ = std::make_unique<AdminEdge>(loop_, *std::move(admin), edge_->router(), host_->machine(),
                                               links_ != nullptr);
     ::malloc_trim(0);  // recovery's working memory is not needed again
-    loop_.OnSignals(kStopSignals, [this](int) { OnStopSignal(); });
-    http_edge_->Begin(journal_.get(), links_.get());
+    http_edge_->Begin(journal_.get(), links_.get(), edge_.get());
+    serving_ = true;
     PrintReady();
+    NotifyServiceManager(kServiceReady);
     return absl::OkStatus();
   }
 
@@ -139,7 +168,8 @@ class Tracker {
     options.admit = [this](NodeId peer, uint64_t incarnation, bool proven) {
       return Admit(peer, incarnation, proven);
     };
-    options.note = Log;
+    options.note = [this](const std::string& line) { log_.Warning(line); };
+    options.linked = [this](NodeId peer, const Address& address, bool up) { OnLink(peer, address, up); };
     options.inbound_max = descriptors_.replica_inbound;
     options.peers = Peers(paxos::FirstMembership(state_.members));
     links_ = std::make_unique<net::ReplicaLinks>(loop_, std::move(options), net::SystemSeed());
@@ -154,6 +184,13 @@ class Tracker {
         },
         [this](NodeId peer) { host_->Deliver(PeerClosed{peer}); });
     return absl::OkStatus();
+  }
+
+  void OnLink(NodeId peer, const Address& address, bool up) const {
+    const std::string who = absl::StrCat("node ", flags_.self.value());
+    const std::string whom = absl::StrCat("node ", peer.value(), " at ", address.ToString());
+    if (up) return log_.Info(absl::StrCat(who, " has found ", whom));
+    log_.Warning(absl::StrCat(who, " has lost ", whom));
   }
 
   // A peer is remembered before anything is said to it or heard from it: what this node has exchanged a
@@ -205,9 +242,9 @@ class Tracker {
       if (const std::optional<TrackerMember> where = WhereIs(id, members)) {
         peers.emplace(id, where->replica);
       } else {
-        Log(absl::StrCat("node ", id.value(),
-                         " is a member, and neither the log nor a flag says where: start ",
-                         "this node with --node ", id.value(), "=REPLICA_HOST:PORT/CLIENT_HOST:PORT"));
+        log_.Warning(absl::StrCat(
+            "node ", id.value(), " is a member, and neither the log nor a flag says where: start ",
+            "this node with --node ", id.value(), "=REPLICA_HOST:PORT/CLIENT_HOST:PORT"));
       }
     }
     return peers;
@@ -219,8 +256,8 @@ class Tracker {
       absl::StrAppend(&text, text.empty() ? "" : ", ", member.id.value(),
                       member.kind == paxos::MemberKind::kLearner ? " (learns)" : "");
     }
-    Log(absl::StrCat("node ", flags_.self.value(), ": the members are now ", text, ", version ",
-                     members.version));
+    log_.Info(absl::StrCat("node ", flags_.self.value(), ": the members are now ", text, ", version ",
+                           members.version));
     FollowMembers();
     // And again when those who are members no longer have been told.
     follow_members_.Arm(loop_.now() + kRemovedIsTold);
@@ -250,7 +287,8 @@ class Tracker {
       if (!client.IsAnywhere()) {
         identity.nodes.push_back({id, client.ToString()});
       } else if (id == flags_.self) {
-        Log(absl::StrCat("node ", id.value(),
+        log_.Warning(
+            absl::StrCat("node ", id.value(),
                          " tells clients no address of its own, because it listens on all; give --advertise "
                          "HOST:PORT to have it listed in torrents and in the status"));
       }
@@ -269,8 +307,11 @@ class Tracker {
 
   // A leader first lets another node lead, while it still answers: nobody has to find out that it is gone.
   void OnStopSignal() {
+    if (!serving_) ::_exit(0);  // see EndedBySignals
     if (stopping_) ::_exit(1);
     stopping_ = true;
+    NotifyServiceManager(kServiceStopping);
+    log_.Info(absl::StrCat("node ", flags_.self.value(), " stops, as it was told to"));
     stop_deadline_ = loop_.now() + kStopPatience;
     if (Leads()) {
       hand_over_deadline_ = loop_.now() + kHandOverPatience;
@@ -299,18 +340,17 @@ class Tracker {
   }
 
   void OnFatal(absl::Status status) {
-    std::fprintf(stderr, "bytetorrent-tracker: node %u stops: %s\n", flags_.self.value(),
-                 Message(status).c_str());
+    log_.Error(absl::StrCat("node ", flags_.self.value(), " stops: ", Message(status)));
     failed_ = true;
     loop_.Stop();
   }
 
-  static void Log(std::string line) { std::fprintf(stderr, "%s\n", line.c_str()); }
-
   const TrackerFlags flags_;
+  const OperatorLog log_{flags_.log_format};
   NodeState state_;
   DescriptorShares descriptors_;
   Address client_address_;
+  bool serving_ = false;
   bool stopping_ = false;
   bool failed_ = false;
   Instant stop_deadline_;
@@ -319,8 +359,9 @@ class Tracker {
   net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
   net::Timer recovery_note_{
       loop_, [this] {
-        Log(absl::StrCat("node ", flags_.self.value(), " recovers: it reads the journal in ", flags_.data_dir,
-                         ", and answers 503 at http://", client_address_.ToString(), " meanwhile"));
+        log_.Info(absl::StrCat("node ", flags_.self.value(), " recovers: it reads the journal in ",
+                               flags_.data_dir, ", and answers 503 at http://", client_address_.ToString(),
+                               " meanwhile"));
       }};
   net::Timer hand_over_timer_{loop_, [this] { StopWhenHandedOver(); }};
   net::Timer follow_members_{loop_, [this] { FollowMembers(); }};

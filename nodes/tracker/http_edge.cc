@@ -6,13 +6,15 @@
 
 #include "core/base/check.h"
 #include "nodes/http_api/form.h"
+#include "nodes/tracker/tracker_edge.h"
 
 namespace bt::nodes {
 
 HttpEdge::HttpEdge(EdgeIdentity identity, CallRouter& router)
     : identity_(std::move(identity)), router_(router) {}
 
-void HttpEdge::Begin(const net::Journal* journal, const net::ReplicaLinks* links) {
+void HttpEdge::Begin(const net::Journal* journal, const net::ReplicaLinks* links, const TrackerEdge* node) {
+  node_ = node;
   journal_ = journal;
   links_ = links;
   begun_ = true;
@@ -58,8 +60,8 @@ net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const
   const auto* status = std::get_if<tracker_api::NodeStatus>(&response.body);
   CHECK(status != nullptr);
   net::HttpResponse answer =
-      TextResponse(200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(),
-                                     links_ == nullptr ? nullptr : &links_->counters(), *status}));
+      TextResponse(200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(), links_,
+                                     node_->leader_changes(), *status}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
 }

@@ -18,6 +18,8 @@
 
 namespace bt::nodes {
 
+class TrackerEdge;
+
 class HttpEdge final : public CallOrigin {
  public:
   HttpEdge(EdgeIdentity identity, CallRouter& router);
@@ -26,7 +28,7 @@ class HttpEdge final : public CallOrigin {
   // is what requests are told.
   void Attach(net::HttpServer* server) { server_ = server; }
   // The router's node takes calls from here on. `links` is nullptr for a cluster of one.
-  void Begin(const net::Journal* journal, const net::ReplicaLinks* links);
+  void Begin(const net::Journal* journal, const net::ReplicaLinks* links, const TrackerEdge* node);
 
   // The cluster's members are others now.
   void SetNodes(std::vector<ClusterNode> nodes) { identity_.nodes = std::move(nodes); }
@@ -52,6 +54,7 @@ class HttpEdge final : public CallOrigin {
   net::HttpServer* server_ = nullptr;
   const net::Journal* journal_ = nullptr;  // nullptr while recovering
   const net::ReplicaLinks* links_ = nullptr;
+  const TrackerEdge* node_ = nullptr;
   bool begun_ = false;
   RequestCounters counters_;
   absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit

@@ -1,10 +1,18 @@
 #include "nodes/tracker/metrics.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
+#include "core/base/version.h"
 #include "nodes/shared/text.h"
+#include "nodes/tracker/descriptors.h"
 
 namespace bt::nodes {
 
@@ -32,7 +40,18 @@ void Limited(std::string_view name, std::string_view help, const net::Use& use, 
          absl::StrCat(Absl(help), ", the most since the start."), use.highest(), out);
 }
 
-void AppendLinks(const net::ReplicaLinks::Counters& links, std::string& out) {
+void AppendLinks(const net::ReplicaLinks& all, const tracker_api::NodeStatus& status, std::string& out) {
+  Family("replica_link_up", "gauge", "1 when this node can send to the peer.", out);
+  for (const NodeId peer : status.members) {
+    if (peer == status.node) continue;
+    Sample("replica_link_up", absl::StrCat("{peer=\"", peer.value(), "\"}"), all.connected(peer) ? 1 : 0,
+           out);
+  }
+  const net::ReplicaLinks::Counters& links = all.counters();
+  Single("replica_connect_failures_total", "counter", "Attempts at other nodes that came to nothing.",
+         links.connect_failures, out);
+  Single("replica_unresolved_total", "counter", "Attempts at other nodes whose name had no address.",
+         links.unresolved, out);
   Single("replica_sent_bytes_total", "counter", "Bytes of frames sent to other nodes.", links.sent_bytes,
          out);
   Single("replica_received_bytes_total", "counter", "Bytes of frames received from other nodes.",
@@ -49,6 +68,45 @@ void AppendLinks(const net::ReplicaLinks::Counters& links, std::string& out) {
   Sample("replica_refused_total", "{why=\"too_many\"}", links.turned_away, out);
 }
 
+std::string SecondsText(Duration duration) {
+  return absl::StrFormat("%.6f", static_cast<double>(duration.ns) / 1e9);
+}
+
+void AppendJournal(const net::Journal::Counters& journal, std::string& out) {
+  Single("journal_records_total", "counter", "Records made durable.", journal.records, out);
+  Single("journal_commits_total", "counter", "Group commits (one write and one fdatasync each).",
+         journal.commits, out);
+  Single("journal_bytes", "gauge", "Size of the journal's segments.", journal.bytes, out);
+  Family("journal_sync_seconds", "histogram", "How long the disk took for an fdatasync of a segment.", out);
+  uint64_t count = 0;
+  for (size_t i = 0; i < journal.syncs.counts.size(); ++i) {
+    const auto& most = net::LatencyHistogram::kMicrosecondsMax;
+    count += journal.syncs.counts[i];
+    const std::string le = i < most.size() ? SecondsText(Microseconds(most[i])) : "+Inf";
+    Sample("journal_sync_seconds_bucket", absl::StrCat("{le=\"", le, "\"}"), count, out);
+  }
+  Sample("journal_sync_seconds_count", "", count, out);
+  absl::StrAppend(&out, "bytetorrent_journal_sync_seconds_sum ", SecondsText(journal.syncs.sum), "\n");
+}
+
+// The names that Prometheus' own client libraries use, so that dashboards for any process show this one.
+void AppendProcess(std::string& out) {
+  const auto sample = [&out](const char* name, const char* type, const auto& value) {
+    absl::StrAppend(&out, "# TYPE process_", name, " ", type, "\nprocess_", name, " ", value, "\n");
+  };
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages >> pages;  // the second number is the resident ones
+  sample("resident_memory_bytes", "gauge", pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto duration = [](const timeval& time) { return Seconds(time.tv_sec) + Microseconds(time.tv_usec); };
+  sample("cpu_seconds_total", "counter", SecondsText(duration(used.ru_utime) + duration(used.ru_stime)));
+  std::error_code ignored;
+  const std::filesystem::directory_iterator descriptors("/proc/self/fd", ignored);
+  sample("open_fds", "gauge", std::distance(begin(descriptors), end(descriptors)));
+  sample("max_fds", "gauge", DescriptorLimit());
+}
+
 void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
   Family("role", "gauge", "1 for the role this node has.", out);
   for (const tracker_api::Role role : tracker_api::kRoles) {
@@ -62,6 +120,9 @@ void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
   Single("chosen_slot", "gauge", "Highest slot known chosen with all before it.", status.chosen.value(), out);
   Single("applied_slot", "gauge", "Highest slot the registry reflects.", status.applied.value(), out);
   Single("torrents", "gauge", "Registered torrents.", status.torrents, out);
+  // A sample is a double, which holds 53 bits.
+  Single("registry_digest", "gauge", "Low 48 bits of the registry's digest: equal at equal applied_slot.",
+         status.registry_digest & ((uint64_t{1} << 48) - 1), out);
   Single("claims", "gauge", "Peers' claims.", status.claims, out);
 }
 
@@ -109,10 +170,13 @@ std::string MetricsText(const MetricsSources& sources) {
   Sample("http_dropped_total", "{why=\"overload\"}", http.overloaded, out);
   Sample("http_dropped_total", "{why=\"displaced\"}", http.displaced, out);
   Sample("http_dropped_total", "{why=\"unread\"}", http.unread, out);
-  Single("journal_records_total", "counter", "Records made durable.", sources.journal.records, out);
-  Single("journal_commits_total", "counter", "Group commits (one write and one fdatasync each).",
-         sources.journal.commits, out);
-  if (sources.links != nullptr) AppendLinks(*sources.links, out);
+  AppendJournal(sources.journal, out);
+  if (sources.links != nullptr) AppendLinks(*sources.links, sources.status, out);
+  Single("leader_changes_total", "counter",
+         "Ballots of its own this node has led, and of others it has promised.", sources.leader_changes, out);
+  Family("build_info", "gauge", "The version this node runs.", out);
+  Sample("build_info", absl::StrCat("{version=\"", kVersion, "\"}"), 1, out);
+  AppendProcess(out);
   AppendNode(sources.status, out);
   return out;
 }

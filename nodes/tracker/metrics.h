@@ -33,7 +33,8 @@ struct MetricsSources {
   const net::HttpServer& http;
   size_t calls_under_way = 0;
   const net::Journal::Counters& journal;
-  const net::ReplicaLinks::Counters* links = nullptr;  // a cluster of one has none
+  const net::ReplicaLinks* links = nullptr;  // a cluster of one has none
+  uint64_t leader_changes = 0;
   const tracker_api::NodeStatus& status;
 };
 

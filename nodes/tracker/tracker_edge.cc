@@ -42,11 +42,17 @@ void TrackerEdge::OnNote(const tracker::Protocol::Note& note) {
   const auto* replica = std::get_if<paxos::Note>(&note);
   if (replica == nullptr) return;
   if (const auto* leader = std::get_if<paxos::BecameLeader>(replica)) {
+    ++leader_changes_;
     note_(absl::StrCat("node ", self_.value(), " leads, ballot round ", leader->ballot.round));
   } else if (const auto* stepped = std::get_if<paxos::SteppedDown>(replica)) {
     note_(absl::StrCat("node ", self_.value(), " no longer leads, ballot round ", stepped->ballot.round));
   } else if (const auto* changed = std::get_if<paxos::MembersChanged>(replica)) {
     members_changed_(changed->membership);
+  } else if (const auto* promised = std::get_if<paxos::Promised>(replica)) {
+    if (promised->ballot.node == self_) return;
+    ++leader_changes_;
+    note_(absl::StrCat("node ", self_.value(), " promises ballot round ", promised->ballot.round, " to node ",
+                       promised->ballot.node.value(), ", which is to lead"));
   } else if (const auto* diverged = std::get_if<paxos::Diverged>(replica)) {
     fatal_(absl::DataLossError(absl::StrCat(
         "slot ", diverged->slot.value(), " of the log was decided otherwise here than at node ",

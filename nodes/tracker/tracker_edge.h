@@ -30,6 +30,9 @@ class TrackerEdge {
   // Where edges ask the node.
   CallRouter& router() { return router_; }
 
+  // Ballots of its own that this node has led, and of others that it has promised.
+  uint64_t leader_changes() const { return leader_changes_; }
+
   // For the host.
   void SendMessage(NodeId to, const tracker::Protocol::Message& message);
   void OnReply(CallId call, tracker_api::Response response);
@@ -43,6 +46,7 @@ class TrackerEdge {
   Host* host_ = nullptr;
   Links* links_ = nullptr;
   std::function<void(const paxos::Membership&)> members_changed_;
+  uint64_t leader_changes_ = 0;
   CallRouter router_;
 };
 

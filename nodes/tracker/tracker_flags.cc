@@ -85,6 +85,7 @@ struct Given {
   std::string data_dir;
   std::string cluster_secret;
   uint32_t snapshot_after_mib = TrackerFlags().snapshot_after_mib;
+  std::string log_format = "text";
 };
 
 absl::StatusOr<absl::btree_map<NodeId, TrackerMember>> ParseMembers(const std::vector<std::string>& nodes) {
@@ -131,7 +132,8 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .advertise = *std::move(advertise),
                      .data_dir = given.data_dir,
                      .cluster_secret = given.cluster_secret,
-                     .snapshot_after_mib = given.snapshot_after_mib};
+                     .snapshot_after_mib = given.snapshot_after_mib,
+                     .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText};
   const bool alone = flags.members.size() == 1;
   flags.self = given.id ? NodeId(*given.id) : flags.members.begin()->first;
   if (!given.id && !alone) {
@@ -180,6 +182,9 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
          "the journal is cut then (default: 64)")
       ->check(CLI::Range(1u, 1u << 20))
       ->type_name("MIB");
+  app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT");
   CLI::App* init =
       app.add_subcommand("init", "write the first state of a node into its data directory, and end");
   init->fallthrough();

@@ -12,6 +12,7 @@
 
 #include "core/base/ids.h"
 #include "net/resolve.h"
+#include "nodes/tracker/operator_log.h"
 
 namespace bt::nodes {
 
@@ -34,6 +35,7 @@ struct TrackerFlags {
   std::string data_dir;
   std::string cluster_secret;  // of init; empty: a cluster of one draws its own
   uint32_t snapshot_after_mib = 64;
+  LogFormat log_format = LogFormat::kText;
 
   const TrackerMember& own() const { return members.at(self); }
 };

@@ -2,6 +2,7 @@
 """Every unusable file, flag, torrent, address, port, directory and tracker gets one clear line and its exit status, and nothing is left half-written."""
 
 import os
+import re
 import shutil
 import socket
 import sys
@@ -27,8 +28,9 @@ class Desk:
         self.cases += 1
         process = self.world.run(f"case-{self.cases}", command, seconds, **options)
         # Progress may come before it; the refusal itself is one line, says which program speaks, and is the last.
-        lines = [line for line in process.err().splitlines() if line.startswith("bytetorrent")]
-        last = process.err().rstrip().rsplit("\n", 1)[-1]
+        said = [re.sub(r"^\S+Z error ", "", line) for line in process.err().splitlines()]  # a node's lines have time and level
+        lines = [line for line in said if line.startswith("bytetorrent")]
+        last = said[-1] if said else ""
         if process.status != status:
             self.complaints.append(f"{what}: exit status {process.status}, wanted {status}: {lines[-3:]}")
         elif not lines:

@@ -154,6 +154,23 @@ TEST_F(ReplicaLinksTest, APeerThatComesBackIsReconnectedAndWhatWasSentMeanwhileI
   EXPECT_EQ(AtB().back(), "again");
 }
 
+TEST_F(ReplicaLinksTest, ALinkIsToldWhenItComesUpAndWhenItEnds) {
+  std::vector<std::pair<NodeId, bool>> told;
+  ReplicaLinksOptions options = Options(0);
+  options.linked = [&](NodeId peer, const Address& address, bool up) {
+    EXPECT_EQ(address, addresses_[1]);
+    told.emplace_back(peer, up);
+  };
+  replicas_[0].reset();
+  Start(0, options);
+  replicas_[0]->Connect();
+  ASSERT_TRUE(BothConnected());
+  EXPECT_EQ(told, (std::vector<std::pair<NodeId, bool>>{{NodeId(2), true}}));
+  replicas_[1].reset();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a().counters().connect_failures > 1; }));
+  EXPECT_EQ(told, (std::vector<std::pair<NodeId, bool>>{{NodeId(2), true}, {NodeId(2), false}}));
+}
+
 TEST_F(ReplicaLinksTest, TheEndOfAPeersConnectionIsToldOnceAndThatOfAStrangersNever) {
   ASSERT_TRUE(BothConnected());
   SendGarbage(std::string(100, 'x'));

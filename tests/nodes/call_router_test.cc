@@ -88,7 +88,7 @@ TEST(HttpEdge, CancelsTheCallOfAnExchangeThatIsGone) {
   Node node;
   CallRouter router(node.deliver());
   HttpEdge edge({NodeId(1), {}}, router);
-  edge.Begin(nullptr, nullptr);
+  edge.Begin(nullptr, nullptr, nullptr);
   net::HttpRequest request;
   request.method = "GET";
   request.target = "/status";

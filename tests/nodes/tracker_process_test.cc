@@ -6,10 +6,12 @@
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -153,6 +155,34 @@ TEST(TrackerProcess, AloneItBecomesHealthyAnswersAndStopsInOrder) {
   EXPECT_EQ(tracker.Wait(), 0);
 }
 
+TEST(TrackerProcess, ItsMetricsTellOfTheDiskTheProcessAndTheLeadership) {
+  Process tracker(Alone("metrics"), "metrics");
+  const auto address = tracker.ClientAddress();
+  ASSERT_TRUE(address.has_value()) << tracker.err();
+  const Instant end = net::Loop::ReadClock() + kPatience;
+  while (Get(*address, "/readyz").status != 200) ASSERT_LT(net::Loop::ReadClock(), end);
+  const std::string text = Get(*address, "/metrics").body;
+  const auto value = [&text](const std::string& name) {
+    const size_t at = text.find("\n" + name + " ");
+    EXPECT_NE(at, std::string::npos) << name;
+    return at == std::string::npos ? -1.0 : std::stod(text.substr(at + name.size() + 2));
+  };
+  // It has become the leader, and what it promised itself is durable.
+  EXPECT_EQ(value("bytetorrent_leader_changes_total"), 1);
+  EXPECT_GE(value("bytetorrent_journal_sync_seconds_count"), 1);
+  EXPECT_EQ(value("bytetorrent_journal_sync_seconds_count"),
+            value("bytetorrent_journal_sync_seconds_bucket{le=\"+Inf\"}"));
+  EXPECT_GT(value("bytetorrent_journal_sync_seconds_sum"), 0);
+  const auto segment = Directory("metrics") + "/" + wal::SegmentFileName(WriteSeq(1));
+  EXPECT_EQ(value("bytetorrent_journal_bytes"), std::filesystem::file_size(segment));
+  EXPECT_GT(value("process_resident_memory_bytes"), 1 << 20);
+  EXPECT_GT(value("process_cpu_seconds_total"), 0);
+  EXPECT_GT(value("process_open_fds"), 5);
+  EXPECT_GT(value("process_max_fds"), value("process_open_fds"));
+  EXPECT_GE(value("bytetorrent_registry_digest"), 0);
+  EXPECT_NE(text.find("\nbytetorrent_build_info{version=\""), std::string::npos);
+}
+
 TEST(TrackerProcess, GarbageIsCountedAndDropped) {
   Process tracker(Alone("garbage"), "garbage");
   const auto address = tracker.ClientAddress();
@@ -273,6 +303,46 @@ TEST(TrackerProcess, WhileItRecoversItAnswersThatAtOnceAndASignalEndsItAtOnce) {
   }
 }
 
+// What a service manager hears, at a socket of our own that is no file.
+TEST(TrackerProcess, TheServiceManagerIsToldWhenItServesAndWhenItIsToldToStop) {
+  const net::Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = "@bytetorrent-test-" + std::to_string(::getpid());
+  std::copy(name.begin() + 1, name.end(), address.sun_path + 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  ASSERT_EQ(::bind(manager.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+  const timeval patience{.tv_sec = kPatience.seconds(), .tv_usec = 0};
+  ::setsockopt(manager.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const auto heard = [&] {
+    std::string words(64, '\0');
+    const ssize_t got = ::recv(manager.get(), words.data(), words.size(), 0);
+    words.resize(got < 0 ? 0 : static_cast<size_t>(got));
+    return words;
+  };
+  const std::vector<std::string> flags = Alone("managed");
+  ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
+  Process tracker(flags, "managed");
+  ::unsetenv("NOTIFY_SOCKET");
+  EXPECT_EQ(heard(), "READY=1");
+  tracker.Signal(SIGTERM);
+  EXPECT_EQ(heard(), "STOPPING=1");
+  EXPECT_EQ(tracker.Wait(), 0);
+}
+
+TEST(TrackerProcess, ItsLinesAreJsonWhenThatIsAskedFor) {
+  Process tracker(With(Alone("json"), {"--log-format", "json"}), "json");
+  ASSERT_TRUE(tracker.ClientAddress().has_value()) << tracker.err();
+  tracker.Signal(SIGTERM);
+  EXPECT_EQ(tracker.Wait(), 0);
+  std::istringstream lines(tracker.err());
+  size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_TRUE(line.starts_with("{\"time\":\"20") && line.ends_with("\"}")) << line;
+  }
+  EXPECT_GE(count, 1u);
+}
+
 TEST(TrackerProcess, ALostJournalIsSaidNotReplaced) {
   const std::vector<std::string> flags = Alone("lost");
   const std::string journal = Directory("lost") + "/" + wal::SegmentFileName(WriteSeq(1));
@@ -312,6 +382,7 @@ TEST(TrackerProcess, WrongFlagsGetOneLineAndStatus2) {
       {"--advertise", "tracker.example"},
       {"--advertise", "tracker.example:0"},
       {"--advertise", "0.0.0.0:6969"},
+      {"--log-format", "xml"},
       {"--data-dir", ""},
       {"--data-dir="},
       {""},
