@@ -144,6 +144,16 @@ int RenameWithoutReplacing(const std::string& from, const std::string& to) {
   return 0;
 }
 
+absl::Status SyncContent(const ContentFile& file) {
+  if (file.sync_failed) {
+    return absl::UnavailableError(absl::StrCat("an earlier sync of ", file.path,
+                                               " failed, and the disk may have dropped what was written"));
+  }
+  if (fdatasync(file.fd.get()) == 0) return absl::OkStatus();
+  file.sync_failed = true;
+  return FileError("sync", file.path, errno);
+}
+
 }  // namespace
 
 ContentFile::~ContentFile() {
@@ -196,7 +206,7 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
 }
 
 absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
-  if (fdatasync(file.fd.get()) != 0) return FileError("sync", file.path, errno);
+  if (absl::Status status = SyncContent(file); !status.ok()) return status;
   struct stat info {};
   if (fstat(file.fd.get(), &info) != 0) return FileError("look at", file.path, errno);
   const std::string body = Encode(SavedState{.inode = info.st_ino,
@@ -218,7 +228,7 @@ absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
 }
 
 absl::Status FinishDownload(ContentFile& file) {
-  if (fdatasync(file.fd.get()) != 0) return FileError("sync", file.path, errno);
+  if (absl::Status status = SyncContent(file); !status.ok()) return status;
   const int error = !file.overwrite ? RenameWithoutReplacing(file.path, file.target)
                     : rename(file.path.c_str(), file.target.c_str()) == 0 ? 0
                                                                           : errno;

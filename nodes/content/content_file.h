@@ -39,6 +39,9 @@ struct ContentFile : net::ReadableFile {
   mutable std::atomic<uint64_t> unwritten_bytes{0};  // stored since write-back was last asked for
   mutable std::atomic<bool> untouched{false};        // a part file made just now, nothing stored in it
   std::atomic<bool> finished{false};
+  // Linux drops what it could not write and lets the next sync succeed: after one that failed nothing of this
+  // file can be called durable by this process.
+  mutable std::atomic<bool> sync_failed{false};
 };
 
 // An existing regular file of exactly `length` bytes, for reading.

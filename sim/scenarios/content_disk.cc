@@ -159,6 +159,13 @@ ContentDisk::Pending ContentDisk::AddSync(FileId file, std::optional<Slice> stat
   const uint64_t ticket = ++next_ticket_;
   const FaultyFile& bytes = files_[open->second.name].bytes;
   absl::Status failure = Fails(DiskOperation::kSync);
+  // As nodes/content has it: no sync after one that failed is believed.
+  const auto failed_before = [&](const Sync& sync) { return sync.name == open->second.name && sync.fails; };
+  if (failure.ok() && (sync_failed_.contains(open->second.name) ||
+                       std::any_of(syncs_.begin(), syncs_.end(), failed_before))) {
+    failure = absl::UnavailableError("an earlier sync of this file has failed");
+    told_.emplace(failure.message());
+  }
   syncs_.push_back({ticket, open->second.name, bytes.unsynced(), std::move(state), rename, !failure.ok()});
   return {Done{file, std::move(failure)}, SyncTime(world_, rng_, faults_, bytes.unsynced_bytes()), ticket};
 }
@@ -192,6 +199,7 @@ void ContentDisk::Apply(const Sync& sync) {
   const auto found = files_.find(sync.name);
   if (found == files_.end()) return;
   if (sync.fails) {
+    sync_failed_.insert(sync.name);
     found->second.bytes.FailSync(failures_);
   } else {
     found->second.bytes.Sync(sync.writes);
@@ -230,6 +238,7 @@ void ContentDisk::Crash() {
   syncs_.clear();
   open_.clear();
   told_.clear();
+  sync_failed_.clear();
   write_failed_ = Instant::Never();
   for (auto& [name, file] : files_) {
     (void)name;

@@ -95,7 +95,8 @@ class ContentDisk {
   RandomStream rng_;
   RandomStream failures_;
   DiskFaults faults_;
-  absl::btree_set<std::string> told_;  // by operations that failed in this life
+  absl::btree_set<std::string> sync_failed_;  // files, in this life
+  absl::btree_set<std::string> told_;         // by operations that failed in this life
   Instant write_failed_ = Instant::Never();
   absl::btree_map<std::string, File> files_;
   absl::btree_map<std::string, Slice> provided_;
