@@ -225,6 +225,10 @@ void Replica::On(NodeId from, const HeartbeatReply& message, Ctx& context) {
 // --- catch-up ---
 
 void Replica::On(NodeId from, const CatchUp& message, Ctx& context) {
+  // Who asks knows everything before. One that joined and was restarted may know nobody else to ask.
+  if (!is_leader() && message.from > chosen().next()) {
+    catch_up_.Want(message.from - 1, from, chosen(), /*at_once=*/false, context);
+  }
   CatchUpReply reply{.from = message.from, .chosen = chosen(), .first = first()};
   size_t bytes = 0;
   for (Slot slot = message.from; slot >= acceptor_.log().first() && slot <= chosen(); ++slot) {

@@ -212,6 +212,18 @@ TEST_F(MembershipTest, WhoWasRemovedAndDoesNotKnowUnseatsNobody) {
   EXPECT_EQ(cluster_.Members(3), "1 2 (1)") << "it was told why it is refused";
 }
 
+// In a cluster of one that was replaced, whoever knows that node 2 votes votes no more, and node 2,
+// restarted, knows nobody.
+TEST_F(MembershipTest, WhoKnowsNoMembersAsksThoseWhoAskIt) {
+  cluster_.Join();
+  cluster_.Inject({1, 4, CatchUp{cluster_.replica(1).chosen().next()}});
+  for (int i = 0; i < 20; ++i) {
+    cluster_.Settle();
+    cluster_.FireNext();
+  }
+  EXPECT_EQ(cluster_.Log(4), cluster_.Log(1));
+}
+
 TEST(Configurations, ASlotIsDecidedByWhoWasChosenADelayBefore) {
   Configurations configurations({NodeId(1), NodeId(2), NodeId(3)});
   Membership next = configurations.latest().membership;
