@@ -187,10 +187,22 @@ void TrackerSession::StartQuery(Instant now) {
     query_.Start(tracker_api::Fetch{*fetch_key_, ask_leader_});
   } else if (key_ && wanted_ != Wanted::kNobody && now >= next_lookup_) {
     last_lookup_ = now;
-    query_.Start(tracker_api::Lookup{*key_, ask_leader_});
+    query_.Start(NextLookup());
   } else {
     return;
   }
+}
+
+// This client needs addresses alone, so it asks for as many as an answer may hold. Every other lookup is a
+// page of a walk: among many peers one alone may have the piece that is missing, and draws promise nobody
+// that it is ever told.
+tracker_api::Lookup TrackerSession::NextLookup() {
+  tracker_api::Lookup lookup{.torrent = *key_, .linearizable = ask_leader_};
+  lookup.limit = tracker_api::kLookupLimit;
+  lookup.pieces = false;
+  walks_ = !walks_ && walk_;
+  if (walks_) lookup.cursor = walk_;
+  return lookup;
 }
 
 void TrackerSession::Leave() {
@@ -233,7 +245,7 @@ TrackerSession::Event TrackerSession::MutationAnswered(Response response, Instan
   return event;
 }
 
-TrackerSession::Event TrackerSession::QueryAnswered(Response response, Instant now) {
+TrackerSession::Event TrackerSession::QueryAnswered(Response response, Instant now, Rng& rng) {
   Event event;
   const bool fetch = fetch_key_.has_value();
   if (response.outcome == Outcome::kNotFound) {
@@ -256,6 +268,12 @@ TrackerSession::Event TrackerSession::QueryAnswered(Response response, Instant n
     event.kind = Event::Kind::kFetched;
   } else if (const auto* peers = std::get_if<tracker_api::Peers>(&response.body);
              peers != nullptr && !fetch) {
+    if (walks_) {
+      walk_ = peers->cursor.value_or(tracker_api::kWalkStart);
+    } else if (!walk_) {
+      // Walks that all began at the same place would send everybody to the same peers first.
+      walk_ = static_cast<uint32_t>(rng.Between(1, std::max(1u, peers->complete + peers->incomplete)));
+    }
     if (peers->interval > Duration{}) {
       told_interval_ = std::clamp(peers->interval, Seconds(1), Seconds(3600));
       renew_every_ = std::min(told_interval_, timing_.renew_interval);
@@ -297,7 +315,7 @@ TrackerSession::Event TrackerSession::Receive(const Protocol::Message& message, 
   }
   Trouble(mutation_.node(), std::exchange(trouble, {}), context);
   if (auto response = query_.Receive(message, pool_, context, &trouble)) {
-    event = QueryAnswered(*std::move(response), context.now);
+    event = QueryAnswered(*std::move(response), context.now, context.rng);
   }
   Trouble(query_.node(), std::move(trouble), context);
   Poll(held, context);

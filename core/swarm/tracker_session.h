@@ -131,7 +131,8 @@ class TrackerSession {
   void StartWithdraw(const PieceMap& pieces, bool whole);
   void StartQuery(Instant now);
   Event MutationAnswered(tracker_api::Response response, Instant now);
-  Event QueryAnswered(tracker_api::Response response, Instant now);
+  tracker_api::Lookup NextLookup();
+  Event QueryAnswered(tracker_api::Response response, Instant now, Rng& rng);
   Instant NextMutation() const;
   Duration LookupGapMax() const;
   void Trouble(uint32_t node, std::string why, Context<Protocol>& context);
@@ -167,7 +168,9 @@ class TrackerSession {
   Instant next_lookup_{};
   Instant last_lookup_{};
   Duration lookup_gap_;
-  Duration told_interval_;  // by the trackers: an offer looks at least this often
+  bool walks_ = false;            // the last lookup was a page of the walk through all peers
+  std::optional<uint32_t> walk_;  // where that walk goes on
+  Duration told_interval_;        // by the trackers: an offer looks at least this often
 };
 
 }  // namespace bt::swarm

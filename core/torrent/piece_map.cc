@@ -54,12 +54,31 @@ std::optional<PieceMap> PieceMap::FromRanges(const std::vector<PieceRange>& rang
 
 std::vector<PieceRange> PieceMap::ToRanges() const {
   std::vector<PieceRange> ranges;
-  for (uint32_t i = 0; i < size_; ++i) {
-    if (!Has(PieceIndex(i))) continue;
-    if (ranges.empty() || ranges.back().first.value() + ranges.back().count != i) {
-      ranges.push_back({PieceIndex(i), 0});
+  ranges.reserve(this->ranges());
+  // The bits from piece `i` to the end of its word, lowest first.
+  const auto rest = [this](uint32_t i) { return words_[i / kWordBits] >> i % kWordBits; };
+  for (uint32_t i = 0; i < size_;) {
+    if (rest(i) == 0) {
+      i = (i / kWordBits + 1) * kWordBits;
+      continue;
     }
-    ++ranges.back().count;
+    i += static_cast<uint32_t>(std::countr_zero(rest(i)));
+    const uint32_t first = i;
+    do {
+      i += static_cast<uint32_t>(std::countr_one(rest(i)));
+    } while (i < size_ && i % kWordBits == 0 && (rest(i) & 1) != 0);
+    ranges.push_back({PieceIndex(first), i - first});
+  }
+  return ranges;
+}
+
+uint32_t PieceMap::ranges() const {
+  uint32_t ranges = 0;
+  uint64_t before = 0;  // the last piece of the word before, as the lowest bit
+  for (const uint64_t word : words_) {
+    // A range begins at each piece whose predecessor is not there.
+    ranges += static_cast<uint32_t>(std::popcount(word & ~(word << 1 | before)));
+    before = word >> (kWordBits - 1);
   }
   return ranges;
 }

@@ -40,6 +40,8 @@ class PieceMap {
   // Sorted, disjoint, non-adjacent, non-empty ranges within `size`; nullopt otherwise.
   static std::optional<PieceMap> FromRanges(const std::vector<PieceRange>& ranges, uint32_t size);
   std::vector<PieceRange> ToRanges() const;
+  // How many ranges ToRanges gives.
+  uint32_t ranges() const;
 
   uint32_t size() const { return size_; }
   uint32_t count() const { return count_; }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/tracker/draw.h"
+
 namespace bt::tracker {
 
 using tracker_api::Outcome;
@@ -20,7 +22,7 @@ constexpr uint32_t kScanSlack = 64;
 }  // namespace
 
 Response Announces::Answer(const tracker_api::Announce& announce, const Registry& registry, Instant now,
-                           Instant log_time, uint64_t rotation) {
+                           Instant log_time, uint64_t seed) {
   if (auto problem = PeerProblem(announce.peer))
     return tracker_api::Refuse(Outcome::kInvalid, *std::move(problem));
   const Torrent* torrent = registry.FindInfoHash(announce.info_hash);
@@ -40,7 +42,7 @@ Response Announces::Answer(const tracker_api::Announce& announce, const Registry
   // Half full of announces that wait to be replicated, this node asks for fewer of them.
   peers.interval = soft_.size() > limit_ / 2 ? registry.limits().renew_interval
                                              : AnnounceInterval(*torrent, registry.limits(), log_time);
-  ListPeers(*torrent, announce, registry, rotation, peers);
+  ListPeers(*torrent, announce, registry, seed, peers);
   response.body = std::move(peers);
   return response;
 }
@@ -85,7 +87,7 @@ void Announces::ForgetOld(Duration age, Instant now) {
 }
 
 void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& announce,
-                          const Registry& registry, uint64_t rotation, tracker_api::Peers& peers) const {
+                          const Registry& registry, uint64_t seed, tracker_api::Peers& peers) const {
   const uint32_t limit = std::min(announce.numwant, tracker_api::kLookupLimit);
   // Two seeders have nothing to say to each other.
   const auto wanted = [&](const Address& peer, bool complete) {
@@ -107,9 +109,9 @@ void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& a
     if (!gone && !listed) list(at->first.second, complete);
   }
   const uint32_t size = torrent.claims.size();
-  const uint32_t start = size == 0 ? 0 : static_cast<uint32_t>(rotation % size);
+  const Draw draw(size, seed);
   for (uint32_t i = 0; i < std::min(size, limit + kScanSlack) && peers.peers.size() < limit; ++i) {
-    const Claim& claim = torrent.claims.at((start + i) % size);
+    const Claim& claim = torrent.claims.at(draw.at(i));
     if (!registry.Live(claim) || !wanted(claim.peer, claim.complete)) continue;
     const auto soft = soft_.find({torrent.number, claim.peer});
     if (soft == soft_.end()) {

@@ -23,7 +23,7 @@ class Announces {
 
   // Answers from the applied state and what is known here. `log_time`: an estimate of the log time now.
   tracker_api::Response Answer(const tracker_api::Announce& announce, const Registry& registry, Instant now,
-                               Instant log_time, uint64_t rotation);
+                               Instant log_time, uint64_t seed);
 
   bool has_work() const { return !batch_underway_ && !queue_.empty(); }
   // The claims to propose next, oldest first; they stay listed until BatchApplied.
@@ -47,7 +47,7 @@ class Announces {
             Instant now, Instant log_time);
   void ForgetOld(Duration age, Instant now);
   void ListPeers(const Torrent& torrent, const tracker_api::Announce& announce, const Registry& registry,
-                 uint64_t rotation, tracker_api::Peers& peers) const;
+                 uint64_t seed, tracker_api::Peers& peers) const;
 
   uint32_t limit_;
   absl::btree_map<Key, Soft> soft_;

@@ -82,7 +82,7 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   seed.Add(context.rng.Next());
   reads_.Start(seed.value());
   orders_.Start(seed.value());
-  rotation_ = seed.value();
+  listings_ = seed.value();
   paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
   if (!snapshot.empty()) {
     absl::StatusOr<ReplicatedState> state = ReadSnapshot(snapshot);
@@ -186,7 +186,7 @@ void TrackerNode::Submit(CallId call, const Mutation& mutation, Ctx& context) {
 Response TrackerNode::Answer(const Reads::Query& query) {
   return std::visit(
       Overloaded{
-          [&](const tracker_api::Lookup& lookup) { return registry().Lookup(lookup, ++rotation_); },
+          [&](const tracker_api::Lookup& lookup) { return registry().Lookup(lookup, ++listings_); },
           [&](const tracker_api::List& list) { return registry().List(list); },
           [&](const tracker_api::Fetch& fetch) { return registry().Fetch(fetch); },
       },
@@ -235,7 +235,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Ctx& contex
 
 void TrackerNode::OnRequest(CallId call, const tracker_api::Announce& request, Ctx& context) {
   Response response =
-      announces_.Answer(request, registry(), context.now, EstimatedLogTime(context.now), ++rotation_);
+      announces_.Answer(request, registry(), context.now, EstimatedLogTime(context.now), ++listings_);
   if (response.outcome == Outcome::kOk && response.reason.empty() && !replica().has_quorum()) {
     response.reason =
         "this tracker hears no majority of its cluster: it keeps your announce and passes it on when it can";
@@ -407,7 +407,7 @@ uint64_t TrackerNode::Digest() const {
   digest.Add(applied_.value());
   digest.Add(mutations_.size());
   digest.Add(announces_.size());
-  digest.Add(rotation_);
+  digest.Add(listings_);
   return digest.value();
 }
 

@@ -126,7 +126,7 @@ class TrackerNode final {
   Instant applied_at_{};  // local time of the last batch
   Instant last_tick_{};
   Instant announced_at_{};
-  uint64_t rotation_ = 0;  // of peer listings; no part of the replicated state
+  uint64_t listings_ = 0;  // of peers: the seed of the next draw; no part of the replicated state
   std::optional<NodeId> last_leader_;
   paxos::Ballot last_ballot_;
   bool was_leader_ = false;

@@ -39,8 +39,8 @@ class Registry {
   const Torrent* Find(const tracker_api::TorrentKey& key) const;
   const Torrent* FindInfoHash(const InfoHash& hash) const;
   const Torrent& torrent(TorrentNumber number) const { return state_.torrents[number.value()]; }
-  // Lists at most `limit` peers, starting at a place drawn from `rotation`, wrapping around.
-  tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t rotation) const;
+  // Peers drawn by `seed`, or a page of a walk. Bounded in peers, bytes, and claims looked at, as List is.
+  tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t seed) const;
   tracker_api::Response List(const tracker_api::List& query) const;
   tracker_api::Response Fetch(const tracker_api::Fetch& query) const;
   // For clients' listings: true while log time has not passed the claim's expiry.
@@ -77,6 +77,13 @@ class Registry {
   bool HasName(const Torrent& torrent, const std::string& name) const;
   Torrent& AddTorrent(const Metainfo& metainfo);
   void BindName(Torrent& torrent, const Metainfo& metainfo, const std::vector<InfoHash>& new_hashes);
+
+  // --- registry_queries.cc ---
+  class Page;
+  bool ListClaim(const Claim& claim, bool pieces, Page& page, tracker_api::Peers& peers) const;
+  void DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed,
+                 tracker_api::Peers& peers) const;
+  void WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, tracker_api::Peers& peers) const;
 
   // --- registry_claims.cc ---
   // Renews or adds. nullptr when a limit forbids another claim. The claim is out of the digest until Seal.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/tracker/draw.h"
 #include "core/tracker/registry.h"
+#include "core/tracker_api/listed_bytes.h"
 
 namespace bt::tracker {
 
@@ -12,22 +14,33 @@ using tracker_api::Response;
 
 namespace {
 
-tracker_api::PeerClaim ToPeerClaim(const Claim& claim, uint32_t piece_count) {
-  tracker_api::PeerClaim out;
-  out.peer = claim.peer;
-  out.complete = claim.complete;
-  if (claim.complete) {
-    out.pieces.push_back({PieceIndex(0), piece_count});
-  } else {
-    out.pieces = claim.pieces.ToRanges();
-  }
-  return out;
-}
+// Claims looked at for one lookup, those that have run out and are not dropped yet among them.
+constexpr uint32_t kLookupWalk = 1024;
 
 constexpr Duration kYoungFor = Seconds(10 * 60);  // log time, from the registration
 constexpr uint32_t kSmallSwarm = 20;              // peers
 
 }  // namespace
+
+// What one answer lists: entries up to a limit of their number and of their bytes, but always one.
+class Registry::Page {
+ public:
+  explicit Page(uint32_t limit) : limit_(limit) {}
+
+  bool full() const { return count_ >= limit_; }
+  // False: it does not fit.
+  bool Take(uint64_t bytes) {
+    if (full() || (count_ > 0 && bytes_ + bytes > tracker_api::kListedBytesLimit)) return false;
+    ++count_;
+    bytes_ += bytes;
+    return true;
+  }
+
+ private:
+  uint32_t limit_;
+  uint32_t count_ = 0;
+  uint64_t bytes_ = 0;
+};
 
 Duration AnnounceInterval(const Torrent& torrent, const Limits& limits, Instant log_time) {
   const bool young = torrent.claims.size() < kSmallSwarm || log_time - torrent.since < kYoungFor;
@@ -49,7 +62,39 @@ const Torrent* Registry::FindInfoHash(const InfoHash& hash) const {
   return found == state_.info_hashes.end() ? nullptr : &torrent(found->second.torrent);
 }
 
-Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t rotation) const {
+// False: the page is full, and this claim is not on it.
+bool Registry::ListClaim(const Claim& claim, bool pieces, Page& page, tracker_api::Peers& peers) const {
+  if (!Live(claim)) return !page.full();
+  tracker_api::PeerClaim listed{claim.peer, pieces ? claim.pieces : PieceMap(), claim.complete};
+  if (!page.Take(tracker_api::ListedBytes(listed))) return false;
+  peers.peers.push_back(std::move(listed));
+  return true;
+}
+
+void Registry::DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed,
+                         tracker_api::Peers& peers) const {
+  Page page(std::min(query.limit, tracker_api::kLookupLimit));
+  const uint32_t size = torrent.claims.size();
+  const Draw draw(size, seed);
+  const uint32_t looked_at_max = std::min(size, kLookupWalk);
+  for (uint32_t i = 0; i < looked_at_max; ++i) {
+    if (!ListClaim(torrent.claims.at(draw.at(i)), query.pieces, page, peers)) return;
+  }
+}
+
+// From the last place down to the first. A row leaves its place only for a lower one that somebody has left,
+// and newcomers are added at the end: so a row that was not walked over yet stays ahead of the walk.
+void Registry::WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent,
+                         tracker_api::Peers& peers) const {
+  Page page(std::min(query.limit, tracker_api::kLookupLimit));
+  uint32_t place = std::min(*query.cursor, torrent.claims.size());
+  for (uint32_t i = 0; i < kLookupWalk && place > 0; ++i, --place) {
+    if (!ListClaim(torrent.claims.at(place - 1), query.pieces, page, peers)) break;
+  }
+  if (place > 0) peers.cursor = place;
+}
+
+Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed) const {
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) return NoSuchTorrent(query.torrent);
   tracker_api::Peers peers;
@@ -58,12 +103,10 @@ Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t rotation) c
   peers.complete = torrent->complete;
   peers.incomplete = torrent->incomplete();
   peers.interval = AnnounceInterval(*torrent, limits(), log_time());
-  const uint32_t limit = std::min(query.limit, tracker_api::kLookupLimit);
-  const uint32_t size = torrent->claims.size();
-  const uint32_t start = size == 0 ? 0 : static_cast<uint32_t>(rotation % size);
-  for (uint32_t i = 0; i < size && peers.peers.size() < limit; ++i) {
-    const Claim& claim = torrent->claims.at((start + i) % size);
-    if (Live(claim)) peers.peers.push_back(ToPeerClaim(claim, torrent->piece_count()));
+  if (query.cursor) {
+    WalkPeers(query, *torrent, peers);
+  } else {
+    DrawPeers(query, *torrent, seed, peers);
   }
   Response response;
   response.body = std::move(peers);
@@ -71,18 +114,20 @@ Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t rotation) c
 }
 
 Response Registry::List(const tracker_api::List& query) const {
-  const uint32_t limit = std::min(query.limit, tracker_api::kListLimit);
+  Page page(std::min(query.limit, tracker_api::kListLimit));
   tracker_api::Listing listing;
   const auto& names = state_.names;
   auto at = query.after.empty() ? names.begin() : names.upper_bound(query.after);
-  for (; at != names.end() && listing.torrents.size() < limit; ++at) {
+  for (; at != names.end() && !page.full(); ++at) {
     const Torrent& torrent = this->torrent(at->second.torrent);
-    tracker_api::ListEntry& entry = listing.torrents.emplace_back();
+    tracker_api::ListEntry entry;
     entry.name = at->first;
     entry.content = torrent.content();
     entry.piece_length = torrent.metainfo.piece_length;
     entry.complete = torrent.complete;
     entry.incomplete = torrent.incomplete();
+    if (!page.Take(tracker_api::ListedBytes(entry))) break;
+    listing.torrents.push_back(std::move(entry));
   }
   listing.more = at != names.end();
   Response response;

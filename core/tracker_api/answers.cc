@@ -25,6 +25,11 @@ std::optional<Role> ParseRole(std::string_view name) {
   return std::nullopt;
 }
 
+PieceMap PiecesOf(const PeerClaim& claim, uint32_t piece_count) {
+  if (claim.complete) return PieceMap::All(piece_count);
+  return claim.pieces.size() == 0 ? PieceMap(piece_count) : claim.pieces;
+}
+
 Response Refuse(Outcome outcome, std::string reason) {
   Response response;
   response.outcome = outcome;

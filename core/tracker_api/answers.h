@@ -43,7 +43,7 @@ constexpr bool LeftNoTrace(Outcome outcome) {
 
 struct PeerClaim {
   Address peer;
-  std::vector<PieceRange> pieces;
+  PieceMap pieces;  // of size 0 when complete, when the peer has none, and when they were not asked for
   bool complete = false;
 
   static constexpr void Fields(auto& self, auto&& visit) {
@@ -53,6 +53,8 @@ struct PeerClaim {
   }
   friend bool operator==(const PeerClaim&, const PeerClaim&) = default;
 };
+// What the peer has, of a content of `piece_count` pieces.
+PieceMap PiecesOf(const PeerClaim& claim, uint32_t piece_count);
 struct Peers {
   ContentId content;
   uint32_t piece_count = 0;
@@ -60,6 +62,8 @@ struct Peers {
   uint32_t complete = 0;    // seeders in all
   uint32_t incomplete = 0;  // other peers in all
   Duration interval;        // announce again after
+  // Of a walk (Lookup::cursor): the cursor of its next page, none when this was the last one.
+  std::optional<uint32_t> cursor;
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("content", self.content);
@@ -68,6 +72,7 @@ struct Peers {
     visit("complete", self.complete);
     visit("incomplete", self.incomplete);
     visit("interval", self.interval);
+    visit("cursor", self.cursor);
   }
   friend bool operator==(const Peers&, const Peers&) = default;
 };

@@ -4,6 +4,7 @@
 // which are answered from applied state. nodes/ translates each from and to HTTP.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -82,12 +83,19 @@ struct Withdraw {
 struct Lookup {
   TorrentKey torrent;
   bool linearizable = false;
-  uint32_t limit = 200;  // peers; at most kLookupLimit
+  uint32_t limit = 50;  // peers; at most kLookupLimit
+  bool pieces = true;   // also which pieces each peer has
+  // None: the peers are drawn anew for each lookup. Else the next page of a walk through all of them, which
+  // begins with kWalkStart and goes on with the cursor of the answer before: who is there during the whole
+  // walk is told at least once.
+  std::optional<uint32_t> cursor;
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("torrent", self.torrent);
     visit("linearizable", self.linearizable);
     visit("limit", self.limit);
+    visit("pieces", self.pieces);
+    visit("cursor", self.cursor);
   }
   friend bool operator==(const Lookup&, const Lookup&) = default;
 };
@@ -144,7 +152,8 @@ struct Scrape {
 
 using Request = std::variant<Register, Offer, Withdraw, Lookup, List, Fetch, Status, Announce, Scrape>;
 
-inline constexpr uint32_t kLookupLimit = 1000;
+inline constexpr uint32_t kWalkStart = UINT32_MAX;
+inline constexpr uint32_t kLookupLimit = 200;
 inline constexpr uint32_t kListLimit = 1000;
 inline constexpr uint32_t kScrapeLimit = 64;
 

@@ -1,5 +1,6 @@
 #include "nodes/http_api/json_api.h"
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "core/base/bytes.h"
+#include "core/tracker_api/listed_bytes.h"
 #include "net/resolve.h"
 
 namespace bt::nodes {
@@ -95,6 +97,21 @@ class Reader {
     if (!address) return Wrong<Address>(name, "is not HOST:PORT");
     return *address;
   }
+  // Of a peer's claim: "pieces" or "bitfield"; neither, if they were not asked for.
+  PieceMap ClaimedPieces(uint32_t piece_count) {
+    if (Has("bitfield")) {
+      std::string bytes;
+      if (!absl::Base64Unescape(Text("bitfield"), &bytes))
+        return Wrong<PieceMap>("bitfield", "is not base64");
+      const auto map = PieceMap::FromBitfield(bytes, piece_count);
+      return map ? *map : Wrong<PieceMap>("bitfield", "does not fit the number of pieces");
+    }
+    if (!Has("pieces")) return PieceMap();
+    const std::vector<PieceRange> ranges = Pieces("pieces");
+    if (ranges.empty()) return PieceMap();
+    const auto map = PieceMap::FromRanges(ranges, piece_count);
+    return map ? *map : Wrong<PieceMap>("pieces", "is not sorted, disjoint ranges of the pieces there are");
+  }
   ContentId Content(const char* name) {
     const std::optional<ContentId> content = ContentId::Parse(Text(name));
     return content ? *content : Wrong<ContentId>(name, "is not a content id");
@@ -138,6 +155,16 @@ Json WriteRanges(const std::vector<PieceRange>& pieces) {
   Json ranges = Json::array();
   for (const PieceRange& range : pieces) ranges.push_back({range.first.value(), range.count});
   return ranges;
+}
+
+void AddPieces(const api::PeerClaim& claim, uint32_t piece_count, Json& json) {
+  if (claim.complete) {
+    json["pieces"] = WriteRanges({{PieceIndex(0), piece_count}});
+  } else if (api::ShorterAsBitfield(claim.pieces)) {
+    json["bitfield"] = absl::Base64Escape(claim.pieces.ToBitfield());
+  } else {
+    json["pieces"] = WriteRanges(claim.pieces.ToRanges());
+  }
 }
 
 void AddWarning(std::string_view warning, Json& json) {
@@ -227,9 +254,10 @@ std::string WritePeers(const api::Peers& peers, std::string_view warning) {
     Json item;
     item["peer"] = claim.peer.ToString();
     item["complete"] = claim.complete;
-    item["pieces"] = WriteRanges(claim.pieces);
+    AddPieces(claim, peers.piece_count, item);
     json["peers"].push_back(std::move(item));
   }
+  if (peers.cursor) json["cursor"] = *peers.cursor;
   AddWarning(warning, json);
   return Dump(json);
 }
@@ -311,6 +339,8 @@ absl::StatusOr<api::Peers> ParsePeers(std::string_view text) {
   peers.complete = reader.Unsigned<uint32_t>("complete");
   peers.incomplete = reader.Unsigned<uint32_t>("incomplete");
   peers.interval = Seconds(reader.Unsigned<uint32_t>("interval_seconds"));
+  if (reader.Has("cursor")) peers.cursor = reader.Unsigned<uint32_t>("cursor");
+  if (peers.piece_count > kPieceCountLimit) return absl::InvalidArgumentError("more pieces than allowed");
   const Json* items = reader.Array("peers");
   if (items == nullptr) return reader.status();
   if (items->size() > api::kLookupLimit) return absl::InvalidArgumentError("more peers than allowed");
@@ -320,7 +350,7 @@ absl::StatusOr<api::Peers> ParsePeers(std::string_view text) {
     api::PeerClaim claim;
     claim.peer = fields.Peer("peer");
     claim.complete = fields.Flag("complete");
-    claim.pieces = fields.Pieces("pieces");
+    if (!claim.complete) claim.pieces = fields.ClaimedPieces(peers.piece_count);
     if (!fields.ok()) return fields.status();
     peers.peers.push_back(std::move(claim));
   }

@@ -5,6 +5,7 @@
 // whatever writing would not have produced (unknown fields aside, which are ignored).
 //
 // Shapes:  peer "HOST:PORT"   pieces [[first, count], ...]   content "<64 hex>-<length>"
+//          bitfield "<base64 of BEP 3's>", instead of pieces where that is shorter
 
 #include <absl/status/statusor.h>
 

@@ -244,6 +244,13 @@ ParsedRequest ParseLookup(const Target& target, api::TorrentKey key) {
   if (!ReadLimit(target, api::kLookupLimit, lookup.limit)) {
     return Refuse(Endpoint::kLookup, 400, "limit must be a number from 1 on");
   }
+  if (const std::string* pieces = target.Find("pieces")) lookup.pieces = *pieces != "0" && *pieces != "false";
+  if (const std::string* cursor = target.Find("cursor")) {
+    lookup.cursor = *cursor == "start" ? api::kWalkStart : ParseNumber<uint32_t>(*cursor);
+    if (!lookup.cursor) {
+      return Refuse(Endpoint::kLookup, 400, "cursor must be \"start\" or the cursor of an answer");
+    }
+  }
   ParsedRequest parsed;
   parsed.rendering.endpoint = Endpoint::kLookup;
   parsed.request = std::move(lookup);

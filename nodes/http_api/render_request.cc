@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <initializer_list>
+#include <optional>
 #include <variant>
 
 #include "nodes/http_api/client.h"
@@ -41,6 +42,11 @@ std::string WithQuery(const std::string& path, std::initializer_list<std::string
 }
 
 std::string Linearizable(bool yes) { return yes ? "linearizable=1" : ""; }
+
+std::string CursorField(const std::optional<uint32_t>& cursor) {
+  if (!cursor) return "";
+  return *cursor == api::kWalkStart ? "cursor=start" : absl::StrCat("cursor=", *cursor);
+}
 
 void AddMutationId(const api::MutationId& id, net::HttpRequest& request) {
   if (id.session.value() == 0) return;
@@ -89,8 +95,9 @@ struct Build {
   net::HttpRequest operator()(const api::Withdraw& withdraw) const { return Claim("DELETE", withdraw); }
   net::HttpRequest operator()(const api::Lookup& lookup) const {
     const KeyPath key = PathOf(lookup.torrent);
-    return Get(WithQuery(absl::StrCat(key.path, "/peers"), {key.query, Linearizable(lookup.linearizable),
-                                                            absl::StrCat("limit=", lookup.limit)}));
+    return Get(WithQuery(absl::StrCat(key.path, "/peers"),
+                         {key.query, Linearizable(lookup.linearizable), absl::StrCat("limit=", lookup.limit),
+                          lookup.pieces ? "" : "pieces=0", CursorField(lookup.cursor)}));
   }
   net::HttpRequest operator()(const api::List& list) const {
     return Get(WithQuery("/torrents", {list.after.empty() ? "" : "after=" + PercentEncode(list.after),

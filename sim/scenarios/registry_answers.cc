@@ -220,8 +220,9 @@ bool RegistryClient::OnLookup(const Response& response) {
   std::optional<PieceMap> seen;
   for (const tracker_api::PeerClaim& found : peers->peers) {
     if (found.peer != peer()) continue;
-    seen = PieceMap::FromRanges(found.pieces, TestContent(op_->content).piece_count());
-    if (!seen.has_value()) return false;
+    const uint32_t pieces = TestContent(op_->content).piece_count();
+    seen = tracker_api::PiecesOf(found, pieces);
+    if (seen->size() != pieces) return false;
   }
   if (limit < tracker_api::kLookupLimit) return true;  // it need not show everybody
   claims_.Seen(claim(op_->content), seen, op_asked_, cluster_.log_time());

@@ -210,7 +210,7 @@ std::optional<PieceMap> SwarmWorld::ClaimAt(const tracker::TrackerNode& node, co
   const auto* peers = std::get_if<tracker_api::Peers>(&found.body);
   if (peers == nullptr) return std::nullopt;
   for (const tracker_api::PeerClaim& claim : peers->peers) {
-    if (claim.peer == address) return PieceMap::FromRanges(claim.pieces, peers->piece_count);
+    if (claim.peer == address) return tracker_api::PiecesOf(claim, peers->piece_count);
   }
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include "core/base/fields.h"
 #include "core/base/rng.h"
 #include "core/torrent/bencode.h"
+#include "core/tracker_api/listed_bytes.h"
 #include "nodes/http_api/client.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/server.h"
@@ -43,12 +44,25 @@ Metainfo SomeTorrent() {
   return builder.Finish();
 }
 
+// Every other one of so many pieces that a bitfield is shorter than ranges, on a page that is not the last.
+api::Peers ScatteredPeers() {
+  api::Peers peers;
+  peers.content = {.root = {1, 2, 3}, .length = 1'600'000};
+  peers.piece_count = 100;
+  PieceMap pieces(100);
+  for (uint32_t i = 0; i < 100; i += 2) pieces.Add(PieceIndex(i));
+  peers.peers.push_back({Address::V4(10, 0, 0, 1, 6881), pieces, false});
+  peers.cursor = 17;
+  return peers;
+}
+
 api::Peers SomePeers() {
   api::Peers peers;
   peers.content = {.root = {1, 2, 3}, .length = 100000};
   peers.piece_count = 7;
-  peers.peers.push_back({Address::V4(10, 0, 0, 1, 6881), {{PieceIndex(0), 3}, {PieceIndex(5), 1}}, false});
-  peers.peers.push_back({*Address::Parse("[2001:db8::5]:51413"), {{PieceIndex(0), 7}}, true});
+  peers.peers.push_back({Address::V4(10, 0, 0, 1, 6881),
+                         *PieceMap::FromRanges({{PieceIndex(0), 3}, {PieceIndex(5), 1}}, 7), false});
+  peers.peers.push_back({*Address::Parse("[2001:db8::5]:51413"), {}, true});
   peers.complete = 1;
   peers.incomplete = 1;
   peers.interval = Seconds(120);
@@ -83,6 +97,8 @@ TEST(HttpApi, EveryRequestOfAClientIsReadBackAsItWas) {
     requests.push_back(api::Offer{id, key, Address::V4(127, 0, 0, 1, 6881), {{PieceIndex(2), 4}}});
     requests.push_back(api::Withdraw{id, key, Address::V4(127, 0, 0, 1, 6881), {}});
     requests.push_back(api::Lookup{key, true, 17});
+    requests.push_back(api::Lookup{key, false, 200, false, api::kWalkStart});
+    requests.push_back(api::Lookup{key, false, 200, true, 951});
     requests.push_back(api::Fetch{key, false});
   }
   for (const api::Request& request : requests) {
@@ -101,6 +117,7 @@ TEST(HttpApi, EveryAnswerIsUnderstoodByTheClientAsItWasGiven) {
       {api::Register{{}, metainfo}, {api::Outcome::kCreated, "", {}, api::Registered{metainfo.content()}}},
       {api::Register{{}, metainfo}, {api::Outcome::kConflict, "the name is taken", {}, {}}},
       {api::Lookup{metainfo.name}, {api::Outcome::kOk, "", {}, SomePeers()}},
+      {api::Lookup{metainfo.name}, {api::Outcome::kOk, "", {}, ScatteredPeers()}},
       {api::Lookup{metainfo.name}, {api::Outcome::kUnavailable, "no quorum", Seconds(3), {}}},
       {api::Fetch{metainfo.name}, {api::Outcome::kOk, "", {}, api::Fetched{metainfo}}},
       {api::Fetch{metainfo.name}, {api::Outcome::kNotFound, "no such torrent", {}, {}}},
@@ -112,6 +129,37 @@ TEST(HttpApi, EveryAnswerIsUnderstoodByTheClientAsItWasGiven) {
   };
   for (const auto& [request, response] : pairs) {
     EXPECT_TRUE(Cross(request, response) == response) << TraceText(Cross(request, response));
+  }
+}
+
+TEST(HttpApi, NoEntryOfAListTakesMoreBytesThanItIsCountedFor) {
+  Rng rng(5);
+  for (int round = 0; round < 300; ++round) {
+    api::Peers peers;
+    peers.piece_count = static_cast<uint32_t>(rng.Between(1, 3000));
+    const size_t around = WritePeers(peers, "").size();
+    EXPECT_LT(around, 1024u);
+    api::PeerClaim claim;
+    for (uint8_t& byte : claim.peer.ip) byte = static_cast<uint8_t>(rng.Between(0x10, 0xff));
+    claim.peer.port = 65'535;
+    claim.complete = rng.Chance(1, 5);
+    if (!claim.complete) claim.pieces = PieceMap(peers.piece_count);
+    const uint64_t density = rng.Between(1, 1000);
+    for (uint32_t i = 0; i < claim.pieces.size(); ++i) {
+      if (rng.Chance(density, 1000)) claim.pieces.Add(PieceIndex(i));
+    }
+    peers.peers = {claim};
+    EXPECT_LE(WritePeers(peers, "").size() - around, api::ListedBytes(claim));
+    peers.peers = {claim, claim};
+    EXPECT_LE(WritePeers(peers, "").size() - around, 2 * api::ListedBytes(claim));
+
+    api::ListEntry entry;
+    entry.name = std::string(rng.Between(1, 255), rng.Chance(1, 2) ? '"' : '\\');
+    entry.content.root.fill(0xff);
+    entry.content.length = UINT64_MAX;
+    entry.piece_length = entry.complete = entry.incomplete = UINT32_MAX;
+    const size_t around_list = WriteListing({{}, false}).size();
+    EXPECT_LE(WriteListing({{entry, entry}, false}).size() - around_list, 2 * api::ListedBytes(entry));
   }
 }
 
@@ -286,6 +334,8 @@ TEST(HttpApi, AnswersWrongPathsMethodsAndBodiesWithTheRightStatus) {
        R"({"peer":"127.0.0.1:1","x":)" + std::string(100000, '[') + std::string(100000, ']') + "}", 400},
       {"GET", "/torrents?limit=0", "", 400},
       {"GET", "/torrents/a?format=v3", "", 400},
+      {"GET", "/torrents/a/peers?cursor=-1", "", 400},
+      {"GET", "/torrents/a/peers?cursor=", "", 400},
   };
   for (const auto& [method, target, body, status] : cases) {
     const ParsedRequest call = Parse(method, target, body);

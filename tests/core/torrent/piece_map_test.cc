@@ -69,6 +69,7 @@ TEST(PieceMap, BehavesAsASetOfNumbers) {
     const PieceMap map = MapOf(size, a);
     RC_ASSERT(map.count() == a.size());
     RC_ASSERT(PieceMap::FromRanges(map.ToRanges(), size) == map);
+    RC_ASSERT(map.ranges() == map.ToRanges().size());
     RC_ASSERT(PieceMap::FromBitfield(map.ToBitfield(), size) == map);
 
     PieceMap both = map;
@@ -83,6 +84,16 @@ TEST(PieceMap, BehavesAsASetOfNumbers) {
     for (const uint32_t piece : b) left.erase(piece);
     RC_ASSERT(rest == MapOf(size, left));
   }));
+}
+
+TEST(PieceMap, CountsARangeOverSeveralWordsOnce) {
+  PieceMap map = PieceMap::All(200);
+  EXPECT_EQ(map.ranges(), 1u);
+  EXPECT_EQ(map.ToRanges(), std::vector{Pieces(0, 200)});
+  map.Remove(PieceIndex(64));
+  EXPECT_EQ(map.ranges(), 2u);
+  EXPECT_EQ(map.ToRanges(), (std::vector{Pieces(0, 64), Pieces(65, 135)}));
+  EXPECT_EQ(PieceMap(200).ranges(), 0u);
 }
 
 TEST(PieceMapDeathTest, StopsAtAPieceThatDoesNotExist) {
