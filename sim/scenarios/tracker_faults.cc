@@ -25,13 +25,28 @@ constexpr Duration kAnnounceBound = Seconds(3);
 // Beyond the lifetime: a tick every five seconds drops a few of at most some dozens of claims.
 constexpr Duration kExpiryBound = Seconds(120);
 
+// What Apply keeps up by the way and no digest covers: it decides what is refused and what a listing says.
+bool SameCounts(const tracker::Registry& kept, const tracker::Registry& counted) {
+  if (kept.claims() != counted.claims() || kept.accounted_bytes() != counted.accounted_bytes()) return false;
+  for (uint32_t i = 0; i < kept.torrents(); ++i) {
+    const tracker::Torrent& one = kept.torrent(tracker::TorrentNumber(i));
+    const tracker::Torrent& other = counted.torrent(tracker::TorrentNumber(i));
+    if (one.complete != other.complete || one.names != other.names) return false;
+  }
+  return true;
+}
+
 // Decode counts everything anew, the digest included: whatever Apply kept up by the way must be the same.
 void JudgeStates(World& world, TrackerCluster& cluster) {
   for (const Process* process : cluster.core()) {
     const tracker::ReplicatedState& state = cluster.host(process->index()).machine()->state();
     state.CheckInvariants();
     const auto rebuilt = tracker::ReplicatedState::Decode(Slice::Own(state.Encode()));
-    if (!rebuilt.ok()) world.Fail(absl::StrFormat("state: %s", std::string(rebuilt.status().message())));
+    if (!rebuilt.ok()) {
+      world.Fail(absl::StrFormat("state: %s", std::string(rebuilt.status().message())));
+    } else if (!SameCounts(state.registry(), rebuilt->registry())) {
+      world.Fail("state: " + process->name() + " has miscounted its claims, seeders, names or bytes");
+    }
   }
 }
 
