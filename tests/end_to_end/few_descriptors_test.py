@@ -18,30 +18,24 @@ NAMES = 24  # of which 19 fill a segment
 FIRST_SEGMENT = "journal-00000000000000000001.wal"
 
 
-def connected(node):
-    """A connection of ours that is there before the idle ones, or None while the node does not listen."""
+def ask(node, method, target, body=None):
+    """On a connection of its own: a newcomer takes the place of whoever is idle for longest."""
     connection = http.client.HTTPConnection("127.0.0.1", node.client_port, timeout=START_SECONDS)
-    try:
-        connection.connect()
-    except OSError:
-        return None
-    return connection
-
-
-def ask(connection, method, target, body=None):
     connection.request(method, target, body)
     answer = connection.getresponse()
-    return answer.status, answer.read()
+    said = answer.read()
+    connection.close()
+    return answer.status, said
 
 
 def crowd(node):
-    """Connections that say nothing. What is too many the node closes, so none is refused by its kernel."""
+    """Connections that say nothing. The node closes those that are too many, so none is refused by its kernel."""
     return [socket.create_connection(("127.0.0.1", node.client_port), START_SECONDS) for _ in range(IDLE)]
 
 
-def register(connection, path):
+def register(node, path):
     with open(path, "rb") as torrent:
-        status, said = ask(connection, "PUT", "/torrents", torrent.read())
+        status, said = ask(node, "PUT", "/torrents", torrent.read())
     check(status == 201, f"a registration was answered {status}: {said[:200]}")
 
 
@@ -52,18 +46,17 @@ def story(world):
     paths = many_names(world, Client(world, cluster), NAMES)
     three.kill()
     cluster.wait_for_leader()
-    ours = {node.id: connected(node) for node in (one, two)}
     idle = [crowd(one), crowd(two)]
     for path in paths[: NAMES // 2]:
-        register(ours[one.id], path)
+        register(one, path)
     three.start()
-    ours[three.id] = wait_until(lambda: connected(three), START_SECONDS, "node 3 to listen")
+    wait_until(three.status, START_SECONDS, "node 3 to answer")
     idle.append(crowd(three))
     for path in paths[NAMES // 2 :]:
-        register(ours[two.id], path)
+        register(two, path)
 
     def rejoined():
-        status, body = ask(ours[three.id], "GET", "/torrents")
+        status, body = ask(three, "GET", "/torrents")
         return status == 200 and body.count(b'"name"') == NAMES
 
     wait_until(rejoined, START_SECONDS, "node 3 to have what was registered while it was away")
