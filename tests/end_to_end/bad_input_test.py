@@ -173,10 +173,8 @@ def trackers(desk, world, cluster):
     flags = [part for flag in others for part in ("--node", flag)]
     # Its own ports are free now, so only the data directory can be the reason.
     foreign = [program, "--id", last.id, *flags, "--data-dir", world.path("copied")]
-    shutil.copytree(cluster.nodes[1].data, world.path("copied"))
+    shutil.copytree(cluster.nodes[1].data, world.path("copied"), ignore=shutil.ignore_patterns("admin.sock"))
     desk.refuses("tracker: data directory of another node", FAILED, "copied", foreign)
-    alone = [program, "--id", last.id, "--node", node(last.id), "--data-dir", last.data]
-    desk.refuses("tracker: data directory of another cluster", FAILED, last.data, alone)
     last.start()
 
 

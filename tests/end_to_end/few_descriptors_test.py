@@ -62,6 +62,7 @@ def story(world):
     wait_until(rejoined, START_SECONDS, "node 3 to have what was registered while it was away")
     for node in cluster.nodes:
         check(node.running(), f"node {node.id} has stopped")
+    for node in (one, two):  # node 3 may have been given a snapshot, which is short
         segments = sorted(name for name in os.listdir(node.data) if name.startswith("journal-"))
         check(segments[-1] != FIRST_SEGMENT, f"the journal of node {node.id} has not gone on: {segments}")
     check(sum(map(len, idle)) == 3 * IDLE, "not as many idle clients as were meant")
