@@ -115,6 +115,12 @@ class Tracker {
         },
         [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
     http_edge_->Attach(server_.get());
+    if (OwnClientAddress().IsAnywhere()) {
+      log_.Warning(absl::StrCat(
+          "node ", flags_.self.value(),
+          " tells clients no address of its own, because it listens on all; give --advertise HOST:PORT to "
+          "have it listed in torrents and in the status"));
+    }
     return absl::OkStatus();
   }
 
@@ -142,7 +148,7 @@ class Tracker {
       const EndedBySignals replaying;
       host_->Start(std::move(recovery.records), recovery.last);
     }
-    absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocket());
+    absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocketIn(flags_.data_dir));
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
     admin_edge_ = std::make_unique<AdminEdge>(loop_, *std::move(admin), edge_->router(), host_->machine(),
                                               links_ != nullptr);
@@ -216,13 +222,11 @@ class Tracker {
         "; this node listens there: give its own --node an address of this machine, or 0.0.0.0"));
   }
 
-  std::string AdminSocket() const { return absl::StrCat(flags_.data_dir, "/", kAdminSocketName); }
-
   // Where the log says that a member is, or, where it does not, where the flags do.
-  std::optional<TrackerMember> WhereIs(NodeId id, const paxos::Membership& members) const {
+  std::optional<MemberAddress> WhereIs(NodeId id, const paxos::Membership& members) const {
     const paxos::Member* member = members.Find(id);
     if (member != nullptr && !member->contact.empty()) {
-      const absl::StatusOr<TrackerMember> contact = ParseContact(member->contact);
+      const absl::StatusOr<MemberAddress> contact = ParseMemberAddress(member->contact);
       if (contact.ok()) return *contact;
     }
     const auto given = flags_.members.find(id);
@@ -239,7 +243,7 @@ class Tracker {
     }
     for (const NodeId id : others) {
       if (id == flags_.self) continue;
-      if (const std::optional<TrackerMember> where = WhereIs(id, members)) {
+      if (const std::optional<MemberAddress> where = WhereIs(id, members)) {
         peers.emplace(id, where->replica);
       } else {
         log_.Warning(absl::StrCat(
@@ -269,6 +273,10 @@ class Tracker {
     http_edge_->SetNodes(Identity(members).nodes);
   }
 
+  net::HostAndPort OwnClientAddress() const {
+    return flags_.advertise.value_or(net::HostAndPort{flags_.own().client.host, client_address_.port});
+  }
+
   // What answers tell of the cluster. An address that only means "here" tells a client nothing.
   EdgeIdentity Identity(const paxos::Membership& members) const {
     EdgeIdentity identity{flags_.self, ClusterIdText(state_.secret), {}};
@@ -278,20 +286,10 @@ class Tracker {
       for (const auto& [id, member] : flags_.members) ids.push_back(id);
     }
     for (const NodeId id : ids) {
-      const std::optional<TrackerMember> where = WhereIs(id, members);
+      const std::optional<MemberAddress> where = WhereIs(id, members);
       if (!where) continue;
-      net::HostAndPort client = where->client;
-      if (id == flags_.self) {
-        client = flags_.advertise.value_or(net::HostAndPort{client.host, client_address_.port});
-      }
-      if (!client.IsAnywhere()) {
-        identity.nodes.push_back({id, client.ToString()});
-      } else if (id == flags_.self) {
-        log_.Warning(
-            absl::StrCat("node ", id.value(),
-                         " tells clients no address of its own, because it listens on all; give --advertise "
-                         "HOST:PORT to have it listed in torrents and in the status"));
-      }
+      const net::HostAndPort client = id == flags_.self ? OwnClientAddress() : where->client;
+      if (!client.IsAnywhere()) identity.nodes.push_back({id, client.ToString()});
     }
     return identity;
   }

@@ -3,6 +3,7 @@
 #include <absl/status/statusor.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
@@ -37,9 +38,11 @@ void ChosenPrefix::Extend(const LogEntry& entry, Outbox<Protocol>& out) {
 
 void ChosenPrefix::Begin(const Beginning& beginning, Outbox<Protocol>& out) {
   CHECK(beginning.prefix.slot > prefix_.slot && decided_.empty());
-  configurations_ = Configurations(beginning.epochs);
+  const Configurations before = std::exchange(configurations_, Configurations(beginning.epochs));
   const Epoch& latest = configurations_.latest();
-  out.Note(MembersChanged{latest.from, latest.membership});
+  if (latest.membership != before.latest().membership) {
+    out.Note(MembersChanged{latest.from, latest.membership});
+  }
   prefix_ = beginning.prefix;
   stamp_ = std::max(stamp_, beginning.stamp);
 }

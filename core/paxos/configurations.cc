@@ -24,8 +24,7 @@ void Configurations::Add(Epoch epoch) {
   if (epochs_.size() > kKeptMax) epochs_.pop_front();
 }
 
-// A second change while the first is under way would leave slots that three memberships decide. Replicas that
-// begin from a snapshot know no membership before it, and follow the log's word with whatever number.
+// A second change while the first is under way would leave slots that three memberships decide.
 void Configurations::Choose(Slot slot, const Membership& next) {
   const Epoch& now = latest();
   if (slot < now.from || !MayFollow(now.membership, next)) return;

@@ -21,6 +21,7 @@
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
+#include "nodes/shared/member_address.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -180,7 +181,7 @@ ExitStatus CarryOut(const ClusterMembersOptions& options, const Order& order) {
 
 }  // namespace
 
-std::string ClusterMembersOptions::socket() const { return absl::StrCat(data_dir, "/admin.sock"); }
+std::string ClusterMembersOptions::socket() const { return AdminSocketIn(data_dir); }
 
 ExitStatus RunClusterStatus(const ClusterMembersOptions& options) {
   const absl::StatusOr<Members> members = AskMembers(options.socket());
@@ -190,20 +191,11 @@ ExitStatus RunClusterStatus(const ClusterMembersOptions& options) {
 }
 
 ExitStatus RunClusterAdd(const ClusterMembersOptions& options) {
-  const size_t equals = options.node.find('=');
-  const std::string id_text = options.node.substr(0, equals);
-  const uint32_t id =
-      equals == std::string::npos ? 0 : static_cast<uint32_t>(std::strtoul(id_text.c_str(), nullptr, 10));
-  if (id == 0) {
-    return Refuse("cluster add",
-                  absl::InvalidArgumentError(
-                      absl::StrCat(Printable(options.node),
-                                   ": write ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT, the id a number "
-                                   "that no member ever had")),
-                  ExitStatus::kWrongUsage);
-  }
-  std::string target =
-      absl::StrCat("/members/add?id=", id, "&contact=", PercentEncode(options.node.substr(equals + 1)));
+  const auto member = ParseMember(options.node);
+  if (!member.ok()) return Refuse("cluster add", member.status(), ExitStatus::kWrongUsage);
+  const uint32_t id = member->first.value();
+  const std::string contact = options.node.substr(options.node.find('=') + 1);
+  std::string target = absl::StrCat("/members/add?id=", id, "&contact=", PercentEncode(contact));
   if (options.old != 0) absl::StrAppend(&target, "&replaces=", options.old);
   return CarryOut(options,
                   {target,

@@ -10,8 +10,8 @@
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
+#include "nodes/shared/member_address.h"
 #include "nodes/shared/text.h"
-#include "nodes/tracker/tracker_flags.h"
 
 namespace bt::nodes {
 namespace {
@@ -41,7 +41,7 @@ absl::StatusOr<tracker::Order> ParseAdd(const Target& target) {
   if (!replaces.ok()) return replaces.status();
   const std::string* contact = target.Find("contact");
   if (contact == nullptr) return absl::InvalidArgumentError("contact is missing");
-  const absl::StatusOr<TrackerMember> addresses = ParseContact(*contact);
+  const absl::StatusOr<MemberAddress> addresses = ParseMemberAddress(*contact);
   if (!addresses.ok()) return addresses.status();
   return paxos::AddMember{.id = *id, .replaces = replaces->value_or(NodeId(0)), .contact = *contact};
 }

@@ -22,9 +22,6 @@
 
 namespace bt::nodes {
 
-// In the data directory.
-inline constexpr char kAdminSocketName[] = "admin.sock";
-
 // The order that a request asks for. kInvalidArgument says what is wrong with it, kNotFound: no such path.
 absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request);
 // As GET /members answers.

@@ -3,7 +3,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -55,26 +54,6 @@ Example:
       --node 4=10.0.0.4:7000/10.0.0.4:6969 \
       --node 1=10.0.0.1:7000/10.0.0.1:6969)";
 
-// "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT"; an error is one line for people.
-absl::StatusOr<std::pair<NodeId, TrackerMember>> ParseMember(const std::string& text) {
-  const auto wrong = [&](const std::string& why) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--node ", text, ": ", why,
-                     "; write ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT, for example "
-                     "1=10.0.0.1:7000/10.0.0.1:6969"));
-  };
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos) return wrong("a part is missing");
-  uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + equals, id);
-  if (error != std::errc() || end != text.data() + equals || id == 0) {
-    return wrong("the id must be a number from 1 on");
-  }
-  const auto contact = ParseContact(std::string_view(text).substr(equals + 1));
-  if (!contact.ok()) return wrong(Message(contact.status()));
-  return std::pair{NodeId(id), *contact};
-}
-
 // As CLI11 has read them.
 struct Given {
   bool init = false;
@@ -88,11 +67,11 @@ struct Given {
   std::string log_format = "text";
 };
 
-absl::StatusOr<absl::btree_map<NodeId, TrackerMember>> ParseMembers(const std::vector<std::string>& nodes) {
-  absl::btree_map<NodeId, TrackerMember> members;
+absl::StatusOr<absl::btree_map<NodeId, MemberAddress>> ParseMembers(const std::vector<std::string>& nodes) {
+  absl::btree_map<NodeId, MemberAddress> members;
   for (const std::string& text : nodes.empty() ? std::vector<std::string>{kDefaultMember} : nodes) {
     const auto member = ParseMember(text);
-    if (!member.ok()) return member.status();
+    if (!member.ok()) return absl::InvalidArgumentError(absl::StrCat("--node ", Message(member.status())));
     if (!members.insert(*member).second) {
       return absl::InvalidArgumentError(absl::StrCat("--node ", text, ": this id is given twice"));
     }
@@ -213,16 +192,6 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
 }
 
 }  // namespace
-
-absl::StatusOr<TrackerMember> ParseContact(std::string_view text) {
-  const size_t slash = text.find('/');
-  if (slash == std::string_view::npos) return absl::InvalidArgumentError("a part is missing");
-  const auto replica = net::HostAndPort::Parse(text.substr(0, slash));
-  if (!replica.ok()) return replica.status();
-  const auto client = net::HostAndPort::Parse(text.substr(slash + 1));
-  if (!client.ok()) return client.status();
-  return TrackerMember{*replica, *client};
-}
 
 std::optional<TrackerFlags> ParseTrackerFlags(int argc, char** argv, int& exit_code) {
   exit_code = 2;
