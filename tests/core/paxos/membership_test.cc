@@ -182,6 +182,16 @@ TEST_F(MembershipTest, TheLeadIsGivenToWhoIsNamedAndNothingThatWaitedIsLost) {
   EXPECT_EQ(cluster_.violation(), "");
 }
 
+TEST_F(MembershipTest, TheHeirIsToldWhenItHasAnsweredEverythingAndNotBefore) {
+  cluster_.Propose(1, "late");
+  (void)cluster_.Ask(1, TransferLeadership{NodeId(3)});
+  EXPECT_EQ(cluster_.InFlight().find("StandNow"), std::string::npos) << cluster_.InFlight();
+  cluster_.Deliver(To(3));
+  cluster_.Sync(3);
+  cluster_.Deliver(From(3));
+  EXPECT_NE(cluster_.InFlight().find("1>3 StandNow"), std::string::npos) << cluster_.InFlight();
+}
+
 TEST_F(MembershipTest, ATransferThatComesToNothingIsGivenUp) {
   (void)cluster_.Ask(1, TransferLeadership{NodeId(3)});
   cluster_.Lose(Of<StandNow>());
@@ -210,6 +220,20 @@ TEST_F(MembershipTest, WhoWasRemovedAndDoesNotKnowUnseatsNobody) {
   cluster_.Settle();
   EXPECT_EQ(cluster_.replica(1).ballot(), ballot);
   EXPECT_EQ(cluster_.Members(3), "1 2 (1)") << "it was told why it is refused";
+}
+
+TEST_F(MembershipTest, WhoDoesNotVoteAndHearsNobodyAsksHowFarTheLogIs) {
+  EXPECT_EQ(Order(RemoveMember{NodeId(3)}), "noted");
+  Run();
+  ASSERT_EQ(cluster_.Members(3), "1 2 (1)");
+  for (int i = 0; i < 3 && cluster_.armed(3, Timer::kCatchUp); ++i) {  // what it asked before is over
+    cluster_.Fire(3, Timer::kCatchUp);
+    cluster_.Settle();
+  }
+  cluster_.Pass(Milliseconds(1000));
+  cluster_.Fire(3, Timer::kElection);
+  EXPECT_NE(cluster_.InFlight().find("CatchUp from"), std::string::npos) << cluster_.InFlight();
+  EXPECT_EQ(cluster_.InFlight().find("PreVote"), std::string::npos) << "and does not stand";
 }
 
 // In a cluster of one that was replaced, whoever knows that node 2 votes votes no more, and node 2,
@@ -257,12 +281,17 @@ TEST(Configurations, WhatComesTooEarlyOrDoesNotFollowIsVoid) {
   next.version = 1;
   next.members.pop_back();
   configurations.Choose(Slot(6), next);
-  Membership back = FirstMembership({NodeId(1), NodeId(2), NodeId(3)});
-  back.version = 2;
-  configurations.Choose(Slot(7), back);
+  Membership less = next;
+  less.version = 2;
+  less.members.pop_back();
+  configurations.Choose(Slot(7), less);
   EXPECT_EQ(configurations.latest().membership.version, 1u) << "the first change is not in force";
-  configurations.Choose(Slot(40), back);
-  EXPECT_EQ(configurations.latest().membership.version, 1u) << "node 3 does not come back";
+  configurations.Choose(Slot(40), less);
+  EXPECT_EQ(configurations.latest().membership.version, 2u);
+  Membership back = FirstMembership({NodeId(1), NodeId(2), NodeId(3)});
+  back.version = 3;
+  configurations.Choose(Slot(80), back);
+  EXPECT_EQ(configurations.latest().membership.version, 2u) << "node 3 does not come back";
 }
 
 }  // namespace
