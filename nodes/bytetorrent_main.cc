@@ -35,6 +35,7 @@ struct Options {
   StatusOptions status;
   ClusterInitOptions cluster_init;
   ClusterMembersOptions cluster_members;
+  ClusterBackupOptions cluster_backup;
 };
 
 void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const char* help) {
@@ -161,6 +162,7 @@ struct ClusterMembersCommands {
   const CLI::App* remove;
   const CLI::App* replace;
   const CLI::App* transfer;
+  const CLI::App* snapshot;
 };
 
 ClusterMembersCommands AddClusterMembers(CLI::App& cluster, ClusterMembersOptions& options) {
@@ -202,7 +204,41 @@ ClusterMembersCommands AddClusterMembers(CLI::App& cluster, ClusterMembersOption
                            "\nExample:\n  bytetorrent cluster transfer 2 --data-dir /var/lib/bytetorrent");
   transfer->add_option("id", options.old, "who shall lead (default: whoever is nearest)");
   wait(transfer);
-  return {status, join, remove, replace, transfer};
+  CLI::App* snapshot =
+      add("snapshot", "have a node on this machine save its state now, and cut its journal",
+          "\nNodes do so by themselves. What was acknowledged before is in the snapshot.\n\nExample:\n"
+          "  bytetorrent cluster snapshot --data-dir /var/lib/bytetorrent");
+  return {status, join, remove, replace, transfer, snapshot};
+}
+
+struct ClusterBackupCommands {
+  const CLI::App* backup;
+  const CLI::App* recover;
+};
+
+ClusterBackupCommands AddClusterBackup(CLI::App& cluster, ClusterBackupOptions& options) {
+  const auto add = [&](const char* name, const char* what, const char* of, const char* footer) {
+    CLI::App* command = cluster.add_subcommand(name, what);
+    command->footer(footer);
+    command->add_option("--data-dir", options.node.data_dir, of);
+    command->add_option("-o,--output", options.output, "the file to make; it must not exist")->required();
+    command->add_flag("--json", options.node.json, "what it holds as a line of JSON");
+    return command;
+  };
+  CLI::App* backup = add(
+      "backup", "write everything that the cluster has acknowledged into a file, while it goes on",
+      "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)",
+      "\nA new cluster begins of it: \"bytetorrent-tracker init --from-backup FILE\" at each of its nodes, with a\n"
+      "new secret.\n\nExample:\n"
+      "  bytetorrent cluster backup --data-dir /var/lib/bytetorrent -o tracker.backup");
+  CLI::App* recover = add(
+      "recover", "make a backup of what one node holds, when a majority of the nodes is lost for good",
+      "of a node that does not run (default: bytetorrent-tracker-data)",
+      "\nThe last resort: what the lost nodes acknowledged without this one is not in it. Of several nodes that are\n"
+      "left take the one whose file holds the highest slot. A new cluster begins of the file, with a new secret:\n"
+      "\"bytetorrent-tracker init --from-backup FILE\" at each of its nodes.\n\nExample:\n"
+      "  bytetorrent cluster recover --data-dir /var/lib/bytetorrent -o tracker.backup");
+  return {backup, recover};
 }
 
 int Main(int argc, char** argv) {
@@ -227,6 +263,7 @@ int Main(int argc, char** argv) {
   cluster->require_subcommand(1);
   const CLI::App* cluster_init = AddClusterInit(*cluster, options.cluster_init);
   const ClusterMembersCommands members = AddClusterMembers(*cluster, options.cluster_members);
+  const ClusterBackupCommands copies = AddClusterBackup(*cluster, options.cluster_backup);
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr, "bytetorrent: unknown command '%s' (see bytetorrent --help for the commands)\n",
@@ -253,6 +290,9 @@ int Main(int argc, char** argv) {
     return static_cast<int>(RunClusterAdd(options.cluster_members));
   }
   if (members.remove->parsed()) return static_cast<int>(RunClusterRemove(options.cluster_members));
+  if (members.snapshot->parsed()) return static_cast<int>(RunClusterSnapshot(options.cluster_members));
+  if (copies.backup->parsed()) return static_cast<int>(RunClusterBackup(options.cluster_backup));
+  if (copies.recover->parsed()) return static_cast<int>(RunClusterRecover(options.cluster_backup));
   if (members.transfer->parsed()) return static_cast<int>(RunClusterTransfer(options.cluster_members));
   if (cluster_init->parsed()) return static_cast<int>(RunClusterInit(options.cluster_init));
   return static_cast<int>(ExitStatus::kWrongUsage);

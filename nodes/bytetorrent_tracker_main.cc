@@ -150,8 +150,9 @@ class Tracker {
     }
     absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocketIn(flags_.data_dir));
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
-    admin_edge_ = std::make_unique<AdminEdge>(loop_, *std::move(admin), edge_->router(), host_->machine(),
-                                              links_ != nullptr);
+    admin_edge_ = std::make_unique<AdminEdge>(
+        loop_, *std::move(admin), edge_->router(), host_->machine(),
+        AdminEdge::About{.cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr});
     ::malloc_trim(0);  // recovery's working memory is not needed again
     http_edge_->Begin(journal_.get(), links_.get(), edge_.get());
     serving_ = true;

@@ -37,6 +37,7 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"permanent_stop", "stops for good"},
     {"begun_from_snapshot", "begins a life from its snapshot"},
     {"took_snapshot", "takes up the snapshot of a peer"},
+    {"snapshot_asked", "saves its state because the operator asks it to"},
     {"slow_process", "a process becomes slow"},
     {"closed_links", "ends, and the links to its peers are closed"},
     {"clock_origin", "a life begins with a clock of another origin"},
@@ -92,7 +93,7 @@ const char* FaultSentence(Fault fault) { return KindOf(fault).sentence; }
 bool IsConsequence(Fault fault) {
   return fault == Fault::kRestart || fault == Fault::kKeptWrite || fault == Fault::kKeptEntry ||
          fault == Fault::kKeptPageCache || fault == Fault::kBegunFromSnapshot ||
-         fault == Fault::kTookSnapshot;
+         fault == Fault::kTookSnapshot || fault == Fault::kSnapshotAsked;
 }
 
 std::optional<FaultCounts> FaultCounts::FromPlain(const Plain& plain) {

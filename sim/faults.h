@@ -38,6 +38,7 @@ enum class Fault : uint8_t {
   kPermanentStop,
   kBegunFromSnapshot,
   kTookSnapshot,
+  kSnapshotAsked,
   kSlowProcess,
   kClosedLinks,
   // clocks

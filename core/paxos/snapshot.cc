@@ -33,4 +33,18 @@ Snapshot FindSnapshot(const std::vector<JournalRecord>& records) {
   return whole;
 }
 
+std::vector<Slice> RecordsOf(const Snapshot& snapshot) {
+  std::vector<Slice> records;
+  for (const Slice& part : snapshot.parts) {
+    const uint32_t number = static_cast<uint32_t>(records.size());
+    records.push_back(Slice::Own(Encode(SnapshotPartRecord{.prefix = snapshot.prefix,
+                                                           .stamp = snapshot.stamp,
+                                                           .epochs = snapshot.epochs,
+                                                           .part = number,
+                                                           .last = number + 1 == snapshot.parts.size(),
+                                                           .bytes = part})));
+  }
+  return records;
+}
+
 }  // namespace bt::paxos

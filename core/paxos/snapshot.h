@@ -38,4 +38,7 @@ struct Snapshot {
 // records which do not begin at the first have one.
 Snapshot FindSnapshot(const std::vector<JournalRecord>& records);
 
+// The bodies of the records (kSnapshotPart) that hold it, in order, of a replica that has promised nothing.
+std::vector<Slice> RecordsOf(const Snapshot& snapshot);
+
 }  // namespace bt::paxos

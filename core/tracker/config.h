@@ -29,12 +29,15 @@ struct Config {
   uint64_t snapshot_log_bytes = 64u << 20;
   size_t snapshot_piece_bytes = 256u << 10;
   Duration snapshot_pause = Milliseconds(4);
+  // One that was asked for is written by then, or the asker is told that it is not.
+  Duration snapshot_deadline = Seconds(60);
 
   uint32_t pending_max = 65'536;              // mutations of local callers and of other nodes
   size_t pending_bytes_max = 64u << 20;       // of their commands
   uint32_t waiters_per_mutation_max = 8;      // callers that retry one mutation at one node
   uint32_t reads_max = 16'384;                // linearizable reads of local callers
   uint32_t orders_max = 64;                   // of the operator's, without an answer
+  uint32_t snapshots_asked_max = 16;          // by the operator, and not written yet
   uint32_t remote_reads_max = 1024;           // read rounds asked for by other nodes
   uint32_t unapplied_announces_max = 65'536;  // claims known here and not yet in the replicated state
   uint32_t forward_commands_max = 1024;       // in one message

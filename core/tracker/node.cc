@@ -41,14 +41,6 @@ tracker_api::Role RoleOf(paxos::RoleKind role) {
   return tracker_api::Role::kCandidate;
 }
 
-absl::StatusOr<ReplicatedState> ReadSnapshot(const paxos::Snapshot& snapshot) {
-  StateBuilder builder;
-  for (const Slice& part : snapshot.parts) {
-    if (absl::Status status = builder.Add(part); !status.ok()) return status;
-  }
-  return std::move(builder).Finish();
-}
-
 }  // namespace
 
 TrackerNode::TrackerNode(Config config)
@@ -85,7 +77,7 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   listings_ = seed.value();
   paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
   if (!snapshot.empty()) {
-    absl::StatusOr<ReplicatedState> state = ReadSnapshot(snapshot);
+    absl::StatusOr<ReplicatedState> state = ReadState(snapshot.parts);
     if (!state.ok()) {
       unusable_ = true;
       return context.out.Note(Unusable{std::string(state.status().message())});
@@ -123,6 +115,7 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
   } else if (fired.timer == Timer::kRetry) {
     mutations_.OnRetryTimer(replica(), context);
     orders_.AnswerOverdue(context);
+    snapshots_.AnswerOverdue(context);
     for (const Reads::Read& read : reads_.TakeOverdue(context.now)) {
       context.out.Reply(read.call,
                         Unavailable("no majority of the trackers confirmed in time that this node is up to "
@@ -143,6 +136,7 @@ void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
                  },
                  [&](const SetLimits& limits) { Submit(call.id, limits, context); },
                  [&](const Order& order) { orders_.Submit(call.id, order, *port_, context); },
+                 [&](const TakeSnapshot& snapshot) { AddRead(call.id, snapshot, context); },
              },
              call.request);
 }
@@ -183,23 +177,34 @@ void TrackerNode::Submit(CallId call, const Mutation& mutation, Ctx& context) {
   }
 }
 
-Response TrackerNode::Answer(const Reads::Query& query) {
-  return std::visit(
-      Overloaded{
-          [&](const tracker_api::Lookup& lookup) { return registry().Lookup(lookup, ++listings_); },
-          [&](const tracker_api::List& list) { return registry().List(list); },
-          [&](const tracker_api::Fetch& fetch) { return registry().Fetch(fetch); },
-      },
-      query);
+template <class Query>
+Response TrackerNode::Answer(const Query& query) {
+  if constexpr (std::is_same_v<Query, tracker_api::Lookup>) {
+    return registry().Lookup(query, ++listings_);
+  } else if constexpr (std::is_same_v<Query, tracker_api::List>) {
+    return registry().List(query);
+  } else {
+    return registry().Fetch(query);
+  }
+}
+
+void TrackerNode::Answer(const Reads::Read& read, Ctx& context) {
+  std::visit(Overloaded{
+                 [&](const TakeSnapshot&) { snapshots_.Ask(read.call, applied_, context); },
+                 [&](const auto& query) { context.out.Reply(read.call, Answer(query)); },
+             },
+             read.query);
 }
 
 template <class Query>
 void TrackerNode::OnQuery(CallId call, const Query& query, Ctx& context) {
-  if (!query.linearizable) {
-    context.out.Reply(call, Answer(query));
-  } else if (!reads_.Add(call, query, context.now)) {
-    context.out.Reply(call, Unavailable("too many linearizable reads wait at this node"));
-  }
+  if (query.linearizable) return AddRead(call, query, context);
+  context.out.Reply(call, Answer(query));
+}
+
+void TrackerNode::AddRead(CallId call, Reads::Query query, Ctx& context) {
+  if (reads_.Add(call, std::move(query), context.now)) return;
+  context.out.Reply(call, Unavailable("too many linearizable reads wait at this node"));
 }
 
 void TrackerNode::OnRequest(CallId call, const tracker_api::Lookup& request, Ctx& context) {
@@ -271,6 +276,7 @@ void TrackerNode::Settle(Ctx& context) {
     AnswerReads(context);
     again |= leader_changed || port_->has_answers();
   }
+  snapshots_.AnswerDurable(replica().snapshot().prefix.slot, context);
   snapshots_.Poll(state_, *port_, context);
   ArmTimers(context);
 }
@@ -317,7 +323,7 @@ bool TrackerNode::ApplyDecided(Ctx& context) {
 bool TrackerNode::InstallArrived(Ctx& context) {
   const paxos::Snapshot* arrived = replica().arrived();
   if (arrived == nullptr) return false;
-  absl::StatusOr<ReplicatedState> state = ReadSnapshot(*arrived);
+  absl::StatusOr<ReplicatedState> state = ReadState(arrived->parts);
   if (state.ok()) Restore(*std::move(state), *arrived, context);
   if (!state.ok()) ++counters_.unreadable_snapshots;
   port_->Call(CallId(0), paxos::InstallSnapshot{state.ok()}, context);
@@ -360,7 +366,7 @@ void TrackerNode::PumpAnnounces(Ctx& context) {
 }
 
 void TrackerNode::AnswerReads(Ctx& context) {
-  for (const Reads::Read& read : reads_.TakeReady(applied_)) context.out.Reply(read.call, Answer(read.query));
+  for (const Reads::Read& read : reads_.TakeReady(applied_)) Answer(read, context);
 }
 
 void TrackerNode::ArmTimers(Ctx& context) {
@@ -391,6 +397,7 @@ Waiting TrackerNode::waiting() const {
           .reads = reads_.size(),
           .read_indexes = reads_.asked(),
           .orders = orders_.size(),
+          .snapshots = snapshots_.asked(),
           .proposals = leading == nullptr ? 0 : leading->waiting_calls()};
 }
 

@@ -35,6 +35,7 @@ struct Waiting {
   uint64_t reads = 0;         // linearizable ones of local callers
   uint64_t read_indexes = 0;  // asked for at the replica
   uint64_t orders = 0;        // of the operator's
+  uint64_t snapshots = 0;     // asked for and not written yet
   uint64_t proposals = 0;     // and read indexes that the leading replica holds
 
   static constexpr void Fields(auto& self, auto&& visit) {
@@ -43,6 +44,7 @@ struct Waiting {
     visit("reads", self.reads);
     visit("read_indexes", self.read_indexes);
     visit("orders", self.orders);
+    visit("snapshots", self.snapshots);
     visit("proposals", self.proposals);
   }
   friend bool operator==(const Waiting&, const Waiting&) = default;
@@ -63,8 +65,10 @@ class TrackerNode final {
   const paxos::Replica& replica() const { return port_->machine(); }
   const Counters& counters() const { return counters_; }
   Slot applied() const { return applied_; }
-  // Mutations, linearizable reads and orders that wait for others.
-  bool has_pending() const { return !mutations_.idle() || !reads_.idle() || !orders_.idle(); }
+  // Mutations, linearizable reads and orders that wait for others, and snapshots for the disk.
+  bool has_pending() const {
+    return !mutations_.idle() || !reads_.idle() || !orders_.idle() || snapshots_.asked() > 0;
+  }
   Waiting waiting() const;
 
  private:
@@ -76,7 +80,10 @@ class TrackerNode final {
   void On(const WriteDone& done, Ctx& context);
   void On(const Call<Protocol>& call, Ctx& context);
   void On(const PeerClosed& closed, Ctx& context) { port_->Deliver(closed, context); }
-  void On(const CallCancelled& cancelled, Ctx&) { mutations_.Cancel(cancelled.id); }
+  void On(const CallCancelled& cancelled, Ctx&) {
+    mutations_.Cancel(cancelled.id);
+    snapshots_.Cancel(cancelled.id);
+  }
 
   void OnRequest(CallId call, const tracker_api::Register& request, Ctx& context);
   void OnRequest(CallId call, const tracker_api::Offer& request, Ctx& context);
@@ -94,7 +101,10 @@ class TrackerNode final {
   bool CheckRanges(CallId call, const std::vector<PieceRange>& pieces, Ctx& context);
   template <class Query>
   void OnQuery(CallId call, const Query& query, Ctx& context);
-  tracker_api::Response Answer(const Reads::Query& query);
+  void AddRead(CallId call, Reads::Query query, Ctx& context);
+  void Answer(const Reads::Read& read, Ctx& context);
+  template <class Query>
+  tracker_api::Response Answer(const Query& query);
 
   // Follows up on whatever the input has set off, until nothing more comes of it.
   void Settle(Ctx& context);

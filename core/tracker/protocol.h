@@ -66,6 +66,10 @@ struct ReadIndexAnswer {
 // What the cluster's operator asks; carried out by the leader.
 using Order = std::variant<paxos::AddMember, paxos::RemoveMember, paxos::TransferLeadership>;
 
+// Answered when this node's journal holds a snapshot of a state in which everything is that was acknowledged
+// to anybody before the call came. Replica::snapshot() is that one, or a newer one.
+struct TakeSnapshot {};
+
 // Passed on to the leader. `number` never repeats, also not across the asker's restarts.
 struct ForwardOrder {
   uint64_t number = 0;
@@ -139,7 +143,7 @@ struct Protocol {
   using FileEffect = NoFiles;
   using FileDone = NoFiles;
   // What clients may ask, and what only the cluster's operator may.
-  using Request = std::variant<tracker_api::Request, SetLimits, Order>;
+  using Request = std::variant<tracker_api::Request, SetLimits, Order, TakeSnapshot>;
   using Response = tracker_api::Response;
   using Note = std::variant<paxos::Note, Applied, Acked, Unusable>;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-// Reads: linearizable queries. Reads that wait share rounds: one read-index round serves all that came
+// Reads: linearizable queries, and what else must see all that was acknowledged before. Reads that wait share rounds: one read-index round serves all that came
 // before it was asked for (at the local replica when it leads, else at the leader), and is answered once
 // its slot is applied here. Invariant: at most one round is without an index at a time.
 //
@@ -27,7 +27,7 @@ namespace bt::tracker {
 
 class Reads {
  public:
-  using Query = std::variant<tracker_api::Lookup, tracker_api::List, tracker_api::Fetch>;
+  using Query = std::variant<tracker_api::Lookup, tracker_api::List, tracker_api::Fetch, TakeSnapshot>;
   struct Read {
     CallId call;
     Query query;

@@ -18,14 +18,20 @@ void Snapshots::OnApplied(const paxos::Decided& entry) {
 }
 
 void Snapshots::Poll(ReplicatedState& state, const ReplicaPort& port, Context<Protocol>& context) {
-  if (state.walking() || log_bytes_ < std::max(config_.snapshot_log_bytes, saved_bytes_)) return;
-  // A peer that reads the last one would have to begin again; but the log must not grow for ever.
-  const bool wait = log_bytes_ / 2 < std::max(config_.snapshot_log_bytes, saved_bytes_);
-  if (wait && port.machine().snapshot_in_use(context.now)) return;
+  if (state.walking() || !IsTime(port, context.now)) return;
   state.BeginWalk();
   saving_ = applied_;
   StartFrom(0);
   context.out.Arm(Protocol::Timer::kSnapshot, context.now);
+}
+
+bool Snapshots::IsTime(const ReplicaPort& port, Instant now) const {
+  const uint64_t due = std::max(config_.snapshot_log_bytes, saved_bytes_);
+  if (asked_.empty() && log_bytes_ < due) return false;
+  // The last one is on its way to the disk, and what it does not hold is asked for when it is there.
+  if (port.machine().saving()) return false;
+  // A peer that reads the last one would have to begin again; but the log must not grow for ever.
+  return log_bytes_ / 2 >= due || !port.machine().snapshot_in_use(now);
 }
 
 void Snapshots::OnTimer(ReplicatedState& state, ReplicaPort& port, Context<Protocol>& context) {
@@ -37,6 +43,35 @@ void Snapshots::OnTimer(ReplicatedState& state, ReplicaPort& port, Context<Proto
     port.Call(CallId(0), paxos::SaveSnapshot{saving_.slot, saving_.stamp, std::move(piece), last}, context);
   }
   if (state.walking()) context.out.Arm(Protocol::Timer::kSnapshot, context.now + config_.snapshot_pause);
+}
+
+void Snapshots::Ask(CallId call, Slot slot, Context<Protocol>& context) {
+  if (asked_.size() < config_.snapshots_asked_max) {
+    return asked_.push_back({call, slot, context.now + config_.snapshot_deadline});
+  }
+  context.out.Reply(call, tracker_api::Unavailable("too many snapshots are asked for at this node"));
+}
+
+void Snapshots::AnswerDurable(Slot durable, Context<Protocol>& context) {
+  std::erase_if(asked_, [&](const Asked& asked) {
+    if (asked.slot > durable) return false;
+    context.out.Reply(asked.call, tracker_api::Response());
+    return true;
+  });
+}
+
+void Snapshots::AnswerOverdue(Context<Protocol>& context) {
+  std::erase_if(asked_, [&](const Asked& asked) {
+    if (asked.deadline > context.now) return false;
+    context.out.Reply(asked.call, tracker_api::Unavailable(
+                                      "the snapshot could not be written in time: the disk is too slow, or a "
+                                      "node that was away is reading the last one; ask again"));
+    return true;
+  });
+}
+
+void Snapshots::Cancel(CallId call) {
+  std::erase_if(asked_, [&](const Asked& asked) { return asked.call == call; });
 }
 
 }  // namespace bt::tracker

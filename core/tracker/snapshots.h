@@ -1,12 +1,13 @@
 #pragma once
 
-// Snapshots: when a node's state is saved, and how fast. A snapshot is begun when the log applied since the
-// last one is as long as that one, and at least config.snapshot_log_bytes: so the journal holds at most about
+// Snapshots: when a node's state is saved, and how fast. A snapshot is begun when somebody asks for one, or
+// when the log applied since the last one is as long as that one, and at least config.snapshot_log_bytes: so the journal holds at most about
 // two snapshots and as much log, and all saving together writes no more than the log does. It is saved a
 // piece at a time, between other steps and no faster than the disk takes it. Used only by TrackerNode.
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/base/ids.h"
 #include "core/base/time.h"
@@ -32,13 +33,29 @@ class Snapshots {
   void Poll(ReplicatedState& state, const ReplicaPort& port, Context<Protocol>& context);
   void OnTimer(ReplicatedState& state, ReplicaPort& port, Context<Protocol>& context);
 
+  // `call` is answered when a snapshot of slots up to `slot`, which is applied, or more is durable here.
+  void Ask(CallId call, Slot slot, Context<Protocol>& context);
+  void AnswerDurable(Slot durable, Context<Protocol>& context);
+  void AnswerOverdue(Context<Protocol>& context);
+  void Cancel(CallId call);
+  size_t asked() const { return asked_.size(); }
+
  private:
   struct At {
     Slot slot;
     Instant stamp;
   };
 
+  struct Asked {
+    CallId call;
+    Slot slot;
+    Instant deadline;
+  };
+
+  bool IsTime(const ReplicaPort& port, Instant now) const;
+
   const Config& config_;
+  std::vector<Asked> asked_;
   At applied_;
   At saving_;
   uint64_t log_bytes_ = 0;    // applied since the last snapshot was begun

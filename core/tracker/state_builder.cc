@@ -97,4 +97,12 @@ absl::StatusOr<ReplicatedState> StateBuilder::Finish() && {
   return state;
 }
 
+absl::StatusOr<ReplicatedState> ReadState(const std::vector<Slice>& parts) {
+  StateBuilder builder;
+  for (const Slice& part : parts) {
+    if (absl::Status status = builder.Add(part); !status.ok()) return status;
+  }
+  return std::move(builder).Finish();
+}
+
 }  // namespace bt::tracker

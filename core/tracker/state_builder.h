@@ -6,6 +6,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <vector>
+
 #include "core/base/slice.h"
 #include "core/tracker/replicated_state.h"
 #include "core/tracker/state_items.h"
@@ -32,5 +34,8 @@ class StateBuilder {
   RegistryState registry_;
   SessionsState sessions_;
 };
+
+// The state that the parts make, one behind the other. kDataLoss: they are no state.
+absl::StatusOr<ReplicatedState> ReadState(const std::vector<Slice>& parts);
 
 }  // namespace bt::tracker

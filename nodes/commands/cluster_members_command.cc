@@ -4,9 +4,7 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
-#include <sys/socket.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -16,8 +14,8 @@
 #include <thread>
 #include <utility>
 
-#include "net/http/codec.h"
 #include "net/unix_socket.h"
+#include "nodes/commands/admin_socket.h"
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
@@ -29,8 +27,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Longer than a node waits for its leader.
-constexpr Duration kPatience = Seconds(8);
 constexpr std::chrono::milliseconds kPause{100};
 
 struct Member {
@@ -53,42 +49,6 @@ struct Members {
     return nullptr;
   }
 };
-
-absl::Status Lost(const std::string& socket) {
-  return absl::UnavailableError(
-      absl::StrCat("the node that listens on ", socket, " ended the conversation: ", net::ErrnoText(errno)));
-}
-
-absl::StatusOr<net::HttpResponse> Ask(const std::string& socket, const char* method, std::string target) {
-  const absl::StatusOr<net::Fd> fd = net::ConnectUnix(socket, kPatience);
-  if (!fd.ok()) {
-    return absl::Status(
-        fd.status().code(),
-        absl::StrCat(fd.status().message(), "; is the node running, and is --data-dir its own?"));
-  }
-  std::string bytes;
-  net::WriteHttpRequest({.method = method, .target = std::move(target), .keep_alive = false}, "node", bytes);
-  for (std::string_view rest = bytes; !rest.empty();) {
-    const ssize_t sent = ::send(fd->get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return Lost(socket);
-    rest.remove_prefix(static_cast<size_t>(sent));
-  }
-  net::HttpResponseReader reader;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t got = ::recv(fd->get(), buffer, sizeof buffer, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Lost(socket);
-    std::string_view part(buffer, static_cast<size_t>(got));
-    const net::HttpRead read = got == 0 ? reader.End() : reader.Read(part);
-    if (read == net::HttpRead::kDone) return reader.Take();
-    if (read != net::HttpRead::kMore || got == 0) {
-      return absl::UnavailableError(
-          absl::StrCat("what answers on ", socket, " is no tracker of this version"));
-    }
-  }
-}
 
 absl::StatusOr<Members> ParseMembers(const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -119,7 +79,7 @@ absl::StatusOr<Members> ParseMembers(const std::string& text) {
 }
 
 absl::StatusOr<Members> AskMembers(const std::string& socket) {
-  const absl::StatusOr<net::HttpResponse> response = Ask(socket, "GET", "/members");
+  const absl::StatusOr<net::HttpResponse> response = AskNode(socket, "GET", "/members");
   if (!response.ok()) return response.status();
   return ParseMembers(response->body);
 }
@@ -154,7 +114,7 @@ ExitStatus CarryOut(const ClusterMembersOptions& options, const Order& order) {
   absl::Status last = absl::OkStatus();
   do {
     if (!taken) {
-      const absl::StatusOr<net::HttpResponse> response = Ask(socket, "POST", order.target);
+      const absl::StatusOr<net::HttpResponse> response = AskNode(socket, "POST", order.target);
       if (!response.ok()) return Refuse("cluster", response.status(), ExitStatus::kNoTracker);
       taken = response->status == 200;
       if (!taken) last = absl::UnavailableError(Printable(ParseReason(response->body, "error")));

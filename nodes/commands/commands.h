@@ -65,5 +65,13 @@ ExitStatus RunClusterStatus(const ClusterMembersOptions& options);
 ExitStatus RunClusterAdd(const ClusterMembersOptions& options);
 ExitStatus RunClusterRemove(const ClusterMembersOptions& options);
 ExitStatus RunClusterTransfer(const ClusterMembersOptions& options);
+ExitStatus RunClusterSnapshot(const ClusterMembersOptions& options);
+
+struct ClusterBackupOptions {
+  ClusterMembersOptions node;  // of backup; of recover: one that does not run
+  std::string output;          // the file to make
+};
+ExitStatus RunClusterBackup(const ClusterBackupOptions& options);
+ExitStatus RunClusterRecover(const ClusterBackupOptions& options);
 
 }  // namespace bt::nodes

@@ -10,6 +10,7 @@
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
+#include "nodes/shared/backup.h"
 #include "nodes/shared/member_address.h"
 #include "nodes/shared/text.h"
 
@@ -98,9 +99,40 @@ std::string MembersText(const paxos::Replica& replica) {
       "]}\n");
 }
 
+net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t cluster,
+                                 const paxos::Snapshot& snapshot) {
+  const std::optional<Target> target = ParseTarget(request.target);
+  const auto number = [&](const char* field) -> std::optional<uint64_t> {
+    const std::string* text = target ? target->Find(field) : nullptr;
+    uint64_t value = 0;
+    return text != nullptr && absl::SimpleAtoi(*text, &value) ? std::optional(value) : std::nullopt;
+  };
+  const auto bytes = [](std::string body) {
+    return net::HttpResponse{.content_type = "application/octet-stream", .body = std::move(body)};
+  };
+  if (snapshot.empty()) {
+    return ApiResponse(409, WriteError("this node has written no snapshot yet: POST /snapshot"));
+  }
+  if (target && target->Find("part") == nullptr) {
+    return bytes(BackupBeginning({.cluster = cluster,
+                                  .prefix = snapshot.prefix,
+                                  .stamp = snapshot.stamp,
+                                  .parts = static_cast<uint32_t>(snapshot.parts.size())}));
+  }
+  const std::optional<uint64_t> slot = number("slot");
+  const std::optional<uint64_t> part = number("part");
+  if (!slot || !part || *part >= snapshot.parts.size()) {
+    return ApiResponse(400, WriteError("give slot= and part= of the snapshot, as numbers"));
+  }
+  if (*slot != snapshot.prefix.slot.value()) {
+    return ApiResponse(409, WriteError("this node has written a newer snapshot meanwhile: begin again"));
+  }
+  return bytes(BackupFrame(snapshot.parts[*part]));
+}
+
 AdminEdge::AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router,
-                     const tracker::TrackerNode& node, bool may_grow)
-    : router_(router), node_(node), may_grow_(may_grow) {
+                     const tracker::TrackerNode& node, About about)
+    : router_(router), node_(node), about_(about) {
   server_ = std::make_unique<net::HttpServer>(
       loop, std::move(listener), net::HttpServerLimits{.connections = kConnections},
       [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address&) {
@@ -113,20 +145,28 @@ void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& re
   if (request.method == "GET" && request.target == "/members") {
     return server_->Reply(exchange, ApiResponse(200, MembersText(node_.replica())));
   }
+  if (request.method == "GET" && request.target.starts_with("/backup")) {
+    return server_->Reply(exchange, BackupResponse(request, about_.cluster, node_.replica().snapshot()));
+  }
+  if (request.method == "POST" && request.target == "/snapshot") return Ask(exchange, tracker::TakeSnapshot{});
   absl::StatusOr<tracker::Order> order = ParseOrder(request);
   if (!order.ok()) {
     const int status = absl::IsNotFound(order.status()) ? 404 : 400;
     return server_->Reply(exchange, ApiResponse(status, WriteError(Message(order.status()))));
   }
-  if (!may_grow_ && std::holds_alternative<paxos::AddMember>(*order)) {
+  if (!about_.may_grow && std::holds_alternative<paxos::AddMember>(*order)) {
     return server_->Reply(
         exchange, ApiResponse(409, WriteError("this node has no port for other nodes; start it with --node "
                                               "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT")));
   }
+  Ask(exchange, *std::move(order));
+}
+
+void AdminEdge::Ask(net::HttpExchange exchange, tracker::Protocol::Request request) {
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return server_->Reply(exchange, ApiResponse(503, WriteError("too many requests at this node")));
   asked_.emplace(exchange, *call);
-  router_.Ask(*call, *std::move(order));
+  router_.Ask(*call, std::move(request));
 }
 
 void AdminEdge::OnGone(net::HttpExchange exchange) {

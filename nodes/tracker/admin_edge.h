@@ -7,6 +7,9 @@
 //   POST /members/add?id=4&contact=R/C     &replaces=3
 //   POST /members/remove?id=3
 //   POST /leader?to=2                      without `to`: whoever is nearest
+//   POST /snapshot                         has this node write a snapshot that holds all that was acknowledged
+//   GET  /backup                           how a backup of the last snapshot begins (nodes/shared/backup.h)
+//   GET  /backup?slot=9&part=0             a part of it; 409 when that snapshot has been replaced
 //
 // An order that has begun, or was carried out before, is answered with 200; /members tells how far it is.
 
@@ -26,12 +29,19 @@ namespace bt::nodes {
 absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request);
 // As GET /members answers.
 std::string MembersText(const paxos::Replica& replica);
+// As GET /backup answers, of the cluster with that id.
+net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t cluster,
+                                 const paxos::Snapshot& snapshot);
 
 class AdminEdge final : public CallOrigin {
  public:
-  // `node` and `router` outlive it. `may_grow`: this node has a port for others.
+  struct About {
+    uint64_t cluster = 0;   // its id
+    bool may_grow = false;  // this node has a port for others
+  };
+  // `node` and `router` outlive it.
   AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router, const tracker::TrackerNode& node,
-            bool may_grow);
+            About about);
 
   void StopAccepting() { server_->StopAccepting(); }
 
@@ -41,10 +51,11 @@ class AdminEdge final : public CallOrigin {
  private:
   void OnRequest(net::HttpExchange exchange, const net::HttpRequest& request);
   void OnGone(net::HttpExchange exchange);
+  void Ask(net::HttpExchange exchange, tracker::Protocol::Request request);
 
   CallRouter& router_;
   const tracker::TrackerNode& node_;
-  const bool may_grow_;
+  const About about_;
   absl::flat_hash_map<net::HttpExchange, CallId> asked_;  // bounded by the router's limit
   std::unique_ptr<net::HttpServer> server_;
 };

@@ -5,6 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/paxos/journal.h"
+#include "core/paxos/snapshot.h"
+#include "nodes/shared/backup.h"
+
 namespace bt::nodes {
 namespace {
 
@@ -15,10 +19,40 @@ std::vector<NodeId> Members(const TrackerFlags& flags) {
   return members;
 }
 
+absl::Status SameCluster(const TrackerFlags& flags) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      flags.from_backup, " was taken of the cluster of this very secret, whose nodes may still be there; draw a new ",
+      "one with \"bytetorrent cluster init -o FILE\""));
+}
+
+// The new cluster's log goes on where the backup's ends, and has these members.
+std::vector<JournalWrite> RecordsOf(const Backup& backup, const std::vector<NodeId>& members) {
+  const paxos::Snapshot snapshot{
+      .prefix = backup.head.prefix,
+      .stamp = backup.head.stamp,
+      .epochs = {{.from = Slot(1), .membership = paxos::FirstMembership(members)}},
+      .parts = backup.parts};
+  std::vector<JournalWrite> records;
+  for (Slice& body : paxos::RecordsOf(snapshot)) {
+    records.push_back({.seq = WriteSeq(records.size() + 1),
+                       .type = static_cast<uint8_t>(paxos::RecordType::kSnapshotPart),
+                       .body = std::move(body)});
+  }
+  return records;
+}
+
 absl::StatusOr<NodeState> WriteFirstState(const TrackerFlags& flags, const ClusterSecret& secret) {
   NodeState state{
       .secret = secret, .node = flags.self, .incarnation = DrawIncarnation(), .members = Members(flags)};
-  const absl::Status status = Initialise(flags.data_dir, state);
+  std::vector<JournalWrite> records;
+  if (!flags.from_backup.empty()) {
+    const absl::StatusOr<Backup> backup = ReadBackup(flags.from_backup);
+    if (!backup.ok()) return backup.status();
+    if (backup->head.cluster == ClusterId(secret)) return SameCluster(flags);
+    state.backup = backup->digest();
+    records = RecordsOf(*backup, state.members);
+  }
+  const absl::Status status = Initialise(flags.data_dir, state, std::move(records));
   if (!status.ok()) return status;
   return state;
 }

@@ -9,13 +9,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <utility>
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
 #include "net/fd.h"
-#include "net/journal.h"
-#include "net/loop.h"
+#include "net/posix_directory.h"
 #include "nodes/shared/files.h"
 #include "nodes/tracker/sealed_state.h"
 
@@ -62,10 +63,19 @@ absl::Status RemoveJournal(const std::string& directory, const std::vector<std::
   return SyncDirectory(directory);
 }
 
-absl::Status CreateJournal(const std::string& directory, const NodeState& state) {
-  net::Loop loop;
-  net::JournalRecovery recovery;
-  return net::Journal::Open(loop, {directory, state.journal_identity()}, recovery).status();
+absl::Status CreateJournal(const std::string& path, const NodeState& state,
+                           std::vector<JournalWrite> records) {
+  const absl::StatusOr<std::unique_ptr<net::PosixDirectory>> directory =
+      net::PosixDirectory::Open(path, /*create=*/true);
+  if (!directory.ok()) return directory.status();
+  wal::JournalFiles files({.identity = state.journal_identity(), .path = path}, **directory);
+  files.Recover();
+  (*directory)->Run(files);
+  if (files.failure().ok() && !records.empty()) {
+    files.Commit(records);
+    (*directory)->Run(files);
+  }
+  return files.failure();
 }
 
 }  // namespace
@@ -74,6 +84,7 @@ uint64_t NodeState::first_members() const {
   if (members.empty()) return 0;
   RollingDigest digest;
   for (const NodeId member : members) digest.Add(member.value());
+  if (backup != 0) digest.Add(backup);
   return digest.value();
 }
 
@@ -96,7 +107,8 @@ absl::StatusOr<DirectoryKind> Inspect(const std::string& directory) {
 // comes after that is durable; `node` comes last, when all it stands for is durable. Whoever finds `node.new`
 // with bytes in it may therefore remove the journal beside it. The lock keeps two inits apart; one that
 // waited behind another finds `node`, because the kind is looked at under the lock.
-absl::Status Initialise(const std::string& directory, const NodeState& state) {
+absl::Status Initialise(const std::string& directory, const NodeState& state,
+                        std::vector<JournalWrite> records) {
   absl::Status status = MakeDirectory(directory);
   if (!status.ok()) return status;
   const std::string fresh = PathIn(directory, kNewName);
@@ -118,7 +130,7 @@ absl::Status Initialise(const std::string& directory, const NodeState& state) {
   const absl::StatusOr<std::vector<std::string>> leftovers = JournalFiles(directory);
   if (!leftovers.ok()) return leftovers.status();
   status = RemoveJournal(directory, *leftovers);
-  if (status.ok()) status = CreateJournal(directory, state);
+  if (status.ok()) status = CreateJournal(directory, state, std::move(records));
   if (!status.ok()) return status;
   if (std::rename(fresh.c_str(), PathIn(directory, kName).c_str()) != 0) {
     return FileError("rename", fresh, errno);

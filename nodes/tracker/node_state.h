@@ -14,19 +14,21 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "core/machine/outbox.h"
 #include "core/wal/format.h"
 #include "nodes/shared/cluster_secret.h"
 
 namespace bt::nodes {
 
 struct NodeState {
-  static constexpr uint64_t kVersion = 2;
+  static constexpr uint64_t kVersion = 3;
 
   uint64_t version = kVersion;
   ClusterSecret secret{};
   NodeId node;
   uint64_t incarnation = 0;     // drawn by init: a node that is initialised anew is told from what it was
   std::vector<NodeId> members;  // the cluster's first ones, in order; none: it joins a cluster that is there
+  uint64_t backup = 0;          // a digest of the one that the cluster began of; 0: of nothing
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
@@ -34,11 +36,12 @@ struct NodeState {
     visit("node", self.node);
     visit("incarnation", self.incarnation);
     visit("members", self.members);
+    visit("backup", self.backup);
   }
   friend bool operator==(const NodeState&, const NodeState&) = default;
 
   wal::Identity journal_identity() const { return {ClusterId(secret), node}; }
-  // A digest of them; 0 for one that joins.
+  // A digest of them and of what they began with; 0 for one that joins.
   uint64_t first_members() const;
 };
 
@@ -54,10 +57,11 @@ enum class DirectoryKind : uint8_t {
 // kUnavailable and the like: the directory cannot be read.
 absl::StatusOr<DirectoryKind> Inspect(const std::string& directory);
 
-// Writes the first state and an empty journal into the directory, which is made if it is not there. A crash
-// at any moment leaves a directory that is kNode or that the next call can complete. kFailedPrecondition: it
-// holds something already.
-absl::Status Initialise(const std::string& directory, const NodeState& state);
+// Writes the first state, and a journal of these first records, into the directory, which is made if it is not
+// there. A crash at any moment leaves a directory that is kNode or that the next call can complete.
+// kFailedPrecondition: it holds something already.
+absl::Status Initialise(const std::string& directory, const NodeState& state,
+                        std::vector<JournalWrite> records = {});
 
 // Of a directory that is kNode. kDataLoss: the file is damaged.
 absl::StatusOr<NodeState> ReadNodeState(const std::string& directory);

@@ -52,7 +52,8 @@ Example:
       --node 3=10.0.0.3:7000/10.0.0.3:6969
   bytetorrent-tracker init --join --cluster-secret cluster.secret --id 4 --data-dir /var/lib/bytetorrent \
       --node 4=10.0.0.4:7000/10.0.0.4:6969 \
-      --node 1=10.0.0.1:7000/10.0.0.1:6969)";
+      --node 1=10.0.0.1:7000/10.0.0.1:6969
+  bytetorrent-tracker init --from-backup tracker.backup --data-dir /var/lib/bytetorrent)";
 
 // As CLI11 has read them.
 struct Given {
@@ -63,6 +64,7 @@ struct Given {
   std::string advertise;
   std::string data_dir;
   std::string cluster_secret;
+  std::string from_backup;
   uint32_t snapshot_after_mib = TrackerFlags().snapshot_after_mib;
   std::string log_format = "text";
 };
@@ -111,6 +113,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .advertise = *std::move(advertise),
                      .data_dir = given.data_dir,
                      .cluster_secret = given.cluster_secret,
+                     .from_backup = given.from_backup,
                      .snapshot_after_mib = given.snapshot_after_mib,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText};
   const bool alone = flags.members.size() == 1;
@@ -125,6 +128,10 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
   if (flags.join && alone) {
     return absl::InvalidArgumentError(
         "--join: give a --node entry for this node and at least one for a member of the cluster");
+  }
+  if (flags.join && !flags.from_backup.empty()) {
+    return absl::InvalidArgumentError(
+        "--join and --from-backup: a node that joins gets what there is from the others");
   }
   if (flags.init && !alone && flags.cluster_secret.empty()) {
     return absl::InvalidArgumentError(
@@ -176,6 +183,10 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       "--cluster-secret", given.cluster_secret,
       "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
       "its own secret without it)");
+  init->add_option("--from-backup", given.from_backup,
+                   "the cluster begins with what this file of \"bytetorrent cluster backup\" or \"recover\" holds: "
+                   "the same file for every node, and a new secret")
+      ->type_name("FILE");
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);

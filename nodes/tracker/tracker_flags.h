@@ -24,6 +24,7 @@ struct TrackerFlags {
   std::optional<net::HostAndPort> advertise;  // where clients reach this node, if not where it listens
   std::string data_dir;
   std::string cluster_secret;  // of init; empty: a cluster of one draws its own
+  std::string from_backup;     // of init; empty: the cluster begins with nothing
   uint32_t snapshot_after_mib = 64;
   LogFormat log_format = LogFormat::kText;
 

@@ -21,8 +21,8 @@ void AnswerJudge::OnStart(Instant now, Duration bound) {
   bound_ = bound;
 }
 
-void AnswerJudge::OnCall(CallId call, uint32_t client, Instant now) {
-  open_[call] = {client, now, world_.now(), stalled_};
+void AnswerJudge::OnCall(CallId call, uint32_t client, Instant now, Duration more) {
+  open_[call] = {client, now, world_.now(), stalled_, more};
 }
 
 void AnswerJudge::OnHungUp(CallId call) {
@@ -52,13 +52,13 @@ void AnswerJudge::OnStep(Instant now) {
 }
 
 void AnswerJudge::JudgeWait(const Open& call, Instant now) {
-  if (now - call.since - (stalled_ - call.stalled_before) > bound_) {
+  if (now - call.since - (stalled_ - call.stalled_before) > bound_ + call.more) {
     world_.Fail(
         absl::StrFormat("answers: %s has not answered %s since %s of its clock, and should within %d ms",
-                        node_, ClientText(call.client), TimeText(call.since), bound_.ns / 1'000'000));
+                        node_, ClientText(call.client), TimeText(call.since), (bound_ + call.more).ns / 1'000'000));
   }
   if (prompt_from_ == Instant::Never()) return;
-  if (world_.now() - std::max(call.since_in_world, prompt_from_) > prompt_within_) {
+  if (world_.now() - std::max(call.since_in_world, prompt_from_) > prompt_within_ + call.more) {
     world_.Fail(absl::StrFormat(
         "availability: %s has not answered %s, which asked at %s; writes and reads should have resumed by %s",
         node_, ClientText(call.client), TimeText(call.since_in_world), TimeText(prompt_from_)));

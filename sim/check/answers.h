@@ -26,7 +26,8 @@ class AnswerJudge {
 
   // A life begins; `now` is the node's own clock, here and below.
   void OnStart(Instant now, Duration bound);
-  void OnCall(CallId call, uint32_t client, Instant now);
+  // `more`: it may take so much longer than the bound, and than promptly.
+  void OnCall(CallId call, uint32_t client, Instant now, Duration more = {});
   // Nobody waits for the answer any more. One may still come, for the node may not have heard of it.
   void OnHungUp(CallId call);
   void OnReply(CallId call, Instant now);
@@ -45,6 +46,7 @@ class AnswerJudge {
     Instant since;
     Instant since_in_world;
     Duration stalled_before;
+    Duration more;
   };
   void NoticeStall(Instant now);
   void JudgeWait(const Open& call, Instant now);

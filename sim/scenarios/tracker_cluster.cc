@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/tracker/state_builder.h"
+
 namespace bt::sim {
 namespace {
 
@@ -148,6 +150,11 @@ void TrackerAdaptor::Refuse(TrackerHost& host, uint32_t from, const Slice& bytes
 
 void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response& response) {
   answers_.OnReply(call, host.now());
+  if (const auto asked = snapshots_.find(call); asked != snapshots_.end()) {
+    if (response.outcome == tracker_api::Outcome::kOk) JudgeSnapshot(host, asked->second);
+    snapshots_.erase(asked);
+    return;
+  }
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;  // hung up, or the operator's
   const Caller caller = found->second;
@@ -199,6 +206,27 @@ void TrackerAdaptor::Order(TrackerHost& host, tracker::Protocol::Request order) 
   host.Call(call, std::move(order));
 }
 
+void TrackerAdaptor::OrderSnapshot(TrackerHost& host) {
+  const CallId call(++next_call_);
+  snapshots_[call] = cluster_->judge().chosen();
+  answers_.OnCall(call, AnswerJudge::kOperator, host.now(), cluster_->config().snapshot_deadline);
+  host.Call(call, tracker::TakeSnapshot{});
+}
+
+// It holds what was acknowledged to anybody before it was asked for, and is the state that all others had
+// there.
+void TrackerAdaptor::JudgeSnapshot(TrackerHost& host, Slot known) {
+  host.world().Count(Fault::kSnapshotAsked, {host.index()});
+  const paxos::Snapshot& snapshot = host.machine()->replica().snapshot();
+  if (snapshot.prefix.slot < known) {
+    return host.world().Fail("snapshot: " + host.name() + " gives one that lacks what was chosen before it was asked");
+  }
+  if (snapshot.empty()) return;  // nothing was ever chosen
+  const absl::StatusOr<tracker::ReplicatedState> state = tracker::ReadState(snapshot.parts);
+  if (!state.ok()) return host.world().Fail("snapshot: " + std::string(state.status().message()));
+  cluster_->judge().OnApplied(NodeOf(host), snapshot.prefix.slot, state->Digest());
+}
+
 void TrackerAdaptor::Ended(TrackerHost& host) {
   // The kernel closes the connections of a dead process.
   for (const auto& [call, caller] : calls_) {
@@ -206,6 +234,7 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
                         EncodeEdge(tracker_api::Unreachable{caller.ask, "connection reset"}));
   }
   calls_.clear();
+  snapshots_.clear();
   answers_.OnEnded();
   cluster_->CloseLinks(host.index());
 }
@@ -305,6 +334,11 @@ void TrackerCluster::OrderLimits(uint32_t node, tracker::Limits limits) {
   order.limits = limits;
   limits_lowered_ = true;
   host.adaptor().Order(host, std::move(order));
+}
+
+void TrackerCluster::OrderSnapshot(RandomStream& rng) {
+  TrackerHost& host = *hosts_[rng.Below(hosts_.size())];
+  if (host.alive()) host.adaptor().OrderSnapshot(host);
 }
 
 void TrackerCluster::OrderMembers(RandomStream& rng) {

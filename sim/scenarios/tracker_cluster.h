@@ -53,9 +53,12 @@ class TrackerAdaptor : public DefaultAdaptor {
   void Ended(TrackerHost& host);
   // A call of the operator's.
   void Order(TrackerHost& host, tracker::Protocol::Request order);
+  void OrderSnapshot(TrackerHost& host);
   AnswerJudge& answers() { return answers_; }
 
  private:
+  void JudgeSnapshot(TrackerHost& host, Slot known);
+
   struct Caller {
     uint32_t client;
     uint64_t ask;
@@ -63,6 +66,7 @@ class TrackerAdaptor : public DefaultAdaptor {
   TrackerCluster* cluster_;
   AnswerJudge answers_;
   absl::btree_map<CallId, Caller> calls_;
+  absl::btree_map<CallId, Slot> snapshots_;  // asked for, and what was known chosen then
   uint64_t next_call_ = 0;
   Slot chosen_;
   bool begins_ = false;  // the first step of a life
@@ -94,6 +98,8 @@ class TrackerCluster {
   bool limits_lowered() const { return limits_lowered_; }
   // The operator orders these limits of one node, if it is alive.
   void OrderLimits(uint32_t node, tracker::Limits limits);
+  // The operator asks one of the nodes for a snapshot.
+  void OrderSnapshot(RandomStream& rng);
   // The operator asks one of the nodes to add, remove or replace a member, or to let another one lead.
   void OrderMembers(RandomStream& rng);
   // No change is under way or may come any more, if nobody orders one: the log's last word on the members is

@@ -95,6 +95,10 @@ class TrackerRun {
       cluster_.LowerLimits(rng_);
       world_.RunFor(rng_.Between(Milliseconds(1), Seconds(2)));
     }
+    for (uint64_t i = rng_.Chance(1, 3) ? rng_.Between(1, 6) : 0; i > 0; --i) {
+      cluster_.OrderSnapshot(rng_);
+      world_.RunFor(rng_.Between(Milliseconds(1), Seconds(1)));
+    }
     for (uint64_t i = spares_ > 0 ? rng_.Between(1, 12) : 0; i > 0; --i) {
       cluster_.OrderMembers(rng_);
       world_.RunFor(rng_.Between(Milliseconds(1), Seconds(2)));

@@ -108,6 +108,19 @@ TEST_F(NodeStateTest, AnInterruptedInitIsBegunAnewByTheNextOne) {
   }
 }
 
+TEST_F(NodeStateTest, AJournalOfGivenRecordsHoldsThemDurablyAndAnInterruptedInitDoesNotDoubleThem) {
+  const auto records = [] {
+    return std::vector<JournalWrite>{{.seq = WriteSeq(1), .type = 5, .body = Slice::Static("part")},
+                                     {.seq = WriteSeq(2), .type = 5, .body = Slice::Static("last part")}};
+  };
+  ASSERT_TRUE(Initialise(directory_, state_, records()).ok());
+  EXPECT_EQ(Records(state_), 2u);
+  fs::rename(Path("node"), Path("node.new"));
+  ASSERT_EQ(Kind(), DirectoryKind::kInterrupted);
+  ASSERT_TRUE(Initialise(directory_, state_, records()).ok());
+  EXPECT_EQ(Records(state_), 2u);
+}
+
 TEST_F(NodeStateTest, ADamagedStateIsRefusedWhereverTheDamageIs) {
   ASSERT_TRUE(Initialise(directory_, state_).ok());
   const std::string whole = Bytes("node");
@@ -125,6 +138,9 @@ TEST_F(NodeStateTest, ClustersAndListsOfFirstMembersAreToldApart) {
   NodeState more = state_;
   more.members.push_back(NodeId(3));
   EXPECT_NE(more.first_members(), state_.first_members());
+  NodeState restored = state_;
+  restored.backup = 7;
+  EXPECT_NE(restored.first_members(), state_.first_members()) << "what they begin with is told apart as well";
   more.members.clear();
   EXPECT_EQ(more.first_members(), 0u) << "who joins says nothing of them";
   EXPECT_EQ(more.journal_identity(), state_.journal_identity());

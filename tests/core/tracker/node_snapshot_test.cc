@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
+#include "core/tracker/state_builder.h"
 #include "tests/core/tracker/cluster.h"
 
 namespace bt::tracker {
@@ -101,6 +103,78 @@ TEST_F(NodeSnapshotTest, ACallThatTookEffectWithinTheSnapshotIsAnsweredAllTheSam
   EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kCreated);
   cluster_.RunFor(Seconds(1));
   ExpectEqualStates(leader_, follower);
+}
+
+// The configuration of these tests begins one by itself only after much more log than is written here.
+Config Patient() {
+  Config config;
+  config.snapshot_piece_bytes = 300;
+  return config;
+}
+
+class AskedSnapshotTest : public testing::Test {
+ protected:
+  AskedSnapshotTest() : leader_(cluster_.AwaitLeader()), follower_(cluster_.AFollower(leader_)) {}
+
+  void Register(const std::string& name) {
+    const Metainfo song = MakeTorrent(name, static_cast<uint8_t>(name.size() + name[0]));
+    ASSERT_EQ(cluster_.Do(leader_, RegisterOf(song)).outcome, Outcome::kCreated);
+  }
+  Slot KeptAt(size_t node) { return cluster_.node(node).replica().snapshot().prefix.slot; }
+
+  Cluster cluster_{3, Patient()};
+  size_t leader_;
+  size_t follower_;
+};
+
+TEST_F(AskedSnapshotTest, HoldsWhatWasAcknowledgedBeforeItWasAskedForAtWhicheverNode) {
+  Register("one");
+  Register("two");
+  EXPECT_EQ(KeptAt(follower_), Slot(0));
+  const Slot acknowledged = cluster_.node(leader_).applied();
+  ASSERT_EQ(cluster_.Do(follower_, TakeSnapshot{}).outcome, Outcome::kOk);
+  EXPECT_GE(KeptAt(follower_), acknowledged);
+  const auto state = ReadState(cluster_.node(follower_).replica().snapshot().parts);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->registry().torrents(), 2u);
+  EXPECT_FALSE(cluster_.node(follower_).has_pending());
+}
+
+TEST_F(AskedSnapshotTest, OneThatHoldsAllOfItAlreadyIsNotTakenAgain) {
+  Register("one");
+  ASSERT_EQ(cluster_.Do(leader_, TakeSnapshot{}).outcome, Outcome::kOk);
+  const Slot kept = KeptAt(leader_);
+  ASSERT_EQ(cluster_.Do(leader_, TakeSnapshot{}).outcome, Outcome::kOk);
+  EXPECT_EQ(KeptAt(leader_), kept);
+  Register("two");
+  ASSERT_EQ(cluster_.Do(leader_, TakeSnapshot{}).outcome, Outcome::kOk);
+  EXPECT_GT(KeptAt(leader_), kept);
+}
+
+TEST_F(AskedSnapshotTest, ANodeThatHearsNoMajoritySaysSoInsteadOfGivingAnOldOne) {
+  Register("one");
+  cluster_.Isolate(follower_);
+  EXPECT_EQ(cluster_.Do(follower_, TakeSnapshot{}).outcome, Outcome::kUnavailable);
+  EXPECT_EQ(KeptAt(follower_), Slot(0));
+}
+
+TEST_F(AskedSnapshotTest, SeveralShareOneAndEachIsAnsweredOnce) {
+  Register("one");
+  std::vector<CallId> calls;
+  for (int i = 0; i < 3; ++i) calls.push_back(cluster_.Ask(leader_, TakeSnapshot{}));
+  cluster_.Cancel(leader_, calls[2]);
+  EXPECT_EQ(cluster_.Await(calls[0]).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster_.Await(calls[1]).outcome, Outcome::kOk);
+  cluster_.RunFor(Seconds(1));
+  EXPECT_FALSE(cluster_.node(leader_).has_pending());
+}
+
+TEST_F(AskedSnapshotTest, MoreThanTheLimitAreRefused) {
+  Register("one");
+  std::vector<CallId> calls;
+  for (uint32_t i = 0; i <= Config().snapshots_asked_max; ++i) calls.push_back(cluster_.Ask(leader_, TakeSnapshot{}));
+  EXPECT_EQ(cluster_.Await(calls.back()).outcome, Outcome::kUnavailable);
+  EXPECT_EQ(cluster_.Await(calls.front()).outcome, Outcome::kOk);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ class TrackerNode:
     def init(self, secret=None, *flags):
         """Writes its first state, as an operator does once for each node."""
         world = self.cluster.world
-        command = [world.binaries.tracker, "init", "--cluster-secret", secret or self.cluster.secret(), *self.flags, *flags]
+        command = [world.binaries.tracker, "init", "--cluster-secret", secret or self.cluster.secret(), *self.flags, *self.cluster.init_flags, *flags]
         process = world.run(f"{self.cluster.name}-init-{self.id}", command)
         check(process.status == 0, lambda: f"init of node {self.id} failed: {process.err()}")
 
@@ -94,12 +94,13 @@ class TrackerNode:
 
 
 class Cluster:
-    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=(), prefix=()):
+    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=(), prefix=(), init_flags=()):
         self.world = world
         self.size = size
         self.name = name
         self.client_host = client_host
         self.serving_flags = serving_flags
+        self.init_flags = init_flags
         self.prefix = prefix  # a command that ends by becoming the one behind it
         self.nodes = []
 

@@ -1,0 +1,98 @@
+// What is left of the log when one replica is.
+
+#include "core/paxos/survivor.h"
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include "tests/core/paxos/cluster.h"
+
+namespace bt::paxos {
+namespace {
+
+Config KeepNothing() {
+  Config config;
+  config.log_bytes_kept = 0;
+  return config;
+}
+
+class SurvivorTest : public testing::Test {
+ protected:
+  SurvivorTest() { cluster_.Elect(1); }
+
+  void Propose(const std::string& command) {
+    cluster_.Propose(1, command);
+    cluster_.Settle();
+  }
+  // The commands that the survivor's slots behind its snapshot hold.
+  static std::vector<std::string> Commands(const Survivor& survivor) {
+    std::vector<std::string> commands;
+    for (const Decided& entry : survivor.decided) {
+      for (const Slice& command : entry.batch.commands) commands.emplace_back(command.view());
+    }
+    return commands;
+  }
+
+  Cluster cluster_{3, 1, KeepNothing()};
+};
+
+// The last command is chosen: nodes 1 and 2 hold it. Node 2 has not heard so, and it is all that is left.
+TEST_F(SurvivorTest, KeepsWhatTheReplicaOnlyAccepted) {
+  Propose("one");
+  Propose("two");
+  const Survivor survivor = ReadSurvivor(cluster_.Recoverable(2));
+  EXPECT_EQ(Commands(survivor), (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(survivor.end.prefix.slot, cluster_.replica(1).chosen());
+  EXPECT_LE(survivor.known, survivor.end.prefix.slot);
+  EXPECT_TRUE(survivor.snapshot.empty());
+}
+
+TEST_F(SurvivorTest, HasTheChainOfTheOthersAndNeedNotKnowTheMembers) {
+  Propose("one");
+  cluster_.Fire(1, Cluster::Timer::kHeartbeat);
+  cluster_.Settle();
+  const Survivor survivor = ReadSurvivor(cluster_.Recoverable(3));
+  EXPECT_EQ(survivor.end.prefix.slot, cluster_.replica(1).chosen());
+  EXPECT_EQ(survivor.end.prefix.chain, cluster_.replica(1).chain());
+}
+
+TEST_F(SurvivorTest, GoesOnBehindASnapshot) {
+  for (int i = 0; i < 4; ++i) Propose(absl::StrCat("c", i));
+  cluster_.Fire(1, Cluster::Timer::kHeartbeat);
+  cluster_.Settle();
+  cluster_.Save(2, 3);
+  cluster_.Settle();
+  Propose("behind it");
+  const Survivor survivor = ReadSurvivor(cluster_.Recoverable(2));
+  ASSERT_FALSE(survivor.snapshot.empty());
+  ASSERT_FALSE(survivor.decided.empty());
+  EXPECT_EQ(survivor.decided.front().slot, survivor.snapshot.prefix.slot.next());
+  EXPECT_EQ(Commands(survivor).back(), "behind it");
+  EXPECT_EQ(survivor.end.prefix.slot, cluster_.replica(1).chosen());
+}
+
+TEST_F(SurvivorTest, EndsAtTheFirstSlotOfWhichNothingIsKnown) {
+  const Survivor survivor = ReadSurvivor({});
+  EXPECT_EQ(survivor.end.prefix.slot, Slot(0));
+  EXPECT_TRUE(survivor.decided.empty());
+}
+
+// What a new cluster begins of: every replica that is given these records has the same prefix and members.
+TEST_F(SurvivorTest, RecordsOfASnapshotAreASnapshot) {
+  const Snapshot snapshot{.prefix = {Slot(40), 9},
+                          .stamp = Instant(5),
+                          .epochs = {{.from = Slot(1), .membership = FirstMembership({NodeId(1), NodeId(2)})}},
+                          .parts = {Slice::Static("a"), Slice::Static("b")}};
+  std::vector<JournalRecord> records;
+  for (const Slice& body : RecordsOf(snapshot)) {
+    records.push_back({WriteSeq(records.size() + 1), static_cast<uint8_t>(RecordType::kSnapshotPart), body});
+  }
+  const Snapshot found = FindSnapshot(records);
+  EXPECT_EQ(found.prefix, snapshot.prefix);
+  EXPECT_EQ(found.stamp, snapshot.stamp);
+  EXPECT_EQ(found.epochs, snapshot.epochs);
+  EXPECT_EQ(found.parts.size(), 2u);
+}
+
+}  // namespace
+}  // namespace bt::paxos
