@@ -225,19 +225,22 @@ ClusterBackupCommands AddClusterBackup(CLI::App& cluster, ClusterBackupOptions& 
     command->add_flag("--json", options.node.json, "what it holds as a line of JSON");
     return command;
   };
-  CLI::App* backup = add(
-      "backup", "write everything that the cluster has acknowledged into a file, while it goes on",
-      "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)",
-      "\nA new cluster begins of it: \"bytetorrent-tracker init --from-backup FILE\" at each of its nodes, with a\n"
-      "new secret.\n\nExample:\n"
-      "  bytetorrent cluster backup --data-dir /var/lib/bytetorrent -o tracker.backup");
-  CLI::App* recover = add(
-      "recover", "make a backup of what one node holds, when a majority of the nodes is lost for good",
-      "of a node that does not run (default: bytetorrent-tracker-data)",
-      "\nThe last resort: what the lost nodes acknowledged without this one is not in it. Of several nodes that are\n"
-      "left take the one whose file holds the highest slot. A new cluster begins of the file, with a new secret:\n"
-      "\"bytetorrent-tracker init --from-backup FILE\" at each of its nodes.\n\nExample:\n"
-      "  bytetorrent cluster recover --data-dir /var/lib/bytetorrent -o tracker.backup");
+  CLI::App* backup =
+      add("backup", "write everything that the cluster has acknowledged into a file, while it goes on",
+          "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)",
+          "\nA new cluster begins of it: \"bytetorrent-tracker init --from-backup FILE\" at each of its "
+          "nodes, with a\n"
+          "new secret.\n\nExample:\n"
+          "  bytetorrent cluster backup --data-dir /var/lib/bytetorrent -o tracker.backup");
+  CLI::App* recover =
+      add("recover", "make a backup of what one node holds, when a majority of the nodes is lost for good",
+          "of a node that does not run (default: bytetorrent-tracker-data)",
+          "\nThe last resort: what the lost nodes acknowledged without this one is not in it. Of several "
+          "nodes that are\n"
+          "left take the one whose file holds the highest slot. A new cluster begins of the file, with a new "
+          "secret:\n"
+          "\"bytetorrent-tracker init --from-backup FILE\" at each of its nodes.\n\nExample:\n"
+          "  bytetorrent cluster recover --data-dir /var/lib/bytetorrent -o tracker.backup");
   return {backup, recover};
 }
 

@@ -1,10 +1,10 @@
 #pragma once
 
-// Survivor: what one replica's journal tells of the log when the majority it belonged to is lost for good, and
-// nobody can be asked any more. Every slot that the replica holds a value of counts as chosen, up to the first
-// that it holds none of: a command that was acknowledged is durable at a majority, and this replica may be the
-// last of it. So nothing that it has seen is dropped, and two things can be wrong: what was acknowledged by the
-// others alone is missing, and above `known` there may be values that were never chosen.
+// Survivor: what one replica's journal tells of the log when the majority it belonged to is lost for good,
+// and nobody can be asked any more. Every slot that the replica holds a value of counts as chosen, up to the
+// first that it holds none of: a command that was acknowledged is durable at a majority, and this replica may
+// be the last of it. So nothing that it has seen is dropped, and two things can be wrong: what was
+// acknowledged by the others alone is missing, and above `known` there may be values that were never chosen.
 
 #include <vector>
 

@@ -1,8 +1,9 @@
 #pragma once
 
-// Reads: linearizable queries, and what else must see all that was acknowledged before. Reads that wait share rounds: one read-index round serves all that came
-// before it was asked for (at the local replica when it leads, else at the leader), and is answered once
-// its slot is applied here. Invariant: at most one round is without an index at a time.
+// Reads: linearizable queries, and what else must see all that was acknowledged before. Reads that wait share
+// rounds: one read-index round serves all that came before it was asked for (at the local replica when it
+// leads, else at the leader), and is answered once its slot is applied here. Invariant: at most one round is
+// without an index at a time.
 //
 // Why an answer is linearizable (read index, Ongaro's thesis, section 6.4): the leader takes its chosen
 // watermark, and a quorum confirms afterwards that it had promised no higher ballot. So no other leader had a

@@ -1,9 +1,10 @@
 #pragma once
 
 // Snapshots: when a node's state is saved, and how fast. A snapshot is begun when somebody asks for one, or
-// when the log applied since the last one is as long as that one, and at least config.snapshot_log_bytes: so the journal holds at most about
-// two snapshots and as much log, and all saving together writes no more than the log does. It is saved a
-// piece at a time, between other steps and no faster than the disk takes it. Used only by TrackerNode.
+// when the log applied since the last one is as long as that one, and at least config.snapshot_log_bytes: so
+// the journal holds at most about two snapshots and as much log, and all saving together writes no more than
+// the log does. It is saved a piece at a time, between other steps and no faster than the disk takes it. Used
+// only by TrackerNode.
 
 #include <cstdint>
 #include <optional>

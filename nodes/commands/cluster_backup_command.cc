@@ -1,5 +1,5 @@
-// bytetorrent cluster snapshot, backup, recover: the whole state of a cluster, written down. Of it, and of nothing
-// else, "bytetorrent-tracker init --from-backup" begins a new cluster.
+// bytetorrent cluster snapshot, backup, recover: the whole state of a cluster, written down. Of it, and of
+// nothing else, "bytetorrent-tracker init --from-backup" begins a new cluster.
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
@@ -62,17 +62,18 @@ void Tell(const std::string& path, const Backup& backup, bool json) {
   const uint64_t claims = backup.state.registry().claims();
   const uint64_t slot = backup.head.prefix.slot.value();
   if (json) {
-    std::printf("{\"file\": %s, \"cluster\": \"%016llx\", \"slot\": %llu, \"torrents\": %llu, \"claims\": %llu, "
-                "\"digest\": \"%016llx\"}\n",
-                JsonQuote(path).c_str(), static_cast<unsigned long long>(backup.head.cluster),
-                static_cast<unsigned long long>(slot), static_cast<unsigned long long>(torrents),
-                static_cast<unsigned long long>(claims),
-                static_cast<unsigned long long>(backup.state.Digest()));
+    std::printf(
+        "{\"file\": %s, \"cluster\": \"%016llx\", \"slot\": %llu, \"torrents\": %llu, \"claims\": %llu, "
+        "\"digest\": \"%016llx\"}\n",
+        JsonQuote(path).c_str(), static_cast<unsigned long long>(backup.head.cluster),
+        static_cast<unsigned long long>(slot), static_cast<unsigned long long>(torrents),
+        static_cast<unsigned long long>(claims), static_cast<unsigned long long>(backup.state.Digest()));
     return;
   }
-  std::printf("%s holds cluster %016llx as of slot %llu: %llu torrents, %llu claims\n", Printable(path).c_str(),
-              static_cast<unsigned long long>(backup.head.cluster), static_cast<unsigned long long>(slot),
-              static_cast<unsigned long long>(torrents), static_cast<unsigned long long>(claims));
+  std::printf("%s holds cluster %016llx as of slot %llu: %llu torrents, %llu claims\n",
+              Printable(path).c_str(), static_cast<unsigned long long>(backup.head.cluster),
+              static_cast<unsigned long long>(slot), static_cast<unsigned long long>(torrents),
+              static_cast<unsigned long long>(claims));
 }
 
 ExitStatus Write(const char* command, const std::string& path, std::string bytes, bool json) {
@@ -95,9 +96,11 @@ absl::StatusOr<Survived> ReadSurvivorIn(const std::string& directory) {
   net::Loop loop;
   net::JournalRecovery recovery;
   const auto journal = net::Journal::Open(
-      loop, {.directory = directory, .identity = node->journal_identity(), .create_if_absent = false}, recovery);
+      loop, {.directory = directory, .identity = node->journal_identity(), .create_if_absent = false},
+      recovery);
   if (absl::IsNotFound(journal.status())) {
-    return absl::NotFoundError(absl::StrCat(directory, " has lost its journal: nothing of it can be recovered"));
+    return absl::NotFoundError(
+        absl::StrCat(directory, " has lost its journal: nothing of it can be recovered"));
   }
   if (!journal.ok()) return journal.status();
   paxos::Survivor survivor = paxos::ReadSurvivor(recovery.records);
@@ -133,7 +136,8 @@ ExitStatus RunClusterSnapshot(const ClusterMembersOptions& options) {
   const absl::StatusOr<BackupHead> head = DecodeBackupHead(Slice::Copy(response->body), "what the node sent");
   if (!head.ok()) return Refuse("cluster snapshot", head.status());
   const unsigned long long slot = head->prefix.slot.value();
-  std::printf(options.json ? "{\"slot\": %llu}\n" : "the node's journal holds a snapshot as of slot %llu\n", slot);
+  std::printf(options.json ? "{\"slot\": %llu}\n" : "the node's journal holds a snapshot as of slot %llu\n",
+              slot);
   return ExitStatus::kDone;
 }
 
@@ -153,12 +157,13 @@ ExitStatus RunClusterBackup(const ClusterBackupOptions& options) {
 ExitStatus RunClusterRecover(const ClusterBackupOptions& options) {
   absl::StatusOr<Survived> survived = ReadSurvivorIn(options.node.data_dir);
   if (!survived.ok()) return Refuse("cluster recover", survived.status());
-  std::fprintf(stderr,
-               "warning: this is what one node holds. What the lost majority acknowledged without it is not in it.\n"
-               "Up to slot %llu the node knew that a majority had it; %llu slots above that it only accepted, and "
-               "they are kept.\nNo node of the old cluster may serve again: begin a new one, with a new secret.\n",
-               static_cast<unsigned long long>(survived->known),
-               static_cast<unsigned long long>(survived->slot - survived->known));
+  std::fprintf(
+      stderr,
+      "warning: this is what one node holds. What the lost majority acknowledged without it is not in it.\n"
+      "Up to slot %llu the node knew that a majority had it; %llu slots above that it only accepted, and "
+      "they are kept.\nNo node of the old cluster may serve again: begin a new one, with a new secret.\n",
+      static_cast<unsigned long long>(survived->known),
+      static_cast<unsigned long long>(survived->slot - survived->known));
   return Write("cluster recover", options.output, std::move(survived->bytes), options.node.json);
 }
 

@@ -87,7 +87,8 @@ absl::StatusOr<Backup> DecodeBackup(const Slice& bytes, const std::string& name)
   for (uint32_t part = 0; part < backup.head.parts; ++part) {
     std::optional<Slice> body = TakeFrame(rest);
     if (!body) {
-      return Unusable(name, absl::StrCat("part ", part + 1, " of ", backup.head.parts, " is damaged or cut off"));
+      return Unusable(name,
+                      absl::StrCat("part ", part + 1, " of ", backup.head.parts, " is damaged or cut off"));
     }
     backup.parts.push_back(*std::move(body));
   }

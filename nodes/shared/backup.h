@@ -1,9 +1,9 @@
 #pragma once
 
-// A backup: the state of a cluster's log at one slot, as bytes of which the nodes of a new cluster begin. It is a
-// line "bytetorrent-backup 1" and frames {length u32, xxh3-64 of the body, body}, little-endian: the first body
-// is a BackupHead, then comes each part of the snapshot. Nothing in it is secret but what was registered and
-// offered.
+// A backup: the state of a cluster's log at one slot, as bytes of which the nodes of a new cluster begin. It
+// is a line "bytetorrent-backup 1" and frames {length u32, xxh3-64 of the body, body}, little-endian: the
+// first body is a BackupHead, then comes each part of the snapshot. Nothing in it is secret but what was
+// registered and offered.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -50,9 +50,8 @@ struct Backup {
   uint64_t digest() const;
 };
 
-// kDataLoss: damaged, cut short, or of another version of this program; the state has a digest of its own. `name` is
-// for the sentence.
-// Of bytes that begin with one.
+// kDataLoss: damaged, cut short, or of another version of this program; the state has a digest of its own.
+// `name` is for the sentence. Of bytes that begin with one.
 absl::StatusOr<BackupHead> DecodeBackupHead(const Slice& bytes, const std::string& name);
 absl::StatusOr<Backup> DecodeBackup(const Slice& bytes, const std::string& name);
 absl::StatusOr<Backup> ReadBackup(const std::string& path);

@@ -148,7 +148,8 @@ void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& re
   if (request.method == "GET" && request.target.starts_with("/backup")) {
     return server_->Reply(exchange, BackupResponse(request, about_.cluster, node_.replica().snapshot()));
   }
-  if (request.method == "POST" && request.target == "/snapshot") return Ask(exchange, tracker::TakeSnapshot{});
+  if (request.method == "POST" && request.target == "/snapshot")
+    return Ask(exchange, tracker::TakeSnapshot{});
   absl::StatusOr<tracker::Order> order = ParseOrder(request);
   if (!order.ok()) {
     const int status = absl::IsNotFound(order.status()) ? 404 : 400;

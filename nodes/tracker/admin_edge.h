@@ -7,9 +7,10 @@
 //   POST /members/add?id=4&contact=R/C     &replaces=3
 //   POST /members/remove?id=3
 //   POST /leader?to=2                      without `to`: whoever is nearest
-//   POST /snapshot                         has this node write a snapshot that holds all that was acknowledged
-//   GET  /backup                           how a backup of the last snapshot begins (nodes/shared/backup.h)
-//   GET  /backup?slot=9&part=0             a part of it; 409 when that snapshot has been replaced
+//   POST /snapshot                         has this node write a snapshot that holds all that was
+//   acknowledged GET  /backup                           how a backup of the last snapshot begins
+//   (nodes/shared/backup.h) GET  /backup?slot=9&part=0             a part of it; 409 when that snapshot has
+//   been replaced
 //
 // An order that has begun, or was carried out before, is answered with 200; /members tells how far it is.
 

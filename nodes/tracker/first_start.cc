@@ -21,17 +21,17 @@ std::vector<NodeId> Members(const TrackerFlags& flags) {
 
 absl::Status SameCluster(const TrackerFlags& flags) {
   return absl::FailedPreconditionError(absl::StrCat(
-      flags.from_backup, " was taken of the cluster of this very secret, whose nodes may still be there; draw a new ",
+      flags.from_backup,
+      " was taken of the cluster of this very secret, whose nodes may still be there; draw a new ",
       "one with \"bytetorrent cluster init -o FILE\""));
 }
 
 // The new cluster's log goes on where the backup's ends, and has these members.
 std::vector<JournalWrite> RecordsOf(const Backup& backup, const std::vector<NodeId>& members) {
-  const paxos::Snapshot snapshot{
-      .prefix = backup.head.prefix,
-      .stamp = backup.head.stamp,
-      .epochs = {{.from = Slot(1), .membership = paxos::FirstMembership(members)}},
-      .parts = backup.parts};
+  const paxos::Snapshot snapshot{.prefix = backup.head.prefix,
+                                 .stamp = backup.head.stamp,
+                                 .epochs = {{.from = Slot(1), .membership = paxos::FirstMembership(members)}},
+                                 .parts = backup.parts};
   std::vector<JournalWrite> records;
   for (Slice& body : paxos::RecordsOf(snapshot)) {
     records.push_back({.seq = WriteSeq(records.size() + 1),

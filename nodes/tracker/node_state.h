@@ -57,8 +57,8 @@ enum class DirectoryKind : uint8_t {
 // kUnavailable and the like: the directory cannot be read.
 absl::StatusOr<DirectoryKind> Inspect(const std::string& directory);
 
-// Writes the first state, and a journal of these first records, into the directory, which is made if it is not
-// there. A crash at any moment leaves a directory that is kNode or that the next call can complete.
+// Writes the first state, and a journal of these first records, into the directory, which is made if it is
+// not there. A crash at any moment leaves a directory that is kNode or that the next call can complete.
 // kFailedPrecondition: it holds something already.
 absl::Status Initialise(const std::string& directory, const NodeState& state,
                         std::vector<JournalWrite> records = {});

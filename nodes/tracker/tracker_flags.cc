@@ -183,9 +183,10 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       "--cluster-secret", given.cluster_secret,
       "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
       "its own secret without it)");
-  init->add_option("--from-backup", given.from_backup,
-                   "the cluster begins with what this file of \"bytetorrent cluster backup\" or \"recover\" holds: "
-                   "the same file for every node, and a new secret")
+  init->add_option(
+          "--from-backup", given.from_backup,
+          "the cluster begins with what this file of \"bytetorrent cluster backup\" or \"recover\" holds: "
+          "the same file for every node, and a new secret")
       ->type_name("FILE");
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {

@@ -53,9 +53,9 @@ void AnswerJudge::OnStep(Instant now) {
 
 void AnswerJudge::JudgeWait(const Open& call, Instant now) {
   if (now - call.since - (stalled_ - call.stalled_before) > bound_ + call.more) {
-    world_.Fail(
-        absl::StrFormat("answers: %s has not answered %s since %s of its clock, and should within %d ms",
-                        node_, ClientText(call.client), TimeText(call.since), (bound_ + call.more).ns / 1'000'000));
+    world_.Fail(absl::StrFormat(
+        "answers: %s has not answered %s since %s of its clock, and should within %d ms", node_,
+        ClientText(call.client), TimeText(call.since), (bound_ + call.more).ns / 1'000'000));
   }
   if (prompt_from_ == Instant::Never()) return;
   if (world_.now() - std::max(call.since_in_world, prompt_from_) > prompt_within_ + call.more) {

@@ -219,7 +219,8 @@ void TrackerAdaptor::JudgeSnapshot(TrackerHost& host, Slot known) {
   host.world().Count(Fault::kSnapshotAsked, {host.index()});
   const paxos::Snapshot& snapshot = host.machine()->replica().snapshot();
   if (snapshot.prefix.slot < known) {
-    return host.world().Fail("snapshot: " + host.name() + " gives one that lacks what was chosen before it was asked");
+    return host.world().Fail("snapshot: " + host.name() +
+                             " gives one that lacks what was chosen before it was asked");
   }
   if (snapshot.empty()) return;  // nothing was ever chosen
   const absl::StatusOr<tracker::ReplicatedState> state = tracker::ReadState(snapshot.parts);

@@ -24,7 +24,8 @@ std::string SomeBackup(size_t piece) {
   uint32_t parts = 0;
   state.BeginWalk();
   for (; state.walking(); ++parts) frames += BackupFrame(Slice::Own(state.NextPiece(piece)));
-  return BackupBeginning({.cluster = 7, .prefix = {Slot(40), 9}, .stamp = Instant(1), .parts = parts}) + frames;
+  return BackupBeginning({.cluster = 7, .prefix = {Slot(40), 9}, .stamp = Instant(1), .parts = parts}) +
+         frames;
 }
 
 absl::StatusOr<Backup> Decoded(const std::string& bytes) { return DecodeBackup(Slice::Copy(bytes), "file"); }

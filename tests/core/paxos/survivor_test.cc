@@ -79,10 +79,11 @@ TEST_F(SurvivorTest, EndsAtTheFirstSlotOfWhichNothingIsKnown) {
 
 // What a new cluster begins of: every replica that is given these records has the same prefix and members.
 TEST_F(SurvivorTest, RecordsOfASnapshotAreASnapshot) {
-  const Snapshot snapshot{.prefix = {Slot(40), 9},
-                          .stamp = Instant(5),
-                          .epochs = {{.from = Slot(1), .membership = FirstMembership({NodeId(1), NodeId(2)})}},
-                          .parts = {Slice::Static("a"), Slice::Static("b")}};
+  const Snapshot snapshot{
+      .prefix = {Slot(40), 9},
+      .stamp = Instant(5),
+      .epochs = {{.from = Slot(1), .membership = FirstMembership({NodeId(1), NodeId(2)})}},
+      .parts = {Slice::Static("a"), Slice::Static("b")}};
   std::vector<JournalRecord> records;
   for (const Slice& body : RecordsOf(snapshot)) {
     records.push_back({WriteSeq(records.size() + 1), static_cast<uint8_t>(RecordType::kSnapshotPart), body});

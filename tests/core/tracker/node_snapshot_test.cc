@@ -172,7 +172,8 @@ TEST_F(AskedSnapshotTest, SeveralShareOneAndEachIsAnsweredOnce) {
 TEST_F(AskedSnapshotTest, MoreThanTheLimitAreRefused) {
   Register("one");
   std::vector<CallId> calls;
-  for (uint32_t i = 0; i <= Config().snapshots_asked_max; ++i) calls.push_back(cluster_.Ask(leader_, TakeSnapshot{}));
+  for (uint32_t i = 0; i <= Config().snapshots_asked_max; ++i)
+    calls.push_back(cluster_.Ask(leader_, TakeSnapshot{}));
   EXPECT_EQ(cluster_.Await(calls.back()).outcome, Outcome::kUnavailable);
   EXPECT_EQ(cluster_.Await(calls.front()).outcome, Outcome::kOk);
 }
