@@ -75,6 +75,7 @@ tracker::Config DrawTrackerConfig(RandomStream& rng) {
   tracker::Config config;
   config.replica = DrawReplicaConfig(rng);
   if (rng.Chance(1, 3)) return config;
+  if (rng.Chance(1, 2)) config.snapshot_deadline = Milliseconds(static_cast<int64_t>(rng.Between(20, 2000)));
   // Snapshots are taken every few slots, in pieces of a few items.
   config.snapshot_log_bytes = uint64_t{1} << rng.Between(7, 15);
   config.snapshot_piece_bytes = size_t{1} << rng.Between(5, 14);

@@ -1,12 +1,11 @@
-"""The tracker cluster: commands and announces per second, failover, and what it costs to be idle."""
+"""The tracker cluster: commands and announces per second, and what it costs to be idle."""
 
+import contextlib
 import http.client
-import json
 import os
 import re
 import shutil
 import subprocess
-import time
 
 from meter import Failure, Row, cpu_of, http_load, load_note, wait_until, watch_for
 from files import make_file
@@ -15,9 +14,9 @@ from swarm import Client, Cluster
 _NAME = "bench.bin"
 
 
-def _registered(world):
-    """A cluster of three with one registered torrent; (cluster, content id, v1 info-hash in hex)."""
-    cluster = Cluster(world).start()
+def registered(world, size=3):
+    """A cluster with one registered torrent; (cluster, content id, v1 info-hash in hex)."""
+    cluster = Cluster(world, size=size).start()
     client = Client(world, cluster)
     torrent = client.create(make_file(world.path(_NAME), 1_000_000), world.path("bench.torrent"), "--format", "v1", "--name", _NAME)
     client.register(torrent)
@@ -37,7 +36,7 @@ def _targets(nodes):
 def registry_rows(world, quick):
     """Durable, replicated claims: answered after a majority has them on disk."""
     seconds = 2 if quick else 8
-    cluster, content, _ = _registered(world)
+    cluster, content, _ = registered(world)
     leader = cluster.wait_for_leader()
     unpipelined = 0  # as etcd is asked below: one request at a time on each connection
     for name, nodes, connections, pipeline in (
@@ -63,6 +62,13 @@ def registry_rows(world, quick):
 def _etcd(world, seconds):
     if not shutil.which("etcd"):
         return None
+    with etcd_nodes(world) as (_, ports):
+        return http_load([f"127.0.0.1:{port}" for port in ports], "etcd", seconds, 999)
+
+
+@contextlib.contextmanager
+def etcd_nodes(world):
+    """Three healthy nodes of etcd with its default settings, and the ports of its HTTP gateway."""
     ports = [(world.free_port(), world.free_port()) for _ in range(3)]
     members = ",".join(f"n{i}=http://127.0.0.1:{peer}" for i, (peer, _) in enumerate(ports))
     nodes = []
@@ -71,7 +77,7 @@ def _etcd(world, seconds):
             nodes.append(
                 world.start(
                     f"etcd-{i}",
-                    ["etcd", "--name", f"n{i}", "--data-dir", world.path(f"etcd-{i}"), "--initial-cluster", members,
+                    ["etcd", "--name", f"n{i}", "--data-dir", world.path(f"etcd-{peer}-{i}"), "--initial-cluster", members,
                      "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}", "--listen-peer-urls", f"http://127.0.0.1:{peer}",
                      "--listen-client-urls", f"http://127.0.0.1:{client}", "--advertise-client-urls", f"http://127.0.0.1:{client}",
                      "--logger", "zap", "--log-level", "error"],
@@ -87,16 +93,22 @@ def _etcd(world, seconds):
                 return False
 
         wait_until(healthy, 30, "etcd to be healthy")
-        return http_load([f"127.0.0.1:{client}" for _, client in ports], "etcd", seconds, 999)
+        yield nodes, [client for _, client in ports]
     finally:
         for node in nodes:
             node.kill()
 
 
+def announce_path(info_hash, port):
+    """Of a BEP 3 announce of a seeder; `info_hash` in hex."""
+    escaped = "".join(f"%{info_hash[i : i + 2]}" for i in range(0, len(info_hash), 2))
+    return f"/announce?info_hash={escaped}&peer_id={'-BN0001-':0<20}&port={port}&uploaded=0&downloaded=0&left=0&compact=1&numwant=0"
+
+
 def announces_rows(world, quick):
     """BEP 3 announces over HTTP, their claims replicated behind the answers."""
     seconds = 2 if quick else 5
-    cluster, _, info_hash = _registered(world)
+    cluster, _, info_hash = registered(world)
     targets = _targets(cluster.nodes)
     for name, connections, pipeline, close in (
         ("keep-alive, 64 connections", 64, 1, False),
@@ -142,7 +154,7 @@ def _listens(port):
 
 def idle_rows(world, quick):
     """What a tracker node costs that has nothing to do."""
-    cluster, _, _ = _registered(world)
+    cluster, _, _ = registered(world)
     cluster.wait_for_leader()
     seconds = 3 if quick else 10
     processes = [node.process for node in cluster.nodes]
@@ -152,46 +164,6 @@ def idle_rows(world, quick):
     memory = max(process.memory_kib() for process in processes) / 1024
     yield Row("idle: a tracker node's memory", memory, "MiB", "the largest of three", 32, False)
     yield Row("idle: a tracker node's CPU", percent, "%", f"of one core, over {seconds} s", 1, False)
-
-
-def failover_rows(world, quick):
-    """The leader is killed; how long until a survivor acknowledges a durable write."""
-    gaps = []
-    for round_number in range(2 if quick else 7):
-        cluster, content, _ = _registered(world)
-        gaps.append(_gap(cluster, content, round_number))
-        for node in cluster.nodes:
-            node.kill()
-    gaps.sort()
-    yield Row("failover: no writes after the leader's death, median", gaps[len(gaps) // 2] * 1000, "ms", f"{len(gaps)} rounds")
-    yield Row("failover: the longest of them", gaps[-1] * 1000, "ms", "etcd's default settings: 1000-2000 ms", 500, False)
-
-
-def _gap(cluster, content, round_number):
-    leader = cluster.wait_for_leader()
-    survivor = next(node for node in cluster.nodes if node is not leader)
-    if not _write(survivor, content, 10 * round_number):
-        raise Failure("a healthy cluster refused a write")
-    leader.kill()
-    killed = time.monotonic()
-    number = [10 * round_number]
-
-    def written():
-        number[0] += 1
-        return _write(survivor, content, number[0])
-
-    wait_until(written, 30, "writes to resume")
-    return time.monotonic() - killed
-
-
-def _write(node, content, number):
-    body = json.dumps({"peer": f"10.1.{number >> 8 & 255}.{number & 255}:6881", "pieces": [[0, 1]]})
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", node.client_port, timeout=10)
-        connection.request("POST", f"/torrents/{content}/offers", body)
-        return 200 <= connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
-        return False
 
 
 def sim_rows(world, quick):

@@ -11,6 +11,7 @@ import time
 import meter  # pylint: disable=unused-import  # first: it shows the way to the library of the end-to-end tests
 import cluster_rows
 import download
+import failover_rows
 from processes import Binaries, Failure, World
 
 ROWS = {
@@ -20,7 +21,7 @@ ROWS = {
     "announces": cluster_rows.announces_rows,
     "sim": cluster_rows.sim_rows,
     "idle": cluster_rows.idle_rows,
-    "failover": cluster_rows.failover_rows,
+    "failover": failover_rows.rows,
 }
 
 
