@@ -119,6 +119,14 @@ def threads(part):
     part.check([*_BAZEL, "test", "--config=tsan", "//tests/net/..."], "a data race, or a test of net/ fails")
 
 
+def storms(part):
+    """A minute of kills, stalls and restarts of real nodes of each size, ten times, each with its own draws."""
+    part.check(
+        [*_BAZEL, "test", "--test_env=BYTETORRENT_STORM_SECONDS=60", "--runs_per_test=10", "//tests/end_to_end:storm_test"],
+        "what clients saw of a storm has no order, or something acknowledged is lost",
+    )
+
+
 def planted(part):
     """Every planted mistake is caught."""
     part.check(["tools/planted"], "a planted mistake is not caught, or its patch no longer applies")
@@ -130,7 +138,7 @@ def mutants(part):
 
 
 # (function, minutes it may take on two cores)
-_PARTS = ((seeds, 60), (equal_digests, 90), (threads, 30), (planted, 120), (mutants, 360))
+_PARTS = ((seeds, 60), (equal_digests, 90), (threads, 30), (storms, 40), (planted, 120), (mutants, 360))
 
 
 def _tree():

@@ -273,11 +273,9 @@ void Replica::On(NodeId from, const SnapshotPart& message, Ctx& context) {
 void Replica::OnSave(const SaveSnapshot& save, Ctx& context) {
   const std::optional<uint64_t> chain = acceptor_.ChainAt(save.slot);
   CHECK_MSG(chain.has_value(), "a snapshot of a slot that is not chosen, or is cut from the log");
-  std::vector<Epoch> epochs = acceptor_.configurations().At(save.slot);
-  // Who has joined, and was not told of the members before that slot, cannot say who decides what follows it.
-  if (!AreEpochs(epochs)) return;
-  keeper_.Save({{save.slot, *chain}, save.stamp, std::move(epochs)}, save.bytes, save.last, acceptor_,
-               context.out);
+  CHECK(may_save(save.slot));
+  keeper_.Save({{save.slot, *chain}, save.stamp, acceptor_.configurations().At(save.slot)}, save.bytes,
+               save.last, acceptor_, context.out);
 }
 
 // A peer's snapshot holds only what is chosen (SnapshotKeeper), so taking it up is learning, as from a peer's

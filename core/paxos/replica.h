@@ -46,6 +46,9 @@ class Replica final {
   const Snapshot& snapshot() const { return keeper_.kept(); }
   // The next part should wait: an earlier one is not durable yet.
   bool saving() const { return keeper_.writing(); }
+  // Whether a snapshot of `slot` can be saved: who has joined, and was not told of the members before that
+  // slot, cannot say who decides what follows it.
+  bool may_save(Slot slot) const { return AreEpochs(acceptor_.configurations().At(slot)); }
   // A peer is reading the snapshot; a new one would make it begin again.
   bool snapshot_in_use(Instant now) const { return keeper_.InUse(now, config_.retry * 10); }
 

@@ -30,6 +30,7 @@ bool Snapshots::IsTime(const ReplicaPort& port, Instant now) const {
   if (asked_.empty() && log_bytes_ < due) return false;
   // The last one is on its way to the disk, and what it does not hold is asked for when it is there.
   if (port.machine().saving()) return false;
+  if (!port.machine().may_save(applied_.slot)) return false;
   // A peer that reads the last one would have to begin again; but the log must not grow for ever.
   return log_bytes_ / 2 >= due || !port.machine().snapshot_in_use(now);
 }

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 # pylint: disable=wrong-import-position
 from history import BOUND, OTHER, READ, History
 from processes import check, tell, wait_until
+from raw import ROOT, small_torrent
 from swarm import START_SECONDS, Cluster, wait_for_agreement
 
 SECONDS = float(os.environ.get("BYTETORRENT_STORM_SECONDS", "8"))
@@ -22,15 +23,6 @@ SEED = int(os.environ.get("BYTETORRENT_STORM_SEED", random.randrange(1 << 32)))
 CLIENTS = 8
 # Longer than a node lets a caller wait.
 PATIENCE = 8
-ROOT = b"pieces root32:"
-
-
-def torrent(name, value):
-    """The shortest torrent (BEP 52) of that name whose content is known by the number `value`."""
-    root = b"%032d" % value
-    key = b"%d:%s" % (len(name), name)
-    info = b"d9:file treed" + key + b"d0:d6:lengthi16384e11:" + ROOT + root + b"eee12:meta versioni2e4:name" + key + b"12:piece lengthi16384ee"
-    return b"d4:info" + info + b"12:piece layersdee"
 
 
 class Racer(threading.Thread):
@@ -69,7 +61,7 @@ class Racer(threading.Thread):
 
     def register(self, node, name, value):
         operation = self.history.begin(name, value)
-        status, _ = self.ask(node, "PUT", "/torrents", torrent(name, value))
+        status, _ = self.ask(node, "PUT", "/torrents", small_torrent(name, value))
         if status in (200, 201):
             self.history.end(operation, BOUND)
         elif status == 409:

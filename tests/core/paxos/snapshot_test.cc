@@ -224,5 +224,10 @@ TEST_F(SnapshotTest, PartsThatCannotBeAreDropped) {
   EXPECT_EQ(cluster_.Log(3), cluster_.Log(1));
 }
 
+TEST(JoinedReplica, CannotSaveBeforeItIsToldOfTheMembers) {
+  EXPECT_FALSE(Replica({.self = NodeId(4), .members = {}}).may_save(Slot(0)));
+  EXPECT_TRUE(Replica({.self = NodeId(4), .members = {NodeId(4)}}).may_save(Slot(0)));
+}
+
 }  // namespace
 }  // namespace bt::paxos
