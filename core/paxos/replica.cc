@@ -273,7 +273,7 @@ void Replica::On(NodeId from, const SnapshotPart& message, Ctx& context) {
 void Replica::OnSave(const SaveSnapshot& save, Ctx& context) {
   const std::optional<uint64_t> chain = acceptor_.ChainAt(save.slot);
   CHECK_MSG(chain.has_value(), "a snapshot of a slot that is not chosen, or is cut from the log");
-  CHECK(may_save(save.slot));
+  if (!may_save(save.slot)) return;
   keeper_.Save({{save.slot, *chain}, save.stamp, acceptor_.configurations().At(save.slot)}, save.bytes,
                save.last, acceptor_, context.out);
 }

@@ -142,6 +142,7 @@ def who_waits_is_dialled_by_an_offer(client):
     scene.announce(listener.port, SIZE)
     offer = client.start_offer(scene.file, scene.torrent)
     is_dialled(listener, scene, "an offer", v2_bit=False)
+    wait_for_offers([offer])  # it may dial before its claim is acknowledged
     check(offer.process.stop() == 0, "the offering client must end well")
 
 
