@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/base/bytes.h"
 #include "core/base/digest.h"
@@ -21,6 +22,12 @@ FrameHeader EncodeFrameHeader(std::string_view body) {
   StoreLittle(header.data() + 4, body.size(), 4);
   StoreLittle(header.data() + 8, HashBytes(body), 8);
   return header;
+}
+
+void WriteFrame(Connection& connection, Slice body) {
+  const FrameHeader header = EncodeFrameHeader(body.view());
+  connection.Write(std::string_view(header.data(), header.size()));
+  connection.Write(std::move(body));
 }
 
 FrameReader::Progress FrameReader::Receive(Connection& connection, size_t budget) {

@@ -22,6 +22,8 @@ inline constexpr size_t kFrameBytesMax = 32u << 20;
 using FrameHeader = std::array<char, kFrameHeaderBytes>;
 // The header of a frame around `body`.
 FrameHeader EncodeFrameHeader(std::string_view body);
+// Queues a frame around `body`, whose bytes are not copied.
+void WriteFrame(Connection& connection, Slice body);
 
 // The longest frame of a connection that has not said who it is.
 inline constexpr size_t kHelloBytesMax = 4096;

@@ -69,7 +69,7 @@ bool ReplicaHandshake::IsForMe(const ReplicaHello& hello) const {
   const bool same_beginning =
       hello.first_members == own_.first_members || hello.first_members == 0 || own_.first_members == 0;
   return hello.version == ReplicaHello::kVersion && hello.cluster == own_.cluster && same_beginning &&
-         hello.to == own_.from;
+         hello.to == (hello.from == kGuest && role_ == Role::kAccepts ? kGuest : own_.from);
 }
 
 // Encodings are self-delimiting: two different pairs of Hellos never give the same text.
@@ -93,7 +93,8 @@ ReplicaHandshake::Step ReplicaHandshake::OnHello(const Slice& body) {
 ReplicaHandshake::Step ReplicaHandshake::OnChallenge(const Slice& body) {
   const absl::StatusOr<ReplicaChallenge> challenge = Decode<ReplicaChallenge>(body);
   if (!challenge.ok()) return {Outcome::kMalformed, {}};
-  if (!IsForMe(challenge->hello) || challenge->hello.from != own_.to) return {Outcome::kForeign, {}};
+  const bool meant = own_.to == kGuest || challenge->hello.from == own_.to;
+  if (!IsForMe(challenge->hello) || !meant) return {Outcome::kForeign, {}};
   theirs_ = challenge->hello;
   if (!EqualInConstantTime(challenge->proof, ProofOf(Role::kAccepts))) return {Outcome::kUnproven, {}};
   return {Outcome::kDone, Encode(ReplicaProof{ProofOf(Role::kDials)})};

@@ -8,6 +8,8 @@
 //   who accepts:  Challenge{its own Hello, proof}
 //   who dials:    Proof{proof}
 //
+// A guest is one that knows the secret and is no member: it dials as kGuest, and whoever is there.
+//
 // A proof is an HMAC-SHA256 under the secret over the direction and both Hellos, and so over the version, the
 // cluster, both ids and both nonces. A proof is of use in no other handshake, because one of its nonces is
 // the other side's, and not to its own author, because the direction is in it. What it does not do: the
@@ -28,9 +30,11 @@ namespace bt::net {
 
 using ReplicaSecret = std::array<uint8_t, 32>;
 using ReplicaNonce = std::array<uint8_t, 32>;
+// No member's id.
+inline constexpr NodeId kGuest{0};
 
 struct ReplicaHello {
-  static constexpr uint64_t kVersion = 4;
+  static constexpr uint64_t kVersion = 5;
 
   uint64_t version = kVersion;
   uint64_t cluster = 0;

@@ -17,12 +17,6 @@ namespace {
 // socket busy.
 constexpr size_t kHandedOverMax = 1 << 20;
 
-void WriteFrame(Connection& connection, Slice body) {
-  const FrameHeader header = EncodeFrameHeader(body.view());
-  connection.Write(std::string_view(header.data(), header.size()));
-  connection.Write(std::move(body));
-}
-
 }  // namespace
 
 struct ReplicaLinks::Outgoing {
@@ -48,6 +42,7 @@ struct ReplicaLinks::Incoming {
   FrameReader reader;
   ReplicaHandshake handshake;
   std::optional<NodeId> from;  // once the handshake is over
+  bool guest = false;          // it is over, and who dialled is no member
 };
 
 ReplicaLinks::ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t seed)
@@ -291,7 +286,8 @@ void ReplicaLinks::Take(Fd fd, const Address& address) {
       std::make_unique<Incoming>(Incoming{.connection = nullptr,
                                           .reader = {},
                                           .handshake = {options_.identity, ReplicaHandshake::FreshNonce()},
-                                          .from = std::nullopt});
+                                          .from = std::nullopt,
+                                          .guest = false});
   incoming->connection =
       std::make_unique<Connection>(loop_, options_.connection, counters_, address, std::move(fd),
                                    [this, id](ConnectionEvent event) { OnIncoming(id, event); });
@@ -322,6 +318,10 @@ void ReplicaLinks::OnReadable(uint64_t id) {
       Refuse(counters_.malformed, incoming.connection->peer(), "what it sends are no frames");
       return Drop(id);
     }
+    if (incoming.guest) {
+      WriteFrame(*incoming.connection, options_.guest(next.body));
+      continue;
+    }
     if (!incoming.from) {
       if (!Greet(incoming, next.body)) return Drop(id);
       continue;
@@ -340,6 +340,11 @@ bool ReplicaLinks::Greet(Incoming& incoming, const Slice& body) {
   const Address& address = incoming.connection->peer();
   ReplicaHandshake::Step step = incoming.handshake.Receive(body);
   const bool claimed = step.outcome == Outcome::kMore || step.outcome == Outcome::kDone;
+  if (claimed && incoming.handshake.peer() == kGuest && options_.guest != nullptr) {
+    if (!step.answer.empty()) WriteFrame(*incoming.connection, Slice::Own(std::move(step.answer)));
+    incoming.guest = step.outcome == Outcome::kDone;
+    return true;
+  }
   if (claimed && !outgoing_.contains(incoming.handshake.peer())) step.outcome = Outcome::kForeign;
   if (!MayStay(step.outcome, incoming.handshake, address)) return false;
   // Asked at the first word already, so that a node whose id is in use knows that it is not connected, and

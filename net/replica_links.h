@@ -52,6 +52,9 @@ struct ReplicaLinksOptions {
   std::function<bool(NodeId peer, uint64_t incarnation, bool proven)> admit = [](NodeId, uint64_t, bool) {
     return true;
   };
+  // Answers one frame of a guest's, on its connection, which ends within hello_timeout all the same. Without
+  // it guests are strangers.
+  std::function<Slice(const Slice& body)> guest;
   Duration note_pause = Seconds(60);
   // Told a line for the operator about a refused connection.
   std::function<void(std::string)> note = [](const std::string&) {};

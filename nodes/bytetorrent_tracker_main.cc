@@ -2,11 +2,9 @@
 
 #include <absl/strings/str_cat.h>
 #include <malloc.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -16,7 +14,9 @@
 #include "nodes/shared/cluster_secret.h"
 #include "nodes/shared/text.h"
 #include "nodes/tracker/admin_edge.h"
+#include "nodes/tracker/admission.h"
 #include "nodes/tracker/descriptors.h"
+#include "nodes/tracker/ended_by_signals.h"
 #include "nodes/tracker/first_start.h"
 #include "nodes/tracker/http_edge.h"
 #include "nodes/tracker/met_peers.h"
@@ -24,39 +24,16 @@
 #include "nodes/tracker/service_manager.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
+#include "nodes/tracker/walcat.h"
 
 namespace bt::nodes {
 namespace {
 
 constexpr Duration kStopPatience = Seconds(2);   // for calls under way when the node is told to stop
 constexpr Duration kQuietRecovery = Seconds(1);  // one that takes longer is told of
-constexpr std::initializer_list<int> kStopSignals = {SIGTERM, SIGINT};
 constexpr Duration kHandOverPatience = Milliseconds(500);
 constexpr Duration kRemovedIsTold = Seconds(10);  // who is no member any more hears of it until then
 constexpr CallId kNobodysCall{UINT64_MAX};        // the router gives out none so high, and drops the reply
-
-// Until a node serves there is nothing to end in order: it has acknowledged nothing in this life, and a crash
-// in the middle of recovery is what recovery is made for. So a stop signal ends it there and then. While this
-// lives it does so also in the middle of a step of this thread, however long that takes. The other threads
-// take no signals.
-class EndedBySignals {
- public:
-  EndedBySignals() {
-    for (const int number : kStopSignals) ::signal(number, [](int) { ::_exit(0); });
-    Mask(SIG_UNBLOCK);
-  }
-  ~EndedBySignals() { Mask(SIG_BLOCK); }
-  EndedBySignals(const EndedBySignals&) = delete;
-  EndedBySignals& operator=(const EndedBySignals&) = delete;
-
- private:
-  static void Mask(int how) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int number : kStopSignals) sigaddset(&signals, number);
-    pthread_sigmask(how, &signals, nullptr);
-  }
-};
 
 class Tracker {
  public:
@@ -65,23 +42,119 @@ class Tracker {
   int Run() {
     loop_.OnSignals(kStopSignals, [this](int) { OnStopSignal(); });
     if (const absl::Status status = Listen(); !status.ok()) return Refuse(status);
+    if (state_.node == NodeId(0)) {
+      EndUnless(SeekAdmission());
+    } else {
+      OpenJournal();
+    }
+    if (!failed_) loop_.Run();
+    return failed_ ? 1 : 0;
+  }
+
+  // Everything of this life is over, and the process is to begin anew.
+  bool begins_anew() const { return begins_anew_; }
+
+ private:
+  // The flags' id until the cluster has given this node another.
+  NodeId self() const { return state_.node == NodeId(0) ? flags_.self : state_.node; }
+
+  void EndUnless(const absl::Status& status) {
+    if (status.ok()) return;
+    failed_ = true;
+    Refuse(status);
+    loop_.Stop();
+  }
+
+  void OpenJournal() {
     recovery_note_.Arm(loop_.now() + kQuietRecovery);
     opening_.emplace(
         loop_,
         net::JournalOptions{
             .directory = flags_.data_dir, .identity = state_.journal_identity(), .create_if_absent = false},
         [this](absl::StatusOr<std::unique_ptr<net::Journal>> journal, net::JournalRecovery recovery) {
-          const absl::Status status = Serve(std::move(journal), std::move(recovery));
-          if (status.ok()) return;
-          failed_ = true;
-          Refuse(status);
-          loop_.Stop();
+          recovery_note_.Disarm();
+          EndUnless(journal.ok() ? Serve(*std::move(journal), std::move(recovery))
+                                 : GiveUpJournal(journal.status()));
         });
-    loop_.Run();
-    return failed_ ? 1 : 0;
   }
 
- private:
+  // --- without an id (nodes/tracker/admission.h) ---
+
+  // Damaged is not absent. What this node promised and accepted is in part forgotten, so it neither promises
+  // nor accepts on the rest: the others let it in anew, as one that knows nothing. Where there are no others
+  // nobody else can know what is lost, and it stops.
+  absl::Status GiveUpJournal(const absl::Status& why) {
+    const bool lost = absl::IsNotFound(why);
+    if (!lost && !absl::IsDataLoss(why)) return why;
+    const absl::Status status = lost ? LostJournal(flags_, state_) : why;
+    if (!HasOthers(flags_)) {
+      return absl::Status(status.code(),
+                          absl::StrCat(status.message(),
+                                       "; a cluster of one has nobody to learn it from: begin a new "
+                                       "one from a backup (init --from-backup)"));
+    }
+    log_.Error(absl::StrCat("node ", self().value(), " gives up its journal: ", Message(status)));
+    absl::StatusOr<NodeState> now = GiveUpId(flags_.data_dir, state_);
+    if (!now.ok()) return now.status();
+    log_.Warning(absl::StrCat("node ", self().value(), " has set what is left of it aside in ",
+                              SetAsidePath(flags_.data_dir), ", where the last one set aside is kept"));
+    state_ = *std::move(now);
+    return SeekAdmission();
+  }
+
+  // It has voted in this life on less than it had acknowledged, and takes no further part. The journal is
+  // open, and links and edges are up; all of that ends first.
+  void OnForgot(const absl::Status& why) {
+    log_.Error(absl::StrCat("node ", self().value(), " gives up its journal: ", Message(why)));
+    const absl::StatusOr<NodeState> now = GiveUpId(flags_.data_dir, state_);
+    if (!now.ok()) return OnFatal(now.status());
+    begins_anew_ = true;
+    loop_.Stop();
+  }
+
+  absl::Status SeekAdmission() {
+    const absl::Status aside = SetJournalAside(flags_.data_dir, state_);
+    if (!aside.ok()) return aside;
+    AdmissionRequest request{.state = state_};
+    for (const auto& [id, member] : flags_.members) {
+      if (id != flags_.self) request.places.push_back(member.replica);
+    }
+    request.question = {.incarnation = state_.incarnation,
+                        .id = state_.replaces == NodeId(0) ? state_.entry : NodeId(0),
+                        .replaces = state_.replaces,
+                        .contact = ContactText(flags_.own())};
+    const std::string as = state_.replaces == NodeId(0) ? std::string("to be let in")
+                                                        : absl::StrCat("to be let in anew, in place of node ",
+                                                                       state_.replaces.value());
+    log_.Info(absl::StrCat("node ", flags_.self.value(), " asks the members of the cluster ", as));
+    http_edge_->SayRecovering(
+        absl::StrCat("recovering: this node waits ", as, "; ask another node, or again"));
+    seeker_.emplace(
+        loop_, std::move(request), [this](AdmissionAnswer answer) { OnAdmitted(std::move(answer)); },
+        [this, as](const std::string& why) {
+          log_.Warning(absl::StrCat("node ", flags_.self.value(), " waits ", as, ": ", why));
+        });
+    return absl::OkStatus();
+  }
+
+  void OnAdmitted(AdmissionAnswer answer) {
+    for (const NodeContact& member : answer.members) {
+      const absl::StatusOr<MemberAddress> where = ParseMemberAddress(member.contact);
+      if (where.ok()) known_.emplace(member.id, *where);
+    }
+    const NodeId replaces = state_.replaces;
+    absl::StatusOr<NodeState> now = TakeId(flags_.data_dir, state_, answer.id);
+    if (!now.ok()) return EndUnless(now.status());
+    state_ = *std::move(now);
+    if (answer.admission == Admission::kAdmitted) {
+      log_.Info(
+          absl::StrCat("node ", flags_.self.value(), " is let in as node ", state_.node.value(),
+                       replaces == NodeId(0) ? "" : absl::StrCat(", in place of node ", replaces.value()),
+                       ": it learns what the others know, and votes when it has caught up"));
+    }
+    open_next_.Arm(loop_.now());
+  }
+
   int Refuse(const absl::Status& status) const {
     log_.Error(absl::StrCat("bytetorrent-tracker: ", Message(status)));
     return 1;
@@ -103,9 +176,9 @@ class Tracker {
     absl::StatusOr<net::Listener> clients = net::Listen(*client_address);
     if (!clients.ok()) return About("client port", clients.status());
     client_address_ = clients->address;
-    edge_ = std::make_unique<TrackerEdge>(
-        flags_.self, [this](absl::Status status) { OnFatal(std::move(status)); },
-        [this](const std::string& line) { log_.Info(line); });
+    edge_ = std::make_unique<TrackerEdge>([this](absl::Status status) { OnFatal(std::move(status)); },
+                                          [this](const absl::Status& status) { OnForgot(status); },
+                                          [this](const std::string& line) { log_.Info(line); });
     http_edge_ =
         std::make_unique<HttpEdge>(Identity(paxos::FirstMembership(state_.members)), edge_->router());
     server_ = std::make_unique<net::HttpServer>(
@@ -125,24 +198,22 @@ class Tracker {
   }
 
   // The journal has been read: puts the node on it.
-  absl::Status Serve(absl::StatusOr<std::unique_ptr<net::Journal>> journal, net::JournalRecovery recovery) {
-    recovery_note_.Disarm();
-    if (absl::IsNotFound(journal.status())) return LostJournal(flags_);
-    if (!journal.ok()) return journal.status();
-    journal_ = *std::move(journal);
+  absl::Status Serve(std::unique_ptr<net::Journal> journal, net::JournalRecovery recovery) {
+    seeker_.reset();
+    journal_ = std::move(journal);
     if (recovery.cut_bytes > 0) {
       log_.Warning(absl::StrCat("cut ", recovery.cut_bytes,
                                 " bytes of an interrupted write off the journal in ", flags_.data_dir, ": ",
                                 recovery.cut_why));
     }
     tracker::Config config;
-    config.replica.self = flags_.self;
+    config.replica.self = self();
     config.replica.members = state_.members;
     config.snapshot_log_bytes = uint64_t{flags_.snapshot_after_mib} << 20;
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
-    edge_->Attach(host_.get(), message_links_.get(),
+    edge_->Attach(self(), host_.get(), message_links_.get(),
                   [this](const paxos::Membership& members) { OnMembersChanged(members); });
     {
       const EndedBySignals replaying;
@@ -154,6 +225,8 @@ class Tracker {
         loop_, *std::move(admin), edge_->router(), host_->machine(),
         AdminEdge::About{.cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr});
     ::malloc_trim(0);  // recovery's working memory is not needed again
+    if (HasSetAside(flags_.data_dir)) http_edge_->SayJournalSetAside();
+    http_edge_->SetIdentity(Identity(host_->machine().replica().members().membership));
     http_edge_->Begin(journal_.get(), links_.get(), edge_.get());
     serving_ = true;
     PrintReady();
@@ -167,7 +240,7 @@ class Tracker {
     options.identity = {.cluster = ClusterId(state_.secret),
                         .first_members = state_.first_members(),
                         .secret = state_.secret,
-                        .self = flags_.self,
+                        .self = self(),
                         .incarnation = state_.incarnation};
     absl::StatusOr<MetPeers> met = MetPeers::Read(flags_.data_dir);
     if (!met.ok()) return met.status();
@@ -175,6 +248,9 @@ class Tracker {
     options.admit = [this](NodeId peer, uint64_t incarnation, bool proven) {
       return Admit(peer, incarnation, proven);
     };
+    desk_.emplace(edge_->router(), host_->machine(),
+                  [this](NodeId id) { return WhereIs(id, host_->machine().replica().members().membership); });
+    options.guest = [this](const Slice& question) { return desk_->Answer(question); };
     options.note = [this](const std::string& line) { log_.Warning(line); };
     options.linked = [this](NodeId peer, const Address& address, bool up) { OnLink(peer, address, up); };
     options.inbound_max = descriptors_.replica_inbound;
@@ -194,7 +270,7 @@ class Tracker {
   }
 
   void OnLink(NodeId peer, const Address& address, bool up) const {
-    const std::string who = absl::StrCat("node ", flags_.self.value());
+    const std::string who = absl::StrCat("node ", self().value());
     const std::string whom = absl::StrCat("node ", peer.value(), " at ", address.ToString());
     if (up) return log_.Info(absl::StrCat(who, " has found ", whom));
     log_.Warning(absl::StrCat(who, " has lost ", whom));
@@ -223,13 +299,15 @@ class Tracker {
         "; this node listens there: give its own --node an address of this machine, or 0.0.0.0"));
   }
 
-  // Where the log says that a member is, or, where it does not, where the flags do.
+  // Where the log says that a member is, or, where it does not, who let this node in, or the flags.
   std::optional<MemberAddress> WhereIs(NodeId id, const paxos::Membership& members) const {
+    if (id == self()) return flags_.own();
     const paxos::Member* member = members.Find(id);
     if (member != nullptr && !member->contact.empty()) {
       const absl::StatusOr<MemberAddress> contact = ParseMemberAddress(member->contact);
       if (contact.ok()) return *contact;
     }
+    if (const auto known = known_.find(id); known != known_.end()) return known->second;
     const auto given = flags_.members.find(id);
     return given == flags_.members.end() ? std::nullopt : std::optional(given->second);
   }
@@ -240,10 +318,11 @@ class Tracker {
     absl::btree_map<NodeId, net::HostAndPort> peers;
     std::vector<NodeId> others = host_->machine().replica().others();
     if (members.members.empty()) {
-      for (const auto& [id, member] : flags_.members) others.push_back(id);
+      for (const auto& [id, member] : known_.empty() ? flags_.members : known_) others.push_back(id);
     }
     for (const NodeId id : others) {
-      if (id == flags_.self) continue;
+      // Nor the one that this node was: the port is this node's now.
+      if (id == self() || id == flags_.self) continue;
       if (const std::optional<MemberAddress> where = WhereIs(id, members)) {
         peers.emplace(id, where->replica);
       } else {
@@ -261,8 +340,8 @@ class Tracker {
       absl::StrAppend(&text, text.empty() ? "" : ", ", member.id.value(),
                       member.kind == paxos::MemberKind::kLearner ? " (learns)" : "");
     }
-    log_.Info(absl::StrCat("node ", flags_.self.value(), ": the members are now ", text, ", version ",
-                           members.version));
+    log_.Info(
+        absl::StrCat("node ", self().value(), ": the members are now ", text, ", version ", members.version));
     FollowMembers();
     // And again when those who are members no longer have been told.
     follow_members_.Arm(loop_.now() + kRemovedIsTold);
@@ -280,7 +359,7 @@ class Tracker {
 
   // What answers tell of the cluster. An address that only means "here" tells a client nothing.
   EdgeIdentity Identity(const paxos::Membership& members) const {
-    EdgeIdentity identity{flags_.self, ClusterIdText(state_.secret), {}};
+    EdgeIdentity identity{self(), ClusterIdText(state_.secret), {}};
     std::vector<NodeId> ids;
     for (const paxos::Member& member : members.members) ids.push_back(member.id);
     if (ids.empty()) {
@@ -289,14 +368,14 @@ class Tracker {
     for (const NodeId id : ids) {
       const std::optional<MemberAddress> where = WhereIs(id, members);
       if (!where) continue;
-      const net::HostAndPort client = id == flags_.self ? OwnClientAddress() : where->client;
+      const net::HostAndPort client = id == self() ? OwnClientAddress() : where->client;
       if (!client.IsAnywhere()) identity.nodes.push_back({id, client.ToString()});
     }
     return identity;
   }
 
   void PrintReady() const {
-    std::string line = absl::StrCat("bytetorrent-tracker node ", flags_.self.value(),
+    std::string line = absl::StrCat("bytetorrent-tracker node ", self().value(),
                                     " listening: clients http://", client_address_.ToString());
     if (links_ != nullptr) absl::StrAppend(&line, ", nodes ", flags_.own().replica.ToString());
     absl::StrAppend(&line, ", data ", flags_.data_dir);
@@ -310,7 +389,7 @@ class Tracker {
     if (stopping_) ::_exit(1);
     stopping_ = true;
     NotifyServiceManager(kServiceStopping);
-    log_.Info(absl::StrCat("node ", flags_.self.value(), " stops, as it was told to"));
+    log_.Info(absl::StrCat("node ", self().value(), " stops, as it was told to"));
     stop_deadline_ = loop_.now() + kStopPatience;
     if (Leads()) {
       hand_over_deadline_ = loop_.now() + kHandOverPatience;
@@ -339,7 +418,7 @@ class Tracker {
   }
 
   void OnFatal(absl::Status status) {
-    log_.Error(absl::StrCat("node ", flags_.self.value(), " stops: ", Message(status)));
+    log_.Error(absl::StrCat("node ", self().value(), " stops: ", Message(status)));
     failed_ = true;
     loop_.Stop();
   }
@@ -347,26 +426,31 @@ class Tracker {
   const TrackerFlags flags_;
   const OperatorLog log_{flags_.log_format};
   NodeState state_;
+  absl::btree_map<NodeId, MemberAddress> known_;  // the members as those say that let this node in
   DescriptorShares descriptors_;
   Address client_address_;
   bool serving_ = false;
   bool stopping_ = false;
   bool failed_ = false;
+  bool begins_anew_ = false;
   Instant stop_deadline_;
   Instant hand_over_deadline_;
   net::Loop loop_;
   net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
   net::Timer recovery_note_{
       loop_, [this] {
-        log_.Info(absl::StrCat("node ", flags_.self.value(), " recovers: it reads the journal in ",
+        log_.Info(absl::StrCat("node ", self().value(), " recovers: it reads the journal in ",
                                flags_.data_dir, ", and answers 503 at http://", client_address_.ToString(),
                                " meanwhile"));
       }};
   net::Timer hand_over_timer_{loop_, [this] { StopWhenHandedOver(); }};
+  net::Timer open_next_{loop_, [this] { OpenJournal(); }};
   net::Timer follow_members_{loop_, [this] { FollowMembers(); }};
   std::unique_ptr<TrackerEdge> edge_;
   std::unique_ptr<HttpEdge> http_edge_;
   std::optional<net::JournalOpening> opening_;
+  std::optional<AdmissionSeeker> seeker_;
+  std::optional<AdmissionDesk> desk_;
   std::unique_ptr<net::Journal> journal_;
   std::unique_ptr<TrackerEdge::Host> host_;
   std::optional<MetPeers> met_;
@@ -383,7 +467,7 @@ int Init(const TrackerFlags& flags) {
     return 1;
   }
   std::printf("node %u of cluster %s begins in %s; start it with the same flags, without init\n",
-              state->node.value(), ClusterIdText(state->secret).c_str(), flags.data_dir.c_str());
+              flags.self.value(), ClusterIdText(state->secret).c_str(), flags.data_dir.c_str());
   return 0;
 }
 
@@ -392,8 +476,19 @@ int Main(int argc, char** argv) {
   int exit_code = 0;
   std::optional<TrackerFlags> flags = ParseTrackerFlags(argc, argv, exit_code);
   if (!flags) return exit_code;
+  if (!flags->walcat.empty()) return Walcat(flags->walcat);
   if (flags->init) return Init(*flags);
-  return Tracker(*std::move(flags)).Run();
+  bool begins_anew = false;
+  int status = 0;
+  {
+    Tracker tracker(*std::move(flags));
+    status = tracker.Run();
+    begins_anew = tracker.begins_anew();
+  }
+  if (!begins_anew || status != 0) return status;
+  ::execv("/proc/self/exe", argv);
+  std::fprintf(stderr, "bytetorrent-tracker: cannot begin anew by itself: start it again\n");
+  return 1;
 }
 
 }  // namespace

@@ -62,6 +62,12 @@ void FaultyFile::Misdirect(uint64_t offset, uint64_t from) {
   bytes_ = disk_;
 }
 
+void FaultyFile::Blank(uint64_t offset) {
+  CHECK(unsynced_.empty() && offset <= disk_.size());
+  disk_.replace(offset, std::string::npos, disk_.size() - offset, '\0');
+  bytes_ = disk_;
+}
+
 void FaultyFile::Leave(World& world, RandomStream& rng, const DiskFaults& faults, const Write& write) {
   const uint64_t size = write.bytes.size();
   const uint64_t draw = rng.Below(100);  // the simplest: kept

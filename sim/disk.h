@@ -75,6 +75,8 @@ class FaultyFile {
   void Alter(uint64_t offset);
   // The sector at `offset` gets the bytes of the one at `from`, which gets zeros: a write that went astray.
   void Misdirect(uint64_t offset, uint64_t from);
+  // Zeros from `offset` on: what an append-only file of that length looked like earlier.
+  void Blank(uint64_t offset);
 
  private:
   struct Write {

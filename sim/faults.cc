@@ -40,6 +40,7 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"snapshot_asked", "saves its state because the operator asks it to"},
     {"slow_process", "a process becomes slow"},
     {"closed_links", "ends, and the links to its peers are closed"},
+    {"let_in_anew", "a node whose disk was damaged votes again, under another id"},
     {"clock_origin", "a life begins with a clock of another origin"},
     {"clock_drift", "a clock runs at a rate of its own"},
     {"clock_freeze", "a clock stands still in a stall"},
@@ -65,6 +66,9 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"misdirected_write", "a write has gone astray"},
     {"lost_entry", "the name of a durable file is gone"},
     {"lost_directory", "a directory is gone"},
+    {"swapped_files", "two files have changed places"},
+    {"older_file", "a file is an older version of itself"},
+    {"truncated_file", "a file has lost its end"},
     {"wrong_bytes", "a liar serves wrong bytes"},
     {"lying_bitfield", "a liar claims pieces it has not"},
     {"serves_nothing", "a liar does not answer"},
@@ -93,7 +97,7 @@ const char* FaultSentence(Fault fault) { return KindOf(fault).sentence; }
 bool IsConsequence(Fault fault) {
   return fault == Fault::kRestart || fault == Fault::kKeptWrite || fault == Fault::kKeptEntry ||
          fault == Fault::kKeptPageCache || fault == Fault::kBegunFromSnapshot ||
-         fault == Fault::kTookSnapshot || fault == Fault::kSnapshotAsked;
+         fault == Fault::kTookSnapshot || fault == Fault::kSnapshotAsked || fault == Fault::kLetInAnew;
 }
 
 std::optional<FaultCounts> FaultCounts::FromPlain(const Plain& plain) {

@@ -41,6 +41,7 @@ enum class Fault : uint8_t {
   kSnapshotAsked,
   kSlowProcess,
   kClosedLinks,
+  kLetInAnew,
   // clocks
   kClockOrigin,
   kClockDrift,
@@ -68,6 +69,9 @@ enum class Fault : uint8_t {
   kMisdirectedWrite,
   kLostEntry,
   kLostDirectory,
+  kSwappedFiles,
+  kOlderFile,
+  kTruncatedFile,
   // malicious peers
   kWrongBytes,
   kLyingBitfield,

@@ -89,6 +89,12 @@ void FaultyDirectory::LoseEntry(const std::string& name) {
   durable_names_ = names_;
 }
 
+void FaultyDirectory::Swap(const std::string& one, const std::string& other) {
+  CHECK(unsynced_.empty());
+  std::swap(names_.at(one), names_.at(other));
+  durable_names_ = names_;
+}
+
 wal::Completion FaultyDirectory::Finish() {
   CHECK(operation_.has_value());
   const wal::Operation operation = *std::exchange(operation_, std::nullopt);

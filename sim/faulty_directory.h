@@ -45,6 +45,7 @@ class FaultyDirectory final : public wal::Directory {
   // While nothing is unsynced: damage to what is at rest.
   FaultyFile& AtRest(const std::string& name) { return File(name); }
   void LoseEntry(const std::string& name);
+  void Swap(const std::string& one, const std::string& other);
 
  private:
   using FileNumber = uint64_t;

@@ -13,6 +13,7 @@
 //     void Note(Host&, const typename P::Note&)
 //     void AfterStep(Host&)                                     for judges; the machine has stepped
 //     void Ended(Host&)                                         the machine is about to be destroyed
+//     void Refused(Host&, const absl::Status&)                  the journal is refused: no machine starts
 //     void Serves(Host&, const LinkSendFile&, std::string_view bytes)
 //     Files                                                     what executes P::FileEffect: see NoDisk
 // DefaultAdaptor has each of these but Make, Transmit and Deliver.
@@ -57,6 +58,7 @@ struct DefaultAdaptor {
   void Note(auto&, const auto&) {}
   void AfterStep(auto&) {}
   void Ended(auto&) {}
+  void Refused(auto&, const absl::Status&) {}
   void Serves(auto&, const LinkSendFile&, std::string_view) {}
 };
 
@@ -81,8 +83,9 @@ class Host final : public Process, public Endpoint, public StreamUser {
     CHECK(!alive());
     absl::StatusOr<wal::JournalRecovery> recovery = surroundings_.Recover();
     if (!recovery.ok()) {
-      return world_.Trace(surroundings_.Head(TraceKind::kEvent),
-                          [&] { return "does not start: " + std::string(recovery.status().message()); });
+      world_.Trace(surroundings_.Head(TraceKind::kEvent),
+                   [&] { return "does not start: " + std::string(recovery.status().message()); });
+      return adaptor().Refused(*this, recovery.status());
     }
     surroundings_.BeginLife();
     const WriteSeq last = recovery->last;

@@ -188,6 +188,7 @@ uint64_t JournalDisk::ProvenBytes(const std::string& segment) {
   }
   uint64_t bytes = wal::kSegmentHeaderBytes;
   for (uint64_t record = first; record < end; ++record) bytes += written_[record - 1].bytes;
+  if (next != segments.end()) bytes += wal::kSealBytes;
   // Where a segment behind this one was removed, its records do not count for this one.
   return std::min(bytes, directory_.AtRest(segment).size());
 }
@@ -205,8 +206,9 @@ void JournalDisk::MisdirectAWrite(const std::string& segment) {
 }
 
 void JournalDisk::Damage() {
-  constexpr Fault kKinds[] = {Fault::kBitRot, Fault::kMisdirectedWrite, Fault::kLostEntry,
-                              Fault::kLostDirectory};
+  constexpr Fault kKinds[] = {Fault::kBitRot,        Fault::kMisdirectedWrite, Fault::kLostEntry,
+                              Fault::kLostDirectory, Fault::kSwappedFiles,     Fault::kOlderFile,
+                              Fault::kTruncatedFile};
   Damage(kKinds[rng_.Below(std::size(kKinds))]);
 }
 
@@ -215,19 +217,55 @@ void JournalDisk::Damage(Fault kind) {
   damaged_ = true;
   world_.Count(kind);
   const std::vector<std::string> segments = Segments();
-  if (segments.empty()) return;
-  const std::string& segment = segments[rng_.Below(segments.size())];
+  if (!segments.empty()) DamageOneOf(segments, kind);
+}
+
+void JournalDisk::DamageOneOf(const std::vector<std::string>& segments, Fault kind) {
+  const size_t draw = rng_.Below(segments.size());
+  const std::string& segment = segments[draw];
+  if (directory_.AtRest(segment).size() == 0) return;  // an earlier damage that nobody has to look at
   switch (kind) {
-    case Fault::kBitRot:
-      return RotABit(segment);
     case Fault::kMisdirectedWrite:
       return MisdirectAWrite(segment);
     case Fault::kLostEntry:
-      // Nothing vouches for the name of the last one of several.
-      return directory_.LoseEntry(segments[rng_.Below(std::max<size_t>(1, segments.size() - 1))]);
-    default:
+      return directory_.LoseEntry(segment);
+    case Fault::kSwappedFiles:
+      if (segments.size() == 1) return RotABit(segment);
+      return directory_.Swap(segment,
+                             segments[(draw + rng_.Between(1, segments.size() - 1)) % segments.size()]);
+    case Fault::kOlderFile:
+      // Nothing vouches for what the last one holds behind its last proven record: only other nodes do.
+      if (segments.size() == 1) return RotABit(segment);
+      return GoBack(segments[rng_.Below(segments.size() - 1)]);
+    case Fault::kTruncatedFile:
+      return Truncate(segment, /*last=*/draw + 1 == segments.size());
+    case Fault::kLostDirectory:
       for (const std::string& name : directory_.FileNames()) directory_.LoseEntry(name);
+      return;
+    default:
+      return RotABit(segment);
   }
+}
+
+// What is left of the last one vouches for its length up to the granule that it ends in; a cut further behind
+// takes the records with it that said more.
+void JournalDisk::Truncate(const std::string& segment, bool last) {
+  const uint64_t proven = ProvenBytes(segment);
+  const uint64_t granule = uint64_t{1} << options_.granule_bits;
+  directory_.AtRest(segment).Resize(rng_.Below(last ? std::min(proven, granule) : proven));
+}
+
+// To before some record of it was written.
+void JournalDisk::GoBack(const std::string& segment) {
+  const uint64_t first = wal::ParseSegmentFileName(segment)->value();
+  const std::vector<std::string> segments = Segments();
+  const auto next = std::next(std::find(segments.begin(), segments.end(), segment));
+  uint64_t bytes = wal::kSegmentHeaderBytes;
+  const uint64_t end = wal::ParseSegmentFileName(*next)->value();
+  for (uint64_t left = rng_.Below(end - first), record = first; left > 0; --left, ++record) {
+    bytes += written_[record - 1].bytes;
+  }
+  directory_.AtRest(segment).Blank(std::min(bytes, directory_.AtRest(segment).size()));
 }
 
 // The sector's older version, of a file that only grows, is zeros.

@@ -85,6 +85,9 @@ class JournalDisk {
   uint64_t ProvenBytes(const std::string& segment);
   void RotABit(const std::string& segment);
   void MisdirectAWrite(const std::string& segment);
+  void DamageOneOf(const std::vector<std::string>& segments, Fault kind);
+  void GoBack(const std::string& segment);
+  void Truncate(const std::string& segment, bool last);
 
   World& world_;
   const uint64_t node_;

@@ -141,11 +141,13 @@ void Nemesis::JumpClock(RandomStream& rng) {
 
 // Its machine loses power, and when it is back something is wrong with its disk.
 void Nemesis::DamageOne(RandomStream& rng) {
+  if (damageable_ == nullptr) return;
+  const std::vector<Process*> members = damageable_();
   std::vector<Process*> sound;
-  std::copy_if(damageable_.begin(), damageable_.end(), std::back_inserter(sound),
+  std::copy_if(members.begin(), members.end(), std::back_inserter(sound),
                [](const Process* process) { return !process->damaged(); });
-  const size_t damaged = damageable_.size() - sound.size();
-  if (sound.empty() || (damaged + 1) * 2 >= damageable_.size()) return;
+  const size_t damaged = members.size() - sound.size();
+  if (sound.empty() || (damaged + 1) * 2 >= members.size()) return;
   Process& victim = *sound[rng.Below(sound.size())];
   if (victim.alive()) victim.Crash();
   victim.DamageDisk();

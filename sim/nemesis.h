@@ -6,6 +6,7 @@
 // damaged belongs outside.
 
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -28,8 +29,9 @@ class Nemesis final : public EventSink {
           std::vector<uint32_t> bystanders);
 
   // Of `members`, a minority may have their disks damaged; no other process does. What a majority of them has
-  // acknowledged is then still held by one that goes on.
-  void MayDamage(std::vector<Process*> members) { damageable_ = std::move(members); }
+  // acknowledged is then still held by one that goes on. Asked each time: members may change, and be
+  // repaired.
+  void MayDamage(std::function<std::vector<Process*>()> members) { damageable_ = std::move(members); }
   void Begin();
   // No more faults from here. Each victim that is not in `core` stops for good, in a way drawn: dead,
   // stalled, or cut off. Those in the core and the bystanders are mended, restarted and resumed.
@@ -79,7 +81,7 @@ class Nemesis final : public EventSink {
   uint64_t acts_ = 0;
   std::vector<Process*> victims_;
   std::vector<uint32_t> bystanders_;
-  std::vector<Process*> damageable_;
+  std::function<std::vector<Process*>()> damageable_;
   std::vector<State> states_;
   std::vector<std::vector<Cut>> mends_;
   bool over_ = false;

@@ -232,7 +232,7 @@ void Replica::TakeOver(Candidate candidate, Ctx& context) {
   failed_elections_ = 0;
   context.out.Disarm(Protocol::Timer::kElection);
   context.out.Note(BecameLeader{candidate.ballot});
-  role_.emplace<Leader>(config_, acceptor_, std::move(inherited), log_time, context);
+  role_.emplace<Leader>(config_, acceptor_, candidate.promises, std::move(inherited), log_time, context);
 }
 
 }  // namespace bt::paxos

@@ -12,8 +12,8 @@
 
 namespace bt::paxos {
 
-Leader::Leader(const Config& config, Acceptor& acceptor, std::vector<Slice> inherited, Instant log_time,
-               Context<Protocol>& context)
+Leader::Leader(const Config& config, Acceptor& acceptor, const VoteSet& promises,
+               std::vector<Slice> inherited, Instant log_time, Context<Protocol>& context)
     : config_(config),
       ballot_(acceptor.promised()),
       first_(acceptor.chosen().next()),
@@ -25,6 +25,9 @@ Leader::Leader(const Config& config, Acceptor& acceptor, std::vector<Slice> inhe
       log_time_read_(context.now) {
   for (const NodeId other : acceptor.configurations().Others(config_.self, acceptor.chosen())) {
     peers_[other] = {.heard = context.now, .progress = context.now, .next = first_};
+  }
+  for (const NodeId node : promises.nodes()) {
+    if (const auto peer = peers_.find(node); peer != peers_.end()) peer->second.promised = true;
   }
   ProposePending(acceptor, context);
   Beat(acceptor, context);
@@ -231,7 +234,10 @@ void Leader::Beat(const Acceptor& acceptor, Context<Protocol>& context) {
     // Below the log no digest is left to compare but the one where it begins.
     const Slot common = std::max(std::min(peer.chosen, acceptor.chosen()), acceptor.log().base().slot);
     const Prefix prefix{common, acceptor.ChainAt(common).value()};
-    context.out.Send(node, Heartbeat{ballot_, beat_, WatermarkFor(peer, acceptor), prefix});
+    // What was acknowledged rests on the peer's disk, as the promise does (Protocol, kRestsOnJournal).
+    const bool promised = peer.promised || peer.acknowledged > Slot(0);
+    context.out.Send(
+        node, Heartbeat{ballot_, beat_, WatermarkFor(peer, acceptor), prefix, peer.acknowledged, promised});
   }
 }
 

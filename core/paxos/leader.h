@@ -29,15 +29,15 @@ class Leader {
  public:
   // Takes over at slot acceptor.chosen() + 1 under acceptor.promised(). `inherited`: what phase 1 found,
   // one value per slot from there on without gaps; they are proposed again, then a no-op of its own.
-  // `config` must outlive it.
-  Leader(const Config& config, Acceptor& acceptor, std::vector<Slice> inherited, Instant log_time,
-         Context<Protocol>& context);
+  // `promises`: who gave them. `config` must outlive it.
+  Leader(const Config& config, Acceptor& acceptor, const VoteSet& promises, std::vector<Slice> inherited,
+         Instant log_time, Context<Protocol>& context);
 
   Ballot ballot() const { return ballot_; }
 
   void OnPropose(CallId call, const Slice& command, Acceptor& acceptor, Context<Protocol>& context);
   void OnReadIndex(CallId call, const Acceptor& acceptor, Context<Protocol>& context);
-  // AddMember, RemoveMember or TransferLeadership, and nothing else.
+  // AddMember, Readmit, RemoveMember or TransferLeadership, and nothing else.
   void OnOperator(CallId call, const Request& request, Acceptor& acceptor, Context<Protocol>& context);
   void OnAccepted(NodeId from, const Accepted& message, Acceptor& acceptor, Context<Protocol>& context);
   void OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const Acceptor& acceptor,
@@ -81,6 +81,7 @@ class Leader {
     Slot next;              // the next slot to send
     Slot acknowledged;      // the highest slot answered
     Slot chosen;            // its watermark, as it last said
+    bool promised = false;  // this ballot, durably
     std::deque<Sent> sent;  // not answered, in the order sent
     size_t sent_bytes = 0;
   };
@@ -104,6 +105,7 @@ class Leader {
 
   // --- leader_members.cc ---
   Response Add(const AddMember& request, const Acceptor& acceptor);
+  Response LetInAnew(const Readmit& request, const Acceptor& acceptor, Instant now);
   Response Remove(const RemoveMember& request, const Acceptor& acceptor, Instant now);
   Response Transfer(const TransferLeadership& request, const Acceptor& acceptor, Instant now);
   // The next membership may be proposed: everything inherited is chosen, and no change is under way.

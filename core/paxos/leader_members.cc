@@ -30,6 +30,8 @@ void Leader::OnOperator(CallId call, const Request& request, Acceptor& acceptor,
   Response response = Noted{};
   if (const auto* add = std::get_if<AddMember>(&request)) {
     response = Add(*add, acceptor);
+  } else if (const auto* readmit = std::get_if<Readmit>(&request)) {
+    response = LetInAnew(*readmit, acceptor, context.now);
   } else if (const auto* remove = std::get_if<RemoveMember>(&request)) {
     response = Remove(*remove, acceptor, context.now);
   } else {
@@ -73,6 +75,46 @@ Response Leader::Add(const AddMember& request, const Acceptor& acceptor) {
   return Noted{};
 }
 
+// The one that comes back has forgotten what it promised and accepted under its old id, and votes under that
+// were counted: it gets another, and learns before it votes. Its old self goes on being a member until then:
+// a quorum is no smaller for it. A learner has no vote that could be missed, so one that is lost itself, or
+// was let in for a life before, makes room at once.
+Response Leader::LetInAnew(const Readmit& request, const Acceptor& acceptor, Instant now) {
+  const Membership& members = acceptor.configurations().latest().membership;
+  const Member* lost = nullptr;
+  for (const Member& member : members.members) {
+    if (member.incarnation == request.incarnation) return Noted{};
+    if (member.id == request.replaces) lost = &member;
+  }
+  if (request.incarnation == 0) return Refused{"an incarnation is missing"};
+  if (lost == nullptr) return Refused{absl::StrCat("node ", request.replaces.value(), " is not a member")};
+  if (Hears(lost->id, now)) {
+    return Refused{absl::StrCat("node ", lost->id.value(), " is there and answers: it is not lost")};
+  }
+  if (request.contact.size() > kContactBytesMax) return Refused{"its addresses are too long"};
+  const NodeId voter = lost->kind == MemberKind::kLearner ? lost->replaces : lost->id;
+  Membership next = After(members);
+  std::erase_if(next.members, [&](const Member& member) {
+    const bool of_a_life_before = member.incarnation != 0 && voter != NodeId(0) && member.replaces == voter;
+    return member.kind == MemberKind::kLearner && (member.id == lost->id || of_a_life_before);
+  });
+  for (const Member& member : next.members) {
+    if (member.kind != MemberKind::kLearner || voter == NodeId(0) || member.replaces != voter) continue;
+    return Refused{
+        absl::StrCat("node ", member.id.value(), " takes the place of node ", voter.value(), " already")};
+  }
+  if (next.members.size() >= kMembersMax) {
+    return Refused{
+        absl::StrCat("a cluster has at most ", kMembersMax, " members, and one more is needed for a while")};
+  }
+  if (members.highest == NodeId::Max()) return Refused{"no id is left that no member ever had"};
+  if (!MayChange(acceptor)) return Busy{};
+  next.highest = std::max(request.id, members.highest.next());
+  next.members.push_back({next.highest, MemberKind::kLearner, voter, request.contact, request.incarnation});
+  change_ = std::move(next);
+  return Noted{};
+}
+
 Response Leader::Remove(const RemoveMember& request, const Acceptor& acceptor, Instant now) {
   const Membership& members = acceptor.configurations().latest().membership;
   if (members.Find(request.id) == nullptr) return Noted{};
@@ -92,8 +134,11 @@ bool Leader::Hears(NodeId node, Instant now) const {
 std::string Leader::TooFew(const Membership& next, Instant now) const {
   const std::vector<NodeId> voters = next.voters();
   if (voters.empty()) return "it is the last member that votes";
-  const auto heard = static_cast<size_t>(
-      std::count_if(voters.begin(), voters.end(), [&](NodeId v) { return Hears(v, now); }));
+  // A new leader presumes for a while that it hears everybody. Here that is not enough.
+  const auto heard = static_cast<size_t>(std::count_if(voters.begin(), voters.end(), [&](NodeId v) {
+    if (v == config_.self) return true;
+    return Hears(v, now) && (peers_.at(v).beat > 0 || peers_.at(v).acknowledged > Slot(0));
+  }));
   const size_t needed = voters.size() / 2 + 1;
   if (heard >= needed) return "";
   return absl::StrCat("of the ", voters.size(), " members that would vote then, ", needed,
@@ -118,10 +163,14 @@ void Leader::Promote(const Acceptor& acceptor, Instant now) {
   const Membership& members = acceptor.configurations().latest().membership;
   for (const Member& learner : members.members) {
     if (learner.kind != MemberKind::kLearner || !Hears(learner.id, now)) continue;
-    if (peers_.at(learner.id).chosen + kCaughtUpSlots < acceptor.chosen()) continue;
+    // One that has never answered may not be there at all.
+    const Peer& peer = peers_.at(learner.id);
+    if (peer.beat == 0 || peer.chosen + kCaughtUpSlots < acceptor.chosen()) continue;
     Membership next = Without(After(members), learner.replaces);
     for (Member& member : next.members) {
-      if (member.id == learner.id) member = {.id = member.id, .contact = member.contact};
+      if (member.id != learner.id) continue;
+      member.kind = MemberKind::kVoter;
+      member.replaces = NodeId(0);
     }
     if (!TooFew(next, now).empty()) continue;
     change_ = std::move(next);

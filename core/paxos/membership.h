@@ -27,12 +27,14 @@ struct Member {
   MemberKind kind = MemberKind::kVoter;
   NodeId replaces;      // of a learner: who ceases to be a member when it becomes a voter; 0: nobody
   std::string contact;  // how the others reach it, in words of the host's; empty: as their hosts know already
+  uint64_t incarnation = 0;  // of one that asked to be let in (Readmit); 0: an operator's order, or first
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("id", self.id);
     visit("kind", self.kind);
     visit("replaces", self.replaces);
     visit("contact", self.contact);
+    visit("incarnation", self.incarnation);
   }
   friend bool operator==(const Member&, const Member&) = default;
 };

@@ -184,19 +184,24 @@ struct Rejected {
 };
 
 // "I lead with `ballot`." A quorum that answers a beat confirms that nobody else led when it was sent.
-// `common` is the leader's own prefix up to where it knows both itself and the receiver to be, so that
-// the receiver can see whether they agree.
+// `common` is the leader's own prefix up to where it knows both itself and the receiver to be, so that the
+// receiver can see whether they agree; what the receiver has told this leader, so that it can see what it
+// forgot.
 struct Heartbeat {
   Ballot ballot;
   uint64_t beat = 0;  // counts on while this ballot leads
   Slot chosen;
   Prefix common;
+  Slot acknowledged;      // the highest slot of its Accepted for this ballot; 0: none came
+  bool promised = false;  // it has promised this ballot
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("ballot", self.ballot);
     visit("beat", self.beat);
     visit("chosen", self.chosen);
     visit("common", self.common);
+    visit("acknowledged", self.acknowledged);
+    visit("promised", self.promised);
   }
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
@@ -333,6 +338,21 @@ struct AddMember {
   }
   friend bool operator==(const AddMember&, const AddMember&) = default;
 };
+// Wants the member `replaces`, whose disk is lost or damaged, to be let in anew, as a learner that takes its
+// place, under `id` if no member ever had that, else the next. A member that answers is not lost.
+struct Readmit {
+  NodeId id;
+  NodeId replaces;
+  uint64_t incarnation = 0;  // drawn by who asks, and not 0; one is let in once
+  std::string contact;
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("replaces", self.replaces);
+    visit("incarnation", self.incarnation);
+    visit("contact", self.contact);
+  }
+  friend bool operator==(const Readmit&, const Readmit&) = default;
+};
 // Wants that this one is no member any more.
 struct RemoveMember {
   NodeId id;
@@ -348,7 +368,7 @@ struct TransferLeadership {
   friend bool operator==(const TransferLeadership&, const TransferLeadership&) = default;
 };
 using Request = std::variant<Propose, ReadIndex, SaveSnapshot, InstallSnapshot, AddMember, RemoveMember,
-                             TransferLeadership>;
+                             TransferLeadership, Readmit>;
 
 // The command stands in this batch, at this index, under this leader's ballot: not yet chosen, and if
 // the leader loses its place it may never be, or come back at another slot after a retry.
@@ -451,8 +471,21 @@ struct Diverged {
     visit("there", self.there);
   }
 };
-using Note =
-    std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Restored, MembersChanged, Promised, Diverged>;
+// `leader` has acknowledgements of this replica's of which nothing is left on its disk. It votes no more.
+struct Forgot {
+  NodeId leader;
+  uint64_t round = 0;
+  Slot acknowledged;  // 0: the promise of that round itself
+  Slot held;          // the highest slot of which anything is held here
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("leader", self.leader);
+    visit("round", self.round);
+    visit("acknowledged", self.acknowledged);
+    visit("held", self.held);
+  }
+};
+using Note = std::variant<BecameLeader, SteppedDown, Proposing, Chosen, Restored, MembersChanged, Promised,
+                          Diverged, Forgot>;
 
 struct Protocol {
   using Message = paxos::Message;

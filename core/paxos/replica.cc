@@ -58,6 +58,7 @@ void Replica::OnStarted(const Started& started, Ctx& context) {
   started_ = true;
   acceptor_.Recover(started.records, context.out);
   plausibility_.Start(acceptor_.promised().round, context.now);
+  compared_ = acceptor_.promised().round == 0;
   version_ = members().membership.version;
   if (acceptor_.configurations().VotesAlone(config_.self, chosen())) return StandForElection(context);
   BecomeFollower(std::nullopt, context);
@@ -113,16 +114,17 @@ void Replica::OnCall(const Call<Protocol>& call, Ctx& context) {
   }
 }
 
-// A replica whose chosen prefix is not its peer's can only spread the damage: it gives up its role,
-// answers nothing more, and leaves its journal as it is for people to look at.
-void Replica::Stop(const Diverged& diverged, Ctx& context) {
+// A replica whose chosen prefix is not its peer's, or who has forgotten what it acknowledged, can only spread
+// the damage: it gives up its role, answers nothing more, and leaves its journal as it is for people to look
+// at.
+void Replica::Stop(const Note& why, Ctx& context) {
   stopped_ = true;
   BecomeFollower(std::nullopt, context);
   for (const auto timer : {Protocol::Timer::kElection, Protocol::Timer::kHeartbeat, Protocol::Timer::kCatchUp,
                            Protocol::Timer::kSnapshot}) {
     context.out.Disarm(timer);
   }
-  context.out.Note(diverged);
+  context.out.Note(why);
 }
 
 // --- acceptor's side ---
@@ -136,6 +138,7 @@ void Replica::On(NodeId from, const Prepare& message, Ctx& context) {
   }
   if (message.ballot > acceptor_.promised()) {
     acceptor_.RaisePromise(message.ballot, context.out);
+    compared_ = true;  // who led before is answered no more
     BecomeFollower(std::nullopt, context);
   }
   // A promise binds after a crash as well ("Paxos Made Simple", 2.4), so it is told when it is durable. What
@@ -170,8 +173,9 @@ void Replica::On(NodeId from, const Accept& message, Ctx& context) {
   // one, they have diverged. Without that word the value may be one of a leader whose ballot lost.
   const std::optional<uint64_t> known = acceptor_.ChosenValue(message.slot);
   if (known && message.slot <= message.chosen && HashBytes(message.value.view()) != *known) {
-    return Stop({from, message.slot, *known, HashBytes(message.value.view())}, context);
+    return Stop(Diverged{from, message.slot, *known, HashBytes(message.value.view())}, context);
   }
+  if (!compared_) return;
   if (!Follow(from, message.ballot, context)) return;
   if (message.slot <= chosen() + config_.gap_slots_max) {
     const std::optional<WriteSeq> after =
@@ -185,12 +189,30 @@ void Replica::On(NodeId from, const Heartbeat& message, Ctx& context) {
   // What is chosen is chosen whoever says so: the comparison holds under any ballot.
   const std::optional<uint64_t> chain = acceptor_.ChainAt(message.common.slot);
   if (chain && *chain != message.common.chain) {
-    return Stop({from, message.common.slot, *chain, message.common.chain}, context);
+    return Stop(Diverged{from, message.common.slot, *chain, message.common.chain}, context);
   }
+  if (const std::optional<Forgot> forgot = Forgotten(from, message)) return Stop(*forgot, context);
   if (!Follow(from, message.ballot, context)) return;
+  compared_ = true;
   OnWatermark(from, message.ballot, message.chosen, context);
   acceptor_.RecordChosen(context.out);
   context.out.Send(from, HeartbeatReply{message.ballot, message.beat, chosen()});
+}
+
+// An acceptance is told when it is durable, and a crash takes nothing from the log's end: for each slot told
+// of, the slot's entry or a snapshot of it is here in every later life. So is the promise. What the leader
+// says of it was true when it sent this, and what is held has only grown since. If less is here, the disk has
+// lost what it had called durable, and a vote of this replica could make a second majority that does not know
+// what the first one chose ("Paxos Made Simple", section 2.4). This sees what was told to the leader of the
+// moment alone: what was told to leaders before it, and no later life was told of, only they knew.
+std::optional<Forgot> Replica::Forgotten(NodeId from, const Heartbeat& message) const {
+  if (message.ballot.node != from || message.ballot < acceptor_.promised()) return std::nullopt;
+  const Slot held = std::max(chosen(), acceptor_.log().last());
+  if (message.acknowledged > held) return Forgot{from, message.ballot.round, message.acknowledged, held};
+  if (message.promised && message.ballot > acceptor_.promised()) {
+    return Forgot{from, message.ballot.round, Slot(0), held};
+  }
+  return std::nullopt;
 }
 
 void Replica::On(NodeId from, const Watermark& message, Ctx& context) {
@@ -248,7 +270,7 @@ void Replica::On(NodeId from, const CatchUpReply& message, Ctx& context) {
     if (slot > chosen().next() || !IsValue(value)) break;
     const std::optional<uint64_t> known = acceptor_.ChosenValue(slot);
     if (known && HashBytes(value.view()) != *known) {
-      return Stop({from, slot, *known, HashBytes(value.view())}, context);
+      return Stop(Diverged{from, slot, *known, HashBytes(value.view())}, context);
     }
     if (slot == chosen().next()) acceptor_.Learn(value, context.out);
     ++slot;

@@ -68,8 +68,8 @@ class Replica final {
   std::string_view role_name() const;
   // Digest of all chosen values in order: equal at equal chosen().
   uint64_t chain() const { return acceptor_.prefix().chain(); }
-  // It has found that a peer's chosen prefix is another than its own (Diverged): it neither answers nor
-  // writes any more, in this life.
+  // It has found that a peer's chosen prefix is another than its own (Diverged), or that it has forgotten
+  // what it acknowledged (Forgot): it neither answers nor writes any more, in this life.
   bool stopped() const { return stopped_; }
   // The members as the log tells, and from which slot on; and with which of them this replica has to do now.
   const Epoch& members() const { return acceptor_.configurations().latest(); }
@@ -89,13 +89,15 @@ class Replica final {
   void OnTimer(Protocol::Timer timer, Ctx& context);
   void OnDurable(WriteSeq durable, Ctx& context);
   void OnCall(const Call<Protocol>& call, Ctx& context);
-  void Stop(const Diverged& diverged, Ctx& context);
+  void Stop(const Note& why, Ctx& context);
 
   // --- acceptor's side (replica.cc) ---
   void On(NodeId from, const Prepare& message, Ctx& context);
   void On(NodeId from, const Accept& message, Ctx& context);
   void On(NodeId from, const Heartbeat& message, Ctx& context);
   void On(NodeId from, const Watermark& message, Ctx& context);
+  // What the leader says that this replica has told it is not all held here any more.
+  std::optional<Forgot> Forgotten(NodeId from, const Heartbeat& message) const;
   // A message of one who leads with `ballot`: refused (false), or this replica is now its follower.
   bool Follow(NodeId from, Ballot ballot, Ctx& context);
   void OnWatermark(NodeId from, Ballot ballot, Slot chosen, Ctx& context);
@@ -140,6 +142,9 @@ class Replica final {
   Plausibility plausibility_;
   bool started_ = false;
   bool stopped_ = false;
+  // What an earlier life told a leader that leads still has not been compared with what is held: until it is,
+  // nothing more is accepted, for that would hide what is missing.
+  bool compared_ = true;
   uint64_t highest_round_ = 0;     // of any ballot heard of
   uint32_t failed_elections_ = 0;  // since a leader was last heard
   Duration election_timeout_;      // drawn anew whenever the role changes

@@ -63,8 +63,8 @@ struct ReadIndexAnswer {
   friend bool operator==(const ReadIndexAnswer&, const ReadIndexAnswer&) = default;
 };
 
-// What the cluster's operator asks; carried out by the leader.
-using Order = std::variant<paxos::AddMember, paxos::RemoveMember, paxos::TransferLeadership>;
+// What the cluster's operator asks, and who was lost and comes back; carried out by the leader.
+using Order = std::variant<paxos::AddMember, paxos::RemoveMember, paxos::TransferLeadership, paxos::Readmit>;
 
 // Answered when this node's journal holds a snapshot of a state in which everything is that was acknowledged
 // to anybody before the call came. Replica::snapshot() is that one, or a newer one.

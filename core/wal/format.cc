@@ -31,8 +31,10 @@ std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, WriteS
   return header;
 }
 
-void AppendRecord(std::string& out, const Identity& identity, WriteSeq sequence, WriteSeq durable,
-                  uint8_t type, std::string_view body) {
+namespace {
+
+void Append(std::string& out, const Identity& identity, WriteSeq sequence, WriteSeq durable, uint8_t type,
+            std::string_view body) {
   CHECK(sequence > durable);
   CHECK_MSG(body.size() <= kRecordBytesMax, absl::StrFormat("a record of %d bytes", body.size()));
   char header[kRecordHeaderBytes] = {};
@@ -44,6 +46,18 @@ void AppendRecord(std::string& out, const Identity& identity, WriteSeq sequence,
   StoreLittle(header + 24, RecordChecksum(IdentitySeed(identity), checked, body), 8);
   out.append(header, sizeof header);
   out.append(body);
+}
+
+}  // namespace
+
+void AppendRecord(std::string& out, const Identity& identity, WriteSeq sequence, WriteSeq durable,
+                  uint8_t type, std::string_view body) {
+  CHECK(type != kSealType);
+  Append(out, identity, sequence, durable, type, body);
+}
+
+void AppendSeal(std::string& out, const Identity& identity, WriteSeq next) {
+  Append(out, identity, next, next - 1, kSealType, {});
 }
 
 std::string SegmentFileName(WriteSeq first) { return absl::StrFormat("journal-%020d.wal", first.value()); }
@@ -77,6 +91,10 @@ bool IsUnfinishedSegmentFileName(std::string_view name) {
 uint64_t RoundUpToGranule(uint64_t bytes, uint8_t granule_bits) {
   const uint64_t granule = uint64_t{1} << granule_bits;
   return (bytes + granule - 1) & ~(granule - 1);
+}
+
+uint64_t SegmentLength(uint64_t end, uint8_t granule_bits) {
+  return RoundUpToGranule(end + kSealBytes, granule_bits);
 }
 
 }  // namespace bt::wal

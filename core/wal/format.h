@@ -6,6 +6,11 @@
 //   segment header (48 bytes): magic 8, version u16, granule's base-2 logarithm u8, zero u8, node u32,
 //                              cluster u64, first sequence u64, needed sequence u64, checksum u64
 //   record (32 bytes + body):  length u32, type u8, zero 3, sequence u64, durable u64, checksum u64, body
+//   seal (32 bytes):           a record of type 255 without a body, that names the next one's first
+//
+// A segment that is not the last ends in a seal. It is durable before any record of the next one is written,
+// and the next one's name before that: so a journal whose last segment was lost and one that never had it do
+// not look alike.
 //
 // The zeros are written and synced before records take their place, so a commit changes data alone and
 // fdatasync need not write the file system's own journal. And a segment never gets shorter: one that is
@@ -29,7 +34,10 @@ namespace bt::wal {
 
 inline constexpr size_t kSegmentHeaderBytes = 48;
 inline constexpr size_t kRecordHeaderBytes = 32;
-inline constexpr uint16_t kFormatVersion = 3;
+inline constexpr uint16_t kFormatVersion = 4;
+inline constexpr size_t kSealBytes = kRecordHeaderBytes;
+// Of the seal; no record of the owner's has it.
+inline constexpr uint8_t kSealType = 255;
 // The longest body of a record.
 inline constexpr size_t kRecordBytesMax = 16u << 20;
 // A segment that has reached this size is closed: the next record begins a new one.
@@ -59,6 +67,9 @@ std::string EncodeSegmentHeader(const Identity& identity, WriteSeq first, WriteS
 void AppendRecord(std::string& out, const Identity& identity, WriteSeq sequence, WriteSeq durable,
                   uint8_t type, std::string_view body);
 
+// Appends the seal of a segment whose last record is `next` - 1; the next segment begins with `next`.
+void AppendSeal(std::string& out, const Identity& identity, WriteSeq next);
+
 // "journal-00000000000000000001.wal": names sort as their first sequence numbers do.
 std::string SegmentFileName(WriteSeq first);
 // The inverse; nullopt for any other name.
@@ -68,5 +79,8 @@ std::string UnfinishedSegmentFileName(WriteSeq first);
 bool IsUnfinishedSegmentFileName(std::string_view name);
 // The least multiple of the granule that is not below `bytes`.
 uint64_t RoundUpToGranule(uint64_t bytes, uint8_t granule_bits);
+// The least length of a segment whose records end at `end`: its seal has room, so that sealing never grows
+// it.
+uint64_t SegmentLength(uint64_t end, uint8_t granule_bits);
 
 }  // namespace bt::wal

@@ -76,7 +76,9 @@ void JournalFiles::OnListed(std::vector<std::string> names) {
 }
 
 void JournalFiles::PlanMending() {
-  ScanResult scan = Scan(contents_, options_.identity);
+  std::vector<WriteSeq> names;
+  for (const std::string& name : segments_) names.push_back(*ParseSegmentFileName(name));
+  ScanResult scan = Scan(contents_, options_.identity, names);
   if (const absl::Status refusal = Refusal(scan); !refusal.ok()) return Fail(refusal);
   recovery_.found = segments_.empty()      ? JournalFound::kNoJournal
                     : scan.records.empty() ? JournalFound::kEmptyJournal
@@ -104,10 +106,9 @@ absl::Status JournalFiles::Refusal(const ScanResult& scan) const {
                      "; check the node's id and members, or choose another directory"));
   }
   if (scan.verdict == Verdict::kCorrupt) {
-    return absl::DataLossError(absl::StrCat(
-        "the journal ", options_.path, "/", segments_[scan.segment], " is corrupt at byte ", scan.offset,
-        ": ", scan.why, "; acknowledged records are damaged. Restore the directory from a copy, or let the ",
-        "cluster go on without this node; do not delete it and start again under the same id"));
+    return absl::DataLossError(absl::StrCat("the journal ", options_.path, "/", segments_[scan.segment],
+                                            " is corrupt at byte ", scan.offset, ": ", scan.why,
+                                            "; what it had acknowledged is damaged or missing"));
   }
   return absl::OkStatus();
 }
@@ -117,7 +118,7 @@ void JournalFiles::PlanCut(const ScanResult& scan) {
   segment_ = segments_.back();
   granule_bits_ = scan.granule_bits;
   end_ = scan.offset;
-  length_ = RoundUpToGranule(bytes.size(), granule_bits_);
+  length_ = std::max(RoundUpToGranule(bytes.size(), granule_bits_), SegmentLength(end_, granule_bits_));
   if (scan.verdict == Verdict::kTorn) {
     recovery_.cut_bytes = bytes.find_last_not_of('\0') + 1 - end_;
     recovery_.cut_why = absl::StrCat(options_.path, "/", segment_, ": ", scan.why);
@@ -135,6 +136,8 @@ void JournalFiles::PlanCut(const ScanResult& scan) {
   PlanZeros(segment_, end_, length_);
   plan_.push_back(SyncFile{segment_});
   plan_.push_back(SyncDirectory{});
+  // Behind the sync of its successor's name, and before there can be a record in that.
+  if (scan.seal) PlanSeal(segments_[segments_.size() - 2], *scan.seal, scan.last.next());
 }
 
 // --- commit ---
@@ -163,8 +166,8 @@ void JournalFiles::PlanWrite() {
   const uint64_t begin = end_;
   end_ += bytes.size();
   plan_.push_back(WriteFile{segment_, begin, Slice::Own(std::move(bytes))});
-  if (end_ > length_) {
-    length_ = RoundUpToGranule(end_, granule_bits_);
+  if (SegmentLength(end_, granule_bits_) > length_) {
+    length_ = SegmentLength(end_, granule_bits_);
     PlanZeros(segment_, end_, length_);
   }
   if (synced()) plan_.push_back(SyncFile{segment_});
@@ -173,14 +176,18 @@ void JournalFiles::PlanWrite() {
 // A segment is begun only when everything in the one before it is durable: that is what lets the scan call
 // any damage before a later segment corruption. It gets its name when its header is durable, so that a
 // damaged header is never a tear. And its name is durable before a record in it counts: a crash that forgot
-// the name would take the records with it.
+// the name would take the records with it. When the name is durable, and still before there is a record, the
+// segment before is sealed: were the seal earlier, a crash could leave it without a successor, and were it
+// later, a lost successor with acknowledged records in it could look as if it had never been.
 void JournalFiles::PlanSegment(WriteSeq first) {
   const std::string unfinished = UnfinishedSegmentFileName(first);
+  const std::string before = segment_;
+  const uint64_t before_end = end_;
   segment_ = SegmentFileName(first);
   segments_.push_back(segment_);
   granule_bits_ = options_.granule_bits;
   end_ = kSegmentHeaderBytes;
-  length_ = RoundUpToGranule(end_, granule_bits_);
+  length_ = SegmentLength(end_, granule_bits_);
   plan_.push_back(CreateFile{unfinished});
   const std::string header = EncodeSegmentHeader(options_.identity, first, needed_, granule_bits_);
   plan_.push_back(WriteFile{unfinished, 0, Slice::Copy(header)});
@@ -188,7 +195,15 @@ void JournalFiles::PlanSegment(WriteSeq first) {
   plan_.push_back(SyncFile{unfinished});
   plan_.push_back(RenameFile{unfinished, segment_});
   plan_.push_back(SyncDirectory{});
+  if (!before.empty()) PlanSeal(before, before_end, first);
   PlanRemoval();
+}
+
+void JournalFiles::PlanSeal(const std::string& name, uint64_t offset, WriteSeq next) {
+  std::string seal;
+  AppendSeal(seal, options_.identity, next);
+  plan_.push_back(WriteFile{name, offset, Slice::Own(std::move(seal))});
+  plan_.push_back(SyncFile{name});
 }
 
 // Removed is what no later life needs, and only when a durable header says that it is not needed: a journal

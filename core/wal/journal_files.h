@@ -87,6 +87,7 @@ class JournalFiles {
   absl::Status Refusal(const ScanResult& scan) const;
   void PlanCut(const ScanResult& scan);
   void PlanSegment(WriteSeq first);
+  void PlanSeal(const std::string& name, uint64_t offset, WriteSeq next);
   void PlanRemoval();
   void PlanZeros(const std::string& name, uint64_t from, uint64_t to);
   void PlanWrite();

@@ -82,11 +82,13 @@ bool AllZero(std::string_view bytes) { return bytes.find_first_not_of('\0') == s
 
 class Scanner {
  public:
-  Scanner(std::span<const Slice> segments, const Identity& identity)
-      : segments_(segments), identity_(identity), seed_(IdentitySeed(identity)) {}
+  Scanner(std::span<const Slice> segments, const Identity& identity, std::span<const WriteSeq> names)
+      : segments_(segments), identity_(identity), seed_(IdentitySeed(identity)), names_(names) {}
 
   ScanResult Run() {
-    for (size_t i = FindBeginning(); i < segments_.size(); ++i) {
+    const size_t beginning = FindBeginning();
+    if (result_.verdict != Verdict::kClean) return std::move(result_);
+    for (size_t i = beginning; i < segments_.size(); ++i) {
       result_.segment = i;
       result_.offset = 0;
       if (!ReadHeader(segments_[i].view()) || !ReadRecords(segments_[i])) break;
@@ -97,19 +99,36 @@ class Scanner {
  private:
   bool last_segment() const { return result_.segment + 1 == segments_.size(); }
 
-  // Reads the needed sequence; the result is the last segment that begins at or below it. Headers that cannot
-  // be read are left to ReadHeader, where they matter.
+  // The segment behind this one is the last, and no record was ever written to it. It was made when
+  // everything here was durable, the seal excepted.
+  bool NextIsBlank() const {
+    if (result_.segment + 2 != segments_.size()) return false;
+    const std::string_view next = segments_.back().view();
+    const std::optional<SegmentHeader> header = ReadSegmentHeader(next);
+    return header && header->first == result_.last.next() && AllZero(next.substr(kSegmentHeaderBytes));
+  }
+
+  // Reads the needed sequence; the result is the last segment that begins at or below it, with none before it
+  // that begins above it. Headers that cannot be read are left to ReadHeader, where they matter.
   size_t FindBeginning() {
     size_t beginning = 0;
     std::vector<std::optional<SegmentHeader>> headers;
     for (const Slice& segment : segments_) {
       headers.push_back(ReadSegmentHeader(segment.view()));
-      if (headers.back() && headers.back()->version == kFormatVersion && headers.back()->owner == identity_) {
-        result_.needed = std::max(result_.needed, headers.back()->needed);
-      }
+      const std::optional<SegmentHeader>& header = headers.back();
+      if (!header || header->version != kFormatVersion || header->owner != identity_) continue;
+      result_.needed = std::max(result_.needed, header->needed);
+      if (names_.empty() || header->first == names_[headers.size() - 1]) continue;
+      result_.segment = headers.size() - 1;
+      Stop(Verdict::kCorrupt,
+           absl::StrCat("the file is named for record ", names_[result_.segment].value(), " and begins with ",
+                        header->first.value(), ": it is another segment's"));
+      return 0;
     }
     for (size_t i = 0; i < headers.size(); ++i) {
-      if (headers[i] && headers[i]->first <= result_.needed) beginning = i;
+      if (!headers[i]) continue;
+      if (headers[i]->first > result_.needed) break;
+      beginning = i;
     }
     return beginning_ = beginning;
   }
@@ -163,6 +182,7 @@ class Scanner {
         return Stop(Verdict::kCorrupt, absl::StrCat("record ", record->sequence.value(), " stands where ",
                                                     expected.value(), " was expected"));
       }
+      if (record->type == kSealType) return ReadBehindSeal(bytes, record->end());
       if (record->durable >= first) result_.durable_end = ends_[record->durable - first];
       ends_.push_back(record->end());
       result_.records.push_back({expected, record->type, segment.Sub(record->body, record->length)});
@@ -172,19 +192,44 @@ class Scanner {
     return ReadTail(bytes);
   }
 
-  // No record begins at result_.offset.
-  bool ReadTail(std::string_view bytes) {
+  bool HasItsLength(std::string_view bytes) {
     // A later segment was created when everything here was durable; otherwise a record says what was.
     const uint64_t durable_end = last_segment() ? result_.durable_end : result_.offset;
-    const uint64_t length_min = RoundUpToGranule(durable_end, result_.granule_bits);
-    if (bytes.size() < length_min) {
-      return Stop(Verdict::kCorrupt, absl::StrCat("the file has ", bytes.size(), " bytes and had at least ",
-                                                  length_min, ": its end is gone"));
+    const uint64_t length_min = SegmentLength(durable_end, result_.granule_bits);
+    if (bytes.size() >= length_min) return true;
+    return Stop(Verdict::kCorrupt, absl::StrCat("the file has ", bytes.size(), " bytes and had at least ",
+                                                length_min, ": its end is gone"));
+  }
+
+  // The seal begins at result_.offset and ends at `end`.
+  bool ReadBehindSeal(std::string_view bytes, uint64_t end) {
+    if (!HasItsLength(bytes)) return false;
+    if (!AllZero(bytes.substr(end))) {
+      return Stop(Verdict::kCorrupt, "something stands behind the segment's seal");
     }
-    if (AllZero(bytes.substr(result_.offset))) return true;
+    if (last_segment()) {
+      return Stop(Verdict::kCorrupt,
+                  absl::StrCat("the segment is sealed, and the one behind it, which began with record ",
+                               result_.last.next().value(), ", is gone"));
+    }
+    if (NextIsBlank()) result_.seal = result_.offset;
+    return true;
+  }
+
+  // No record begins at result_.offset.
+  bool ReadTail(std::string_view bytes) {
+    if (!HasItsLength(bytes)) return false;
+    if (last_segment() && AllZero(bytes.substr(result_.offset))) return true;
     constexpr const char* kWhat = "a record is incomplete or damaged";
     const WriteSeq expected = result_.last.next();
-    if (!last_segment()) return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, " before a later segment"));
+    if (!last_segment()) {
+      // HasItsLength: there is room for the seal.
+      if (NextIsBlank() && AllZero(bytes.substr(result_.offset + kSealBytes))) {
+        result_.seal = result_.offset;
+        return true;
+      }
+      return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, " before a later segment"));
+    }
     if (LaterRecordProvesDurable(bytes, result_.offset, expected,
                                  expected + bytes.size() / kRecordHeaderBytes, seed_)) {
       return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, ", and a later record says it had been durable"));
@@ -195,6 +240,7 @@ class Scanner {
   std::span<const Slice> segments_;
   Identity identity_;
   uint64_t seed_;
+  std::span<const WriteSeq> names_;
   ScanResult result_;
   size_t beginning_ = 0;        // the first segment that is read
   std::vector<uint64_t> ends_;  // of the records of the segment being read
@@ -202,8 +248,8 @@ class Scanner {
 
 }  // namespace
 
-ScanResult Scan(std::span<const Slice> segments, const Identity& identity) {
-  return Scanner(segments, identity).Run();
+ScanResult Scan(std::span<const Slice> segments, const Identity& identity, std::span<const WriteSeq> names) {
+  return Scanner(segments, identity, names).Run();
 }
 
 }  // namespace bt::wal

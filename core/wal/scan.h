@@ -6,11 +6,13 @@
 // What the scan can know. Bytes that are no record are *corrupt* when a later segment exists, when a later
 // record of the same segment says they had been durable (AppendRecord, `durable`), or when the file is
 // shorter than it was when a record in it was durable (segments never shrink): acknowledged records are gone.
-// They are *torn* when nothing says so: the last group of writes never finished. What it cannot know: damage
-// to the very last group after its fsync looks exactly like a tear, because nothing was written after it.
+// They are *torn* when nothing says so: the last group of writes never finished. A segment that ends in a
+// seal was followed by another: if there is none, that one is gone. What it cannot know: damage to the very
+// last group after its fsync looks exactly like a tear, because nothing was written after it.
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +42,9 @@ struct ScanResult {
   // In that segment: where the last record ends that a later one says was durable. From here to `offset` the
   // records may be in memory alone.
   uint64_t durable_end = 0;
+  // The last segment holds no record yet, so the seal of the one before it may be in memory alone, torn or
+  // missing: before a record is written it must be, at this offset of that segment.
+  std::optional<uint64_t> seal;
   std::string why;     // one sentence, empty when clean
   WriteSeq last;       // the last good record's sequence; what precedes the first segment if there is none
   WriteSeq needed{1};  // the highest any header names: no record below it is needed
@@ -49,6 +54,9 @@ struct ScanResult {
 // node or a lost disk is the caller's question. Segments whose records are all below the needed sequence are
 // passed over, whatever is left of them: a crash may bring back some of those that were removed. The journal
 // then begins at or below the needed sequence; one that begins above it has lost its front and is corrupt.
-ScanResult Scan(std::span<const Slice> segments, const Identity& identity);
+// `names`: with which record each file's name says that it begins; one that begins with another is corrupt.
+// None: not compared.
+ScanResult Scan(std::span<const Slice> segments, const Identity& identity,
+                std::span<const WriteSeq> names = {});
 
 }  // namespace bt::wal

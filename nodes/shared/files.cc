@@ -135,14 +135,14 @@ absl::Status OverwriteFile(int descriptor, std::string_view bytes, const std::st
   return fsync(descriptor) == 0 ? absl::OkStatus() : FileError("sync", path, errno);
 }
 
-absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes, unsigned mode) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot write ", path, ": it is a directory; name a file"));
   }
   const std::string beside = absl::StrCat(path, ".tmp.", getpid());
-  if (absl::Status status = CreateFile(beside, 0666, bytes); !status.ok()) return status;
+  if (absl::Status status = CreateFile(beside, mode, bytes); !status.ok()) return status;
   if (std::rename(beside.c_str(), path.c_str()) != 0) {
     const int error = errno;
     unlink(beside.c_str());

@@ -53,7 +53,8 @@ absl::Status OverwriteFile(int descriptor, std::string_view bytes, const std::st
 
 // Writes a file beside `path`, syncs it, renames it to `path` and syncs the directory. On an error `path`
 // is as it was and nothing is left beside it.
-absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+// `mode`: who may read it.
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes, unsigned mode = 0666);
 
 // Creates a file that only this user can read, with `bytes`, durably. kAlreadyExists: it is left as it was.
 // After any other error there is no such file.

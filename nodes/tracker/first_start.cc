@@ -42,8 +42,13 @@ std::vector<JournalWrite> RecordsOf(const Backup& backup, const std::vector<Node
 }
 
 absl::StatusOr<NodeState> WriteFirstState(const TrackerFlags& flags, const ClusterSecret& secret) {
-  NodeState state{
-      .secret = secret, .node = flags.self, .incarnation = DrawIncarnation(), .members = Members(flags)};
+  // One that joins has no id before the cluster has let it in: its address may be that of a member whose disk
+  // is lost, and then its id is another than that one's.
+  NodeState state{.secret = secret,
+                  .node = flags.join ? NodeId(0) : flags.self,
+                  .incarnation = DrawIncarnation(),
+                  .members = Members(flags),
+                  .entry = flags.self};
   std::vector<JournalWrite> records;
   if (!flags.from_backup.empty()) {
     const absl::StatusOr<Backup> backup = ReadBackup(flags.from_backup);
@@ -87,10 +92,10 @@ absl::Status NoState(const TrackerFlags& flags, DirectoryKind kind) {
 }
 
 absl::Status CheckOwner(const TrackerFlags& flags, const NodeState& state) {
-  if (state.node != flags.self) {
-    return absl::FailedPreconditionError(absl::StrCat(flags.data_dir, " belongs to node ", state.node.value(),
-                                                      ", not to node ", flags.self.value(),
-                                                      "; give that --id, or this node's own --data-dir"));
+  if (state.entry != flags.self) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(flags.data_dir, " belongs to node ", state.entry.value(), ", not to node ",
+                     flags.self.value(), "; give that --id, or this node's own --data-dir"));
   }
   return absl::OkStatus();
 }
@@ -125,12 +130,14 @@ absl::StatusOr<NodeState> StateToServe(const TrackerFlags& flags,
   return state;
 }
 
-absl::Status LostJournal(const TrackerFlags& flags) {
+absl::Status LostJournal(const TrackerFlags& flags, const NodeState& state) {
   return absl::FailedPreconditionError(
-      absl::StrCat(flags.data_dir, " has lost its journal, and with it what node ", flags.self.value(),
-                   " acknowledged; find the files journal-*.wal again, or let the cluster go on without this "
-                   "node. Do not ",
-                   "initialise it again: it would vote as if it had never voted"));
+      absl::StrCat(flags.data_dir, " has lost its journal, and with it what node ", state.node.value(),
+                   " acknowledged; find the files journal-*.wal again"));
+}
+
+bool HasOthers(const TrackerFlags& flags) {
+  return flags.members.size() > 1 && flags.own().replica.port != 0;
 }
 
 }  // namespace bt::nodes

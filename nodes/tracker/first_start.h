@@ -23,6 +23,9 @@ absl::StatusOr<NodeState> StateToServe(const TrackerFlags& flags,
                                        const std::function<void(std::string)>& note);
 
 // Why a node that was initialised is not served when its journal is gone, and what to do.
-absl::Status LostJournal(const TrackerFlags& flags);
+absl::Status LostJournal(const TrackerFlags& flags, const NodeState& state);
+
+// Whether the node is of a cluster of several, whose other members can let it in anew.
+bool HasOthers(const TrackerFlags& flags);
 
 }  // namespace bt::nodes

@@ -24,13 +24,11 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
   ParsedRequest parsed = ParseRequest(request, peer);
   const Endpoint endpoint = parsed.rendering.endpoint;
   if (!parsed.request) return Answer(exchange, endpoint, parsed.answer);
-  const auto refuse = [&](const char* why) {
+  const auto refuse = [&](const std::string& why) {
     Answer(exchange, endpoint,
            RenderResponse(parsed.rendering, tracker_api::Unavailable(why, Seconds(1)), identity_));
   };
-  if (!begun_) {
-    return refuse("recovering: this node still reads its journal; ask another node, or again");
-  }
+  if (!begun_) return refuse(recovering_);
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return refuse("too many requests are under way at this node; ask another node, or again");
   asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering)});
@@ -61,7 +59,7 @@ net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const
   CHECK(status != nullptr);
   net::HttpResponse answer =
       TextResponse(200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(), links_,
-                                     node_->leader_changes(), *status}));
+                                     node_->leader_changes(), *status, journal_set_aside_}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
 }

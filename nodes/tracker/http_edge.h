@@ -30,6 +30,13 @@ class HttpEdge final : public CallOrigin {
   // The router's node takes calls from here on. `links` is nullptr for a cluster of one.
   void Begin(const net::Journal* journal, const net::ReplicaLinks* links, const TrackerEdge* node);
 
+  // Why clients are refused until Begin.
+  void SayRecovering(std::string why) { recovering_ = std::move(why); }
+
+  // A damaged journal of an earlier life is kept.
+  void SayJournalSetAside() { journal_set_aside_ = true; }
+  // Who this node is, and the cluster's members.
+  void SetIdentity(EdgeIdentity identity) { identity_ = std::move(identity); }
   // The cluster's members are others now.
   void SetNodes(std::vector<ClusterNode> nodes) { identity_.nodes = std::move(nodes); }
 
@@ -56,6 +63,8 @@ class HttpEdge final : public CallOrigin {
   const net::ReplicaLinks* links_ = nullptr;
   const TrackerEdge* node_ = nullptr;
   bool begun_ = false;
+  bool journal_set_aside_ = false;
+  std::string recovering_ = "recovering: this node still reads its journal; ask another node, or again";
   RequestCounters counters_;
   absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit
 };

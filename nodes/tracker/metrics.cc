@@ -171,6 +171,8 @@ std::string MetricsText(const MetricsSources& sources) {
   Sample("http_dropped_total", "{why=\"displaced\"}", http.displaced, out);
   Sample("http_dropped_total", "{why=\"unread\"}", http.unread, out);
   AppendJournal(sources.journal, out);
+  Single("journal_set_aside", "gauge", "1 when a damaged journal of an earlier life is kept in damaged/.",
+         sources.journal_set_aside ? 1 : 0, out);
   if (sources.links != nullptr) AppendLinks(*sources.links, sources.status, out);
   Single("leader_changes_total", "counter",
          "Ballots of its own this node has led, and of others it has promised.", sources.leader_changes, out);

@@ -36,6 +36,7 @@ struct MetricsSources {
   const net::ReplicaLinks* links = nullptr;  // a cluster of one has none
   uint64_t leader_changes = 0;
   const tracker_api::NodeStatus& status;
+  bool journal_set_aside = false;  // a damaged one, of an earlier life
 };
 
 std::string MetricsText(const MetricsSources& sources);

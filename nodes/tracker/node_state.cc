@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -30,6 +31,8 @@ std::string PathIn(const std::string& directory, const std::string& name) {
   return absl::StrCat(directory, "/", name);
 }
 
+}  // namespace
+
 absl::StatusOr<std::vector<std::string>> JournalFiles(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
@@ -39,8 +42,11 @@ absl::StatusOr<std::vector<std::string>> JournalFiles(const std::string& directo
     if (wal::ParseSegmentFileName(name)) names.push_back(std::move(name));
   }
   if (error) return FileError("list", directory, error.value());
+  std::sort(names.begin(), names.end());
   return names;
 }
+
+namespace {
 
 absl::Status MakeDirectory(const std::string& directory) {
   std::error_code error;
@@ -130,12 +136,70 @@ absl::Status Initialise(const std::string& directory, const NodeState& state,
   const absl::StatusOr<std::vector<std::string>> leftovers = JournalFiles(directory);
   if (!leftovers.ok()) return leftovers.status();
   status = RemoveJournal(directory, *leftovers);
-  if (status.ok()) status = CreateJournal(directory, state, std::move(records));
+  if (status.ok() && state.node != NodeId(0)) status = CreateJournal(directory, state, std::move(records));
   if (!status.ok()) return status;
   if (std::rename(fresh.c_str(), PathIn(directory, kName).c_str()) != 0) {
     return FileError("rename", fresh, errno);
   }
   return SyncDirectory(directory);
+}
+
+std::string SetAsidePath(const std::string& directory) { return PathIn(directory, "damaged"); }
+
+bool HasSetAside(const std::string& directory) {
+  return ::access(SetAsidePath(directory).c_str(), F_OK) == 0;
+}
+
+// The state without an id is durable before the first file of the journal is moved: whatever a crash leaves
+// of the journal then is nobody's.
+absl::StatusOr<NodeState> GiveUpId(const std::string& directory, const NodeState& state) {
+  const std::string aside = SetAsidePath(directory);
+  std::error_code error;
+  std::filesystem::remove_all(aside, error);
+  if (error) return FileError("remove", aside, error.value());
+  absl::Status status = MakeDirectory(aside);
+  if (status.ok()) status = WriteFileAtomically(PathIn(aside, kName), SealState(kName, Encode(state)), 0600);
+  if (!status.ok()) return status;
+  NodeState now{
+      .secret = state.secret, .incarnation = DrawIncarnation(), .entry = state.entry, .replaces = state.node};
+  status = WriteFileAtomically(PathIn(directory, kName), SealState(kName, Encode(now)), 0600);
+  if (status.ok()) status = SetJournalAside(directory, now);
+  if (!status.ok()) return status;
+  return now;
+}
+
+// A file that is set aside already was made by a TakeId that did not come to its end; so was any of a node
+// that replaces nobody.
+absl::Status SetJournalAside(const std::string& directory, const NodeState& state) {
+  const absl::StatusOr<std::vector<std::string>> names = JournalFiles(directory);
+  if (!names.ok()) return names.status();
+  if (names->empty()) return absl::OkStatus();
+  if (state.replaces == NodeId(0)) return RemoveJournal(directory, *names);
+  const std::string aside = SetAsidePath(directory);
+  absl::Status status = MakeDirectory(aside);
+  for (const std::string& name : *names) {
+    if (!status.ok()) return status;
+    const std::string from = PathIn(directory, name);
+    if (std::filesystem::exists(PathIn(aside, name))) {
+      if (unlink(from.c_str()) != 0) return FileError("remove", from, errno);
+      continue;
+    }
+    if (std::rename(from.c_str(), PathIn(aside, name).c_str()) != 0) return FileError("rename", from, errno);
+  }
+  if (status.ok()) status = SyncDirectory(aside);
+  return status.ok() ? SyncDirectory(directory) : status;
+}
+
+// The journal first: a state that names an id without a journal would say that the journal is lost.
+absl::StatusOr<NodeState> TakeId(const std::string& directory, const NodeState& state, NodeId id) {
+  NodeState now = state;
+  now.node = id;
+  now.replaces = NodeId(0);
+  absl::Status status = CreateJournal(directory, now, {});
+  if (status.ok())
+    status = WriteFileAtomically(PathIn(directory, kName), SealState(kName, Encode(now)), 0600);
+  if (!status.ok()) return status;
+  return now;
 }
 
 uint64_t DrawIncarnation() {

@@ -10,15 +10,16 @@
 
 namespace bt::nodes {
 
-TrackerEdge::TrackerEdge(NodeId self, std::function<void(absl::Status)> fatal,
+TrackerEdge::TrackerEdge(std::function<void(absl::Status)> fatal, std::function<void(absl::Status)> forgot,
                          std::function<void(std::string)> note)
-    : self_(self),
-      fatal_(std::move(fatal)),
+    : fatal_(std::move(fatal)),
+      forgot_(std::move(forgot)),
       note_(std::move(note)),
       router_([this](Input<tracker::Protocol> input) { host_->Deliver(std::move(input)); }) {}
 
-void TrackerEdge::Attach(Host* host, Links* links,
+void TrackerEdge::Attach(NodeId self, Host* host, Links* links,
                          std::function<void(const paxos::Membership&)> members_changed) {
+  self_ = self;
   host_ = host;
   links_ = links;
   members_changed_ = std::move(members_changed);
@@ -53,6 +54,16 @@ void TrackerEdge::OnNote(const tracker::Protocol::Note& note) {
     ++leader_changes_;
     note_(absl::StrCat("node ", self_.value(), " promises ballot round ", promised->ballot.round, " to node ",
                        promised->ballot.node.value(), ", which is to lead"));
+  } else if (const auto* forgot = std::get_if<paxos::Forgot>(replica)) {
+    const std::string what =
+        forgot->acknowledged == Slot(0)
+            ? absl::StrCat("has promised it ballot round ", forgot->round)
+            : absl::StrCat("has acknowledged slot ", forgot->acknowledged.value(), " to it");
+    forgot_(
+        absl::DataLossError(absl::StrCat("node ", forgot->leader.value(), " leads and knows that this node ",
+                                         what, ", and the journal here ends at slot ", forgot->held.value(),
+                                         ": the disk has lost what it had called durable, or an older copy "
+                                         "of the data directory was put back")));
   } else if (const auto* diverged = std::get_if<paxos::Diverged>(replica)) {
     fatal_(absl::DataLossError(absl::StrCat(
         "slot ", diverged->slot.value(), " of the log was decided otherwise here than at node ",

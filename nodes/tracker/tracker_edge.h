@@ -20,12 +20,15 @@ class TrackerEdge {
   using Host = net::Host<tracker::TrackerNode, TrackerEdge>;
   using Links = net::MessageLinks<tracker::Protocol::Message>;
 
-  // `fatal` is told once when the node must stop; `note` gets lines for the operator.
-  TrackerEdge(NodeId self, std::function<void(absl::Status)> fatal, std::function<void(std::string)> note);
+  // `fatal` is told once when the node must stop; `forgot` when it must because its journal has lost what had
+  // been durable; `note` gets lines for the operator.
+  TrackerEdge(std::function<void(absl::Status)> fatal, std::function<void(absl::Status)> forgot,
+              std::function<void(std::string)> note);
 
-  // The rest of the wiring, before the host starts. `links` is nullptr for a cluster of one;
+  // The rest of the wiring, before the host starts, of node `self`. `links` is nullptr for a cluster of one;
   // `members_changed` is called when the log has told of other members.
-  void Attach(Host* host, Links* links, std::function<void(const paxos::Membership&)> members_changed);
+  void Attach(NodeId self, Host* host, Links* links,
+              std::function<void(const paxos::Membership&)> members_changed);
 
   // Where edges ask the node.
   CallRouter& router() { return router_; }
@@ -40,8 +43,9 @@ class TrackerEdge {
   void OnFatal(absl::Status status);
 
  private:
-  const NodeId self_;
+  NodeId self_;
   std::function<void(absl::Status)> fatal_;
+  std::function<void(absl::Status)> forgot_;
   std::function<void(std::string)> note_;
   Host* host_ = nullptr;
   Links* links_ = nullptr;

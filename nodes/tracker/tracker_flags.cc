@@ -59,6 +59,7 @@ Example:
 struct Given {
   bool init = false;
   bool join = false;
+  std::string walcat;
   std::optional<uint32_t> id;
   std::vector<std::string> nodes;
   std::string advertise;
@@ -102,6 +103,7 @@ absl::StatusOr<std::optional<net::HostAndPort>> ParseAdvertised(const std::strin
 }
 
 absl::StatusOr<TrackerFlags> Check(const Given& given) {
+  if (!given.walcat.empty()) return TrackerFlags{.walcat = given.walcat};
   auto members = ParseMembers(given.nodes);
   if (!members.ok()) return members.status();
   auto advertise = ParseAdvertised(given.advertise);
@@ -188,6 +190,10 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
           "the cluster begins with what this file of \"bytetorrent cluster backup\" or \"recover\" holds: "
           "the same file for every node, and a new secret")
       ->type_name("FILE");
+  app.add_subcommand(
+         "walcat", "print what a journal holds, say whether it is whole (exit status 1: it is not), and end")
+      ->add_option("DATA_DIR", given.walcat, "a data directory, or what was set aside in one")
+      ->required();
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);

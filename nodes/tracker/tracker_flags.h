@@ -18,6 +18,7 @@ namespace bt::nodes {
 struct TrackerFlags {
   bool init = false;      // the command init, not serving
   bool join = false;      // of init: the node is to become a member of a cluster that is there
+  std::string walcat;     // the command walcat, not serving: of this directory
   bool embedded = false;  // without --node: a cluster of one on loopback
   NodeId self{1};
   absl::btree_map<NodeId, MemberAddress> members;

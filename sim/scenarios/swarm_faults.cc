@@ -59,7 +59,7 @@ class SwarmRun {
       }
     }
     Nemesis nemesis(world_, network_, &streams_, plan_.faults, victims, bystanders);
-    if (tracker_faults_) nemesis.MayDamage(cluster_.processes());
+    if (tracker_faults_) nemesis.MayDamage([this] { return cluster_.processes(); });
     cluster_.Start();
     swarm_.Start();
     nemesis.Begin();

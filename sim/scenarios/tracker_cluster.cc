@@ -174,6 +174,13 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
     cluster_->lockstep().OnDurable(node, host.journal().durable());
     cluster_->lockstep().OnNote(node, *replica);
     cluster_->availability().OnNote(node, *replica);
+    if (const auto* members = std::get_if<paxos::MembersChanged>(replica)) {
+      cluster_->OnMembers(members->membership);
+    }
+    if (std::holds_alternative<paxos::Forgot>(*replica) && !host.journal().damaged()) {
+      host.world().Fail("memory: " + host.name() + " is told that it has forgotten, and its disk is whole: " +
+                        TraceText(std::get<paxos::Forgot>(*replica)));
+    }
     if (std::holds_alternative<paxos::Restored>(*replica)) {
       host.world().Count(begins_ ? Fault::kBegunFromSnapshot : Fault::kTookSnapshot, {host.index()});
     }
@@ -241,6 +248,12 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
   cluster_->CloseLinks(host.index());
 }
 
+// One that was given stale bytes reads again.
+void TrackerAdaptor::Refused(TrackerHost& host, const absl::Status& status) {
+  const bool damage = absl::IsDataLoss(status) || absl::IsNotFound(status);
+  if (damage && host.damaged()) cluster_->OnDamaged(host.index());
+}
+
 // --- TrackerCluster ---
 
 TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan,
@@ -250,7 +263,8 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
       judge_(world),
       lockstep_(world, Members(count + spares), count),
       availability_(world, config_.replica),
-      closings_(world.Stream("closings")) {
+      closings_(world.Stream("closings")),
+      repairs_(world.Stream("repairs")) {
   RandomStream rng = world.Stream("tracker config");
   config_ = DrawTrackerConfig(rng);
   config_.replica.members = Members(count);
@@ -345,10 +359,20 @@ void TrackerCluster::OrderSnapshot(RandomStream& rng) {
 
 void TrackerCluster::OrderMembers(RandomStream& rng) {
   TrackerHost& host = *hosts_[rng.Below(hosts_.size())];
+  const paxos::Membership& members = lockstep_.paxos().membership();
   const NodeId any(static_cast<uint32_t>(rng.Between(1, hosts_.size())));
-  const NodeId next(std::min(size(), lockstep_.paxos().membership().highest.value() + 1));
-  const uint64_t draw = rng.Below(8);
+  const NodeId next(std::min(size(), members.highest.value() + 1));
+  uint64_t draw = rng.Below(8);
   if (!host.alive()) return;
+  if (repairing_) {
+    // The operator leaves alone who comes back by itself, and the spare nodes that the lost ones need; and
+    // takes nobody away, for when another has just died too few can be left.
+    const paxos::Member* member = members.Find(any);
+    const bool voter = member != nullptr && member->kind == paxos::MemberKind::kVoter;
+    const bool spared = next > std::max(members.highest, ordered_max_) && FreeSpares() == 0;
+    if (draw >= 5 || (draw >= 3 && !voter) || spared) draw = 7;
+    if (draw < 5) ordered_max_ = std::max(ordered_max_, next);
+  }
   tracker::Order order;
   if (draw < 3) {
     order = paxos::AddMember{.id = next, .contact = host.name()};
@@ -368,6 +392,9 @@ void TrackerCluster::OrderMembers(RandomStream& rng) {
 
 bool TrackerCluster::MembersSettled() const {
   const MultiPaxos& paxos = lockstep_.paxos();
+  for (uint32_t index = 0; index < size(); ++index) {
+    if (repairing_ && IsLost(index)) return false;
+  }
   const std::vector<paxos::Member>& members = paxos.membership().members;
   return paxos.in_force_from() <= paxos.chosen().next() &&
          std::all_of(members.begin(), members.end(),

@@ -5,6 +5,7 @@
 // agreement judge. Trackers are endpoints 0..n-1 of the network; NodeId(i + 1) is endpoint i.
 
 #include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -51,6 +52,7 @@ class TrackerAdaptor : public DefaultAdaptor {
   void Note(TrackerHost& host, const tracker::Protocol::Note& note);
   void AfterStep(TrackerHost& host);
   void Ended(TrackerHost& host);
+  void Refused(TrackerHost& host, const absl::Status& status);
   // A call of the operator's.
   void Order(TrackerHost& host, tracker::Protocol::Request order);
   void OrderSnapshot(TrackerHost& host);
@@ -74,7 +76,7 @@ class TrackerAdaptor : public DefaultAdaptor {
 
 using TrackerHost = TrackerAdaptor::TrackerHost;
 
-class TrackerCluster {
+class TrackerCluster final : public EventSink {
  public:
   // Attaches `count` trackers to a network that has no endpoints yet, and `spares` more that are no members.
   TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan, uint32_t spares = 0);
@@ -102,8 +104,19 @@ class TrackerCluster {
   void OrderSnapshot(RandomStream& rng);
   // The operator asks one of the nodes to add, remove or replace a member, or to let another one lead.
   void OrderMembers(RandomStream& rng);
+  // From here on a node that refuses its damaged journal asks to be let in anew, of whatever node it reaches,
+  // now and then, as an AdmissionSeeker does (nodes/tracker/admission.h); it comes back as one of the spare
+  // nodes.
+  void RepairDamaged();
+  // Whose disks may be damaged now: the members, but nobody while they change, and while there is no spare
+  // for one more.
+  std::vector<Process*> MayBeDamaged() const;
+  // The journal of the node is damaged, and it has noticed.
+  void OnDamaged(uint32_t index) { lost_.insert(index); }
+  void OnMembers(const paxos::Membership& members);
+  void Fire(uint64_t argument) override;
   // No change is under way or may come any more, if nobody orders one: the log's last word on the members is
-  // in force, and all of them vote.
+  // in force, all of them vote, and none of them has lost its journal.
   bool MembersSettled() const;
   // The core is now who the members are.
   void MakeMembersCore();
@@ -136,6 +149,13 @@ class TrackerCluster {
 
  private:
   void ExpectAvailability();
+  void AskForTheLost();
+  // It is a member still, and does not live.
+  bool IsLost(uint32_t index) const;
+  // The lost ones that no learner takes the place of.
+  std::vector<uint32_t> Unrepaired() const;
+  // Spare nodes that neither the log nor an operator's order has named, and no lost one needs.
+  size_t FreeSpares() const;
 
   World& world_;
   const uint32_t first_members_;
@@ -149,6 +169,11 @@ class TrackerCluster {
   std::vector<std::unique_ptr<TrackerHost>> hosts_;
   std::vector<uint32_t> targets_;
   std::vector<Process*> core_;
+  RandomStream repairs_;
+  bool repairing_ = false;
+  absl::btree_set<uint32_t> lost_;  // have refused their damaged journals
+  absl::btree_set<NodeId> let_in_anew_;
+  NodeId ordered_max_;  // the highest id that the operator has named
   bool limits_lowered_ = false;
   Instant log_time_{0};
   Instant session_time_{0};

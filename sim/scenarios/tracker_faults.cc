@@ -56,12 +56,11 @@ uint32_t DrawNodes(RandomStream& rng) {
   return draw == 0 ? 1 : draw <= 6 ? 3 : 5;
 }
 
-// In some worlds the members change. Then no disk is damaged for good: whether enough of them are whole to go
-// on with would depend on who the members are at the time.
-uint32_t DrawSpares(RandomStream& rng, FaultPlan& plan) {
+// In some worlds the members change: an operator orders it, and those whose disks are damaged come back as
+// others.
+uint32_t DrawSpares(RandomStream& rng) {
   if (!rng.Chance(1, 3)) return 0;
-  plan.damage = 0;
-  return static_cast<uint32_t>(rng.Between(1, 4));
+  return static_cast<uint32_t>(rng.Between(1, 6));
 }
 
 // One run: the cluster, its clients, and what is demanded of them.
@@ -74,7 +73,7 @@ class TrackerRun {
         plan_(DrawPlan(rng_)),
         network_(world, plan_.network),
         nodes_(DrawNodes(rng_)),
-        spares_(DrawSpares(rng_, plan_)),
+        spares_(DrawSpares(rng_)),
         cluster_(world, network_, nodes_, plan_, spares_),
         history_(world) {}
 
@@ -87,7 +86,8 @@ class TrackerRun {
     std::vector<uint32_t> bystanders;
     for (const auto& client : clients_) bystanders.push_back(client->index());
     Nemesis nemesis(world_, network_, nullptr, plan_, cluster_.processes(), bystanders);
-    nemesis.MayDamage(cluster_.processes());
+    nemesis.MayDamage([this] { return cluster_.MayBeDamaged(); });
+    if (spares_ > 0 && plan_.damage > 0) cluster_.RepairDamaged();
     nemesis.Begin();
     for (const auto& client : clients_) client->Begin();
     world_.RunFor(rng_.Between(Seconds(1), Seconds(8)));

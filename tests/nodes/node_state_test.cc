@@ -134,6 +134,50 @@ TEST_F(NodeStateTest, ADamagedStateIsRefusedWhereverTheDamageIs) {
   }
 }
 
+TEST_F(NodeStateTest, ADamagedJournalIsSetAsideAndTheIdGivenUp) {
+  NodeState served = state_;
+  served.entry = served.node;
+  ASSERT_TRUE(Initialise(directory_, served).ok());
+  Serve(served);
+  const std::string journal = wal::SegmentFileName(WriteSeq(1));
+  const std::string bytes = Bytes(journal);
+  const NodeState now = GiveUpId(directory_, served).value();
+  EXPECT_EQ(now.node, NodeId(0));
+  EXPECT_EQ(now.entry, served.entry);
+  EXPECT_EQ(now.replaces, served.node);
+  EXPECT_NE(now.incarnation, served.incarnation);
+  EXPECT_EQ(ReadNodeState(directory_).value(), now);
+  EXPECT_FALSE(fs::exists(Path(journal)));
+  EXPECT_EQ(Bytes("damaged/" + journal), bytes);
+  EXPECT_EQ(ReadNodeState(SetAsidePath(directory_)).value(), served);
+  struct stat info {};
+  ASSERT_EQ(::stat(Path("damaged/node").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u) << "the secret is in it";
+
+  const NodeState again = TakeId(directory_, now, NodeId(9)).value();
+  EXPECT_EQ(again.node, NodeId(9));
+  EXPECT_EQ(again.entry, served.entry);
+  EXPECT_EQ(ReadNodeState(directory_).value(), again);
+  EXPECT_EQ(Records(again), 0u);
+}
+
+// A crash between the new state and the last of the files; and one between the new journal and its state.
+TEST_F(NodeStateTest, WhatACrashLeavesOfAGivenUpJournalIsNobodysAndNothingSetAsideIsLost) {
+  ASSERT_TRUE(Initialise(directory_, state_).ok());
+  Serve(state_);
+  const std::string journal = wal::SegmentFileName(WriteSeq(1));
+  const std::string bytes = Bytes(journal);
+  const NodeState now = GiveUpId(directory_, state_).value();
+  fs::rename(Path("damaged/" + journal), Path(journal));
+  ASSERT_TRUE(SetJournalAside(directory_, now).ok());
+  EXPECT_EQ(Bytes("damaged/" + journal), bytes);
+
+  ASSERT_TRUE(TakeId(directory_, now, NodeId(9)).ok());
+  ASSERT_TRUE(SetJournalAside(directory_, now).ok());
+  EXPECT_FALSE(fs::exists(Path(journal)));
+  EXPECT_EQ(Bytes("damaged/" + journal), bytes) << "the empty journal did not take its place";
+}
+
 TEST_F(NodeStateTest, ClustersAndListsOfFirstMembersAreToldApart) {
   NodeState more = state_;
   more.members.push_back(NodeId(3));

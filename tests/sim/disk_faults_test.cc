@@ -113,8 +113,8 @@ void WriteThrough(JournalDisk& journal, uint64_t first, uint64_t last) {
 }
 
 TEST(JournalDisk, DamageOfEachKindIsRefusedAndNeverTakenForAnEmptyOrShorterJournal) {
-  for (const Fault kind :
-       {Fault::kBitRot, Fault::kMisdirectedWrite, Fault::kLostEntry, Fault::kLostDirectory}) {
+  for (const Fault kind : {Fault::kBitRot, Fault::kMisdirectedWrite, Fault::kLostEntry, Fault::kLostDirectory,
+                           Fault::kSwappedFiles, Fault::kOlderFile, Fault::kTruncatedFile}) {
     for (uint64_t seed = 1; seed <= 100; ++seed) {
       World world(seed);
       JournalDisk journal(world, 0, kIdentity, {});

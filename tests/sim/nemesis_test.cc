@@ -78,7 +78,7 @@ TEST(Nemesis, DamagesAtMostAMinorityOfThoseWhoseDisksItMayDamage) {
     FaultPlan plan = Often();
     plan.damage = 1;
     Nemesis nemesis(world, stage.network, nullptr, plan, stage.processes, {});
-    nemesis.MayDamage(stage.processes);
+    nemesis.MayDamage([&] { return stage.processes; });
     nemesis.Begin();
     world.RunFor(Seconds(60));
     EXPECT_EQ(stage.damaged(), (count - 1) / 2);

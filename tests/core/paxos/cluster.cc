@@ -115,6 +115,13 @@ void Cluster::Crash(uint32_t id) {
   node.effects.Clear();
 }
 
+void Cluster::LoseTail(uint32_t id, size_t count) {
+  Node& node = node_at(id);
+  CHECK(node.runner == nullptr && count <= node.durable.size());
+  node.durable.resize(node.durable.size() - count);
+  node.durable_promise = Ballot{};
+}
+
 std::vector<JournalRecord> Cluster::Recoverable(uint32_t id) {
   const Node& node = node_at(id);
   std::vector<JournalRecord> records = node.durable;
@@ -211,6 +218,9 @@ void Cluster::Judge(uint32_t id, const Note& note) {
     }
   } else if (const auto* diverged = std::get_if<paxos::Diverged>(&note)) {
     node_at(id).diverged = absl::StrCat("slot ", diverged->slot.value(), ", node ", diverged->peer.value());
+  } else if (const auto* forgot = std::get_if<paxos::Forgot>(&note)) {
+    node_at(id).forgot = absl::StrCat("slot ", forgot->acknowledged.value(), " of round ", forgot->round,
+                                      ", ends at ", forgot->held.value());
   } else if (const auto* leader = std::get_if<BecameLeader>(&note)) {
     if (!led_.emplace(leader->ballot, true).second) {
       Violate(absl::StrCat("ballot ", Text(leader->ballot), " was used for two elections"));

@@ -48,6 +48,8 @@ class Cluster {
   void SyncOnly(uint32_t node, size_t count);  // only the first `count` writes are
   void Crash(uint32_t node);                   // unsynced writes and held messages are gone
   void Restart(uint32_t node);
+  // The last `count` durable records of a node that is down are gone, without a sign.
+  void LoseTail(uint32_t node, size_t count);
   // A node that is no member, and knows none; its id.
   uint32_t Join();
   // `node` sees that its connection from `peer` is closed.
@@ -97,6 +99,8 @@ class Cluster {
   std::vector<JournalRecord> Recoverable(uint32_t node);
   // "slot 3, node 1": where and with whom the node said it had diverged; "" if it did not.
   std::string Diverged(uint32_t node) { return node_at(node).diverged; }
+  // "slot 3 of round 1, ends at 2": what the node said it had forgotten; "" if it did not.
+  std::string Forgot(uint32_t node) { return node_at(node).forgot; }
   // What was wrong, if anything ever was.
   const std::string& violation() const { return violation_; }
 
@@ -117,6 +121,7 @@ class Cluster {
     Instant stamp;  // of the last slot
     Ballot durable_promise;
     std::string diverged;
+    std::string forgot;
   };
 
   Node& node_at(uint32_t node) { return *nodes_[node - 1]; }

@@ -75,7 +75,10 @@ class HostileWorld {
     ForEachNumber(envelope.message, [&](std::string_view name, auto& number) {
       if (pick-- == 0) change(name, number);
     });
-    if (rng_.Chance(1, 8)) envelope.to = AnyNode();
+    // What a leader says that its follower has told it is no number: told to another one, it is a lie like a
+    // wrong digest, and ends it.
+    const bool told = std::holds_alternative<Heartbeat>(envelope.message);
+    if (rng_.Chance(1, 8) && !told) envelope.to = AnyNode();
     if (rng_.Chance(1, 16)) envelope.from = static_cast<uint32_t>(rng_.Below(6));
     cluster_.in_flight().insert(cluster_.in_flight().begin(), std::move(envelope));
   }

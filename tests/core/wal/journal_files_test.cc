@@ -96,9 +96,40 @@ TEST(JournalFiles, ASegmentIsSyncedBeforeTheNextIsMadeAndNamedAndItsNameSyncedBe
   std::vector<JournalWrite> writes = Writes(1, 3);
   files.Commit(writes);
   recorder.Run(files);
-  EXPECT_EQ(recorder.asked, (Texts{"write 1 at 48", "write 1 at 212", "sync 1", "create 3.new",
-                                   "write 3.new at 0", "write 3.new at 48", "sync 3.new", "rename 3.new to 3",
-                                   "sync directory", "write 3 at 48", "write 3 at 130", "sync 3"}));
+  EXPECT_EQ(recorder.asked,
+            (Texts{"write 1 at 48", "write 1 at 212", "sync 1", "create 3.new", "write 3.new at 0",
+                   "write 3.new at 48", "sync 3.new", "rename 3.new to 3", "sync directory", "write 1 at 212",
+                   "sync 1", "write 3 at 48", "write 3 at 130", "sync 3"}));
+}
+
+// A crash may come between the name of a segment and the seal of the one before it.
+TEST(JournalFiles, RecoverySealsTheSegmentBeforeABlankOneBeforeThereIsARecordInThat) {
+  Recorder recorder;
+  {
+    JournalFiles files(Options(200), recorder);
+    files.Recover();
+    recorder.Run(files);
+    std::vector<JournalWrite> writes = Writes(1, 3);
+    files.Commit(writes);
+    while (recorder.asked.back() != "write 1 at 212" || recorder.asked.size() < 15) {
+      files.Done(recorder.disk.Finish());
+    }
+    recorder.disk.CrashProcess();
+  }
+  for (int life = 0; life < 2; ++life) {
+    recorder.asked.clear();
+    JournalFiles files(Options(200), recorder);
+    files.Recover();
+    recorder.Run(files);
+    EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "read 3", "write 3 at 48", "sync 3", "sync directory",
+                                     "write 1 at 212", "sync 1"}));
+    EXPECT_EQ(files.durable(), WriteSeq(2));
+  }
+  recorder.disk.LoseEntry(SegmentFileName(WriteSeq(3)));
+  JournalFiles files(Options(200), recorder);
+  files.Recover();
+  recorder.Run(files);
+  EXPECT_TRUE(absl::IsDataLoss(files.failure())) << files.failure();
 }
 
 TEST(JournalFiles, SegmentsThatAreNotNeededAreRemovedWhenADurableHeaderSaysSo) {
@@ -114,9 +145,10 @@ TEST(JournalFiles, SegmentsThatAreNotNeededAreRemovedWhenADurableHeaderSaysSo) {
   writes = Writes(6, 7);
   files.Commit(writes);
   recorder.Run(files);
-  EXPECT_EQ(recorder.asked, (Texts{"write 5 at 130", "sync 5", "create 7.new", "write 7.new at 0",
-                                   "write 7.new at 48", "sync 7.new", "rename 7.new to 7", "sync directory",
-                                   "remove 1", "write 7 at 48", "write 7 at 130", "sync 7"}))
+  EXPECT_EQ(recorder.asked,
+            (Texts{"write 5 at 130", "sync 5", "create 7.new", "write 7.new at 0", "write 7.new at 48",
+                   "sync 7.new", "rename 7.new to 7", "sync directory", "write 5 at 212", "sync 5",
+                   "remove 1", "write 7 at 48", "write 7 at 130", "sync 7"}))
       << "record 4 is in the segment that begins with 3";
   recorder.asked.clear();
   JournalFiles again(Options(200), recorder);

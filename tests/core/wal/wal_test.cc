@@ -16,11 +16,11 @@ namespace {
 
 const Identity kMine{0xc105, NodeId(7)};
 
-// A journal as JournalFiles writes it: groups of records, each group durable before the next is written, and
-// zeros up to the granule.
+// A journal as JournalFiles writes it: groups of records, each group durable before the next is written, a
+// seal at the end of each segment but the last, and zeros up to the granule.
 class Journal {
  public:
-  explicit Journal(uint8_t granule_bits = 6) : granule_bits_(granule_bits) { Roll(); }
+  explicit Journal(uint8_t granule_bits = 6) : granule_bits_(granule_bits) { Begin(); }
 
   // One group commit.
   Journal& Group(const std::vector<std::string>& bodies) {
@@ -36,10 +36,20 @@ class Journal {
     return Pad();
   }
   Journal& Roll() {
-    segments_.push_back(EncodeSegmentHeader(identity_, last_.next(), needed_, granule_bits_));
-    starts_.clear();
-    group_start_ = segments_.back().size();
-    return Pad();
+    std::string& sealed = segments_.back();
+    sealed.resize(end_);
+    AppendSeal(sealed, identity_, last_.next());
+    sealed.resize(RoundUpToGranule(sealed.size(), granule_bits_));
+    return Begin();
+  }
+  Journal& Unseal(size_t index, size_t left = 0) {
+    std::string& segment = segments_[index];
+    std::string seal;
+    AppendSeal(seal, identity_, WriteSeq(seal_next_[index + 1]));
+    const size_t at = segment.find(seal);
+    EXPECT_NE(at, std::string::npos);
+    segment.replace(at + left, seal.size() - left, seal.size() - left, '\0');
+    return *this;
   }
 
   // What is rolled from here on says that no record below `needed` is needed.
@@ -74,9 +84,16 @@ class Journal {
   }
 
  private:
+  Journal& Begin() {
+    segments_.push_back(EncodeSegmentHeader(identity_, last_.next(), needed_, granule_bits_));
+    seal_next_.push_back(last_.next().value());
+    starts_.clear();
+    group_start_ = segments_.back().size();
+    return Pad();
+  }
   Journal& Pad() {
     end_ = segments_.back().size();
-    segments_.back().resize(RoundUpToGranule(end_, granule_bits_));
+    segments_.back().resize(SegmentLength(end_, granule_bits_));
     return *this;
   }
 
@@ -85,7 +102,8 @@ class Journal {
   WriteSeq last_;
   WriteSeq needed_{1};
   std::vector<std::string> segments_;
-  std::vector<size_t> starts_;  // of the records of the last segment
+  std::vector<uint64_t> seal_next_;  // the first sequence of each segment ever begun
+  std::vector<size_t> starts_;       // of the records of the last segment
   size_t group_start_ = 0;
   size_t end_ = 0;
 };
@@ -192,7 +210,7 @@ TEST(Wal, AWriteThatTheFileGrewForIsATearWhereverItStops) {
     // Filled with zeros from there, it is clean and holds the same.
     Journal mended = cut;
     mended.last_segment().resize(result.offset);
-    mended.last_segment().resize(RoundUpToGranule(size, 6));
+    mended.last_segment().resize(std::max(RoundUpToGranule(size, 6), SegmentLength(result.offset, 6)));
     ASSERT_EQ(mended.Read().verdict, Verdict::kClean);
     ASSERT_EQ(mended.Read().records, result.records);
   }
@@ -242,6 +260,88 @@ TEST(Wal, DamageBeforeALaterSegmentIsCorruptionEvenWhereItLooksTorn) {
   Journal journal;
   journal.Group({"first", "second"}).Roll().Group({"third"});
   journal.segment(0)[journal.segment(0).size() - 1] = 'x';
+  EXPECT_EQ(journal.Read().verdict, Verdict::kCorrupt);
+}
+
+TEST(Wal, AJournalWhoseLastSegmentIsGoneIsCorrupt) {
+  Journal journal = Four();
+  const ScanResult result = journal.Remove(2).Read();
+  EXPECT_EQ(result.verdict, Verdict::kCorrupt);
+  EXPECT_EQ(result.segment, 1u);
+  EXPECT_EQ(result.last, WriteSeq(4)) << "what precedes the damage is there to look at";
+  EXPECT_NE(
+      result.why.find("the segment is sealed, and the one behind it, which began with record 5, is gone"),
+      std::string::npos)
+      << result.why;
+  EXPECT_EQ(journal.Remove(1).Read().verdict, Verdict::kCorrupt) << "and so is one that has lost two";
+}
+
+TEST(Wal, ABlankLastSegmentMayStandBehindASegmentWhoseSealIsTornOrMissing) {
+  for (size_t left = 0; left < kSealBytes; ++left) {
+    Journal journal = Four();
+    const size_t seal = journal.end();
+    journal.Roll().Unseal(2, left);
+    const ScanResult result = journal.Read();
+    SCOPED_TRACE(left);
+    ASSERT_EQ(result.verdict, Verdict::kClean) << result.why;
+    ASSERT_EQ(result.last, WriteSeq(6));
+    ASSERT_EQ(result.seal, seal) << "the seal must be written anew";
+  }
+  Journal sealed = Four();
+  const size_t seal = sealed.end();
+  EXPECT_EQ(sealed.Roll().Read().seal, seal) << "it may be in memory alone";
+  EXPECT_EQ(sealed.Group({"g"}).Read().seal, std::nullopt) << "a record is written behind a durable seal";
+}
+
+TEST(Wal, AMissingSealBeforeASegmentThatHoldsAnythingIsCorruption) {
+  for (size_t left = 0; left < kSealBytes; ++left) {
+    ASSERT_EQ(Four().Unseal(1, left).Read().verdict, Verdict::kCorrupt) << left;
+    ASSERT_EQ(Four().Unseal(0, left).Read().verdict, Verdict::kCorrupt) << left;
+  }
+  Journal torn = Four();
+  torn.Roll().Group({"g"}).Unseal(2);
+  torn.last_segment()[torn.group_start() + 30] ^= 1;
+  EXPECT_EQ(torn.Read().verdict, Verdict::kCorrupt) << "also where that is torn";
+}
+
+TEST(Wal, ARecordLostAtTheEndOfASegmentIsNoMissingSeal) {
+  Journal journal = Four();
+  const size_t last_group = journal.group_start();
+  journal.Roll();
+  std::fill(journal.segment(2).begin() + static_cast<std::ptrdiff_t>(last_group), journal.segment(2).end(),
+            '\0');
+  EXPECT_EQ(journal.Read().verdict, Verdict::kCorrupt);
+}
+
+TEST(Wal, SegmentsThatStandInEachOthersPlaceAreCorruption) {
+  for (size_t one = 0; one < 3; ++one) {
+    for (size_t other = one + 1; other < 3; ++other) {
+      Journal journal = Four();
+      std::swap(journal.segment(one), journal.segment(other));
+      ASSERT_EQ(journal.Read().verdict, Verdict::kCorrupt) << one << " and " << other;
+      Journal forgetful = Four();
+      forgetful.Need(WriteSeq(5)).Roll().Group({"g"});
+      std::swap(forgetful.segment(one + 1), forgetful.segment(other + 1));
+      ASSERT_EQ(forgetful.Read().verdict, Verdict::kCorrupt) << one + 1 << " and " << other + 1;
+    }
+  }
+}
+
+TEST(Wal, AFileThatIsNamedForAnotherSegmentIsCorruption) {
+  std::string blank = EncodeSegmentHeader(kMine, WriteSeq(1), WriteSeq(1), 6);
+  blank.resize(SegmentLength(blank.size(), 6));
+  const std::vector<Slice> segments{Slice::Own(std::move(blank))};
+  EXPECT_EQ(Scan(segments, kMine, std::vector{WriteSeq(1)}).verdict, Verdict::kClean);
+  EXPECT_EQ(Scan(segments, kMine, std::vector{WriteSeq(2)}).why,
+            "the file is named for record 2 and begins with 1: it is another segment's (segment 0, byte 0)");
+}
+
+TEST(Wal, ASegmentThatIsAnOlderVersionOfItselfIsCorruptUnlessItIsTheLast) {
+  Journal journal(7);
+  journal.Group({"a"});
+  const std::string older = journal.segment(0);
+  journal.Group({"b"}).Roll().Group({"c"});
+  journal.segment(0) = older;
   EXPECT_EQ(journal.Read().verdict, Verdict::kCorrupt);
 }
 
