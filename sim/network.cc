@@ -1,5 +1,6 @@
 #include "sim/network.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/check.h"
@@ -8,6 +9,8 @@ namespace bt::sim {
 namespace {
 
 constexpr uint64_t kMillion = 1'000'000;
+// Of a frame and its packets' headers, where a way has a rate.
+constexpr size_t kOverhead = 70;
 
 }  // namespace
 
@@ -45,6 +48,12 @@ void Network::Launch(Way& way, uint32_t from, uint32_t to, Slice bytes) {
   if (!way.healed && faults_.reorder_ppm > 0 && way.reorders.Chance(faults_.reorder_ppm, kMillion)) {
     world_.Count(Fault::kReorder, {from, to});
     delay = delay + way.delays.Between(Duration{0}, faults_.reorder_extra_max);
+  }
+  if (way.bytes_per_second > 0) {
+    const int64_t size = static_cast<int64_t>(kOverhead + bytes.size());
+    way.free =
+        std::max(way.free, world_.now()) + Seconds(1) * size / static_cast<int64_t>(way.bytes_per_second);
+    delay = delay + (way.free - world_.now());
   }
   const uint32_t message = messages_.Take();
   messages_[message] = {from, to, std::move(bytes)};

@@ -1,8 +1,9 @@
 #pragma once
 
 // Network: unordered, unreliable messages between the endpoints of a world. Bytes are shared, never
-// copied. Each directed pair has a random stream of its own, so that traffic on one link disturbs the
-// draws of no other.
+// copied. A way may have a rate: then its messages leave one after the other, each when all before it have,
+// and what waits is unbounded, as in a sender's socket with a large buffer. Each directed pair has a random
+// stream of its own, so that traffic on one link disturbs the draws of no other.
 
 #include <absl/container/flat_hash_map.h>
 
@@ -50,6 +51,10 @@ class Network final : public EventSink {
   void Slow(uint32_t from, uint32_t to, Duration extra) { Between(from, to).extra = extra; }
   // Loses this share of the messages, out of a million, beside the general rate.
   void Break(uint32_t from, uint32_t to, uint32_t drop_ppm) { Between(from, to).drop_ppm = drop_ppm; }
+  // The way's rate from here on; 0: without a limit.
+  void Limit(uint32_t from, uint32_t to, uint64_t bytes_per_second) {
+    Between(from, to).bytes_per_second = bytes_per_second;
+  }
   // No more faults of any kind between these endpoints, and every link between them mended.
   void Heal(const std::vector<uint32_t>& members);
   // Cuts everything from and to `member`, for good.
@@ -77,6 +82,8 @@ class Network final : public EventSink {
     bool healed = false;
     Duration extra{0};
     uint32_t drop_ppm = 0;
+    uint64_t bytes_per_second = 0;
+    Instant free;  // everything before has left
   };
   struct InFlight {
     uint32_t from = 0;

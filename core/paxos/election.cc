@@ -105,6 +105,29 @@ void Replica::On(NodeId from, const StandNow& message, Ctx& context) {
   if (led && acceptor_.configurations().Votes(config_.self, chosen())) StandForElection(context);
 }
 
+// The ballot of who has stepped down is nobody's: its long messages may go on for seconds, and must not keep
+// anybody waiting for it.
+Presence Replica::presence() const {
+  const bool stands = is_leader() || std::holds_alternative<Candidate>(role_);
+  const bool follows = std::holds_alternative<Follower>(role_) && acceptor_.promised().node != config_.self;
+  return {stands || follows ? acceptor_.promised() : Ballot{}};
+}
+
+// Heartbeats overtake long messages and would do for a leader and its followers. A candidate hears nothing
+// but promises, and the values in them may take longer to come than its election timeout.
+void Replica::On(NodeId from, const Presence& message, Ctx& context) {
+  fetch_.OnPresence(from);
+  if (message.ballot.round == 0 || message.ballot != acceptor_.promised()) return;
+  if (Leader* leader = std::get_if<Leader>(&role_)) return leader->OnPresence(from, context.now);
+  if (Follower* follower = std::get_if<Follower>(&role_)) {
+    if (follower->leader != from || message.ballot.node != from) return;
+    follower->heard = context.now;
+  } else if (!std::holds_alternative<Candidate>(role_)) {
+    return;
+  }
+  ArmElection(context);
+}
+
 bool Replica::HearsLeader(Instant now) const {
   if (is_leader()) return true;
   const Follower* follower = std::get_if<Follower>(&role_);

@@ -277,6 +277,10 @@ void Leader::OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const 
   AnswerReads(acceptor, context);
 }
 
+void Leader::OnPresence(NodeId from, Instant now) {
+  if (const auto found = peers_.find(from); found != peers_.end()) found->second.heard = now;
+}
+
 // The peer answers heartbeats, so what it has not answered for long was lost on the way.
 void Leader::Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<Protocol>& context) {
   const Instant long_ago = context.now - config_.retry;

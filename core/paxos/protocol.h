@@ -298,9 +298,18 @@ struct StandNow {
   friend bool operator==(const StandNow&, const StandNow&) = default;
 };
 
-using Message =
-    std::variant<PreVote, PreVoteReply, Prepare, Promise, Accept, Accepted, Rejected, Heartbeat,
-                 HeartbeatReply, Watermark, CatchUp, CatchUpReply, AskSnapshot, SnapshotPart, StandNow>;
+// A part of a longer message came from one who leads, stands or follows under `ballot`; none (round 0) if it
+// does neither. A sign of life for those who wait under that ballot, and no more.
+struct Presence {
+  Ballot ballot;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("ballot", self.ballot); }
+  friend bool operator==(const Presence&, const Presence&) = default;
+};
+
+using Message = std::variant<PreVote, PreVoteReply, Prepare, Promise, Accept, Accepted, Rejected, Heartbeat,
+                             HeartbeatReply, Watermark, CatchUp, CatchUpReply, AskSnapshot, SnapshotPart,
+                             StandNow, Presence>;
 
 // --- the local user ---
 

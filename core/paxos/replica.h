@@ -57,6 +57,8 @@ class Replica final {
   std::optional<NodeId> leader() const;
   // The highest ballot promised; the leader's own when it leads.
   Ballot ballot() const { return acceptor_.promised(); }
+  // What others may take a part of a long message from this replica for.
+  Presence presence() const;
   // The watermark: every slot up to this one is known chosen here.
   Slot chosen() const { return acceptor_.chosen(); }
   // The first slot that is kept here for others.
@@ -122,6 +124,7 @@ class Replica final {
   // After each step: leads or stands only under the configurations that the chosen prefix tells of.
   void FollowConfigurations(Ctx& context);
   void On(NodeId from, const StandNow& message, Ctx& context);
+  void On(NodeId from, const Presence& message, Ctx& context);
   bool HearsLeader(Instant now) const;
   uint64_t NextRound() const;
 

@@ -21,6 +21,8 @@ class SnapshotFetch {
   // `peer` has a snapshot of slots this replica lacks. One fetch at a time: while one goes on, nothing.
   void Begin(NodeId peer, Context<Protocol>& context);
   void OnPart(NodeId from, const SnapshotPart& message, Slot chosen, Context<Protocol>& context);
+  // A part of a long message came from `from`: a snapshot's part may take longer to come than tries do.
+  void OnPresence(NodeId from) { tries_ = peer_ == from ? 0 : tries_; }
   void OnTimer(Context<Protocol>& context);
 
   bool active() const { return peer_.has_value(); }

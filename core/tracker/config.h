@@ -32,6 +32,18 @@ struct Config {
   // One that was asked for is written by then, or the asker is told that it is not.
   Duration snapshot_deadline = Seconds(60);
 
+  // Messages longer than a chunk travel in chunks, of a length that follows the link between these. As much
+  // of them is under way to one peer as makes others wait there for no longer than about `bulk_delay`, at the
+  // link's rate, and no more than the window.
+  size_t chunk_bytes_min = 4u << 10;
+  size_t chunk_bytes_max = 256u << 10;
+  size_t bulk_window_bytes_max = 8u << 20;
+  Duration bulk_delay = Milliseconds(50);
+  // Long messages of which a peer acknowledges nothing, or of which nothing comes, for so long are dropped.
+  Duration bulk_idle = Seconds(10);
+  uint32_t bulk_messages_max = 256;          // long messages to one peer, from one, and waiting for the disk
+  size_t bulk_queued_bytes_max = 32u << 20;  // of them to one peer, and as much from one; one always fits
+
   uint32_t pending_max = 65'536;              // mutations of local callers and of other nodes
   size_t pending_bytes_max = 64u << 20;       // of their commands
   uint32_t waiters_per_mutation_max = 8;      // callers that retry one mutation at one node
@@ -43,5 +55,13 @@ struct Config {
   uint32_t forward_commands_max = 1024;       // in one message
   size_t forward_bytes_max = 1u << 20;        // in one message; a longer command travels alone
 };
+
+// How much longer than Config::deadline a command of so many bytes may take: what it takes at 32 KiB a
+// second, which is a quarter of the slowest link that a cluster is meant for. Nothing for a short one.
+constexpr Duration LongestCrossing(size_t bytes) {
+  constexpr size_t kShort = 64u << 10;
+  constexpr size_t kBytesPerSecond = 32u << 10;
+  return bytes < kShort ? Duration{} : Milliseconds(static_cast<int64_t>(bytes * 1000 / kBytesPerSecond));
+}
 
 }  // namespace bt::tracker

@@ -257,7 +257,14 @@ void Mutations::FlushReplies(Context<Protocol>& context) {
   replies_.clear();
 }
 
-void Mutations::OnRetryTimer(const paxos::Replica& replica, Context<Protocol>& context) {
+// A long command may take longer to cross the links than a caller is kept waiting otherwise: its time runs
+// from the last progress. That may have been another message's, so there is an end to it.
+Instant Mutations::DeadlineOf(const Pending& entry, Instant progress) const {
+  const Instant last = entry.deadline + LongestCrossing(entry.command.size());
+  return std::clamp(progress + config_.deadline, entry.deadline, last);
+}
+
+void Mutations::OnRetryTimer(const paxos::Replica& replica, Instant progress, Context<Protocol>& context) {
   const std::optional<NodeId> leader = replica.leader();
   const Response late = Unavailable(
       leader ? absl::StrCat("no majority of the trackers confirmed the request in time (leader: node ",
@@ -269,15 +276,19 @@ void Mutations::OnRetryTimer(const paxos::Replica& replica, Context<Protocol>& c
     const uint32_t next = entry.next;
     if (!entry.claims) {  // the node's own claims have no deadline
       if (entry.deadline > context.now) break;
-      for (const CallId call : entry.calls) Answer(call, entry.id, late, context);
-      Remove(place);
+      if (DeadlineOf(entry, progress) <= context.now) {
+        for (const CallId call : entry.calls) Answer(call, entry.id, late, context);
+        Remove(place);
+      }
     }
     place = next;
   }
   for (uint32_t place = oldest_; place != kNone; place = entries_[place].next) {
     const Pending& entry = entries_[place];
+    const bool under_way = LongestCrossing(entry.command.size()) > Duration{} && progress > entry.sent;
+    const Instant last = under_way ? progress : entry.sent;
     const bool again = replica.is_leader() ? entry.proposed_in != epoch_
-                                           : origin(entry) && entry.sent + config_.retry <= context.now;
+                                           : origin(entry) && last + config_.retry <= context.now;
     if (again) undispatched_.push_back(entries_.KeyOf(place));
   }
 }

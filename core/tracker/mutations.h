@@ -57,8 +57,9 @@ class Mutations {
   void OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context);
   // Sends what is to be sent. `leader_changed`: whatever was under way is in doubt.
   void Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& context);
-  // Answers what is overdue; marks for sending again what was not heard of for too long.
-  void OnRetryTimer(const paxos::Replica& replica, Context<Protocol>& context);
+  // Answers what is overdue; marks for sending again what was not heard of for too long. Both wait for long
+  // commands while long messages make progress, as last at `progress`.
+  void OnRetryTimer(const paxos::Replica& replica, Instant progress, Context<Protocol>& context);
   // The outcome of SubmitClaims, once.
   std::optional<Response> TakeClaimsApplied() { return std::exchange(claims_applied_, std::nullopt); }
 
@@ -86,6 +87,7 @@ class Mutations {
     uint32_t next = kNone;
   };
 
+  Instant DeadlineOf(const Pending& entry, Instant progress) const;
   bool HasRoom(size_t bytes) const;
   uint32_t Insert(const MutationId& id, Slice command, Instant deadline);
   void Remove(uint32_t place);

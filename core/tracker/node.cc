@@ -49,7 +49,8 @@ TrackerNode::TrackerNode(Config config)
       reads_(config_),
       orders_(config_),
       announces_(config_),
-      snapshots_(config_) {
+      snapshots_(config_),
+      bulk_(config_) {
   port_.emplace(config_.replica);
 }
 
@@ -61,6 +62,8 @@ void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
       },
       input);
   Settle(context);
+  bulk_.Flush(replica(), context);
+  context.out.Arm(Timer::kBulk, bulk_.next_timer());
 }
 
 void TrackerNode::On(const Started& started, Ctx& context) {
@@ -75,6 +78,7 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   reads_.Start(seed.value());
   orders_.Start(seed.value());
   listings_ = seed.value();
+  bulk_.Start(seed.value(), context.out.last_write());
   paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
   if (!snapshot.empty()) {
     absl::StatusOr<ReplicatedState> state = ReadState(snapshot.parts);
@@ -103,8 +107,23 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
           [&](const ReadIndexAnswer& message) { reads_.OnAnswered(message.round, message.slot); },
           [&](const ForwardOrder& message) { orders_.OnForwarded(received.from, message, *port_, context); },
           [&](const OrderAnswer& message) { orders_.OnAnswer(message, context); },
+          [&](const Chunk& chunk) {
+            OnPart(received.from, chunk.presence, context);
+            if (auto message = bulk_.OnChunk(received.from, chunk, context)) {
+              On(Received<Protocol>{received.from, *std::move(message)}, context);
+            }
+          },
+          [&](const ChunkAck& ack) {
+            OnPart(received.from, ack.presence, context);
+            bulk_.OnAcknowledged(received.from, ack, context.now);
+          },
       },
       received.message);
+}
+
+// A part of a long message is a sign of life.
+void TrackerNode::OnPart(NodeId from, const paxos::Presence& presence, Ctx& context) {
+  port_->Deliver(Received<paxos::Protocol>{from, presence}, context);
 }
 
 void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
@@ -112,8 +131,10 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     port_->FireDueTimers(context);
   } else if (fired.timer == Timer::kSnapshot) {
     snapshots_.OnTimer(state_, *port_, context);
+  } else if (fired.timer == Timer::kBulk) {
+    bulk_.OnTimer(context.now);
   } else if (fired.timer == Timer::kRetry) {
-    mutations_.OnRetryTimer(replica(), context);
+    mutations_.OnRetryTimer(replica(), bulk_.progress(), context);
     orders_.AnswerOverdue(context);
     snapshots_.AnswerOverdue(context);
     for (const Reads::Read& read : reads_.TakeOverdue(context.now)) {
@@ -127,7 +148,10 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
   }
 }
 
-void TrackerNode::On(const WriteDone& done, Ctx& context) { port_->Deliver(done, context); }
+void TrackerNode::On(const WriteDone& done, Ctx& context) {
+  bulk_.OnDurable(done.seq, replica().ballot(), context);
+  port_->Deliver(done, context);
+}
 
 void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
   std::visit(Overloaded{
@@ -404,6 +428,7 @@ Waiting TrackerNode::waiting() const {
 void TrackerNode::CheckInvariants() const {
   state_.CheckInvariants();
   mutations_.CheckInvariants();
+  bulk_.CheckInvariants();
   CHECK(applied_ <= port_->machine().chosen());
 }
 
@@ -415,6 +440,7 @@ uint64_t TrackerNode::Digest() const {
   digest.Add(mutations_.size());
   digest.Add(announces_.size());
   digest.Add(listings_);
+  digest.Add(bulk_.Digest());
   return digest.value();
 }
 

@@ -11,6 +11,7 @@
 #include "core/machine/machine.h"
 #include "core/paxos/replica.h"
 #include "core/tracker/announces.h"
+#include "core/tracker/bulk.h"
 #include "core/tracker/config.h"
 #include "core/tracker/mutations.h"
 #include "core/tracker/orders.h"
@@ -63,6 +64,7 @@ class TrackerNode final {
   const Registry& registry() const { return state_.registry(); }
   const ReplicatedState& state() const { return state_; }
   const paxos::Replica& replica() const { return port_->machine(); }
+  const Bulk& bulk() const { return bulk_; }
   const Counters& counters() const { return counters_; }
   Slot applied() const { return applied_; }
   // Mutations, linearizable reads and orders that wait for others, and snapshots for the disk.
@@ -76,6 +78,7 @@ class TrackerNode final {
 
   void On(const Started& started, Ctx& context);
   void On(const Received<Protocol>& received, Ctx& context);
+  void OnPart(NodeId from, const paxos::Presence& presence, Ctx& context);
   void On(const TimerFired<Protocol>& fired, Ctx& context);
   void On(const WriteDone& done, Ctx& context);
   void On(const Call<Protocol>& call, Ctx& context);
@@ -131,6 +134,7 @@ class TrackerNode final {
   Orders orders_;
   Announces announces_;
   Snapshots snapshots_;
+  Bulk bulk_;
   Counters counters_;
   Slot applied_;
   Instant applied_at_{};  // local time of the last batch

@@ -93,6 +93,43 @@ struct OrderAnswer {
   friend bool operator==(const OrderAnswer&, const OrderAnswer&) = default;
 };
 
+// --- long messages, in parts (bulk.h) ---
+
+// Bytes [offset, offset + bytes.size()) of a message, encoded as Protocol::Message, of `size` bytes.
+// `message` never repeats, also not across the sender's restarts.
+struct Chunk {
+  uint64_t message = 0;
+  uint64_t size = 0;
+  uint64_t offset = 0;
+  Slice bytes;
+  paxos::Presence presence;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("message", self.message);
+    visit("size", self.size);
+    visit("offset", self.offset);
+    visit("bytes", self.bytes);
+    visit("presence", self.presence);
+  }
+  friend bool operator==(const Chunk&, const Chunk&) = default;
+};
+
+// The chunk at `offset` has come. `assembly` is another one where the receiver has begun anew.
+struct ChunkAck {
+  uint64_t message = 0;
+  uint64_t offset = 0;
+  uint64_t assembly = 0;
+  paxos::Presence presence;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("message", self.message);
+    visit("offset", self.offset);
+    visit("assembly", self.assembly);
+    visit("presence", self.presence);
+  }
+  friend bool operator==(const ChunkAck&, const ChunkAck&) = default;
+};
+
 // --- notes ---
 
 // The registry and the sessions reflect every slot up to this one; `digest` is equal on every replica.
@@ -129,15 +166,27 @@ struct Unusable {
   static constexpr void Fields(auto& self, auto&& visit) { visit("why", self.why); }
 };
 
+// This encoded message is on its way to `to` from now on, in chunks.
+struct Carries {
+  NodeId to;
+  Slice message;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("to", self.to);
+    visit("message", self.message);
+  }
+};
+
 struct Protocol {
   using Message = std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer,
-                               ForwardOrder, OrderAnswer>;
+                               ForwardOrder, OrderAnswer, Chunk, ChunkAck>;
   enum class Timer : uint8_t {
     kReplica,   // the earliest of the replica's own
     kFlush,     // what was held back to be sent together
     kRetry,     // deadlines and repetitions of what is pending
     kExpiry,    // the leader moves log time on
     kSnapshot,  // the next piece of one
+    kBulk,      // chunks that are not acknowledged in time
     kCount
   };
   using FileEffect = NoFiles;
@@ -145,7 +194,7 @@ struct Protocol {
   // What clients may ask, and what only the cluster's operator may.
   using Request = std::variant<tracker_api::Request, SetLimits, Order, TakeSnapshot>;
   using Response = tracker_api::Response;
-  using Note = std::variant<paxos::Note, Applied, Acked, Unusable>;
+  using Note = std::variant<paxos::Note, Applied, Acked, Unusable, Carries>;
 };
 
 }  // namespace bt::tracker

@@ -36,6 +36,9 @@ class AgreementJudge {
   // The highest slot anybody has known chosen.
   Slot chosen() const { return Slot(decided_.size()); }
 
+  // How many times a replica has come to lead.
+  size_t leaderships() const { return elected_.size(); }
+
  private:
   void OnProposing(NodeId node, const paxos::Proposing& note);
   void OnChosen(NodeId node, const paxos::Chosen& note);

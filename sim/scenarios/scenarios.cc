@@ -3,7 +3,8 @@
 namespace bt::sim {
 
 std::vector<const Scenario*> AllScenarios() {
-  return {&kTrackerFaults, &kSwarmFaults, &kFullSystem, &kJournalFaults, &kElections, &kTorrentFiles};
+  return {&kTrackerFaults, &kSwarmFaults,  &kFullSystem, &kJournalFaults,
+          &kElections,     &kTorrentFiles, &kSlowLinks};
 }
 
 }  // namespace bt::sim

@@ -14,6 +14,7 @@ extern const Scenario kFullSystem;
 extern const Scenario kJournalFaults;
 extern const Scenario kElections;
 extern const Scenario kTorrentFiles;
+extern const Scenario kSlowLinks;
 
 std::vector<const Scenario*> AllScenarios();
 

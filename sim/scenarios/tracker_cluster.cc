@@ -44,6 +44,15 @@ Duration StragglersMax(const FaultPlan& plan) {
 // The outer variant's first alternative is the replica's message.
 bool IsReplicaMessage(const Slice& message) { return message.view()[0] == 0; }
 
+// What a node's machine is told by these bytes: themselves, or the long message that they complete.
+std::optional<Slice> MessageIn(TrackerHost& host, NodeId from, const Slice& bytes) {
+  static const auto kChunk = static_cast<char>(tracker::Protocol::Message(tracker::Chunk()).index());
+  if (bytes.view()[0] != kChunk) return bytes;
+  const absl::StatusOr<tracker::Protocol::Message> chunk = Decode<tracker::Protocol::Message>(bytes);
+  if (!chunk.ok()) return std::nullopt;
+  return host.machine()->bulk().Completes(from, std::get<tracker::Chunk>(*chunk));
+}
+
 }  // namespace
 
 namespace {
@@ -69,11 +78,22 @@ paxos::Config DrawReplicaConfig(RandomStream& rng) {
   return config;
 }
 
+// Nearly everything is long, and little of it fits.
+void DrawBulk(RandomStream rng, tracker::Config& config) {
+  if (rng.Chance(1, 2)) return;
+  config.chunk_bytes_min = size_t{1} << rng.Between(7, 11);
+  config.chunk_bytes_max = config.chunk_bytes_min << rng.Below(4);
+  config.bulk_window_bytes_max = config.chunk_bytes_max * rng.Between(4, 16);
+  if (rng.Chance(1, 2)) config.bulk_messages_max = static_cast<uint32_t>(rng.Between(4, 16));
+  if (rng.Chance(1, 2)) config.bulk_idle = Milliseconds(static_cast<int64_t>(rng.Between(500, 5000)));
+}
+
 }  // namespace
 
 tracker::Config DrawTrackerConfig(RandomStream& rng) {
   tracker::Config config;
   config.replica = DrawReplicaConfig(rng);
+  DrawBulk(rng.Fork("bulk"), config);
   if (rng.Chance(1, 3)) return config;
   if (rng.Chance(1, 2)) config.snapshot_deadline = Milliseconds(static_cast<int64_t>(rng.Between(20, 2000)));
   // Snapshots are taken every few slots, in pieces of a few items.
@@ -99,13 +119,16 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   return node;
 }
 
+void TrackerAdaptor::Leaves(TrackerHost& host, const Slice& message) {
+  if (!IsReplicaMessage(message)) return;
+  const NodeId node = NodeOf(host);
+  cluster_->judge().OnTransmit(node, message.From(1));
+  cluster_->lockstep().OnDurable(node, host.journal().durable());
+  cluster_->lockstep().OnTransmit(node, message.From(1));
+}
+
 void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message) {
-  if (IsReplicaMessage(message)) {
-    const NodeId node = NodeOf(host);
-    cluster_->judge().OnTransmit(node, message.From(1));
-    cluster_->lockstep().OnDurable(node, host.journal().durable());
-    cluster_->lockstep().OnTransmit(node, message.From(1));
-  }
+  Leaves(host, message);
   host.network().Send(host.index(), to.value() - 1, message);
 }
 
@@ -117,8 +140,9 @@ void TrackerAdaptor::Writes(TrackerHost& host, const JournalWrite& write) {
 void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& bytes) {
   if (from < cluster_->size()) {
     if (bytes.empty()) return host.Closed(NodeId(from + 1));
-    if (IsReplicaMessage(bytes))
-      cluster_->lockstep().OnDeliver(NodeOf(host), NodeId(from + 1), bytes.From(1));
+    const std::optional<Slice> message = MessageIn(host, NodeId(from + 1), bytes);
+    if (message && IsReplicaMessage(*message))
+      cluster_->lockstep().OnDeliver(NodeOf(host), NodeId(from + 1), message->From(1));
     return host.Receive(NodeId(from + 1), bytes);
   }
   absl::StatusOr<EdgeMessage> message = Decode<EdgeMessage>(bytes);
@@ -126,7 +150,7 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
   if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
     const CallId call(++next_call_);
     calls_[call] = {from, ask->id};
-    answers_.OnCall(call, from, host.now());
+    answers_.OnCall(call, from, host.now(), tracker::LongestCrossing(bytes.size()));
     host.Call(call, std::move(ask->request));
   } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
     for (auto it = calls_.begin(); it != calls_.end(); ++it) {
@@ -187,6 +211,8 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
   } else if (const auto* applied = std::get_if<tracker::Applied>(&note)) {
     cluster_->judge().OnApplied(node, applied->slot, applied->digest);
     cluster_->lockstep().OnApplied(node, applied->slot);
+  } else if (const auto* carries = std::get_if<tracker::Carries>(&note)) {
+    Leaves(host, carries->message);
   } else if (const auto* unusable = std::get_if<tracker::Unusable>(&note)) {
     host.world().Fail("snapshot: " + host.name() + " cannot read its own: " + unusable->why);
   }
@@ -291,6 +317,11 @@ void TrackerCluster::CloseLinks(uint32_t index) {
   for (const auto& host : hosts_) {
     if (host->index() != index) host->network().Send(index, host->index(), Slice());
   }
+}
+
+void TrackerCluster::UseConfig(tracker::Config config) {
+  config.replica.members = std::move(config_.replica.members);
+  config_ = std::move(config);
 }
 
 void TrackerCluster::Start() {

@@ -45,6 +45,8 @@ class TrackerAdaptor : public DefaultAdaptor {
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
+  // A message is on its way, whole or in chunks: for the judges.
+  void Leaves(TrackerHost& host, const Slice& message);
   void Writes(TrackerHost& host, const JournalWrite& write);
   void Deliver(TrackerHost& host, uint32_t from, const Slice& bytes);
   void Refuse(TrackerHost& host, uint32_t from, const Slice& bytes);
@@ -81,6 +83,8 @@ class TrackerCluster final : public EventSink {
   // Attaches `count` trackers to a network that has no endpoints yet, and `spares` more that are no members.
   TrackerCluster(World& world, Network& network, uint32_t count, const FaultPlan& plan, uint32_t spares = 0);
 
+  // Before Start: what the nodes are told instead of what was drawn; but for who the members are.
+  void UseConfig(tracker::Config config);
   void Start();
   // A node's process ends, and its kernel tells the others, or does not.
   void CloseLinks(uint32_t index);

@@ -50,6 +50,19 @@ TEST(Network, DropsDuplicatesAndReordersAsOftenAsToldAndCountsIt) {
             10'000 - world.faults().count(Fault::kDrop) + world.faults().count(Fault::kDuplicate));
 }
 
+TEST(Network, AWayWithARateSendsOneAfterTheOther) {
+  World world(1);
+  Pair pair(world);
+  pair.network.Limit(0, 1, 100'000);
+  for (int i = 0; i < 10; ++i) pair.Send(std::string(10'000, 'x'));  // a second's worth, and headers
+  pair.network.Send(1, 0, Slice::Copy("back"));
+  world.RunFor(Milliseconds(550));
+  EXPECT_EQ(pair.b.heard.size(), 5u);
+  EXPECT_EQ(pair.a.heard.size(), 1u);
+  world.RunFor(Milliseconds(500));
+  EXPECT_EQ(pair.b.heard.size(), 10u);
+}
+
 TEST(Network, ACutGoesOneWayAndHealingMendsIt) {
   World world(1);
   Pair pair(world);

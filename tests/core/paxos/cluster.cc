@@ -55,6 +55,7 @@ struct Describer {
   std::string operator()(const SnapshotPart& m) const {
     return absl::StrCat("SnapshotPart ", m.prefix.slot.value(), " part ", m.part, " of ", m.parts);
   }
+  std::string operator()(const Presence& m) const { return absl::StrCat("Presence ", Text(m.ballot)); }
   std::string operator()(const StandNow& m) const { return absl::StrCat("StandNow ", Text(m.ballot)); }
 };
 

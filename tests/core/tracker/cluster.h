@@ -71,6 +71,9 @@ class Cluster {
     Step(node, Call<Protocol>{call, std::move(request)});
     return call;
   }
+  CallId Ask(size_t node, tracker_api::Request request, Source source = {}) {
+    return Ask(node, Protocol::Request(Asked{std::move(request), source}));
+  }
   void Cancel(size_t node, CallId call) { Step(node, CallCancelled{call}); }
   const Response* Reply(CallId call) const {
     const auto found = replies_.find(call);
@@ -83,6 +86,9 @@ class Cluster {
     return Reply(call) == nullptr ? Response{} : *Reply(call);
   }
   Response Do(size_t node, Protocol::Request request) { return Await(Ask(node, std::move(request))); }
+  Response Do(size_t node, tracker_api::Request request, Source source = {}) {
+    return Await(Ask(node, std::move(request), source));
+  }
 
   // --- time ---
 
@@ -180,8 +186,8 @@ class Cluster {
   }
 
   static const char* Kind(const Protocol::Message& message) {
-    constexpr const char* kKinds[] = {"paxos",      "forward", "replies",     "ask_read",
-                                      "read_index", "order",   "order_answer"};
+    constexpr const char* kKinds[] = {"paxos", "forward",      "replies", "ask_read", "read_index",
+                                      "order", "order_answer", "chunk",   "chunk_ack"};
     return kKinds[message.index()];
   }
 

@@ -1,0 +1,179 @@
+// Slow links: trackers whose links have rates down to 1 Mbit/s, and registrations that take seconds to cross
+// them. Nothing else goes wrong, and so: nobody but the first leader leads, and every registration succeeds.
+
+#include <absl/container/btree_map.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/torrent/merkle.h"
+#include "sim/plan.h"
+#include "sim/scenarios/run_until.h"
+#include "sim/scenarios/scenarios.h"
+#include "sim/scenarios/tracker_cluster.h"
+
+namespace bt::sim {
+namespace {
+
+constexpr uint64_t kMegabitPerSecond = 125'000;  // bytes
+constexpr uint32_t kBlocks = 1;                  // of a piece
+
+Metainfo MakeTorrent(std::string name, uint32_t pieces, uint64_t content) {
+  Metainfo metainfo;
+  metainfo.name = std::move(name);
+  metainfo.piece_length = kBlockSize * kBlocks;
+  metainfo.length = uint64_t{pieces} * metainfo.piece_length;
+  metainfo.piece_layer.resize(pieces);
+  for (uint32_t i = 0; i < pieces; ++i) {
+    uint64_t state = content << 32 | i;
+    for (uint8_t& byte : metainfo.piece_layer[i])
+      byte = static_cast<uint8_t>((state *= 6364136223846793005) >> 56);
+  }
+  metainfo.pieces_root = merkle::Root(metainfo.piece_layer, 0);
+  return metainfo;
+}
+
+// Asks trackers, and notes how long each answer takes.
+class Caller final : public Endpoint {
+ public:
+  struct Asked {
+    Instant when;
+    Duration took = Duration{-1};
+    tracker_api::Outcome outcome = tracker_api::Outcome::kUnavailable;
+    bool answered() const { return took >= Duration{}; }
+  };
+
+  Caller(World& world, Network& network) : world_(world), network_(network), index_(network.Attach(this)) {}
+
+  uint64_t Ask(uint32_t node, tracker_api::Request request) {
+    asked_[++last_] = {.when = world_.now()};
+    network_.Send(index_, node, Slice::Own(Encode(EdgeMessage(tracker_api::Ask{last_, std::move(request)}))));
+    return last_;
+  }
+  void Deliver(uint32_t, const Slice& bytes) override {
+    const absl::StatusOr<EdgeMessage> message = Decode<EdgeMessage>(bytes);
+    CHECK(message.ok());
+    const auto* answer = std::get_if<tracker_api::Answer>(&*message);
+    if (answer == nullptr) return;
+    Asked& asked = asked_.at(answer->id);
+    asked.took = world_.now() - asked.when;
+    asked.outcome = answer->response.outcome;
+  }
+  const Asked& asked(uint64_t id) const { return asked_.at(id); }
+
+ private:
+  World& world_;
+  Network& network_;
+  const uint32_t index_;
+  uint64_t last_ = 0;
+  absl::btree_map<uint64_t, Asked> asked_;
+};
+
+class SlowLinks {
+ public:
+  explicit SlowLinks(World& world)
+      : world_(world),
+        rng_(world.Stream("slow_links")),
+        plan_(Plan(rng_)),
+        network_(world, plan_.network),
+        cluster_(world, network_, rng_.Chance(2, 3) ? 3 : 5, plan_),
+        caller_(world, network_),
+        rate_(kMegabitPerSecond << rng_.Below(11)) {
+    cluster_.UseConfig({});
+    for (uint32_t from = 0; from < cluster_.size(); ++from) {
+      for (uint32_t to = 0; to < cluster_.size(); ++to) network_.Limit(from, to, rate_);
+    }
+  }
+
+  void Run() {
+    cluster_.Start();
+    if (!RunUntilDone(world_, Seconds(20), [&] { return Leader().has_value(); }))
+      return Fail("no leader at first");
+    world_.RunFor(Seconds(1));
+    const size_t led = cluster_.judge().leaderships();
+    const uint64_t small = caller_.Ask(0, tracker_api::Register{{}, MakeTorrent("small", 2, 1)});
+    if (!Answered(small, Seconds(5))) return Fail("a small registration is not answered");
+    for (uint64_t large = rng_.Between(1, 2); large > 0; --large) Large(large + 1);
+    if (world_.failed()) return;
+    world_.RunFor(Seconds(2));
+    if (cluster_.judge().leaderships() != led) {
+      Fail(absl::StrFormat("leadership: load alone has made %d new leaders",
+                           cluster_.judge().leaderships() - led));
+    }
+  }
+
+ private:
+  static FaultPlan Plan(RandomStream& rng) {
+    FaultPlan plan;
+    plan.network.latency_max = Microseconds(static_cast<int64_t>(100 << rng.Below(8)));
+    plan.clock.own = true;
+    return plan;
+  }
+
+  bool Answered(uint64_t id, Duration bound) {
+    return RunUntilDone(world_, bound, [&] { return caller_.asked(id).answered(); });
+  }
+
+  // One large registration at any node, and small writes at the leader all the while.
+  void Large(uint64_t content) {
+    const uint32_t pieces = uint32_t{1} << rng_.Between(12, 17);
+    const Duration crossing = Seconds(pieces * int64_t{32}) / static_cast<int64_t>(rate_);
+    const uint64_t large = caller_.Ask(
+        static_cast<uint32_t>(rng_.Below(cluster_.size())),
+        tracker_api::Register{{}, MakeTorrent(absl::StrFormat("large %d", content), pieces, content)});
+    const Instant bound = world_.now() + crossing * 5 + Seconds(5);
+    while (!world_.failed() && !caller_.asked(large).answered() && world_.now() < bound) {
+      AskSmall();
+      world_.RunFor(rng_.Between(Milliseconds(20), Milliseconds(200)));
+    }
+    if (world_.failed()) return;
+    if (caller_.asked(large).outcome != tracker_api::Outcome::kCreated) {
+      return Fail(absl::StrFormat(
+          "progress: a registration of %d KiB has not succeeded in %d ms, under %d leaders", pieces / 32,
+          (world_.now() - caller_.asked(large).when).millis(), cluster_.judge().leaderships()));
+    }
+  }
+
+  void AskSmall() {
+    const std::optional<uint32_t> leader = Leader();
+    if (!leader) return;
+    tracker_api::Offer offer{{}, "small", {}, {{PieceIndex(0), 1}}};
+    offer.peer = *Address::Parse("10.0.0.9:6881");
+    caller_.Ask(*leader, std::move(offer));
+  }
+
+  std::optional<uint32_t> Leader() {
+    for (uint32_t node = 0; node < cluster_.size(); ++node) {
+      if (cluster_.host(node).machine()->replica().is_leader()) return node;
+    }
+    return std::nullopt;
+  }
+
+  void Fail(const std::string& what) {
+    world_.Fail(absl::StrFormat("%s (%d trackers, %d kbit/s, latency up to %d us)", what, cluster_.size(),
+                                rate_ / 125, plan_.network.latency_max.micros()));
+  }
+
+  World& world_;
+  RandomStream rng_;
+  FaultPlan plan_;
+  Network network_;
+  TrackerCluster cluster_;
+  Caller caller_;
+  const uint64_t rate_;
+};
+
+void Run(World& world) { SlowLinks(world).Run(); }
+
+}  // namespace
+
+const Scenario kSlowLinks = {"slow_links",
+                             "trackers with slow links, and registrations that take long to cross them", Run,
+                             "//tools:simrun"};
+
+}  // namespace bt::sim

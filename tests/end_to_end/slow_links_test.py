@@ -1,0 +1,135 @@
+#!/usr/bin/env -S python3 -B
+"""Three nodes on links of 10 Mbit/s. A registration of 4 MiB takes seconds to cross them: it succeeds, and nobody but
+the first leader leads meanwhile. Each node has a network namespace of its own, which ends with the processes in it."""
+
+import ctypes
+import hashlib
+import http.client
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+# pylint: disable=wrong-import-position
+from processes import check, tell, wait_until
+from swarm import Cluster, TrackerNode, get_json
+
+CLONE_NEWNET = 0x40000000
+RATE = "10mbit"
+PIECES = 1 << 17  # of 32 bytes each in a registration
+# To another node, if one is asked that does not lead, and from the leader to both others, over one link.
+CROSSINGS_SECONDS = 3 * PIECES * 32 * 8 / 10e6
+SPARE_SECONDS = 30
+SETTLE_SECONDS = 20
+
+
+def enter_own_network():
+    """Whether this process, and what it starts, now has a network of its own whose links it may shape."""
+    if ctypes.CDLL(None).unshare(CLONE_NEWNET) != 0:
+        return False
+    shape = "ip link set lo up && ip link add name hub type bridge && tc qdisc add dev hub root tbf rate 1mbit burst 8k latency 1s"
+    tried = subprocess.run(["sh", "-c", f"{shape} && tc qdisc del dev hub root"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+def shell(text):
+    subprocess.run(["sh", "-c", text], check=True)
+
+
+class FarNode(TrackerNode):
+    """Node N is 10.9.0.N, at the other end of a slow link."""
+
+    @property
+    def host(self):
+        return f"10.9.0.{self.id}"
+
+    @property
+    def url(self):
+        return f"http://{self.host}:{self.client_port}"
+
+    @property
+    def node_flag(self):
+        return f"{self.id}={self.host}:{self.replica_port}/{self.host}:{self.client_port}"
+
+    def start(self):
+        self.cluster.prefix = ["nsenter", "-t", self.cluster.spaces[self.id].pid, "-n"]
+        super().start()
+
+
+class FarCluster(Cluster):
+    def __init__(self, world):
+        super().__init__(world)
+        self.spaces = {}
+        shell("ip addr add 10.9.0.254/24 dev hub && ip link set hub up")
+        for number in range(1, self.size + 1):
+            self.spaces[number] = self._space(number)
+
+    def _space(self, number):
+        space = self.world.start(f"space{number}", ["unshare", "-n", "sleep", "1000"])
+        own = os.readlink("/proc/self/ns/net")
+        wait_until(lambda: os.readlink(f"/proc/{space.pid}/ns/net") != own, 10, "a network namespace")
+        within = " && ".join([
+            "ip link set lo up", f"ip addr add 10.9.0.{number}/24 dev eth0", "ip link set eth0 up",
+            f"tc qdisc add dev eth0 root tbf rate {RATE} burst 16k latency 400ms",
+        ])  # fmt: skip
+        shell(f"ip link add v{number} type veth peer name eth0 netns {space.pid} && ip link set v{number} master hub up")
+        shell(f"nsenter -t {space.pid} -n sh -c '{within}'")
+        return space
+
+    def choose_nodes(self):
+        ports = self.world.free_port
+        self.nodes = [FarNode(self, number, ports(), ports()) for number in range(1, self.size + 1)]
+
+    def leaderships(self):
+        return sum(len(re.findall("leads, ballot", node.process.out() + node.process.err())) for node in self.nodes)
+
+
+def bencode(value):
+    if isinstance(value, int):
+        return b"i%de" % value
+    if isinstance(value, bytes):
+        return b"%d:%s" % (len(value), value)
+    return b"d" + b"".join(bencode(key) + bencode(value[key]) for key in sorted(value)) + b"e"
+
+
+def torrent(name, pieces):
+    """Of one-block pieces that nobody has, a power of two of them."""
+    layer = [hashlib.sha256(b"%s %d" % (name, i)).digest() for i in range(pieces)]
+    level = layer
+    while len(level) > 1:
+        level = [hashlib.sha256(a + b).digest() for a, b in zip(level[::2], level[1::2])]
+    file = {b"length": 16384 * pieces, b"pieces root": level[0]}
+    info = {b"file tree": {name: {b"": file}}, b"meta version": 2, b"name": name, b"piece length": 16384}
+    return bencode({b"info": info, b"piece layers": {level[0]: b"".join(layer)}})
+
+
+def register(node, name, pieces, seconds):
+    connection = http.client.HTTPConnection(node.host, node.client_port, timeout=seconds)
+    connection.request("PUT", "/torrents", torrent(name.encode(), pieces))
+    answer = connection.getresponse()
+    said = answer.read()
+    check(answer.status in (200, 201), lambda: f"registering {name} at node {node.id}: {answer.status} {said[:200]}")
+    connection.close()
+
+
+def story(world):
+    if not enter_own_network():
+        print("SKIPPED: this user may not make network namespaces with shaped links (root may, with ip and tc)", file=sys.stderr)
+        return
+    cluster = FarCluster(world).start()
+    leader = cluster.wait_for_leader()
+    register(leader, "small", 2, SPARE_SECONDS)
+    before = cluster.leaderships()
+    follower = next(node for node in cluster.nodes if node is not leader)
+    for name, node in (("large", leader), ("larger", follower)):
+        register(node, name, PIECES, CROSSINGS_SECONDS + SPARE_SECONDS)
+    register(follower, "afterwards", 2, SPARE_SECONDS)
+    after = cluster.leaderships()
+    check(after == before, f"load alone has made {after - before} new leaders")
+    applied = [lambda node=node: (get_json(node.url + "/status") or {}).get("torrents") == 4 for node in cluster.nodes]
+    wait_until(lambda: all(done() for done in applied), SETTLE_SECONDS, "all nodes to have what was registered")
+
+
+if __name__ == "__main__":
+    tell(story, 180)
