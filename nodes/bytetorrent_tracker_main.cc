@@ -15,6 +15,7 @@
 #include "nodes/shared/text.h"
 #include "nodes/tracker/admin_edge.h"
 #include "nodes/tracker/admission.h"
+#include "nodes/tracker/alarm_log.h"
 #include "nodes/tracker/descriptors.h"
 #include "nodes/tracker/ended_by_signals.h"
 #include "nodes/tracker/first_start.h"
@@ -29,7 +30,8 @@
 namespace bt::nodes {
 namespace {
 
-constexpr Duration kStopPatience = Seconds(2);   // for calls under way when the node is told to stop
+constexpr Duration kStopPatience = Seconds(2);  // for calls under way when the node is told to stop
+constexpr Duration kAlarmsLookedAt = Seconds(1);
 constexpr Duration kQuietRecovery = Seconds(1);  // one that takes longer is told of
 constexpr Duration kHandOverPatience = Milliseconds(500);
 constexpr Duration kRemovedIsTold = Seconds(10);  // who is no member any more hears of it until then
@@ -229,6 +231,7 @@ class Tracker {
     http_edge_->SetIdentity(Identity(host_->machine().replica().members().membership));
     http_edge_->Begin(journal_.get(), links_.get(), edge_.get());
     serving_ = true;
+    TellAlarms();
     PrintReady();
     NotifyServiceManager(kServiceReady);
     return absl::OkStatus();
@@ -417,6 +420,12 @@ class Tracker {
     stop_timer_.Arm(loop_.now() + Milliseconds(10));
   }
 
+  void TellAlarms() {
+    for (const std::string& line : alarm_log_.Lines(host_->machine().registry().Alarms(), loop_.now()))
+      log_.Warning(absl::StrCat("node ", flags_.self.value(), ": ", line));
+    alarms_timer_.Arm(loop_.now() + kAlarmsLookedAt);
+  }
+
   void OnFatal(absl::Status status) {
     log_.Error(absl::StrCat("node ", self().value(), " stops: ", Message(status)));
     failed_ = true;
@@ -443,6 +452,8 @@ class Tracker {
                                flags_.data_dir, ", and answers 503 at http://", client_address_.ToString(),
                                " meanwhile"));
       }};
+  AlarmLog alarm_log_;
+  net::Timer alarms_timer_{loop_, [this] { TellAlarms(); }};
   net::Timer hand_over_timer_{loop_, [this] { StopWhenHandedOver(); }};
   net::Timer open_next_{loop_, [this] { OpenJournal(); }};
   net::Timer follow_members_{loop_, [this] { FollowMembers(); }};

@@ -18,11 +18,13 @@ namespace {
 // applied state), and of the applied ones beyond those listed.
 constexpr uint32_t kSoftScan = 64;
 constexpr uint32_t kScanSlack = 64;
+// One source may have this part of what waits to be replicated.
+constexpr uint32_t kSourcePart = 16;
 
 }  // namespace
 
-Response Announces::Answer(const tracker_api::Announce& announce, const Registry& registry, Instant now,
-                           Instant log_time, uint64_t seed) {
+Response Announces::Answer(const tracker_api::Announce& announce, Source source, const Registry& registry,
+                           Instant now, Instant log_time, uint64_t seed) {
   if (auto problem = PeerProblem(announce.peer))
     return tracker_api::Refuse(Outcome::kInvalid, *std::move(problem));
   const Torrent* torrent = registry.FindInfoHash(announce.info_hash);
@@ -31,8 +33,8 @@ Response Announces::Answer(const tracker_api::Announce& announce, const Registry
   if (announce.event == tracker_api::AnnounceEvent::kStopped) kind = Kind::kGone;
 
   Response response;
-  if (!Note(*torrent, announce.peer, kind, registry, now, log_time)) {
-    response.reason = "this node has too many announces waiting to be replicated: yours was not kept";
+  if (auto problem = Note(*torrent, announce.peer, source, kind, registry, now, log_time)) {
+    response.reason = *std::move(problem);
   }
   tracker_api::Peers peers;
   peers.content = torrent->content();
@@ -47,33 +49,48 @@ Response Announces::Answer(const tracker_api::Announce& announce, const Registry
   return response;
 }
 
-bool Announces::Note(const Torrent& torrent, const Address& peer, Kind kind, const Registry& registry,
-                     Instant now, Instant log_time) {
+std::optional<std::string> Announces::Note(const Torrent& torrent, const Address& peer, Source source,
+                                           Kind kind, const Registry& registry, Instant now,
+                                           Instant log_time) {
   const Key key{torrent.number, peer};
   const auto found = soft_.find(key);
   if (found != soft_.end()) {
     Soft& soft = found->second;
-    if (soft.kind == kind) return true;
+    if (soft.kind == kind) return std::nullopt;
     soft.kind = kind;
     soft.changed = soft.underway;
-    return true;
+    return std::nullopt;
   }
   const Claim* claim = torrent.claims.Find(peer);
   const bool live = claim != nullptr && registry.Live(*claim);
   // A claim that has run out by the estimate alone may well be listed still: log time stands still while
   // there is no majority. What is live by the applied state has to be taken back.
-  if (kind == Kind::kGone && !live) return true;
+  if (kind == Kind::kGone && !live) return std::nullopt;
   if (kind != Kind::kGone && live && claim->complete == (kind == Kind::kComplete) &&
       claim->expires - log_time > registry.limits().claim_lifetime / 2) {
-    return true;
+    return std::nullopt;
   }
   ForgetOld(registry.limits().claim_lifetime, now);
-  if (soft_.size() >= limit_) return false;
+  if (soft_.size() >= limit_)
+    return "this node has too many announces waiting to be replicated: yours was not kept";
+  uint32_t& of_source = of_source_[source];
+  if (of_source >= std::max(limit_ / kSourcePart, 1u)) {
+    return "too many announces of your address wait to be replicated: this one was not kept";
+  }
+  ++of_source;
   Soft& soft = soft_[key];
   soft.kind = kind;
   soft.since = now;
+  soft.source = source;
   queue_.push_back(key);
-  return true;
+  if (live || kind == Kind::kGone) return std::nullopt;
+  return registry.ClaimProblem(torrent, source);
+}
+
+void Announces::Forget(absl::btree_map<Key, Soft>::iterator soft) {
+  const auto counted = of_source_.find(soft->second.source);
+  if (--counted->second == 0) of_source_.erase(counted);
+  soft_.erase(soft);
 }
 
 // Without a quorum nothing leaves the queue by being applied; a claim that old would have expired.
@@ -81,7 +98,7 @@ void Announces::ForgetOld(Duration age, Instant now) {
   for (int i = 0; i < 4 && !queue_.empty(); ++i) {
     const auto oldest = soft_.find(queue_.front());
     if (oldest->second.since + age > now) return;
-    soft_.erase(oldest);
+    Forget(oldest);
     queue_.pop_front();
   }
 }
@@ -130,7 +147,7 @@ std::vector<ClaimUpdate> Announces::TakeBatch(const Limits& limits) {
     Soft& soft = soft_[key];
     soft.underway = true;
     soft.changed = false;
-    updates.push_back({key.first, key.second, soft.kind});
+    updates.push_back({key.first, key.second, soft.kind, soft.source});
     batch_.push_back(key);
     queue_.pop_front();
   }
@@ -144,7 +161,7 @@ void Announces::BatchApplied(bool done) {
     Soft& soft = found->second;
     soft.underway = false;
     if (done && !soft.changed) {
-      soft_.erase(found);
+      Forget(found);
     } else {
       soft.changed = false;
       queue_.push_back(key);

@@ -5,9 +5,12 @@
 // at this node see it at once; at most one batch of claims is under way. Soft state: lost with the node.
 
 #include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,9 +24,10 @@ class Announces {
  public:
   explicit Announces(const Config& config) : limit_(config.unapplied_announces_max) {}
 
-  // Answers from the applied state and what is known here. `log_time`: an estimate of the log time now.
-  tracker_api::Response Answer(const tracker_api::Announce& announce, const Registry& registry, Instant now,
-                               Instant log_time, uint64_t seed);
+  // Answers `source` from the applied state and what is known here. `log_time`: an estimate of the log time
+  // now. What keeps the claim from being listed is told beside the peers.
+  tracker_api::Response Answer(const tracker_api::Announce& announce, Source source, const Registry& registry,
+                               Instant now, Instant log_time, uint64_t seed);
 
   bool has_work() const { return !batch_underway_ && !queue_.empty(); }
   // The claims to propose next, oldest first; they stay listed until BatchApplied.
@@ -38,21 +42,25 @@ class Announces {
   struct Soft {
     ClaimUpdate::Kind kind = ClaimUpdate::Kind::kIncomplete;
     Instant since;
+    Source source;
     bool underway = false;  // in the batch that is being proposed
     bool changed = false;   // ... and has been told otherwise since
   };
 
-  // False when there is no room to remember it.
-  bool Note(const Torrent& torrent, const Address& peer, ClaimUpdate::Kind kind, const Registry& registry,
-            Instant now, Instant log_time);
+  // Why the claim may not be listed; nullopt: it is, or will be.
+  std::optional<std::string> Note(const Torrent& torrent, const Address& peer, Source source,
+                                  ClaimUpdate::Kind kind, const Registry& registry, Instant now,
+                                  Instant log_time);
+  void Forget(absl::btree_map<Key, Soft>::iterator soft);
   void ForgetOld(Duration age, Instant now);
   void ListPeers(const Torrent& torrent, const tracker_api::Announce& announce, const Registry& registry,
                  uint64_t seed, tracker_api::Peers& peers) const;
 
   uint32_t limit_;
   absl::btree_map<Key, Soft> soft_;
-  std::deque<Key> queue_;   // the ones not under way, oldest first
-  std::vector<Key> batch_;  // the ones under way
+  absl::flat_hash_map<Source, uint32_t> of_source_;  // how many of soft_; look-up only
+  std::deque<Key> queue_;                            // the ones not under way, oldest first
+  std::vector<Key> batch_;                           // the ones under way
   bool batch_underway_ = false;
 };
 

@@ -47,26 +47,28 @@ void DecodeOperation(uint8_t index, Decoder& decoder, Operation& operation, std:
 }  // namespace
 
 template <class T>
-Slice EncodeCommand(const MutationId& id, const T& operation) {
+Slice EncodeCommand(const MutationId& id, const T& operation, Source source) {
   std::string out;
   Encoder encoder(out);
   encoder.Put(id);
+  encoder.Put(source);
   encoder.Put(static_cast<uint8_t>(IndexOf<T>()));
   T::Fields(operation, WithoutId<Encoder>{encoder});
   return Slice::Own(std::move(out));
 }
 
-template Slice EncodeCommand(const MutationId&, const tracker_api::Register&);
-template Slice EncodeCommand(const MutationId&, const tracker_api::Offer&);
-template Slice EncodeCommand(const MutationId&, const tracker_api::Withdraw&);
-template Slice EncodeCommand(const MutationId&, const Claims&);
-template Slice EncodeCommand(const MutationId&, const Tick&);
-template Slice EncodeCommand(const MutationId&, const SetLimits&);
+template Slice EncodeCommand(const MutationId&, const tracker_api::Register&, Source);
+template Slice EncodeCommand(const MutationId&, const tracker_api::Offer&, Source);
+template Slice EncodeCommand(const MutationId&, const tracker_api::Withdraw&, Source);
+template Slice EncodeCommand(const MutationId&, const Claims&, Source);
+template Slice EncodeCommand(const MutationId&, const Tick&, Source);
+template Slice EncodeCommand(const MutationId&, const SetLimits&, Source);
 
 absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
   Command command;
   Decoder decoder(bytes);
   decoder("id", command.id);
+  decoder("source", command.source);
   uint8_t index = 0;
   decoder("operation", index);
   if (decoder.ok() && index >= std::variant_size_v<Operation>) {

@@ -1,8 +1,9 @@
 #pragma once
 
-// Command: what the replicated log carries for the tracker: one mutation and the exactly-once id it is
-// known by. Encoded once, by the node that took the request; from there to apply the bytes are shared.
-// Invariant: DecodeCommand(EncodeCommand(id, x)) gives back id and x; anything else is refused.
+// Command: what the replicated log carries for the tracker: one mutation, the exactly-once id it is known
+// by, and who asked for it. Encoded once, by the node that took the request; from there to apply the bytes
+// are shared. Invariant: DecodeCommand(EncodeCommand(id, x, source)) gives back id, x and source; anything
+// else is refused.
 
 #include <absl/status/statusor.h>
 
@@ -13,6 +14,7 @@
 #include "core/base/address.h"
 #include "core/base/slice.h"
 #include "core/tracker/limits.h"
+#include "core/tracker/source.h"
 #include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
@@ -27,11 +29,13 @@ struct ClaimUpdate {
   TorrentNumber torrent;
   Address peer;
   Kind kind = Kind::kIncomplete;
+  Source source;  // who announced it
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("torrent", self.torrent);
     visit("peer", self.peer);
     visit("kind", self.kind);
+    visit("source", self.source);
   }
   friend bool operator==(const ClaimUpdate&, const ClaimUpdate&) = default;
 };
@@ -75,11 +79,12 @@ using Operation =
 struct Command {
   tracker_api::MutationId id;
   Operation operation;
+  Source source;  // of a client's mutation: who asked the node that put it into the log
 };
 
 // `operation`'s own id is not encoded.
 template <class T>
-Slice EncodeCommand(const tracker_api::MutationId& id, const T& operation);
+Slice EncodeCommand(const tracker_api::MutationId& id, const T& operation, Source source = {});
 // kInvalidArgument says which field is wrong.
 absl::StatusOr<Command> DecodeCommand(const Slice& bytes);
 // The id alone, without reading the rest.

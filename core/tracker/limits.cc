@@ -30,6 +30,11 @@ std::optional<std::string> LimitsProblem(const Limits& limits) {
       {"expiries_per_command", limits.expiries_per_command},
       {"expiries_per_tick", limits.expiries_per_tick},
       {"sessions", limits.sessions},
+      {"source_claims", limits.source_claims},
+      {"source_claims_per_content", limits.source_claims_per_content},
+      {"source_claim_bytes", limits.source_claim_bytes},
+      {"source_names", limits.source_names},
+      {"source_registered_bytes", limits.source_registered_bytes},
   };
   for (const auto& [name, value] : counts) {
     if (value == 0) return absl::StrCat(name, " is 0, and then nothing would ever be done");

@@ -34,6 +34,13 @@ struct Limits {
   Duration session_eviction_age = Seconds(60);   // a full table forgets none younger
   uint32_t expiries_per_command = 16;            // claims, and sessions, that are due and dropped with it
   uint32_t expiries_per_tick = 1024;             // claims that are due and dropped with a Tick
+  // What one source (source.h) may hold of the tables above. Its claims beyond give way, the oldest first;
+  // names are for ever, so those beyond are refused.
+  uint32_t source_claims = 131'072;
+  uint32_t source_claims_per_content = 4096;
+  uint64_t source_claim_bytes = uint64_t{128} << 20;
+  uint32_t source_names = 65'536;
+  uint64_t source_registered_bytes = uint64_t{512} << 20;  // of metainfo
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("metainfo", self.metainfo);
@@ -51,6 +58,11 @@ struct Limits {
     visit("session_eviction_age", self.session_eviction_age);
     visit("expiries_per_command", self.expiries_per_command);
     visit("expiries_per_tick", self.expiries_per_tick);
+    visit("source_claims", self.source_claims);
+    visit("source_claims_per_content", self.source_claims_per_content);
+    visit("source_claim_bytes", self.source_claim_bytes);
+    visit("source_names", self.source_names);
+    visit("source_registered_bytes", self.source_registered_bytes);
   }
   friend bool operator==(const Limits&, const Limits&) = default;
 };

@@ -61,8 +61,8 @@ void Mutations::Remove(uint32_t place) {
 }
 
 template <class Operation>
-std::optional<Response> Mutations::Submit(CallId call, const Operation& operation, const Limits& limits,
-                                          Context<Protocol>& context) {
+std::optional<Response> Mutations::Submit(CallId call, const Operation& operation, Source source,
+                                          const Limits& limits, Context<Protocol>& context) {
   const bool pooled = operation.id.session.value() == 0;
   if (!pooled) {
     if (operation.id.sequence == 0)
@@ -80,7 +80,7 @@ std::optional<Response> Mutations::Submit(CallId call, const Operation& operatio
   }
   if (!HasRoom(0)) return NoRoom("this node has as many mutations under way as it can");
   const MutationId id = pooled ? pool_.Take(context.now, limits.session_lifetime) : operation.id;
-  Slice command = EncodeCommand(id, operation);
+  Slice command = EncodeCommand(id, operation, source);
   std::optional<Response> refusal;
   if (command.size() > paxos::kCommandBytesMax) {
     refusal = Refuse(Outcome::kTooLarge, absl::StrCat("the request is ", command.size(), " bytes; at most ",
@@ -99,13 +99,13 @@ std::optional<Response> Mutations::Submit(CallId call, const Operation& operatio
   return std::nullopt;
 }
 
-template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Register&, const Limits&,
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Register&, Source,
+                                                   const Limits&, Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Offer&, Source, const Limits&,
                                                    Context<Protocol>&);
-template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Offer&, const Limits&,
-                                                   Context<Protocol>&);
-template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Withdraw&, const Limits&,
-                                                   Context<Protocol>&);
-template std::optional<Response> Mutations::Submit(CallId, const SetLimits&, const Limits&,
+template std::optional<Response> Mutations::Submit(CallId, const tracker_api::Withdraw&, Source,
+                                                   const Limits&, Context<Protocol>&);
+template std::optional<Response> Mutations::Submit(CallId, const SetLimits&, Source, const Limits&,
                                                    Context<Protocol>&);
 
 void Mutations::SubmitClaims(const Claims& claims) {

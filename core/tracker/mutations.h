@@ -41,10 +41,10 @@ class Mutations {
   // `seed` differs at every start of every node: the node's own sessions are derived from it.
   void Start(uint64_t seed) { pool_.Start(seed); }
 
-  // A mutation of a local caller, checked in form: Register, Offer, Withdraw or SetLimits. A response:
-  // refused at once.
+  // A mutation that `source` asks for here, checked in form: Register, Offer, Withdraw or SetLimits. A
+  // response: refused at once.
   template <class Operation>
-  std::optional<Response> Submit(CallId call, const Operation& operation, const Limits& limits,
+  std::optional<Response> Submit(CallId call, const Operation& operation, Source source, const Limits& limits,
                                  Context<Protocol>& context);
   // Claims of announces; their end is told by TakeClaimsApplied.
   void SubmitClaims(const Claims& claims);

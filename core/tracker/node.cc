@@ -155,10 +155,11 @@ void TrackerNode::On(const WriteDone& done, Ctx& context) {
 
 void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
   std::visit(Overloaded{
-                 [&](const tracker_api::Request& request) {
-                   std::visit([&](const auto& known) { OnRequest(call.id, known, context); }, request);
+                 [&](const Asked& asked) {
+                   std::visit([&](const auto& known) { OnRequest(call.id, known, asked.source, context); },
+                              asked.request);
                  },
-                 [&](const SetLimits& limits) { Submit(call.id, limits, context); },
+                 [&](const SetLimits& limits) { Submit(call.id, limits, {}, context); },
                  [&](const Order& order) { orders_.Submit(call.id, order, *port_, context); },
                  [&](const TakeSnapshot& snapshot) { AddRead(call.id, snapshot, context); },
              },
@@ -167,25 +168,25 @@ void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
 
 // --- requests ---
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Register& request, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::Register& request, Source source, Ctx& context) {
   // Checked again at apply; here to spare the log what cannot succeed.
   if (const absl::Status form = request.metainfo.Validate(registry().limits().metainfo); !form.ok()) {
     context.out.Reply(call, Refuse(Outcome::kInvalid, std::string(form.message())));
     return;
   }
-  Submit(call, request, context);
+  Submit(call, request, source, context);
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Offer& request, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::Offer& request, Source source, Ctx& context) {
   if (auto problem = PeerProblem(request.peer)) {
     context.out.Reply(call, Refuse(Outcome::kInvalid, *std::move(problem)));
   } else if (CheckRanges(call, request.pieces, context)) {
-    Submit(call, request, context);
+    Submit(call, request, source, context);
   }
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Withdraw& request, Ctx& context) {
-  if (CheckRanges(call, request.pieces, context)) Submit(call, request, context);
+void TrackerNode::OnRequest(CallId call, const tracker_api::Withdraw& request, Source source, Ctx& context) {
+  if (CheckRanges(call, request.pieces, context)) Submit(call, request, source, context);
 }
 
 bool TrackerNode::CheckRanges(CallId call, const std::vector<PieceRange>& pieces, Ctx& context) {
@@ -195,8 +196,8 @@ bool TrackerNode::CheckRanges(CallId call, const std::vector<PieceRange>& pieces
 }
 
 template <class Mutation>
-void TrackerNode::Submit(CallId call, const Mutation& mutation, Ctx& context) {
-  if (auto refusal = mutations_.Submit(call, mutation, registry().limits(), context)) {
+void TrackerNode::Submit(CallId call, const Mutation& mutation, Source source, Ctx& context) {
+  if (auto refusal = mutations_.Submit(call, mutation, source, registry().limits(), context)) {
     context.out.Reply(call, *std::move(refusal));
   }
 }
@@ -231,19 +232,19 @@ void TrackerNode::AddRead(CallId call, Reads::Query query, Ctx& context) {
   context.out.Reply(call, Unavailable("too many linearizable reads wait at this node"));
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Lookup& request, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::Lookup& request, Source, Ctx& context) {
   OnQuery(call, request, context);
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::List& request, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::List& request, Source, Ctx& context) {
   OnQuery(call, request, context);
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Fetch& request, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::Fetch& request, Source, Ctx& context) {
   OnQuery(call, request, context);
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Source, Ctx& context) {
   tracker_api::NodeStatus status;
   status.node = config_.replica.self;
   status.role = RoleOf(replica().role());
@@ -254,6 +255,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Ctx& contex
   status.registry_digest = state_.Digest();
   status.torrents = registry().torrents();
   status.claims = registry().claims();
+  status.alarms = registry().Alarms();
   for (const paxos::Member& member : replica().members().membership.members)
     status.members.push_back(member.id);
   status.has_quorum = replica().has_quorum();
@@ -262,9 +264,9 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Ctx& contex
   context.out.Reply(call, std::move(response));
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Announce& request, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::Announce& request, Source source, Ctx& context) {
   Response response =
-      announces_.Answer(request, registry(), context.now, EstimatedLogTime(context.now), ++listings_);
+      announces_.Answer(request, source, registry(), context.now, EstimatedLogTime(context.now), ++listings_);
   if (response.outcome == Outcome::kOk && response.reason.empty() && !replica().has_quorum()) {
     response.reason =
         "this tracker hears no majority of its cluster: it keeps your announce and passes it on when it can";
@@ -272,7 +274,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Announce& request, C
   context.out.Reply(call, std::move(response));
 }
 
-void TrackerNode::OnRequest(CallId call, const tracker_api::Scrape& request, Ctx& context) {
+void TrackerNode::OnRequest(CallId call, const tracker_api::Scrape& request, Source, Ctx& context) {
   tracker_api::Scraped scraped;
   for (const InfoHash& hash : request.info_hashes) {
     if (scraped.entries.size() >= tracker_api::kScrapeLimit) break;

@@ -88,18 +88,18 @@ class TrackerNode final {
     snapshots_.Cancel(cancelled.id);
   }
 
-  void OnRequest(CallId call, const tracker_api::Register& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::Offer& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::Withdraw& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::Lookup& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::List& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::Fetch& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::Status& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::Announce& request, Ctx& context);
-  void OnRequest(CallId call, const tracker_api::Scrape& request, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Register& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Offer& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Withdraw& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Lookup& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::List& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Fetch& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Status& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Announce& request, Source source, Ctx& context);
+  void OnRequest(CallId call, const tracker_api::Scrape& request, Source source, Ctx& context);
   // To the log; a refusal is answered at once.
   template <class Mutation>
-  void Submit(CallId call, const Mutation& mutation, Ctx& context);
+  void Submit(CallId call, const Mutation& mutation, Source source, Ctx& context);
   // False: there are too many, and the call has been answered.
   bool CheckRanges(CallId call, const std::vector<PieceRange>& pieces, Ctx& context);
   template <class Query>

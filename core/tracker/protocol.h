@@ -177,6 +177,17 @@ struct Carries {
   }
 };
 
+// What a client asks.
+struct Asked {
+  tracker_api::Request request;
+  Source source;  // of the connection it came over
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("request", self.request);
+    visit("source", self.source);
+  }
+};
+
 struct Protocol {
   using Message = std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer,
                                ForwardOrder, OrderAnswer, Chunk, ChunkAck>;
@@ -192,7 +203,7 @@ struct Protocol {
   using FileEffect = NoFiles;
   using FileDone = NoFiles;
   // What clients may ask, and what only the cluster's operator may.
-  using Request = std::variant<tracker_api::Request, SetLimits, Order, TakeSnapshot>;
+  using Request = std::variant<Asked, SetLimits, Order, TakeSnapshot>;
   using Response = tracker_api::Response;
   using Note = std::variant<paxos::Note, Applied, Acked, Unusable, Carries>;
 };

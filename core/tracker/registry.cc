@@ -17,18 +17,18 @@ using tracker_api::Response;
 
 Registry::Registry() : digest_(DigestOfLimits(state_)) {}
 
-Response Registry::Apply(Instant stamp, const Operation& operation) {
+Response Registry::Apply(Instant stamp, const Operation& operation, Source source) {
   // Log time is the only clock there is here. The leader stamps a batch, the log keeps the stamp, and so
   // every replica expires the same claims at the same command, however late it applies it.
   CHECK(stamp >= state_.log_time);
   state_.log_time = stamp;
   Expire(limits().expiries_per_command);
-  return std::visit([this](const auto& op) { return ApplyOne(op); }, operation);
+  return std::visit([&](const auto& op) { return ApplyOne(op, source); }, operation);
 }
 
 // The limits change for all replicas between the same two commands. What the state holds beyond a lowered
 // limit stays until it expires or is withdrawn; a promise once given (a name, a hash) is not taken back.
-Response Registry::ApplyOne(const SetLimits& op) {
+Response Registry::ApplyOne(const SetLimits& op, Source) {
   if (auto problem = LimitsProblem(op.limits)) return Refuse(Outcome::kInvalid, *std::move(problem));
   // Two operators who start from one version do not undo each other's work unseen.
   if (op.replaces != state_.limits_version) {
@@ -43,7 +43,7 @@ Response Registry::ApplyOne(const SetLimits& op) {
 }
 
 // Changes nothing but log time; it lets claims expire in a cluster nobody talks to.
-Response Registry::ApplyOne(const Tick&) {
+Response Registry::ApplyOne(const Tick&, Source) {
   Expire(limits().expiries_per_tick);
   return {};
 }
@@ -52,6 +52,7 @@ void Registry::CheckInvariants() const {
   CHECK(contents_.size() == state_.torrents.size());
   CHECK(state_.names.size() >= state_.torrents.size());
   CHECK(expiries_.size() == claims_);
+  CHECK(shares_.indexed() == claims_);
 }
 
 // --- digests ---
@@ -75,8 +76,8 @@ uint64_t DigestOfClaim(const Torrent& torrent, const Claim& claim) {
   RollingDigest digest;
   digest.Add(torrent.number.value(), claim.peer.port);
   digest.Add(BytesOf(claim.peer.ip));
-  digest.Add(static_cast<uint64_t>(claim.expires.ns), static_cast<uint64_t>(claim.indexed.ns),
-             claim.complete);
+  digest.Add(static_cast<uint64_t>(claim.expires.ns), static_cast<uint64_t>(claim.indexed.ns), claim.complete,
+             claim.source.value());
   for (const uint64_t word : claim.pieces.ToPlain().second) digest.Add(word);
   return digest.value();
 }
@@ -84,7 +85,7 @@ uint64_t DigestOfClaim(const Torrent& torrent, const Claim& claim) {
 uint64_t DigestOfName(const std::string& name, const NameBinding& binding) {
   RollingDigest digest;
   digest.Add(name);
-  digest.Add(binding.torrent.value());
+  digest.Add(binding.torrent.value(), binding.source.value());
   for (const InfoHash& hash : binding.foreign) digest.Add(BytesOf(hash));
   return digest.value();
 }

@@ -19,6 +19,7 @@
 #include "core/tracker/command.h"
 #include "core/tracker/limits.h"
 #include "core/tracker/registry_state.h"
+#include "core/tracker/shares.h"
 #include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
@@ -32,7 +33,8 @@ class Registry {
 
   // `stamp` is the log time of the command's batch; it never goes back. kUnavailable means that nothing
   // was done (a limit that may pass); every other outcome is final.
-  tracker_api::Response Apply(Instant stamp, const Operation& operation);
+  // `source` asked for it.
+  tracker_api::Response Apply(Instant stamp, const Operation& operation, Source source = {});
 
   // --- queries: the state as applied so far (registry_queries.cc) ---
 
@@ -46,6 +48,11 @@ class Registry {
   // For clients' listings: true while log time has not passed the claim's expiry.
   bool Live(const Claim& claim) const { return claim.expires > state_.log_time; }
 
+  // What a claim of `source` that is made now would meet: a full table, or its own share. nullopt: room.
+  std::optional<std::string> ClaimProblem(const Torrent& torrent, Source source) const;
+  // The tables that are full, each with who fills it.
+  std::vector<tracker_api::Alarm> Alarms() const;
+
   const RegistryState& state() const { return state_; }
   // For StateWalk, which changes nothing that state() shows.
   RegistryState& mutable_state() { return state_; }
@@ -53,6 +60,7 @@ class Registry {
   uint64_t torrents() const { return state_.torrents.size(); }
   uint64_t claims() const { return claims_; }
   uint64_t accounted_bytes() const { return bytes_; }
+  const Shares& shares() const { return shares_; }
   Instant log_time() const { return state_.log_time; }
   // Log time of the earliest expiry the index knows (a renewed claim may live longer); Never if none.
   Instant next_expiry() const;
@@ -63,20 +71,27 @@ class Registry {
  private:
   using ExpiryKey = std::tuple<Instant, TorrentNumber, Address>;
 
-  tracker_api::Response ApplyOne(const tracker_api::Register& op);
-  tracker_api::Response ApplyOne(const tracker_api::Offer& op);
-  tracker_api::Response ApplyOne(const tracker_api::Withdraw& op);
-  tracker_api::Response ApplyOne(const Claims& op);
-  tracker_api::Response ApplyOne(const Tick& op);
-  tracker_api::Response ApplyOne(const SetLimits& op);
+  tracker_api::Response ApplyOne(const tracker_api::Register& op, Source source);
+  tracker_api::Response ApplyOne(const tracker_api::Offer& op, Source source);
+  tracker_api::Response ApplyOne(const tracker_api::Withdraw& op, Source source);
+  tracker_api::Response ApplyOne(const Claims& op, Source source);
+  tracker_api::Response ApplyOne(const Tick& op, Source source);
+  tracker_api::Response ApplyOne(const SetLimits& op, Source source);
 
   // --- registry_registration.cc ---
   std::optional<tracker_api::Response> Conflict(const Metainfo& metainfo, const Torrent* known) const;
   std::optional<tracker_api::Response> OverLimit(const Metainfo& metainfo, const Torrent* known,
-                                                 uint32_t new_hashes) const;
+                                                 uint32_t new_hashes, Source source) const;
   bool HasName(const Torrent& torrent, const std::string& name) const;
-  Torrent& AddTorrent(const Metainfo& metainfo);
-  void BindName(Torrent& torrent, const Metainfo& metainfo, const std::vector<InfoHash>& new_hashes);
+  std::optional<tracker_api::Response> OverShare(const Metainfo& metainfo, bool new_name, bool new_content,
+                                                 Source source) const;
+  Torrent& AddTorrent(const Metainfo& metainfo, Source source);
+  void BindName(Torrent& torrent, const Metainfo& metainfo, const std::vector<InfoHash>& new_hashes,
+                Source source);
+
+  // --- registry_alarms.cc ---
+  void AddFullTables(std::vector<tracker_api::Alarm>& alarms) const;
+  void AddWholeShares(std::vector<tracker_api::Alarm>& alarms) const;
 
   // --- registry_queries.cc ---
   class Page;
@@ -86,8 +101,14 @@ class Registry {
   void WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, tracker_api::Peers& peers) const;
 
   // --- registry_claims.cc ---
-  // Renews or adds. nullptr when a limit forbids another claim. The claim is out of the digest until Seal.
-  Claim* Open(Torrent& torrent, const Address& peer, const char** why);
+  // Renews or adds, with room in the source's share for a map of `map_bytes`. nullptr when a limit forbids
+  // another claim. The claim is out of the digest until Seal.
+  Claim* Open(Torrent& torrent, const Address& peer, Source source, uint64_t map_bytes, const char** why);
+  void MakeRoomInShare(const Torrent& torrent, Source source, uint64_t bytes);
+  // The claim of the source that gives way first, of one torrent or of all, is gone.
+  void DropOldest(Source source, std::optional<TorrentNumber> torrent);
+  // False when the pieces of the claim cannot be kept.
+  bool ChargeMap(Claim& claim, const PieceMap& pieces, const char** why);
   void Seal(const Torrent& torrent, const Claim& claim);
   bool AddPieces(Torrent& torrent, Claim& claim, const PieceMap& pieces, const char** why);
   void MakeComplete(Torrent& torrent, Claim& claim);
@@ -95,6 +116,7 @@ class Registry {
   void RemovePieces(Torrent& torrent, Claim& claim, const PieceMap& pieces);
   void RemoveClaim(Torrent& torrent, const Address& peer);
   void Expire(uint32_t claims_max);
+  void Reindex(Torrent& torrent, Claim& claim);
 
   // --- registry_restore.cc ---
   absl::Status RebuildTorrents();
@@ -108,6 +130,7 @@ class Registry {
   // Rebuilt from the state.
   absl::btree_map<ContentId, TorrentNumber> contents_;
   absl::btree_set<ExpiryKey> expiries_;  // exactly one per claim
+  Shares shares_;
   uint64_t claims_ = 0;
   uint64_t bytes_ = 0;
   uint64_t digest_ = 0;
@@ -127,7 +150,7 @@ std::optional<std::string> PeerProblem(const Address& peer);
 // of Apply itself.
 uint64_t AccountedBytes(const Metainfo& metainfo);
 uint64_t AccountedBytes(const PieceMap& pieces);
-inline constexpr uint64_t kClaimBytes = 192;    // a claim with its places in the two indexes
+inline constexpr uint64_t kClaimBytes = 384;    // a claim with its places in the indexes
 inline constexpr uint64_t kNameBytes = 256;     // a name and its torrent's share
 inline constexpr uint64_t kInfoHashBytes = 64;  // an info-hash with its name
 

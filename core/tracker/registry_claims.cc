@@ -25,6 +25,8 @@ Response NotRanges(const char* what, uint32_t piece_count) {
 }
 
 constexpr const char* kNoRoom = "the cluster holds as many claims as it can";
+constexpr const char* kFullContent = "too many peers claim this content";
+constexpr const char* kFullShare = "the claims of your address hold as many bytes as those of one may";
 
 }  // namespace
 
@@ -40,7 +42,8 @@ std::optional<std::string> PeerProblem(const Address& peer) {
   return std::nullopt;
 }
 
-Claim* Registry::Open(Torrent& torrent, const Address& peer, const char** why) {
+Claim* Registry::Open(Torrent& torrent, const Address& peer, Source source, uint64_t map_bytes,
+                      const char** why) {
   Claim* claim = torrent.claims.Change(peer);
   if (claim != nullptr && !Live(*claim)) {  // due, but not reached by Expire yet
     RemoveClaim(torrent, peer);
@@ -53,8 +56,9 @@ Claim* Registry::Open(Torrent& torrent, const Address& peer, const char** why) {
     claim->expires = std::max(claim->expires, expires);
     return claim;
   }
+  MakeRoomInShare(torrent, source, kClaimBytes + map_bytes);
   if (torrent.claims.size() >= limits().claims_per_content) {
-    *why = "too many peers claim this content";
+    *why = kFullContent;
     return nullptr;
   }
   if (claims_ >= limits().claims || bytes_ + kClaimBytes > limits().bytes) {
@@ -64,11 +68,59 @@ Claim* Registry::Open(Torrent& torrent, const Address& peer, const char** why) {
   expiries_.insert({expires, torrent.number, peer});
   ++claims_;
   bytes_ += kClaimBytes;
-  return &torrent.claims.Add(
-      {.peer = peer, .expires = expires, .indexed = expires, .complete = false, .pieces = {}});
+  shares_.AddClaimBytes(source, kClaimBytes);
+  Claim& added = torrent.claims.Add({.peer = peer,
+                                     .expires = expires,
+                                     .indexed = expires,
+                                     .complete = false,
+                                     .pieces = {},
+                                     .source = source});
+  shares_.AddClaim(torrent, added);
+  return &added;
+}
+
+// Whoever asks for more than its share pays with what it had, so that nobody is kept out by somebody else's
+// flood, and a client that has moved to other ports is not kept out by what it claimed before. Of the bytes
+// as many claims give way as any command may drop; what is still too much is refused where it is charged.
+void Registry::MakeRoomInShare(const Torrent& torrent, Source source, uint64_t bytes) {
+  if (shares_.ClaimsOf(source, torrent.number) >= limits().source_claims_per_content)
+    DropOldest(source, torrent.number);
+  if (shares_.Of(source).claims >= limits().source_claims) DropOldest(source, std::nullopt);
+  for (uint32_t i = 0; i < limits().expiries_per_command; ++i) {
+    const Share share = shares_.Of(source);
+    if (share.claims == 0 || share.claim_bytes + bytes <= limits().source_claim_bytes) return;
+    DropOldest(source, std::nullopt);
+  }
+}
+
+void Registry::DropOldest(Source source, std::optional<TorrentNumber> of) {
+  for (uint32_t looked = 0;; ++looked) {
+    const auto oldest = of ? shares_.Oldest(source, *of) : shares_.Oldest(source);
+    CHECK(oldest);
+    Torrent& torrent = state_.torrents[oldest->torrent.value()];
+    Claim* claim = torrent.claims.Change(oldest->peer);
+    // Renewed since it was indexed: others may be older. A bounded number of such are looked at.
+    if (claim->indexed == claim->expires || looked >= limits().expiries_per_command)
+      return RemoveClaim(torrent, oldest->peer);
+    digest_ -= DigestOfClaim(torrent, *claim);
+    Reindex(torrent, *claim);
+    Seal(torrent, *claim);
+  }
 }
 
 void Registry::Seal(const Torrent& torrent, const Claim& claim) { digest_ += DigestOfClaim(torrent, claim); }
+
+bool Registry::ChargeMap(Claim& claim, const PieceMap& pieces, const char** why) {
+  const uint64_t bytes = AccountedBytes(pieces);
+  const bool fits = bytes_ + bytes <= limits().bytes;
+  if (!fits || shares_.Of(claim.source).claim_bytes + bytes > limits().source_claim_bytes) {
+    *why = fits ? kFullShare : kNoRoom;
+    return false;
+  }
+  bytes_ += bytes;
+  shares_.AddClaimBytes(claim.source, bytes);
+  return true;
+}
 
 bool Registry::AddPieces(Torrent& torrent, Claim& claim, const PieceMap& pieces, const char** why) {
   if (claim.complete || pieces.none()) return true;
@@ -77,11 +129,7 @@ bool Registry::AddPieces(Torrent& torrent, Claim& claim, const PieceMap& pieces,
     return true;
   }
   if (claim.pieces.size() == 0) {
-    if (bytes_ + AccountedBytes(pieces) > limits().bytes) {
-      *why = kNoRoom;
-      return false;
-    }
-    bytes_ += AccountedBytes(pieces);
+    if (!ChargeMap(claim, pieces, why)) return false;
     claim.pieces = pieces;
   } else {
     claim.pieces.AddAll(pieces);
@@ -101,6 +149,7 @@ void Registry::MakeEmpty(Torrent& torrent, Claim& claim) {
   if (claim.complete) --torrent.complete;
   claim.complete = false;
   bytes_ -= AccountedBytes(claim.pieces);
+  shares_.RemoveClaimBytes(claim.source, AccountedBytes(claim.pieces));
   claim.pieces = PieceMap();
 }
 
@@ -110,8 +159,8 @@ void Registry::RemovePieces(Torrent& torrent, Claim& claim, const PieceMap& piec
     MakeEmpty(torrent, claim);
     PieceMap all = PieceMap::All(torrent.piece_count());
     // Without room for the map the claim shrinks to nothing: saying too little is safe.
-    if (bytes_ + AccountedBytes(all) > limits().bytes) return;
-    bytes_ += AccountedBytes(all);
+    const char* why = nullptr;
+    if (!ChargeMap(claim, all, &why)) return;
     claim.pieces = std::move(all);
   }
   if (claim.pieces.size() == 0) return;
@@ -125,26 +174,29 @@ void Registry::RemoveClaim(Torrent& torrent, const Address& peer) {
   digest_ -= DigestOfClaim(torrent, *claim);
   MakeEmpty(torrent, *claim);
   CHECK(expiries_.erase({claim->indexed, torrent.number, peer}) == 1);
+  shares_.RemoveClaimBytes(claim->source, kClaimBytes);
+  shares_.RemoveClaim(torrent, *claim);
   torrent.claims.Remove(peer);
   --claims_;
   bytes_ -= kClaimBytes;
 }
 
-Response Registry::ApplyOne(const tracker_api::Offer& op) {
+Response Registry::ApplyOne(const tracker_api::Offer& op, Source source) {
   if (auto problem = PeerProblem(op.peer)) return Refuse(Outcome::kInvalid, *std::move(problem));
   Torrent* torrent = Mutable(op.torrent);
   if (torrent == nullptr) return NoSuchTorrent(op.torrent);
   const auto pieces = PieceMap::FromRanges(op.pieces, torrent->piece_count());
   if (!pieces) return NotRanges("offered", torrent->piece_count());
   const char* why = nullptr;
-  Claim* claim = Open(*torrent, op.peer, &why);
+  const uint64_t map_bytes = pieces->all() || pieces->none() ? 0 : AccountedBytes(*pieces);
+  Claim* claim = Open(*torrent, op.peer, source, map_bytes, &why);
   if (claim == nullptr) return Unavailable(why);
   const bool kept = AddPieces(*torrent, *claim, *pieces, &why);
   Seal(*torrent, *claim);
   return kept ? Response{} : Unavailable(why);
 }
 
-Response Registry::ApplyOne(const tracker_api::Withdraw& op) {
+Response Registry::ApplyOne(const tracker_api::Withdraw& op, Source) {
   Torrent* torrent = Mutable(op.torrent);
   if (torrent == nullptr) return NoSuchTorrent(op.torrent);
   const auto pieces = PieceMap::FromRanges(op.pieces, torrent->piece_count());
@@ -161,7 +213,7 @@ Response Registry::ApplyOne(const tracker_api::Withdraw& op) {
   return {};
 }
 
-Response Registry::ApplyOne(const Claims& op) {
+Response Registry::ApplyOne(const Claims& op, Source) {
   // The sender cut its batch by the limit it knew; it cuts another one by the limit in force now.
   if (op.updates.size() > limits().claims_per_command) {
     return Unavailable(absl::StrCat("more than ", limits().claims_per_command, " claims in one command"));
@@ -176,7 +228,7 @@ Response Registry::ApplyOne(const Claims& op) {
       continue;
     }
     const char* why = nullptr;
-    Claim* claim = Open(torrent, update.peer, &why);
+    Claim* claim = Open(torrent, update.peer, update.source, 0, &why);
     if (claim == nullptr) {
       response.reason = why;
       continue;
@@ -207,11 +259,33 @@ void Registry::Expire(uint32_t claims_max) {
     }
     // Renewed since it was indexed.
     digest_ -= DigestOfClaim(torrent, *claim);
-    expiries_.erase(first);
-    claim->indexed = claim->expires;
-    expiries_.insert({claim->expires, number, peer});
+    Reindex(torrent, *claim);
     Seal(torrent, *claim);
   }
+}
+
+void Registry::Reindex(Torrent& torrent, Claim& claim) {
+  CHECK(expiries_.erase({claim.indexed, torrent.number, claim.peer}) == 1);
+  shares_.Unindex(torrent, claim);
+  claim.indexed = claim.expires;
+  expiries_.insert({claim.indexed, torrent.number, claim.peer});
+  shares_.Index(torrent, claim);
+}
+
+std::optional<std::string> Registry::ClaimProblem(const Torrent& torrent, Source source) const {
+  if (shares_.ClaimsOf(source, torrent.number) >= limits().source_claims_per_content) {
+    return absl::StrCat("your address holds ", limits().source_claims_per_content,
+                        " claims of this torrent, as many as one may: the oldest of them makes room");
+  }
+  if (shares_.Of(source).claims >= limits().source_claims) {
+    return absl::StrCat("your address holds ", limits().source_claims,
+                        " claims, as many as one may: the oldest of them makes room");
+  }
+  const char* why = torrent.claims.size() >= limits().claims_per_content                  ? kFullContent
+                    : claims_ >= limits().claims || bytes_ + kClaimBytes > limits().bytes ? kNoRoom
+                                                                                          : nullptr;
+  if (why == nullptr) return std::nullopt;
+  return absl::StrCat(why, ": you will not be listed until some of them have run out");
 }
 
 Instant Registry::next_expiry() const {

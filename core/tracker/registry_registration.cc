@@ -71,12 +71,13 @@ std::optional<Response> Registry::Conflict(const Metainfo& metainfo, const Torre
 }
 
 std::optional<Response> Registry::OverLimit(const Metainfo& metainfo, const Torrent* known,
-                                            uint32_t new_hashes) const {
+                                            uint32_t new_hashes, Source source) const {
   if (known == nullptr && torrents() >= limits().torrents) {
     return Refuse(Outcome::kTooLarge, absl::StrCat("this cluster keeps at most ", limits().torrents,
                                                    " torrents and has them all"));
   }
   const bool new_name = known == nullptr || !HasName(*known, metainfo.name);
+  if (auto over = OverShare(metainfo, new_name, known == nullptr, source)) return over;
   if (known != nullptr && new_name && known->names >= limits().names_per_content) {
     return Refuse(Outcome::kTooLarge,
                   absl::StrCat("content ", known->content().ToString(), " already has ",
@@ -96,7 +97,27 @@ std::optional<Response> Registry::OverLimit(const Metainfo& metainfo, const Torr
   return std::nullopt;
 }
 
-Torrent& Registry::AddTorrent(const Metainfo& metainfo) {
+// A name is bound for ever, so there is nothing of its own that could make room.
+std::optional<Response> Registry::OverShare(const Metainfo& metainfo, bool new_name, bool new_content,
+                                            Source source) const {
+  const Share share = shares_.Of(source);
+  if (new_name && share.names >= limits().source_names) {
+    return Refuse(Outcome::kTooLarge,
+                  absl::StrCat("your address (", SourceText(source), ") has registered ", share.names,
+                               " names, as many as one may; the cluster's operator can agree to more "
+                               "(source_names)"));
+  }
+  if (new_content && share.registered_bytes + AccountedBytes(metainfo) > limits().source_registered_bytes) {
+    return Refuse(
+        Outcome::kTooLarge,
+        absl::StrCat("your address (", SourceText(source), ") has registered ", share.registered_bytes,
+                     " bytes of piece hashes, and one may register ", limits().source_registered_bytes,
+                     "; the cluster's operator can agree to more (source_registered_bytes)"));
+  }
+  return std::nullopt;
+}
+
+Torrent& Registry::AddTorrent(const Metainfo& metainfo, Source source) {
   const TorrentNumber number(static_cast<uint32_t>(state_.torrents.size()));
   Torrent& torrent = state_.torrents.emplace_back();
   torrent.number = number;
@@ -105,16 +126,20 @@ Torrent& Registry::AddTorrent(const Metainfo& metainfo) {
   torrent.metainfo.foreign_info_hashes.clear();
   contents_.emplace(torrent.content(), number);
   bytes_ += AccountedBytes(metainfo);
+  shares_.AddRegisteredBytes(source, AccountedBytes(metainfo));
   digest_ += DigestOfTorrent(torrent);
   return torrent;
 }
 
-void Registry::BindName(Torrent& torrent, const Metainfo& metainfo, const std::vector<InfoHash>& new_hashes) {
+void Registry::BindName(Torrent& torrent, const Metainfo& metainfo, const std::vector<InfoHash>& new_hashes,
+                        Source source) {
   const auto [name, added] = state_.names.try_emplace(metainfo.name);
   NameBinding& binding = name->second;
   if (added) {
     binding.torrent = torrent.number;
     binding.binding = state_.bindings++;
+    binding.source = source;
+    shares_.AddName(source);
     ++torrent.names;
     bytes_ += kNameBytes;
   } else {
@@ -132,7 +157,7 @@ void Registry::BindName(Torrent& torrent, const Metainfo& metainfo, const std::v
   digest_ += DigestOfName(name->first, binding);
 }
 
-Response Registry::ApplyOne(const tracker_api::Register& op) {
+Response Registry::ApplyOne(const tracker_api::Register& op, Source source) {
   const ContentId content = op.metainfo.content();
   const auto found = contents_.find(content);
   Torrent* known = found == contents_.end() ? nullptr : &state_.torrents[found->second.value()];
@@ -158,10 +183,10 @@ Response Registry::ApplyOne(const tracker_api::Register& op) {
   }
   const bool created = known == nullptr || !HasName(*known, whole.name);
   if (created || !new_hashes.empty()) {
-    if (auto over = OverLimit(whole, known, static_cast<uint32_t>(new_hashes.size())))
+    if (auto over = OverLimit(whole, known, static_cast<uint32_t>(new_hashes.size()), source))
       return *std::move(over);
-    if (known == nullptr) known = &AddTorrent(whole);
-    BindName(*known, whole, new_hashes);
+    if (known == nullptr) known = &AddTorrent(whole, source);
+    BindName(*known, whole, new_hashes, source);
   }
   Response response;
   response.outcome = created ? Outcome::kCreated : Outcome::kOk;

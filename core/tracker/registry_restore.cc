@@ -53,6 +53,8 @@ absl::Status Registry::RebuildClaims(Torrent& torrent) {
     expiries_.insert({claim.indexed, torrent.number, claim.peer});
     ++claims_;
     bytes_ += kClaimBytes + AccountedBytes(claim.pieces);
+    shares_.AddClaim(torrent, claim);
+    shares_.AddClaimBytes(claim.source, kClaimBytes + AccountedBytes(claim.pieces));
     Seal(torrent, claim);
   }
   return absl::OkStatus();
@@ -65,11 +67,14 @@ absl::Status Registry::RebuildNames() {
     if (binding.binding >= state_.bindings) return Contradiction("a name has a number of the future");
     ++state_.torrents[binding.torrent.value()].names;
     bytes_ += kNameBytes;
+    shares_.AddName(binding.source);
   }
   for (const Torrent& torrent : state_.torrents) {
     if (!HasName(torrent, torrent.metainfo.name)) {
       return Contradiction("torrent ", torrent.number.value(), " does not have its name");
     }
+    shares_.AddRegisteredBytes(state_.names.at(torrent.metainfo.name).source,
+                               AccountedBytes(torrent.metainfo));
   }
   return absl::OkStatus();
 }

@@ -17,6 +17,7 @@
 #include "core/tracker/command.h"
 #include "core/tracker/dense_table.h"
 #include "core/tracker/limits.h"
+#include "core/tracker/source.h"
 
 namespace bt::tracker {
 
@@ -29,6 +30,7 @@ struct Claim {
   Instant indexed;
   bool complete = false;
   PieceMap pieces;  // of size 0 when complete or when the peer has none
+  Source source;    // whose share it counts to: who made it, whoever renews it
 
   const Address& key() const { return peer; }
   static constexpr void Fields(auto& self, auto&& visit) {
@@ -37,6 +39,7 @@ struct Claim {
     visit("indexed", self.indexed);
     visit("complete", self.complete);
     visit("pieces", self.pieces);
+    visit("source", self.source);
   }
 };
 
@@ -57,6 +60,7 @@ struct Torrent {
 struct NameBinding {
   TorrentNumber torrent;
   uint64_t binding = 0;           // its running number
+  Source source;                  // who registered it
   std::vector<InfoHash> foreign;  // info-hashes registered with this name that cannot be derived
 };
 

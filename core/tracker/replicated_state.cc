@@ -27,7 +27,7 @@ CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes) {
       return applied;
     }
   }
-  applied.response = registry_.Apply(stamp, command->operation);
+  applied.response = registry_.Apply(stamp, command->operation, command->source);
   if (once) sessions_.Record(command->id, applied.response);
   return applied;
 }

@@ -68,7 +68,7 @@ absl::Status StateBuilder::Take(ClaimItem item) {
 absl::Status StateBuilder::Take(NameItem item) {
   if (!registry_.names.empty() && std::prev(registry_.names.end())->first >= item.name) return Wrong("names");
   registry_.names.emplace_hint(registry_.names.end(), std::move(item.name),
-                               NameBinding{item.torrent, item.binding, {}});
+                               NameBinding{item.torrent, item.binding, item.source, {}});
   return absl::OkStatus();
 }
 

@@ -15,8 +15,8 @@
 
 namespace bt::tracker {
 
-// Version 1 was one encoding of the whole state.
-inline constexpr uint64_t kStateFormat = 2;
+// Version 1 was one encoding of the whole state; version 2 knew no sources.
+inline constexpr uint64_t kStateFormat = 3;
 
 struct StateHead {
   uint64_t format = kStateFormat;
@@ -63,11 +63,13 @@ struct NameItem {
   std::string name;
   TorrentNumber torrent;
   uint64_t binding = 0;
+  Source source;
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("name", self.name);
     visit("torrent", self.torrent);
     visit("binding", self.binding);
+    visit("source", self.source);
   }
 };
 

@@ -82,7 +82,7 @@ void StateWalk::PutName(const RegistryState& registry, Encoder& out) {
   }
   name_ = at->first;
   if (at->second.binding < head_.bindings)
-    Put(NameItem{at->first, at->second.torrent, at->second.binding}, out);
+    Put(NameItem{at->first, at->second.torrent, at->second.binding, at->second.source}, out);
 }
 
 void StateWalk::PutInfoHash(const RegistryState& registry, Encoder& out) {

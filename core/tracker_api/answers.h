@@ -121,6 +121,18 @@ inline constexpr Role kRoles[] = {Role::kLeader, Role::kFollower, Role::kCandida
 std::string_view RoleName(Role role);
 std::optional<Role> ParseRole(std::string_view name);
 
+// What the operator should look at.
+struct Alarm {
+  std::string name;  // for programs: the same as long as it lasts
+  std::string text;  // a sentence: what is wrong, by whom, and what follows
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("name", self.name);
+    visit("text", self.text);
+  }
+  friend bool operator==(const Alarm&, const Alarm&) = default;
+};
+
 struct NodeStatus {
   NodeId node;
   Role role = Role::kFollower;
@@ -133,6 +145,7 @@ struct NodeStatus {
   uint64_t claims = 0;
   std::vector<NodeId> members;
   bool has_quorum = false;  // a leader that hears a majority, or a follower that hears such a leader
+  std::vector<Alarm> alarms;
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("node", self.node);
@@ -146,6 +159,7 @@ struct NodeStatus {
     visit("claims", self.claims);
     visit("members", self.members);
     visit("has_quorum", self.has_quorum);
+    visit("alarms", self.alarms);
   }
   friend bool operator==(const NodeStatus&, const NodeStatus&) = default;
 };

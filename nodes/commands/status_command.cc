@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -115,6 +116,17 @@ void PrintTable(const std::vector<NodeView>& views) {
   }
 }
 
+// What is agreed is the same at all nodes, and is told once.
+void PrintAlarms(const std::vector<NodeView>& views) {
+  std::set<std::string> told;
+  for (const NodeView& view : views) {
+    if (!view.status) continue;
+    for (const tracker_api::Alarm& alarm : view.status->alarms) {
+      if (told.insert(alarm.name).second) std::printf("alarm: %s\n", Printable(alarm.text).c_str());
+    }
+  }
+}
+
 std::vector<Disagreement> Compared(const std::vector<NodeView>& views) {
   std::vector<NodeAnswer> answers;
   for (const NodeView& view : views) {
@@ -166,6 +178,7 @@ ExitStatus RunStatus(const StatusOptions& options) {
     std::printf("%zu of %zu nodes answer; %s\n", answered, views.size(),
                 quorum ? "the cluster has a quorum" : "no quorum: nothing can be registered or offered now");
   }
+  if (!options.json) PrintAlarms(views);
   if (answered == 0) {
     return Refuse("status",
                   absl::UnavailableError("no tracker answers; start one with bytetorrent-tracker or name "

@@ -277,6 +277,13 @@ std::string WriteStatus(const api::NodeStatus& status, std::string_view cluster,
   json["registry_digest"] = absl::StrCat(absl::Hex(status.registry_digest, absl::kZeroPad16));
   json["torrents"] = status.torrents;
   json["claims"] = status.claims;
+  json["alarms"] = Json::array();
+  for (const api::Alarm& alarm : status.alarms) {
+    Json item;
+    item["name"] = alarm.name;
+    item["text"] = alarm.text;
+    json["alarms"].push_back(std::move(item));
+  }
   json["members"] = Json::array();
   for (const NodeId member : status.members) json["members"].push_back(member.value());
   json["nodes"] = Json::array();
@@ -378,6 +385,13 @@ absl::StatusOr<api::NodeStatus> ParseStatus(std::string_view text) {
   status.registry_digest = LoadBig(BytesOf(bytes).data(), 8);
   status.torrents = reader.Unsigned<uint64_t>("torrents");
   status.claims = reader.Unsigned<uint64_t>("claims");
+  const Json* alarms = reader.Array("alarms");
+  if (alarms == nullptr) return reader.status();
+  for (const Json& item : *alarms) {
+    Reader fields(item);
+    status.alarms.push_back({fields.Text("name"), fields.Text("text")});
+    if (!fields.ok()) return fields.status();
+  }
   const Json* members = reader.Array("members");
   if (members == nullptr) return reader.status();
   for (const Json& member : *members)

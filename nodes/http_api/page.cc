@@ -25,6 +25,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 code { font-size: .85em; }
 .tag { display: inline-block; border-radius: .6rem; padding: 0 .55rem; font-size: .85rem; color: #fff; background: #777; }
 .leader { background: var(--lead); } .follower { background: var(--good); } .down { background: var(--bad); }
+#alarms { color: var(--bad); }
 tr.self td { background: var(--soft); }
 footer { margin-top: 2rem; opacity: .7; font-size: .85rem; }
 </style>
@@ -34,6 +35,7 @@ footer { margin-top: 2rem; opacity: .7; font-size: .85rem; }
 constexpr std::string_view kBody = R"html(<body>
 <h1>ByteTorrent tracker</h1>
 <p class="note" id="summary">asking the cluster&hellip;</p>
+<ul id="alarms"></ul>
 <h2>Cluster</h2>
 <table><thead><tr><th>node</th><th>role</th><th>clients connect to</th><th class="number">ballot</th>
 <th class="number">chosen</th><th class="number">applied</th><th class="number">torrents</th><th class="number">claims</th>
@@ -85,6 +87,9 @@ async function refresh() {
     if (node.id === self.node) return {node, status: self};
     try { return {node, status: await ask(urlOf(node) + '/status')}; } catch (e) { return {node, status: null}; }
   }));
+  // What is agreed is the same at all nodes, and is told once.
+  const alarms = new Set(states.flatMap(({status}) => status ? status.alarms.map(alarm => alarm.text) : []));
+  byId('alarms').replaceChildren(...[...alarms].map(text => element('li', text)));
   const rows = states.map(({node, status}) => {
     const row = document.createElement('tr');
     if (node.id === self.node) row.className = 'self';

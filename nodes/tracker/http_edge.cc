@@ -32,7 +32,7 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return refuse("too many requests are under way at this node; ask another node, or again");
   asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering)});
-  router_.Ask(*call, *std::move(parsed.request));
+  router_.Ask(*call, tracker::Asked{*std::move(parsed.request), tracker::SourceOf(peer)});
 }
 
 void HttpEdge::OnGone(net::HttpExchange exchange) {

@@ -124,6 +124,10 @@ void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
   Single("registry_digest", "gauge", "Low 48 bits of the registry's digest: equal at equal applied_slot.",
          status.registry_digest & ((uint64_t{1} << 48) - 1), out);
   Single("claims", "gauge", "Peers' claims.", status.claims, out);
+  Family("alarm", "gauge", "1 for each thing an operator should look at; /status says more.", out);
+  for (const tracker_api::Alarm& alarm : status.alarms)
+    Sample("alarm", absl::StrCat("{name=\"", alarm.name, "\"}"), 1, out);
+  Single("alarms", "gauge", "Things an operator should look at.", status.alarms.size(), out);
 }
 
 }  // namespace

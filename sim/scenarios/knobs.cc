@@ -9,7 +9,8 @@ uint32_t Between(RandomStream& rng, uint32_t low, uint32_t high) {
 
 }  // namespace
 
-std::optional<TrackerKnobs> DrawTrackerKnobs(RandomStream& rng, uint32_t users) {
+std::optional<TrackerKnobs> DrawTrackerKnobs(RandomStream& rng, uint32_t users, uint32_t contents,
+                                             uint32_t names) {
   if (!rng.Chance(1, 2)) return std::nullopt;
   constexpr Duration kOldestCopy = Seconds(25);
   TrackerKnobs knobs;
@@ -34,6 +35,12 @@ std::optional<TrackerKnobs> DrawTrackerKnobs(RandomStream& rng, uint32_t users) 
   if (rng.Chance(1, 4)) limits.torrents = Between(rng, 1, 6);
   if (rng.Chance(1, 4)) limits.names_per_content = Between(rng, 1, 3);
   if (rng.Chance(1, 4)) limits.info_hashes_per_content = Between(rng, 4, 12);
+  if (!knobs.claims_run_full && rng.Chance(1, 2)) {
+    knobs.greedy = Between(rng, 1, 2);
+    limits.source_claims_per_content = Between(rng, 2, 6);
+    limits.source_claims = 2 * contents + Between(rng, 0, 6);
+    limits.source_names = names + Between(rng, 0, 4);
+  }
   return knobs;
 }
 

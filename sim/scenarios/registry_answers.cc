@@ -192,7 +192,8 @@ bool RegistryClient::OnScraped(const Response& response) const {
   std::vector<InfoHash> asked = std::get<tracker_api::Scrape>(op_->request).info_hashes;
   for (const tracker_api::ScrapeEntry& entry : scraped->entries) {
     const auto at = std::find(asked.begin(), asked.end(), entry.info_hash);
-    if (at == asked.end() || entry.complete + entry.incomplete > 2 * workload_.clients) return false;
+    if (at == asked.end() || entry.complete + entry.incomplete > 2 * workload_.clients + workload_.strangers)
+      return false;
     asked.erase(at);
   }
   return true;

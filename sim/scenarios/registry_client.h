@@ -30,6 +30,7 @@ namespace bt::sim {
 
 struct RegistryWorkload {
   uint32_t clients = 1;
+  uint32_t strangers = 0;  // claims of a content that are of others than these
   uint32_t names = 6;
   Duration think_max = Milliseconds(200);  // between operations
   uint32_t operations = 60;

@@ -90,6 +90,10 @@ void DrawBulk(RandomStream rng, tracker::Config& config) {
 
 }  // namespace
 
+tracker::Source SourceOfEndpoint(uint32_t index) {
+  return tracker::SourceOf(Address::V4(10, 1, 0, static_cast<uint8_t>(index), 0));
+}
+
 tracker::Config DrawTrackerConfig(RandomStream& rng) {
   tracker::Config config;
   config.replica = DrawReplicaConfig(rng);
@@ -151,7 +155,7 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
     const CallId call(++next_call_);
     calls_[call] = {from, ask->id};
     answers_.OnCall(call, from, host.now(), tracker::LongestCrossing(bytes.size()));
-    host.Call(call, std::move(ask->request));
+    host.Call(call, tracker::Asked{std::move(ask->request), SourceOfEndpoint(from)});
   } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
     for (auto it = calls_.begin(); it != calls_.end(); ++it) {
       if (it->second.client != from || it->second.ask != hang_up->id) continue;

@@ -34,6 +34,9 @@ using EdgeMessage = std::variant<tracker_api::Ask, tracker_api::Answer, tracker_
 // Small windows, messages and limits for some seeds, so that their edges are met.
 tracker::Config DrawTrackerConfig(RandomStream& rng);
 
+// Whose share what an endpoint of the network asks for counts to: each has an address of its own.
+tracker::Source SourceOfEndpoint(uint32_t index);
+
 class TrackerCluster;
 
 class TrackerAdaptor : public DefaultAdaptor {

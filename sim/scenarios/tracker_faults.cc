@@ -1,5 +1,6 @@
 #include "sim/scenarios/tracker_faults.h"
 
+#include <absl/container/btree_map.h>
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "sim/nemesis.h"
 #include "sim/plan.h"
+#include "sim/scenarios/greedy_client.h"
 #include "sim/scenarios/knobs.h"
 #include "sim/scenarios/registry_client.h"
 #include "sim/scenarios/run_until.h"
@@ -25,9 +27,13 @@ constexpr Duration kAnnounceBound = Seconds(3);
 // Beyond the lifetime: a tick every five seconds drops a few of at most some dozens of claims.
 constexpr Duration kExpiryBound = Seconds(120);
 
+// Of the workload's clients. A client registers no other.
+constexpr uint32_t kNamesMax = 10;
+
 // What Apply keeps up by the way and no digest covers: it decides what is refused and what a listing says.
 bool SameCounts(const tracker::Registry& kept, const tracker::Registry& counted) {
   if (kept.claims() != counted.claims() || kept.accounted_bytes() != counted.accounted_bytes()) return false;
+  if (!(kept.shares() == counted.shares())) return false;
   for (uint32_t i = 0; i < kept.torrents(); ++i) {
     const tracker::Torrent& one = kept.torrent(tracker::TorrentNumber(i));
     const tracker::Torrent& other = counted.torrent(tracker::TorrentNumber(i));
@@ -36,11 +42,34 @@ bool SameCounts(const tracker::Registry& kept, const tracker::Registry& counted)
   return true;
 }
 
+// No source holds more than its share. For limits that were in force before there was anything to hold.
+void JudgeShares(World& world, const Process& node, const tracker::Registry& registry) {
+  absl::btree_map<tracker::Source, uint32_t> claims;
+  for (const tracker::Torrent& torrent : registry.state().torrents) {
+    absl::btree_map<tracker::Source, uint32_t> of_content;
+    for (const tracker::Claim& claim : torrent.claims.rows()) {
+      const uint32_t here = ++of_content[claim.source];
+      const uint32_t all = ++claims[claim.source];
+      if (here <= registry.limits().source_claims_per_content && all <= registry.limits().source_claims)
+        continue;
+      return world.Fail(absl::StrFormat("shares: %s holds %d claims of %s, %d of them of one content",
+                                        node.name(), all, SourceText(claim.source), here));
+    }
+  }
+  absl::btree_map<tracker::Source, uint32_t> names;
+  for (const auto& [name, binding] : registry.state().names) {
+    if (++names[binding.source] > registry.limits().source_names)
+      return world.Fail(absl::StrFormat("shares: %s lets %s register over %d names", node.name(),
+                                        SourceText(binding.source), registry.limits().source_names));
+  }
+}
+
 // Decode counts everything anew, the digest included: whatever Apply kept up by the way must be the same.
 void JudgeStates(World& world, TrackerCluster& cluster) {
   for (const Process* process : cluster.core()) {
     const tracker::ReplicatedState& state = cluster.host(process->index()).machine()->state();
     state.CheckInvariants();
+    JudgeShares(world, *process, state.registry());
     const auto rebuilt = tracker::ReplicatedState::Decode(Slice::Own(state.Encode()));
     if (!rebuilt.ok()) {
       world.Fail(absl::StrFormat("state: %s", std::string(rebuilt.status().message())));
@@ -80,16 +109,19 @@ class TrackerRun {
   void Run() {
     cluster_.Start();
     const uint64_t clients = rng_.Between(1, 6);
-    knobs_ = DrawTrackerKnobs(rng_, static_cast<uint32_t>(clients) + nodes_);
+    // Two greedy clients at most have sessions of their own too.
+    knobs_ = DrawTrackerKnobs(rng_, static_cast<uint32_t>(clients) + nodes_ + 2, kTestContents, kNamesMax);
     if (knobs_.has_value() && !PutInForce()) return Stuck("the drawn limits are not in force");
     MakeClients(clients);
     std::vector<uint32_t> bystanders;
     for (const auto& client : clients_) bystanders.push_back(client->index());
+    for (const auto& greedy : greedy_) bystanders.push_back(greedy->index());
     Nemesis nemesis(world_, network_, nullptr, plan_, cluster_.processes(), bystanders);
     nemesis.MayDamage([this] { return cluster_.MayBeDamaged(); });
     if (spares_ > 0 && plan_.damage > 0) cluster_.RepairDamaged();
     nemesis.Begin();
     for (const auto& client : clients_) client->Begin();
+    for (const auto& greedy : greedy_) greedy->Begin();
     world_.RunFor(rng_.Between(Seconds(1), Seconds(8)));
     for (uint64_t i = rng_.Chance(1, 2) ? rng_.Between(1, 3) : 0; i > 0; --i) {
       cluster_.LowerLimits(rng_);
@@ -131,7 +163,8 @@ class TrackerRun {
     claims_.emplace(world_, limits.claim_lifetime);
     RegistryWorkload workload;
     workload.clients = static_cast<uint32_t>(clients);
-    workload.names = static_cast<uint32_t>(rng_.Between(2, 10));
+    workload.strangers = knobs_ ? knobs_->greedy * knobs_->limits.source_claims_per_content : 0;
+    workload.names = static_cast<uint32_t>(rng_.Between(2, kNamesMax));
     workload.think_max = Milliseconds(static_cast<int64_t>(1 << rng_.Below(10)));
     workload.operations = static_cast<uint32_t>(rng_.Between(20, 300));
     workload.churn_percent = knobs_ ? knobs_->churn_percent : 0;
@@ -141,6 +174,8 @@ class TrackerRun {
       clients_.push_back(
           std::make_unique<RegistryClient>(world_, network_, cluster_, history_, *claims_, workload));
     }
+    for (uint32_t i = 0; knobs_ && i < knobs_->greedy; ++i)
+      greedy_.push_back(std::make_unique<GreedyClient>(world_, network_, cluster_));
   }
 
   bool Idle() const {
@@ -185,7 +220,9 @@ class TrackerRun {
         kLivenessBound, [&] { return Idle(); }, what);
   }
 
+  // They go on for a while in the healed cluster, and leave it to the others in the end.
   void Judge() {
+    for (const auto& greedy : greedy_) greedy->Hurry();
     if (!Everybody(&RegistryClient::Hurry, "clients still wait for answers after healing")) return;
     if (!Everybody(&RegistryClient::Verify, "clients still wait for answers to reads after healing")) return;
     if (!Within(
@@ -259,6 +296,7 @@ class TrackerRun {
   std::optional<TrackerKnobs> knobs_;
   std::optional<ClaimsJudge> claims_;
   std::vector<std::unique_ptr<RegistryClient>> clients_;
+  std::vector<std::unique_ptr<GreedyClient>> greedy_;
 };
 
 void Run(World& world) { RunTrackerFaults(world, nullptr); }

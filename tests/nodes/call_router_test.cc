@@ -45,8 +45,8 @@ TEST(CallRouter, SendsEachReplyOnceToTheEdgeThatAskedThoughNumbersOfEdgesAreEqua
   const auto second = router.Open(other, 7);
   ASSERT_TRUE(first && second);
   EXPECT_NE(*first, *second);
-  router.Ask(*first, tracker_api::Status{});
-  router.Ask(*second, tracker_api::Status{});
+  router.Ask(*first, tracker::Asked{tracker_api::Status{}});
+  router.Ask(*second, tracker::Asked{tracker_api::Status{}});
   router.OnReply(*second, Saying("for the other"));
   router.OnReply(*first, Saying("for http"));
   router.OnReply(*first, Saying("once more"));
@@ -61,7 +61,7 @@ TEST(CallRouter, TellsTheNodeOfACancelledCallAndDropsItsLateReply) {
   Edge edge;
   CallRouter router(node.deliver());
   const auto call = router.Open(edge, 1);
-  router.Ask(*call, tracker_api::Status{});
+  router.Ask(*call, tracker::Asked{tracker_api::Status{}});
   router.Cancel(*call);
   router.Cancel(*call);
   ASSERT_EQ(node.Count<CallCancelled>(), 1u);

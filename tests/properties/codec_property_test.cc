@@ -59,13 +59,14 @@ TYPED_TEST(Codec, GarbageIsRefusedOrAMessage) {
 std::string EncodedCommand(const tracker::Command& command) {
   return std::visit(
       [&](const auto& operation) {
-        return std::string(tracker::EncodeCommand(command.id, operation).view());
+        return std::string(tracker::EncodeCommand(command.id, operation, command.source).view());
       },
       command.operation);
 }
 
 tracker::Command AnyCommand() {
-  tracker::Command command{*test::AnyOf<tracker_api::MutationId>(), *test::AnyOf<tracker::Operation>()};
+  tracker::Command command{*test::AnyOf<tracker_api::MutationId>(), *test::AnyOf<tracker::Operation>(),
+                           *test::AnyOf<tracker::Source>()};
   std::visit([&](auto& operation) { operation.id = command.id; }, command.operation);
   return command;
 }
@@ -77,6 +78,7 @@ TEST(CommandCodec, DecodesWhatItEncodes) {
     const auto decoded = tracker::DecodeCommand(bytes);
     RC_ASSERT(decoded.ok());
     RC_ASSERT(decoded->id == command.id);
+    RC_ASSERT(decoded->source == command.source);
     RC_ASSERT(decoded->operation == command.operation);
     RC_ASSERT(*tracker::DecodeCommandId(bytes) == command.id);
   }));

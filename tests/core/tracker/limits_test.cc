@@ -27,7 +27,7 @@ constexpr tracker_api::MutationId Id(uint64_t session, uint64_t sequence) {
 TEST(LimitsTest, VersionZeroIsFrozen) {
   EXPECT_EQ(Hex(Encode(Limits())),
             "80800880808020ff010280801040c002808004808080018010808080800880c0e285e36880c0cbac"
-            "f6228080208080c58bc6d10180e0ba84bf03108008");
+            "f6228080208080c58bc6d10180e0ba84bf031080088080088020808080408080048080808002");
 }
 
 TEST(LimitsTest, LimitsUnderWhichNothingCouldBeDoneAreRefused) {
