@@ -35,6 +35,7 @@ struct Options {
   StatusOptions status;
   ClusterInitOptions cluster_init;
   ClusterMembersOptions cluster_members;
+  ClusterLimitsOptions cluster_limits;
   ClusterBackupOptions cluster_backup;
 };
 
@@ -211,6 +212,23 @@ ClusterMembersCommands AddClusterMembers(CLI::App& cluster, ClusterMembersOption
   return {status, join, remove, replace, transfer, snapshot};
 }
 
+CLI::App* AddClusterLimits(CLI::App& cluster, ClusterLimitsOptions& options) {
+  CLI::App* command = cluster.add_subcommand("limits", "show the limits of the cluster, or agree on others");
+  command->footer(
+      "\nWhat the cluster agrees on holds for all nodes from one place in the log on; what a node limits "
+      "for\n"
+      "its own sake is shown beside it. What is held beyond a lowered limit stays until it runs out.\n\n"
+      "Example:\n"
+      "  bytetorrent cluster limits --set source_names=200000 --data-dir /var/lib/bytetorrent");
+  command->add_option(
+      "--data-dir", options.node.data_dir,
+      "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)");
+  command->add_option("--set", options.set, "agree on another value; may be given several times")
+      ->type_name("NAME=VALUE");
+  command->add_flag("--json", options.node.json, "the limits as a line of JSON");
+  return command;
+}
+
 struct ClusterBackupCommands {
   const CLI::App* backup;
   const CLI::App* recover;
@@ -266,6 +284,7 @@ int Main(int argc, char** argv) {
   cluster->require_subcommand(1);
   const CLI::App* cluster_init = AddClusterInit(*cluster, options.cluster_init);
   const ClusterMembersCommands members = AddClusterMembers(*cluster, options.cluster_members);
+  const CLI::App* limits = AddClusterLimits(*cluster, options.cluster_limits);
   const ClusterBackupCommands copies = AddClusterBackup(*cluster, options.cluster_backup);
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
@@ -288,6 +307,7 @@ int Main(int argc, char** argv) {
   if (download->parsed()) return static_cast<int>(RunDownload(options.download));
   if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
   if (status->parsed()) return static_cast<int>(RunStatus(options.status));
+  if (limits->parsed()) return static_cast<int>(RunClusterLimits(options.cluster_limits));
   if (members.status->parsed()) return static_cast<int>(RunClusterStatus(options.cluster_members));
   if (members.add->parsed() || members.replace->parsed()) {
     return static_cast<int>(RunClusterAdd(options.cluster_members));

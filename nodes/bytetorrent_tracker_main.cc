@@ -184,7 +184,7 @@ class Tracker {
     http_edge_ =
         std::make_unique<HttpEdge>(Identity(paxos::FirstMembership(state_.members)), edge_->router());
     server_ = std::make_unique<net::HttpServer>(
-        loop_, *std::move(clients), net::HttpServerLimits{.connections = descriptors_.clients},
+        loop_, *std::move(clients), ClientLimits(),
         [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
           http_edge_->OnRequest(exchange, std::move(request), peer);
         },
@@ -225,7 +225,10 @@ class Tracker {
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
     admin_edge_ = std::make_unique<AdminEdge>(
         loop_, *std::move(admin), edge_->router(), host_->machine(),
-        AdminEdge::About{.cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr});
+        AdminEdge::About{
+            .cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr, .own_limits = [this] {
+              return OwnLimits(*server_, ClientLimits(), host_->machine(), edge_->router().under_way());
+            }});
     ::malloc_trim(0);  // recovery's working memory is not needed again
     if (HasSetAside(flags_.data_dir)) http_edge_->SayJournalSetAside();
     http_edge_->SetIdentity(Identity(host_->machine().replica().members().membership));
@@ -236,6 +239,8 @@ class Tracker {
     NotifyServiceManager(kServiceReady);
     return absl::OkStatus();
   }
+
+  net::HttpServerLimits ClientLimits() const { return {.connections = descriptors_.clients}; }
 
   absl::Status StartLinks() {
     if (flags_.own().replica.port == 0) return absl::OkStatus();  // a cluster of one that does not grow

@@ -56,11 +56,13 @@ Claim* Registry::Open(Torrent& torrent, const Address& peer, Source source, uint
     claim->expires = std::max(claim->expires, expires);
     return claim;
   }
-  MakeRoomInShare(torrent, source, kClaimBytes + map_bytes);
-  if (torrent.claims.size() >= limits().claims_per_content) {
+  // Nothing of its own gives way where that would make no room.
+  const bool makes_room = shares_.ClaimsOf(source, torrent.number) >= limits().source_claims_per_content;
+  if (!makes_room && torrent.claims.size() >= limits().claims_per_content) {
     *why = kFullContent;
     return nullptr;
   }
+  MakeRoomInShare(torrent, source, kClaimBytes + map_bytes);
   if (claims_ >= limits().claims || bytes_ + kClaimBytes > limits().bytes) {
     *why = kNoRoom;
     return nullptr;

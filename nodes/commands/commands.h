@@ -60,6 +60,11 @@ struct ClusterMembersOptions {
 
   std::string socket() const;
 };
+struct ClusterLimitsOptions {
+  ClusterMembersOptions node;
+  std::vector<std::string> set;  // NAME=VALUE
+};
+ExitStatus RunClusterLimits(const ClusterLimitsOptions& options);
 ExitStatus RunClusterStatus(const ClusterMembersOptions& options);
 // Also replace: with `old`.
 ExitStatus RunClusterAdd(const ClusterMembersOptions& options);

@@ -53,6 +53,8 @@ int StatusOf(tracker_api::Outcome outcome) {
       return 200;
     case tracker_api::Outcome::kConflict:
       return 409;
+    case tracker_api::Outcome::kInvalid:
+      return 400;
     default:
       return 503;
   }
@@ -132,7 +134,7 @@ net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t clust
 
 AdminEdge::AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router,
                      const tracker::TrackerNode& node, About about)
-    : router_(router), node_(node), about_(about) {
+    : router_(router), node_(node), about_(std::move(about)) {
   server_ = std::make_unique<net::HttpServer>(
       loop, std::move(listener), net::HttpServerLimits{.connections = kConnections},
       [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address&) {
@@ -148,6 +150,10 @@ void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& re
   if (request.method == "GET" && request.target.starts_with("/backup")) {
     return server_->Reply(exchange, BackupResponse(request, about_.cluster, node_.replica().snapshot()));
   }
+  if (request.method == "GET" && request.target == "/limits") {
+    return server_->Reply(exchange, ApiResponse(200, LimitsText(node_.state(), about_.own_limits())));
+  }
+  if (request.method == "POST" && request.target.starts_with("/limits?")) return SetLimits(exchange, request);
   if (request.method == "POST" && request.target == "/snapshot")
     return Ask(exchange, tracker::TakeSnapshot{});
   absl::StatusOr<tracker::Order> order = ParseOrder(request);
@@ -163,26 +169,35 @@ void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& re
   Ask(exchange, *std::move(order));
 }
 
-void AdminEdge::Ask(net::HttpExchange exchange, tracker::Protocol::Request request) {
+void AdminEdge::SetLimits(net::HttpExchange exchange, const net::HttpRequest& request) {
+  absl::StatusOr<tracker::SetLimits> limits = ParseSetLimits(request, node_.registry().limits());
+  if (!limits.ok()) return server_->Reply(exchange, ApiResponse(400, WriteError(Message(limits.status()))));
+  Ask(exchange, *std::move(limits), /*limits=*/true);
+}
+
+void AdminEdge::Ask(net::HttpExchange exchange, tracker::Protocol::Request request, bool limits) {
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return server_->Reply(exchange, ApiResponse(503, WriteError("too many requests at this node")));
-  asked_.emplace(exchange, *call);
+  asked_.emplace(exchange, Asked{*call, limits});
   router_.Ask(*call, std::move(request));
 }
 
 void AdminEdge::OnGone(net::HttpExchange exchange) {
   const auto found = asked_.find(exchange);
   if (found == asked_.end()) return;
-  const CallId call = found->second;
+  const CallId call = found->second.call;
   asked_.erase(found);
   router_.Cancel(call);
 }
 
 void AdminEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
+  const auto found = asked_.find(exchange);
+  const bool limits = found != asked_.end() && found->second.limits;
   asked_.erase(exchange);
   const int status = StatusOf(response.outcome);
-  server_->Reply(exchange, ApiResponse(status, status == 200 ? MembersText(node_.replica())
-                                                             : WriteError(response.reason)));
+  if (status != 200) return server_->Reply(exchange, ApiResponse(status, WriteError(response.reason)));
+  server_->Reply(exchange, ApiResponse(200, limits ? LimitsText(node_.state(), about_.own_limits())
+                                                   : MembersText(node_.replica())));
 }
 
 }  // namespace bt::nodes

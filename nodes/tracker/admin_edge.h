@@ -7,6 +7,8 @@
 //   POST /members/add?id=4&contact=R/C     &replaces=3
 //   POST /members/remove?id=3
 //   POST /leader?to=2                      without `to`: whoever is nearest
+//   GET  /limits                           what the node is limited to
+//   POST /limits?version=3&claims=5000     agrees on another value of the limits of that version
 //   POST /snapshot                         has this node write a snapshot that holds all that was
 //   acknowledged GET  /backup                           how a backup of the last snapshot begins
 //   (nodes/shared/backup.h) GET  /backup?slot=9&part=0             a part of it; 409 when that snapshot has
@@ -17,12 +19,15 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/tracker/node.h"
 #include "net/http/server.h"
 #include "nodes/tracker/call_router.h"
+#include "nodes/tracker/limits_table.h"
 
 namespace bt::nodes {
 
@@ -39,6 +44,7 @@ class AdminEdge final : public CallOrigin {
   struct About {
     uint64_t cluster = 0;   // its id
     bool may_grow = false;  // this node has a port for others
+    std::function<std::vector<LimitRow>()> own_limits;
   };
   // `node` and `router` outlive it.
   AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router, const tracker::TrackerNode& node,
@@ -52,12 +58,18 @@ class AdminEdge final : public CallOrigin {
  private:
   void OnRequest(net::HttpExchange exchange, const net::HttpRequest& request);
   void OnGone(net::HttpExchange exchange);
-  void Ask(net::HttpExchange exchange, tracker::Protocol::Request request);
+  void SetLimits(net::HttpExchange exchange, const net::HttpRequest& request);
+  // `limits`: they, and not the members, are the answer.
+  void Ask(net::HttpExchange exchange, tracker::Protocol::Request request, bool limits = false);
 
   CallRouter& router_;
   const tracker::TrackerNode& node_;
   const About about_;
-  absl::flat_hash_map<net::HttpExchange, CallId> asked_;  // bounded by the router's limit
+  struct Asked {
+    CallId call;
+    bool limits = false;
+  };
+  absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit
   std::unique_ptr<net::HttpServer> server_;
 };
 

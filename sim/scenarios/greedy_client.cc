@@ -17,10 +17,11 @@ constexpr Duration kPatience = Milliseconds(300);
 
 }  // namespace
 
-GreedyClient::GreedyClient(World& world, Network& network, TrackerCluster& cluster)
+GreedyClient::GreedyClient(World& world, Network& network, TrackerCluster& cluster, RegistryHistory& history)
     : world_(world),
       cluster_(cluster),
       network_(network),
+      history_(history),
       index_(network.Attach(this)),
       rng_(world.Stream("greedy client", index_)),
       pause_max_(Milliseconds(static_cast<int64_t>(1 << rng_.Below(8)))),
@@ -44,6 +45,8 @@ tracker_api::Request GreedyClient::DrawRequest() {
   if (draw == 0) {
     tracker_api::Register request{Next(), TestContent(content)};
     request.metainfo.name = absl::StrFormat("greedy-%d-%d", index_, rng_.Below(30));
+    // Whatever became of it: others may find the name bound.
+    history_.BeginRegister(index_, request.metainfo.name, content);
     return request;
   }
   const Address peer = DrawPeer();

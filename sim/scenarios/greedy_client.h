@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/tracker_api/tracker_api.h"
+#include "sim/check/registry_history.h"
 #include "sim/network.h"
 #include "sim/scenarios/tracker_cluster.h"
 #include "sim/world.h"
@@ -15,7 +16,7 @@ namespace bt::sim {
 
 class GreedyClient final : public EventSink, public Endpoint {
  public:
-  GreedyClient(World& world, Network& network, TrackerCluster& cluster);
+  GreedyClient(World& world, Network& network, TrackerCluster& cluster, RegistryHistory& history);
 
   void Begin();
   // A few more requests, and then none.
@@ -35,6 +36,7 @@ class GreedyClient final : public EventSink, public Endpoint {
   World& world_;
   TrackerCluster& cluster_;
   Network& network_;
+  RegistryHistory& history_;
   uint32_t index_;
   RandomStream rng_;
   Duration pause_max_;

@@ -24,8 +24,8 @@ namespace {
 constexpr Duration kLivenessBound = Seconds(90);
 // A node whose batch of claims was refused proposes it again after a second.
 constexpr Duration kAnnounceBound = Seconds(3);
-// Beyond the lifetime: a tick every five seconds drops a few of at most some dozens of claims.
-constexpr Duration kExpiryBound = Seconds(120);
+// Beyond the lifetime: a tick every five seconds drops a few of at most some hundred claims.
+constexpr Duration kExpiryBound = Seconds(240);
 
 // Of the workload's clients. A client registers no other.
 constexpr uint32_t kNamesMax = 10;
@@ -175,7 +175,7 @@ class TrackerRun {
           std::make_unique<RegistryClient>(world_, network_, cluster_, history_, *claims_, workload));
     }
     for (uint32_t i = 0; knobs_ && i < knobs_->greedy; ++i)
-      greedy_.push_back(std::make_unique<GreedyClient>(world_, network_, cluster_));
+      greedy_.push_back(std::make_unique<GreedyClient>(world_, network_, cluster_, history_));
   }
 
   bool Idle() const {

@@ -79,6 +79,13 @@ def story(world):
         check(any(GREEDY in text for text in alarms(node)), f"node {node.id} does not name the flood: {alarms(node)}")
     check(b"bytetorrent_alarms 1" in ask(one, HONEST, "GET", "/metrics")[1], "/metrics does not show the alarm")
 
+    limits = ("cluster", "limits", "--data-dir", one.data)
+    shown = client.run(*limits, "--set", f"source_claims_per_content={SHARE + 100}").out()
+    check(re.search(rf"source_claims_per_content +{SHARE + 100} ", shown), f"the cluster has not agreed to a larger share: {shown}")
+    check(re.search(r"claims +2097152 +4096 ", shown) and "connections_per_address" in shown, f"the limits are not shown: {shown}")
+    flood(two, [announce(info_hash, port) for port in range(1, 500)])
+    wait_until(lambda: status(three)["claims"] == SHARE + 100, START_SECONDS, "the flood to hold the larger share")
+
     said = ask(three, HONEST, "GET", announce(info_hash, 7002))
     check(said[0] == 200 and b"warning message" not in said[1], f"an honest announce was answered {said}")
     offer = json.dumps({"peer": f"{HONEST}:7001", "pieces": [[0, 1]]})

@@ -29,6 +29,40 @@ TEST(AdminEdge, RefusesWhatIsNoOrder) {
   EXPECT_TRUE(absl::IsNotFound(ParseOrder({.method = "GET", .target = "/leader"}).status()));
 }
 
+TEST(AdminEdge, ReadsLimitsToAgreeOn) {
+  const tracker::Limits in_force;
+  const auto post = [&](const char* target) {
+    return ParseSetLimits({.method = "POST", .target = target}, in_force);
+  };
+  const auto set = post("/limits?version=3&claims=5000&claim_lifetime=3600&metainfo.pieces=9");
+  ASSERT_TRUE(set.ok()) << set.status();
+  tracker::Limits expected;
+  expected.claims = 5000;
+  expected.claim_lifetime = Seconds(3600);
+  expected.metainfo.pieces = 9;
+  EXPECT_EQ(set->limits, expected);
+  EXPECT_EQ(set->replaces, 3u);
+  for (const char* target : {"/limits?claims=5000", "/limits?version=3&clams=5", "/limits?version=3&claims=x",
+                             "/limits?version=3&claims=4294967296", "/limits?version=3&claims=-1",
+                             "/limits?version=3&claim_lifetime=18446744073709551615"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(post(target).status())) << target;
+  }
+}
+
+TEST(AdminEdge, TellsEachLimitWithItsUnitAndWhatIsTakenOfIt) {
+  const std::string text = LimitsText(tracker::ReplicatedState(), {{"reads", "", 7, 1, "refused"}});
+  EXPECT_NE(
+      text.find(R"({"version": 0, "agreed": [{"name": "metainfo.pieces", "unit": "", "value": 131072, )"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"({"name": "claims", "unit": "", "value": 2097152, "use": 0, )"), std::string::npos);
+  EXPECT_NE(text.find(R"({"name": "claim_lifetime", "unit": "seconds", "value": 1800, "use": null, )"),
+            std::string::npos);
+  EXPECT_NE(
+      text.find(R"("own": [{"name": "reads", "unit": "", "value": 7, "use": 1, "at_limit": "refused"}])"),
+      std::string::npos);
+}
+
 TEST(AdminEdge, TellsTheMembersAsTheReplicaKnowsThem) {
   const paxos::Replica replica({.self = NodeId(1), .members = {NodeId(1), NodeId(2)}});
   EXPECT_EQ(MembersText(replica),
