@@ -60,6 +60,10 @@ def alarms(node):
     return [alarm["text"] for alarm in status(node)["alarms"]]
 
 
+def log_of(cluster):
+    return "".join(node.process.err() for node in cluster.nodes)
+
+
 def story(world):
     cluster = Cluster(world).start()
     client = Client(world, cluster)
@@ -77,6 +81,7 @@ def story(world):
     for node in cluster.nodes:
         wait_until(lambda node=node: status(node)["claims"] == SHARE, START_SECONDS, f"node {node.id} to agree on the share")
         check(any(GREEDY in text for text in alarms(node)), f"node {node.id} does not name the flood: {alarms(node)}")
+    wait_until(lambda: f"alarm: {GREEDY} holds" in log_of(cluster), START_SECONDS, "the log to tell of the alarm")
     check(b"bytetorrent_alarms 1" in ask(one, HONEST, "GET", "/metrics")[1], "/metrics does not show the alarm")
 
     limits = ("cluster", "limits", "--data-dir", one.data)
@@ -104,8 +109,7 @@ def story(world):
     flood(one, [announce(info_hash, port, "&event=stopped") for port in range(1, PORTS + 10)])
     wait_until(lambda: status(two)["claims"] == 2 and not alarms(two), START_SECONDS, "the tables to recover when the flood leaves")
     check(listed(), "honest claims left with the flood")
-    log = "".join(node.process.err() for node in cluster.nodes)
-    check(f"alarm: {GREEDY} holds" in log and "over: the alarm about" in log, "the log does not tell of the alarm")
+    wait_until(lambda: "over: the alarm about" in log_of(cluster), START_SECONDS, "the log to tell that the alarm is over")
 
 
 if __name__ == "__main__":
