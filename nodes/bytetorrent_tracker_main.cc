@@ -298,15 +298,6 @@ class Tracker {
     return absl::Status(status.code(), absl::StrCat(port, ": ", status.message()));
   }
 
-  // Where this node listens. Its own name is a matter of its own machine, and known when it starts.
-  static absl::StatusOr<Address> OwnAddress(const char* port, const net::HostAndPort& own) {
-    const absl::StatusOr<Address> address = net::Resolve(own.ToString());
-    if (address.ok()) return address;
-    return absl::NotFoundError(absl::StrCat(
-        port, ": ", address.status().message(),
-        "; this node listens there: give its own --node an address of this machine, or 0.0.0.0"));
-  }
-
   // Where the log says that a member is, or, where it does not, who let this node in, or the flags.
   std::optional<MemberAddress> WhereIs(NodeId id, const paxos::Membership& members) const {
     if (id == self()) return flags_.own();
@@ -476,24 +467,13 @@ class Tracker {
   std::unique_ptr<AdminEdge> admin_edge_;
 };
 
-int Init(const TrackerFlags& flags) {
-  const absl::StatusOr<NodeState> state = RunInit(flags);
-  if (!state.ok()) {
-    std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(state.status()).c_str());
-    return 1;
-  }
-  std::printf("node %u of cluster %s begins in %s; start it with the same flags, without init\n",
-              flags.self.value(), ClusterIdText(state->secret).c_str(), flags.data_dir.c_str());
-  return 0;
-}
-
 int Main(int argc, char** argv) {
   PrepareProcess();
   int exit_code = 0;
   std::optional<TrackerFlags> flags = ParseTrackerFlags(argc, argv, exit_code);
   if (!flags) return exit_code;
   if (!flags->walcat.empty()) return Walcat(flags->walcat);
-  if (flags->init) return Init(*flags);
+  if (flags->init) return RunInit(*flags);
   bool begins_anew = false;
   int status = 0;
   {

@@ -37,6 +37,14 @@ absl::StatusOr<std::pair<NodeId, MemberAddress>> ParseMember(std::string_view te
   return std::pair{NodeId(id), *address};
 }
 
+absl::StatusOr<Address> OwnAddress(const char* port, const net::HostAndPort& own) {
+  const absl::StatusOr<Address> address = net::Resolve(own.ToString());
+  if (address.ok()) return address;
+  return absl::NotFoundError(
+      absl::StrCat(port, ": ", address.status().message(),
+                   "; this node listens there: give its own --node an address of this machine, or 0.0.0.0"));
+}
+
 std::string AdminSocketIn(const std::string& data_directory) {
   return absl::StrCat(data_directory, "/admin.sock");
 }

@@ -2,12 +2,14 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cstdio>
 #include <utility>
 #include <vector>
 
 #include "core/paxos/journal.h"
 #include "core/paxos/snapshot.h"
 #include "nodes/shared/backup.h"
+#include "nodes/shared/text.h"
 
 namespace bt::nodes {
 namespace {
@@ -100,13 +102,24 @@ absl::Status CheckOwner(const TrackerFlags& flags, const NodeState& state) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<NodeState> RunInit(const TrackerFlags& flags) {
+absl::StatusOr<NodeState> BeginState(const TrackerFlags& flags) {
   if (flags.cluster_secret.empty()) return WriteFirstState(flags, DrawClusterSecret());
   const absl::StatusOr<ClusterSecret> secret = ReadClusterSecret(flags.cluster_secret);
   if (!secret.ok()) return secret.status();
   return WriteFirstState(flags, *secret);
+}
+
+}  // namespace
+
+int RunInit(const TrackerFlags& flags) {
+  const absl::StatusOr<NodeState> state = BeginState(flags);
+  if (!state.ok()) {
+    std::fprintf(stderr, "bytetorrent-tracker: %s\n", Message(state.status()).c_str());
+    return 1;
+  }
+  std::printf("node %u of cluster %s begins in %s; start it with the same flags, without init\n",
+              flags.self.value(), ClusterIdText(state->secret).c_str(), flags.data_dir.c_str());
+  return 0;
 }
 
 absl::StatusOr<NodeState> StateToServe(const TrackerFlags& flags,

@@ -15,8 +15,8 @@
 
 namespace bt::nodes {
 
-// bytetorrent-tracker init.
-absl::StatusOr<NodeState> RunInit(const TrackerFlags& flags);
+// bytetorrent-tracker init: says what it did, or why not. The exit status.
+int RunInit(const TrackerFlags& flags);
 
 // The state to serve from, of the node that `flags` describe; `note` is told when a cluster of one began.
 absl::StatusOr<NodeState> StateToServe(const TrackerFlags& flags,
