@@ -20,8 +20,8 @@ Survivor ReadSurvivor(const std::vector<JournalRecord>& records) {
   }
   survivor.decided = acceptor.TakeDecided();
   const ChosenPrefix& prefix = acceptor.prefix();
-  survivor.end = {
-      {prefix.chosen(), prefix.chain()}, prefix.stamp(), prefix.configurations().At(prefix.chosen())};
+  survivor.end = {prefix.chosen(), prefix.chain()};
+  survivor.stamp = prefix.stamp();
   return survivor;
 }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "core/machine/input.h"
-#include "core/paxos/chosen_prefix.h"
 #include "core/paxos/snapshot.h"
 
 namespace bt::paxos {
@@ -18,7 +17,8 @@ struct Survivor {
   Snapshot snapshot;             // where `decided` goes on; empty: it begins at slot 1
   std::vector<Decided> decided;  // one for each slot behind the snapshot
   Slot known;                    // up to here the replica knew each slot as chosen
-  Beginning end;                 // of the last of them
+  Prefix end;                    // up to the last of them
+  Instant stamp;                 // log time there
 };
 
 // `records`: of the whole journal, as recovery gives them.

@@ -58,22 +58,18 @@ absl::StatusOr<std::string> FetchBackup(const std::string& socket) {
 }
 
 void Tell(const std::string& path, const Backup& backup, bool json) {
-  const uint64_t torrents = backup.state.registry().torrents();
-  const uint64_t claims = backup.state.registry().claims();
+  const tracker::Registry& registry = backup.state.registry();
   const uint64_t slot = backup.head.prefix.slot.value();
   if (json) {
-    std::printf(
-        "{\"file\": %s, \"cluster\": \"%016llx\", \"slot\": %llu, \"torrents\": %llu, \"claims\": %llu, "
-        "\"digest\": \"%016llx\"}\n",
-        JsonQuote(path).c_str(), static_cast<unsigned long long>(backup.head.cluster),
-        static_cast<unsigned long long>(slot), static_cast<unsigned long long>(torrents),
-        static_cast<unsigned long long>(claims), static_cast<unsigned long long>(backup.state.Digest()));
+    absl::PrintF(
+        "{\"file\": %s, \"cluster\": \"%016x\", \"slot\": %d, \"torrents\": %d, \"claims\": %d, "
+        "\"digest\": \"%016x\"}\n",
+        JsonQuote(path), backup.head.cluster, slot, registry.torrents(), registry.claims(),
+        backup.state.Digest());
     return;
   }
-  std::printf("%s holds cluster %016llx as of slot %llu: %llu torrents, %llu claims\n",
-              Printable(path).c_str(), static_cast<unsigned long long>(backup.head.cluster),
-              static_cast<unsigned long long>(slot), static_cast<unsigned long long>(torrents),
-              static_cast<unsigned long long>(claims));
+  absl::PrintF("%s holds cluster %016x as of slot %d: %d torrents, %d claims\n", Printable(path),
+               backup.head.cluster, slot, registry.torrents(), registry.claims());
 }
 
 ExitStatus Write(const char* command, const std::string& path, std::string bytes, bool json) {
@@ -116,10 +112,10 @@ absl::StatusOr<Survived> ReadSurvivorIn(const std::string& directory) {
   std::vector<std::string> frames;
   state.BeginWalk();
   while (state.walking()) frames.push_back(BackupFrame(Slice::Own(state.NextPiece(kPieceBytes))));
-  Survived survived{.known = survivor.known.value(), .slot = survivor.end.prefix.slot.value()};
+  Survived survived{.known = survivor.known.value(), .slot = survivor.end.slot.value()};
   survived.bytes = BackupBeginning({.cluster = ClusterId(node->secret),
-                                    .prefix = survivor.end.prefix,
-                                    .stamp = survivor.end.stamp,
+                                    .prefix = survivor.end,
+                                    .stamp = survivor.stamp,
                                     .parts = static_cast<uint32_t>(frames.size())});
   for (const std::string& frame : frames) survived.bytes.append(frame);
   return survived;
@@ -135,9 +131,12 @@ ExitStatus RunClusterSnapshot(const ClusterMembersOptions& options) {
   if (!response.ok()) return Refuse("cluster snapshot", response.status(), ExitStatus::kNoTracker);
   const absl::StatusOr<BackupHead> head = DecodeBackupHead(Slice::Copy(response->body), "what the node sent");
   if (!head.ok()) return Refuse("cluster snapshot", head.status());
-  const unsigned long long slot = head->prefix.slot.value();
-  std::printf(options.json ? "{\"slot\": %llu}\n" : "the node's journal holds a snapshot as of slot %llu\n",
-              slot);
+  const uint64_t slot = head->prefix.slot.value();
+  if (options.json) {
+    absl::PrintF("{\"slot\": %d}\n", slot);
+  } else {
+    absl::PrintF("the node's journal holds a snapshot as of slot %d\n", slot);
+  }
   return ExitStatus::kDone;
 }
 
@@ -157,13 +156,13 @@ ExitStatus RunClusterBackup(const ClusterBackupOptions& options) {
 ExitStatus RunClusterRecover(const ClusterBackupOptions& options) {
   absl::StatusOr<Survived> survived = ReadSurvivorIn(options.node.data_dir);
   if (!survived.ok()) return Refuse("cluster recover", survived.status());
-  std::fprintf(
+  absl::FPrintF(
       stderr,
       "warning: this is what one node holds. What the lost majority acknowledged without it is not in it.\n"
-      "Up to slot %llu the node knew that a majority had it; %llu slots above that it only accepted, and "
-      "they are kept.\nNo node of the old cluster may serve again: begin a new one, with a new secret.\n",
-      static_cast<unsigned long long>(survived->known),
-      static_cast<unsigned long long>(survived->slot - survived->known));
+      "Up to slot %d the node knew that a majority had it; %d slots above that it only accepted, and they "
+      "are "
+      "kept.\nNo node of the old cluster may serve again: begin a new one, with a new secret.\n",
+      survived->known, survived->slot - survived->known);
   return Write("cluster recover", options.output, std::move(survived->bytes), options.node.json);
 }
 

@@ -75,6 +75,12 @@ struct Answerer {
 
 }  // namespace
 
+Config KeepNothing() {
+  Config config;
+  config.log_bytes_kept = 0;
+  return config;
+}
+
 std::string Describe(const Envelope& envelope) {
   return absl::StrCat(envelope.from, ">", envelope.to, " ", std::visit(Describer(), envelope.message));
 }

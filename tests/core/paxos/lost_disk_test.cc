@@ -2,48 +2,28 @@
 // does not know that it has forgotten is told so by who counts on it.
 
 #include <absl/strings/str_cat.h>
-#include <gtest/gtest.h>
 
-#include "tests/core/paxos/cluster.h"
+#include "tests/core/paxos/members_fixture.h"
 
 namespace bt::paxos {
 namespace {
 
 using Timer = Cluster::Timer;
 
-class LostDiskTest : public testing::Test {
+class LostDiskTest : public MembersFixture {
  protected:
   LostDiskTest() {
-    cluster_.Elect(1);
     for (const char* command : {"a", "b", "c"}) Propose(command);
   }
-  void Propose(const std::string& command) {
-    cluster_.Propose(1, command);
-    cluster_.Settle();
-  }
-  void Run(int timers = 60) {
-    for (int i = 0; i < timers; ++i) {
-      cluster_.FireNext();
-      cluster_.Settle();
-    }
-    EXPECT_EQ(cluster_.violation(), "");
-  }
-  std::string Order(Request request) {
-    const CallId call = cluster_.Ask(Leader(), std::move(request));
-    cluster_.Settle();
-    return cluster_.Answer(call);
-  }
   // When members change, whoever leads stands anew.
-  uint32_t Leader() {
-    for (int i = 0; i < 200; ++i) {
-      for (uint32_t node = 1; node <= cluster_.size(); ++node) {
-        if (cluster_.running(node) && cluster_.replica(node).is_leader()) return node;
-      }
-      cluster_.FireNext();
-      cluster_.Settle();
-    }
-    ADD_FAILURE() << "nobody leads any more";
-    return 1;
+  uint32_t NextLeader() {
+    for (int i = 0; i < 200 && Leader() == 0; ++i) Run(1);
+    EXPECT_NE(Leader(), 0u) << "nobody leads any more";
+    return Leader();
+  }
+  std::string Ask(Request request) {
+    NextLeader();
+    return Order(std::move(request));
   }
   // Until the leader no longer hears it.
   void Lose(uint32_t node) {
@@ -55,64 +35,62 @@ class LostDiskTest : public testing::Test {
     }
     cluster_.Deliver(Everything());
   }
-
-  Cluster cluster_{3};
 };
 
 TEST_F(LostDiskTest, ALostMemberComesBackUnderTheNextIdInPlaceOfWhatItWas) {
   Lose(3);
   ASSERT_EQ(cluster_.Join(), 4u);
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 77, .contact = "there"}), "noted");
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 77, .contact = "there"}), "noted");
   EXPECT_EQ(cluster_.Members(1), "1 2 3 4? for 3 (1)");
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 77, .contact = "there"}), "noted")
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 77, .contact = "there"}), "noted")
       << "one incarnation is let in once";
   Run();
-  EXPECT_EQ(cluster_.Members(Leader()), "1 2 4 (2)");
-  EXPECT_EQ(cluster_.Log(4), cluster_.Log(Leader()));
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 77, .contact = "there"}), "noted")
+  EXPECT_EQ(cluster_.Members(NextLeader()), "1 2 4 (2)");
+  EXPECT_EQ(cluster_.Log(4), cluster_.Log(NextLeader()));
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 77, .contact = "there"}), "noted")
       << "also when it votes";
-  EXPECT_EQ(cluster_.Members(Leader()), "1 2 4 (2)");
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 78}), "node 3 is not a member");
+  EXPECT_EQ(cluster_.Members(NextLeader()), "1 2 4 (2)");
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 78}), "node 3 is not a member");
 }
 
 TEST_F(LostDiskTest, AMemberThatAnswersIsNotLost) {
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 77}),
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 77}),
             "node 3 is there and answers: it is not lost");
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(1), .incarnation = 77}),
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(1), .incarnation = 77}),
             "node 1 is there and answers: it is not lost");
 }
 
 TEST_F(LostDiskTest, AnIdThatNoMemberEverHadMayBeAskedFor) {
   Lose(3);
-  EXPECT_EQ(Order(Readmit{.id = NodeId(9), .replaces = NodeId(3), .incarnation = 77}), "noted");
+  EXPECT_EQ(Ask(Readmit{.id = NodeId(9), .replaces = NodeId(3), .incarnation = 77}), "noted");
   EXPECT_EQ(cluster_.Members(1), "1 2 3 9? for 3 (1)");
 }
 
 TEST_F(LostDiskTest, ALearnerThatIsLostMakesRoomForTheNextAtOnce) {
   Lose(3);
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 77}), "noted");
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 77}), "noted");
   Run(10);
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(4), .incarnation = 78}), "noted");
-  EXPECT_EQ(cluster_.Members(Leader()), "1 2 3 5? for 3 (2)");
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(4), .incarnation = 78}), "noted");
+  EXPECT_EQ(cluster_.Members(NextLeader()), "1 2 3 5? for 3 (2)");
   Run(10);
   // One that never heard that it was let in asks as what it was.
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 79}), "noted");
-  EXPECT_EQ(cluster_.Members(Leader()), "1 2 3 6? for 3 (3)");
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 79}), "noted");
+  EXPECT_EQ(cluster_.Members(NextLeader()), "1 2 3 6? for 3 (3)");
 }
 
 TEST_F(LostDiskTest, WhomTheOperatorPutsInItsPlaceStays) {
   Lose(3);
-  EXPECT_EQ(Order(AddMember{.id = NodeId(4), .replaces = NodeId(3)}), "noted");
+  EXPECT_EQ(Ask(AddMember{.id = NodeId(4), .replaces = NodeId(3)}), "noted");
   Run(10);
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 77}),
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 77}),
             "node 4 takes the place of node 3 already");
 }
 
 TEST_F(LostDiskTest, OneThatHasNeverAnsweredIsNotMadeAVoterHoweverShortTheLogIs) {
   Lose(3);
-  EXPECT_EQ(Order(Readmit{.replaces = NodeId(3), .incarnation = 77}), "noted");
+  EXPECT_EQ(Ask(Readmit{.replaces = NodeId(3), .incarnation = 77}), "noted");
   Run(40);
-  EXPECT_EQ(cluster_.Members(Leader()), "1 2 3 4? for 3 (1)");
+  EXPECT_EQ(cluster_.Members(NextLeader()), "1 2 3 4? for 3 (1)");
 }
 
 // --- forgotten without knowing ---
@@ -168,7 +146,7 @@ TEST_F(LostDiskTest, WhoeverKeptEverythingIsBelievedAndGoesOn) {
     EXPECT_EQ(cluster_.Forgot(node), "");
   }
   Run();
-  EXPECT_EQ(cluster_.Log(3), cluster_.Log(Leader()));
+  EXPECT_EQ(cluster_.Log(3), cluster_.Log(NextLeader()));
 }
 
 TEST_F(LostDiskTest, ASnapshotTakesThePlaceOfWhatWasAcknowledged) {

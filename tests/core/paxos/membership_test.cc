@@ -4,47 +4,20 @@
 #include "core/paxos/membership.h"
 
 #include <absl/strings/str_cat.h>
-#include <gtest/gtest.h>
 
 #include "core/paxos/configurations.h"
-#include "tests/core/paxos/cluster.h"
+#include "tests/core/paxos/members_fixture.h"
 
 namespace bt::paxos {
 namespace {
 
 using Timer = Cluster::Timer;
 
-class MembershipTest : public testing::Test {
+class MembershipTest : public MembersFixture {
  protected:
   MembershipTest() {
-    cluster_.Elect(1);
     for (int i = 0; i < 5; ++i) Propose(absl::StrCat("c", i));
   }
-  void Propose(const std::string& command) {
-    cluster_.Propose(Leader(), command);
-    cluster_.Settle();
-  }
-  uint32_t Leader() {
-    for (uint32_t node = 1; node <= cluster_.size(); ++node) {
-      if (cluster_.running(node) && cluster_.replica(node).is_leader()) return node;
-    }
-    return 0;
-  }
-  // Time passes, and whatever is to be sent arrives.
-  void Run(int timers = 60) {
-    for (int i = 0; i < timers; ++i) {
-      cluster_.FireNext();
-      cluster_.Settle();
-    }
-    EXPECT_EQ(cluster_.violation(), "");
-  }
-  std::string Order(Request request) {
-    const CallId call = cluster_.Ask(Leader(), std::move(request));
-    cluster_.Settle();
-    return cluster_.Answer(call);
-  }
-
-  Cluster cluster_{3};
 };
 
 TEST_F(MembershipTest, ALearnerCatchesUpAndThenVotes) {

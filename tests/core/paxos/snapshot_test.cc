@@ -10,12 +10,6 @@
 namespace bt::paxos {
 namespace {
 
-Config KeepNothing() {
-  Config config;
-  config.log_bytes_kept = 0;
-  return config;
-}
-
 class SnapshotTest : public testing::Test {
  protected:
   SnapshotTest() { cluster_.Elect(1); }

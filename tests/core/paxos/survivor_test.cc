@@ -10,12 +10,6 @@
 namespace bt::paxos {
 namespace {
 
-Config KeepNothing() {
-  Config config;
-  config.log_bytes_kept = 0;
-  return config;
-}
-
 class SurvivorTest : public testing::Test {
  protected:
   SurvivorTest() { cluster_.Elect(1); }
@@ -42,8 +36,8 @@ TEST_F(SurvivorTest, KeepsWhatTheReplicaOnlyAccepted) {
   Propose("two");
   const Survivor survivor = ReadSurvivor(cluster_.Recoverable(2));
   EXPECT_EQ(Commands(survivor), (std::vector<std::string>{"one", "two"}));
-  EXPECT_EQ(survivor.end.prefix.slot, cluster_.replica(1).chosen());
-  EXPECT_LE(survivor.known, survivor.end.prefix.slot);
+  EXPECT_EQ(survivor.end.slot, cluster_.replica(1).chosen());
+  EXPECT_LE(survivor.known, survivor.end.slot);
   EXPECT_TRUE(survivor.snapshot.empty());
 }
 
@@ -52,8 +46,8 @@ TEST_F(SurvivorTest, HasTheChainOfTheOthersAndNeedNotKnowTheMembers) {
   cluster_.Fire(1, Cluster::Timer::kHeartbeat);
   cluster_.Settle();
   const Survivor survivor = ReadSurvivor(cluster_.Recoverable(3));
-  EXPECT_EQ(survivor.end.prefix.slot, cluster_.replica(1).chosen());
-  EXPECT_EQ(survivor.end.prefix.chain, cluster_.replica(1).chain());
+  EXPECT_EQ(survivor.end.slot, cluster_.replica(1).chosen());
+  EXPECT_EQ(survivor.end.chain, cluster_.replica(1).chain());
 }
 
 TEST_F(SurvivorTest, GoesOnBehindASnapshot) {
@@ -68,12 +62,12 @@ TEST_F(SurvivorTest, GoesOnBehindASnapshot) {
   ASSERT_FALSE(survivor.decided.empty());
   EXPECT_EQ(survivor.decided.front().slot, survivor.snapshot.prefix.slot.next());
   EXPECT_EQ(Commands(survivor).back(), "behind it");
-  EXPECT_EQ(survivor.end.prefix.slot, cluster_.replica(1).chosen());
+  EXPECT_EQ(survivor.end.slot, cluster_.replica(1).chosen());
 }
 
 TEST_F(SurvivorTest, EndsAtTheFirstSlotOfWhichNothingIsKnown) {
   const Survivor survivor = ReadSurvivor({});
-  EXPECT_EQ(survivor.end.prefix.slot, Slot(0));
+  EXPECT_EQ(survivor.end.slot, Slot(0));
   EXPECT_TRUE(survivor.decided.empty());
 }
 
