@@ -190,11 +190,16 @@ void Leader::Forget(const Acceptor& acceptor, Instant now) {
 
 // --- giving the place up ---
 
+// The one that lacks least. One may have answered the last slot and lack others before it, which it was not
+// there for: it is waited for until they are sent again.
 std::optional<NodeId> Leader::Successor(const Acceptor& acceptor, Instant now) const {
+  const auto first_lacking = [](const Peer& peer) {
+    return peer.sent.empty() ? peer.next : peer.sent.front().slot;
+  };
   std::optional<NodeId> best;
   for (const auto& [node, peer] : peers_) {
     if (!Hears(node, now) || !acceptor.configurations().Votes(node, acceptor.chosen())) continue;
-    if (!best || peer.acknowledged > peers_.at(*best).acknowledged) best = node;
+    if (!best || first_lacking(peer) > first_lacking(peers_.at(*best))) best = node;
   }
   return best;
 }

@@ -267,5 +267,16 @@ TEST(Configurations, WhatComesTooEarlyOrDoesNotFollowIsVoid) {
   EXPECT_EQ(configurations.latest().membership.version, 2u) << "node 3 does not come back";
 }
 
+// Both have answered the last slot, and one lacks a slot before it, as a node does that was away for a
+// moment: it would be waited for until the slot is sent again.
+TEST_F(MembershipTest, TheLeadGoesToWhoLacksNothing) {
+  cluster_.Propose(1, "lost on the way to node 2");
+  cluster_.Lose(To(2));
+  cluster_.Settle();
+  Propose("answered by both");
+  EXPECT_EQ(Order(TransferLeadership{}), "noted");
+  EXPECT_EQ(Leader(), 3u);
+}
+
 }  // namespace
 }  // namespace bt::paxos
