@@ -101,7 +101,7 @@ def _etcd(world, rounds):
         with etcd_nodes(world) as (nodes, ports):
             leader = wait_until(lambda p=ports: _etcd_leader(p), 30, "etcd to have a leader")
             survivor = random.choice([i for i in range(len(nodes)) if i != leader])
-            probes = Prober(("127.0.0.1", ports[survivor]), _etcd_put)
+            probes = Prober(("127.0.0.1", ports[survivor]), _etcd_put, patience=0.1)
             try:
                 wait_until(lambda p=probes: len(p.answers) > 100, 30, "the probes to be answered")
                 lost = time.monotonic()

@@ -11,7 +11,8 @@ class Prober:
     """Sends request(number) each millisecond on one connection, whatever has been answered, until it is closed.
 
     `answers` are (sent, answered, status) of time.monotonic, in order; what is unanswered for `patience` seconds, or when the
-    connection ends, counts as failed and a new connection is made.
+    connection ends, counts as failed and a new connection is made. A server that answers one request after the other, and holds
+    each for long, needs a short patience: what is queued would be measured.
     """
 
     def __init__(self, target, request, patience=15.0):
