@@ -100,12 +100,12 @@ def _etcd(world, rounds):
     for _ in range(rounds):
         with etcd_nodes(world) as (nodes, ports):
             leader = wait_until(lambda p=ports: _etcd_leader(p), 30, "etcd to have a leader")
-            survivor = random.choice([i for i in range(len(nodes)) if i != leader])
-            probes = Prober(("127.0.0.1", ports[survivor]), _etcd_put, patience=0.1)
+            survivor = random.choice([port for port in ports if port != leader])
+            probes = Prober(("127.0.0.1", survivor), _etcd_put, patience=0.1)
             try:
                 wait_until(lambda p=probes: len(p.answers) > 100, 30, "the probes to be answered")
                 lost = time.monotonic()
-                nodes[leader].kill()
+                nodes[ports.index(leader)].kill()
                 resumed = wait_until(lambda p=probes, l=lost: p.first_sent_after(l), _RESUME_SECONDS, "writes to resume")
             finally:
                 probes.close()
@@ -119,8 +119,8 @@ def _etcd_put(number):
 
 
 def _etcd_leader(ports):
-    """The place of the one that leads, or None."""
-    for place, port in enumerate(ports):
+    """The port of the one that leads, or None."""
+    for port in ports:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
             connection.request("POST", "/v3/maintenance/status", b"{}")
@@ -128,5 +128,5 @@ def _etcd_leader(ports):
         except (OSError, ValueError, http.client.HTTPException):
             return None
         if status.get("leader") and status["leader"] == status["header"]["member_id"]:
-            return place
+            return port
     return None
