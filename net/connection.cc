@@ -52,6 +52,7 @@ Connection::~Connection() {
 
 void Connection::Attach(Fd fd, FilterSide side, State state) {
   if (options_.notice_vanished_peer) NoticeVanishedPeer(fd.get());
+  if (options_.unsent_bytes_max > 0) KeepUnsentShort(fd.get(), options_.unsent_bytes_max);
   state_ = state;
   std::unique_ptr<Filter> filter = options_.make_filter ? options_.make_filter(side, peer_) : nullptr;
   transport_.emplace(std::move(fd), std::move(filter));

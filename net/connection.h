@@ -41,6 +41,8 @@ struct ConnectionOptions {
   size_t queued_items_max = 64 << 10;
   // One connection's share of an iteration of the loop, when its socket takes everything.
   size_t write_bytes_per_wake = 1 << 20;
+  // See KeepUnsentShort: for links on which short messages follow long ones. 0: as much as the kernel likes.
+  size_t unsent_bytes_max = 0;
   // See NoticeVanishedPeer: for links that may be silent for long and must be known to be there.
   bool notice_vanished_peer = false;
   MakeFilter make_filter;

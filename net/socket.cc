@@ -133,6 +133,11 @@ absl::Status ConnectError(int fd, const Address& address) {
       absl::StrCat("cannot connect to ", address.ToString(), ": ", ErrnoText(error)));
 }
 
+void KeepUnsentShort(int fd, size_t bytes) {
+  const int value = static_cast<int>(bytes);
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+}
+
 void NoticeVanishedPeer(int fd) {
   const int on = 1;
   const int probe_seconds = 1;

@@ -38,6 +38,9 @@ absl::StatusOr<Address> LocalAddress(int fd);
 // exists, and break it when neither an answer nor an acknowledgement has come for kVanishedAfter.
 void NoticeVanishedPeer(int fd);
 inline constexpr Duration kVanishedAfter = Seconds(5);
+// Lets the kernel take bytes only while less than `bytes` of what it has is not sent yet. What waits in the
+// kernel cannot be overtaken; so the rest waits here, where who writes sees it and writes less.
+void KeepUnsentShort(int fd, size_t bytes);
 // Whether the connection is established and the peer's kernel was heard from within `recent`.
 bool HeardFrom(int fd, Duration recent);
 

@@ -32,7 +32,8 @@ using LinkInput = std::variant<LinkUp, LinkReceived, LinkSent, LinkDown, ReadFai
 struct StreamLinksOptions {
   size_t links_max = 256;  // both directions together; more are turned away and counted
   size_t read_bytes_per_wake = 256 * 1024;
-  ConnectionOptions connection;
+  // What a peer is asked for and told goes out behind the blocks it is sent.
+  ConnectionOptions connection{.unsent_bytes_max = 16 << 10};
 };
 
 class StreamLinks {

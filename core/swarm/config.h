@@ -32,7 +32,7 @@ struct Limits {
   uint32_t bans = 4096;                 // banned addresses; beyond, the oldest is forgotten
   uint32_t waiting_requests = 512;      // a peer's to us, as told to it (BEP 10, reqq)
   uint64_t bytes_in_flight = 32 << 20;  // asked for or being stored, all peers together
-  uint64_t link_queue_bytes = 1 << 20;  // block bytes queued on one link
+  uint64_t link_queue_bytes = 1 << 20;  // block bytes queued on one link, at most (see Peer::queue_bytes)
 };
 
 // Times. Defaults suit a local network and the internet alike.
@@ -43,7 +43,7 @@ struct Timing {
   Duration tracker_backoff_max = Seconds(15);
   Duration offer_gap = Milliseconds(250);   // between two offers of newly verified pieces
   Duration renew_interval = Seconds(300);   // a claim is offered anew at least this often
-  Duration lookup_min = Milliseconds(500);  // between lookups while peers are few, doubling
+  Duration lookup_min = Milliseconds(100);  // between lookups while peers are few, doubling
   Duration lookup_few_max = Seconds(4);     // up to this
   Duration lookup_max = Seconds(30);        // and while they are enough
   Duration withdraw_limit = Seconds(2);     // how long a stopping client waits for its withdrawal
@@ -80,7 +80,7 @@ struct Config {
 
   uint32_t connection_limit = 100;  // at most kPeerLimit
   uint32_t dial_limit = 50;         // of these, opened by us
-  uint32_t upload_slots = 32;
+  uint32_t upload_slots = 100;
   Limits limits;
   Timing timing;
 };

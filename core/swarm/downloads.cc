@@ -112,7 +112,32 @@ void Downloads::Choked(Peer& peer) {
 void Downloads::Left(Peer& peer) {
   Choked(peer);
   Disown(peer);
+  LeadIsOver(peer);
 }
+
+// What is of no use here is no lead: it must not keep us from asking for what is.
+void Downloads::Suggested(Peer& peer, PieceIndex piece, Ctx& context) {
+  if (!picker_ || !picker_->untouched(piece) || peer.lead.suggested.size() >= kSuggestedLimit) return;
+  if (picker_->demanded_alone(piece) && !MayDemand(peer, piece)) return;
+  peer.lead.Suggested(piece, context.now);
+  peers_.Touch(peer, context);
+}
+
+void Downloads::LeadIsOver(Peer& peer) {
+  if (!std::exchange(peer.lead.leads, false)) return;
+  refill_all_ = true;
+}
+
+// Those that have all, or say so, and those that lead: a piece that only they have has not spread.
+uint32_t Downloads::Sources() const {
+  uint32_t sources = 0;
+  peers_.EachReady([&](const Peer& peer) { sources += peer.lead.leads || peer.pieces.all() ? 1 : 0; });
+  return sources;
+}
+
+// While there are pieces that have not spread, those who lead decide who gets which: what we would choose
+// ourselves has been given to others, who will pass it on.
+bool Downloads::IsLed(const Peer& peer) const { return peer.lead.leads && !picker_->AllAbove(Sources()); }
 
 // --- requests ---
 
@@ -128,10 +153,20 @@ uint32_t Downloads::FairShare() const {
       std::max<uint64_t>(kWindowMin, std::min<uint64_t>(left, limits_.bytes_in_flight / kBlockSize / peers)));
 }
 
+// Whether what is asked of all peers is what comes in the next second and the round trip: then each peer is
+// asked for one block at a time. The more that many slow peers owe, the later each piece is whole and can be
+// passed on.
+bool Downloads::Plenty(const Peer& peer) const {
+  return rate_.per_second > 0 &&
+         requested_bytes_ / kBlockSize >= rate_.BlocksIn(kAheadOfAll + peer.round_trip) + kWindowMin;
+}
+
 void Downloads::Refill(Peer& peer, Ctx& context) {
-  if (!picker_ || peer.state != Peer::State::kReady || peer.peer_choking || !peer.am_interested) return;
+  if (!picker_ || peer.state != Peer::State::kReady) return;
+  if (peer.lead.leads && peer.requests.empty()) peers_.Touch(peer, context);
+  if (peer.peer_choking || !peer.am_interested || peer.ask_from != Instant{}) return;
   const uint32_t fair_share = FairShare();
-  const uint32_t target = peer.WindowTarget(fair_share);
+  const uint32_t target = Plenty(peer) ? 1 : peer.WindowTarget(fair_share);
   const uint32_t out = static_cast<uint32_t>(peer.requests.size());
   // Requests go out in batches: topping up one by one would cost a message each.
   if (out >= target || (out > 0 && target - out < target / 8)) return;
@@ -141,18 +176,24 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
   const uint32_t count = static_cast<uint32_t>(std::min<uint64_t>(target - out, room));
   if (count == 0) return;
   picked_.clear();
-  picker_->Pick(
-      peer.slot, peer.pieces, count, context.now, context.rng,
-      [&](PieceIndex piece) { return MayDemand(peer, piece); }, picked_);
-  if (picked_.empty() && out < kEndgameDepth) {
+  const auto may_demand = [&](PieceIndex piece) { return MayDemand(peer, piece); };
+  if (IsLed(peer)) {
+    picker_->PickSuggested(peer.slot, peer.pieces, count, context.now, may_demand, Sources(),
+                           peer.lead.suggested, picked_);
+  } else {
+    picker_->Pick(peer.slot, peer.pieces, count, context.now, context.rng, may_demand, picked_);
+  }
+  if (picked_.empty() && out < kEndgameDepth && Endgame(context)) {
     const std::vector<BlockRef> already(peer.requests.begin(), peer.requests.end());
     picker_->PickEndgame(peer.pieces, already, std::min(count, kEndgameDepth - out), picked_);
   }
   if (picked_.empty()) return;
   if (out == 0) {
     peer.waiting_since = context.now;
-    if (peer.blocks_per_second == 0) peer.rate_since = context.now;
+    peer.timing = true;
+    peer.rate.Resume(context.now);
   }
+  if (requested_bytes_ == 0) rate_.Resume(context.now);
   for (const BlockRef block : picked_) {
     if (picker_->demanded_alone(block.piece)) demands_.TookTurn(peer.sender(), context.now);
     peer.requests.push_back(block);
@@ -160,6 +201,26 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
   }
   requested_bytes_ += uint64_t{kBlockSize} * picked_.size();
   peers_.Touch(peer, context);
+}
+
+// What is asked for comes in its time; only what has not come then is asked of a second peer.
+bool Downloads::Endgame(Ctx& context) {
+  if (!picker_->all_asked()) {
+    endgame_ = Instant::Never();
+    return false;
+  }
+  if (endgame_ == Instant::Never()) {
+    const Duration takes = rate_.per_second == 0 ? kRateWindow : rate_.TimeFor(requested_bytes_);
+    endgame_ = context.now + std::min(takes, kEndgamePatience);
+  }
+  if (context.now < endgame_) peers_.WakeAt(endgame_, context);
+  return context.now >= endgame_;
+}
+
+void Downloads::Wake(Ctx& context) {
+  if (!picker_ || endgame_ == Instant::Never()) return;
+  if (context.now < endgame_) return peers_.WakeAt(endgame_, context);
+  refill_all_ = true;
 }
 
 // A piece that one peer has to deliver alone is this peer's to deliver, unless another one that could be
@@ -170,7 +231,8 @@ bool Downloads::MayDemand(const Peer& peer, PieceIndex piece) const {
   const Instant last = demands_.last_turn(peer.sender());
   bool its_turn = true;
   peers_.EachReady([&](const Peer& other) {
-    const bool could = !other.peer_choking && !other.snubbed && other.pieces.Has(piece);
+    const bool could =
+        !other.peer_choking && !other.snubbed && other.ask_from == Instant{} && other.pieces.Has(piece);
     if (could && demands_.last_turn(other.sender()) < last) its_turn = false;
   });
   return its_turn;
@@ -242,7 +304,9 @@ Downloads::Arrival Downloads::OnBlock(Peer& peer, const wire::Piece& piece, Ctx&
     return ++peer.unrequested > kUnrequestedLimit ? Arrival::kFloodOfThose : Arrival::kNotAskedFor;
   }
   peer.given += length;
-  peer.CountBlock(context.now);
+  peer.CountBlock(length, context.now);
+  rate_.Count(length, context.now);
+  peers_.SetPatience(rate_.TimeFor(requested_bytes_) * 2);
   if (!picker_) return Arrival::kAskedFor;
   const bool others_asked = picker_->requesters(block) > (asked ? 1 : 0);
   if (picker_->Arrived(block, peer.slot, peer.sender()) == Picker::Arrival::kDuplicate) {
@@ -293,12 +357,15 @@ Downloads::Verdict Downloads::Judge(PieceIndex piece, PieceRecord record, Ctx& c
 
 void Downloads::Gained(PieceIndex piece) {
   peers_.EachReady([&](Peer& peer) {
-    if (peer.pieces.Has(piece)) {
+    // Who has it all the same keeps count of who else has it, if it is a seeder.
+    const bool had = peer.pieces.Has(piece);
+    if (!had || peer.pieces.all()) peers_.Queue(peer, wire::Have{piece});
+    if (had) {
       --peer.useful;
       UpdateInterest(peer);
-    } else {
-      peers_.Queue(peer, wire::Have{piece});
     }
+    // Pieces have spread meanwhile: it may not be led any more.
+    if (peer.lead.leads && peer.requests.empty()) refill_all_ = true;
   });
 }
 

@@ -44,6 +44,10 @@ class Downloads {
   void Adopt(Peer& peer);
   void Disown(const Peer& peer);
   void PeerHas(Peer& peer, PieceIndex piece);
+  // It would like to be asked for this piece (BEP 6).
+  void Suggested(Peer& peer, PieceIndex piece, Ctx& context);
+  // Its suggestions have not come in time: from now on it is asked as others are.
+  void LeadIsOver(Peer& peer);
   void Rejected(Peer& peer, BlockRef block);
   void Choked(Peer& peer);
   void Left(Peer& peer);
@@ -58,6 +62,8 @@ class Downloads {
   bool Snub(Peer& peer, Ctx& context);
   // Pieces demanded of one peer alone that have not come since `since` may come from others.
   void ExpireAlone(Instant since);
+  // Timer::kPeers has fired: the endgame may be due.
+  void Wake(Ctx& context);
 
   // --- blocks and pieces ---
 
@@ -73,6 +79,10 @@ class Downloads {
 
  private:
   uint32_t FairShare() const;
+  bool Plenty(const Peer& peer) const;
+  bool Endgame(Ctx& context);
+  uint32_t Sources() const;
+  bool IsLed(const Peer& peer) const;
   wire::BlockSpan SpanOf(BlockRef block) const;
   uint32_t BlockLength(BlockRef block) const;
   void UpdateInterest(Peer& peer);
@@ -91,6 +101,8 @@ class Downloads {
   std::vector<BlockRef> picked_;  // of one refill, kept for its memory
   uint64_t requested_bytes_ = 0;  // in peers' requests
   uint64_t storing_bytes_ = 0;
+  Instant endgame_ = Instant::Never();  // when all is asked for: until then it should have come
+  Rate rate_;                           // from all peers together
   bool refill_all_ = false;
   bool starved_ = false;  // somebody could not ask for more because of Limits::bytes_in_flight
   RollingDigest digest_;

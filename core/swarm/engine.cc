@@ -180,6 +180,8 @@ void Client::Engine::Ready(Ctx& context) {
           context);
     }
     phase_ = Phase::kOffering;
+    // A liar of a test has nothing to spread.
+    if (verified().all() && !config_.skip_verify) uploads_->BeginSpreading(context);
     return Dial(context);
   }
   phase_ = Phase::kDownloading;
@@ -240,6 +242,7 @@ void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
     const PieceIndex index(static_cast<uint32_t>(piece));
     if (!torrent_->Lose(index)) continue;
     lost.Add(index);
+    uploads_->Lost(index);
     context.out.Note(PieceUnusable{index, std::string(input.status.message())});
   }
   if (lost.none()) return;
@@ -415,6 +418,7 @@ void Client::Engine::CheckInvariants() const {
   CHECK(book_.bans() <= config_.limits.bans);
   CHECK(phase_ != Phase::kFinishing || torrent_->proven());
   if (downloads_) downloads_->CheckInvariants();
+  if (uploads_) uploads_->CheckInvariants();
 }
 
 uint64_t Client::Engine::Digest() const {

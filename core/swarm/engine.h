@@ -14,6 +14,7 @@
 #include "core/swarm/client.h"
 #include "core/swarm/downloads.h"
 #include "core/swarm/peer_table.h"
+#include "core/swarm/probation.h"
 #include "core/swarm/torrent.h"
 #include "core/swarm/tracker_session.h"
 #include "core/swarm/uploads.h"
@@ -111,6 +112,7 @@ class Client::Engine {
   void OnPieces(Peer& peer, PieceMap pieces, Ctx& context);
   void OnHave(Peer& peer, PieceIndex piece, Ctx& context);
   void OnReject(Peer& peer, const wire::BlockSpan& span, Ctx& context);
+  void OnSuggest(Peer& peer, PieceIndex piece, Ctx& context);
   void OnExtended(Peer& peer, const wire::ExtendedHandshake& handshake);
   void PartIfBothComplete(Peer& peer, Ctx& context);
 
@@ -125,6 +127,7 @@ class Client::Engine {
 
   TrackerSession tracker_;
   AddressBook book_;
+  Probation probation_;
   PeerTable peers_;
   // All three or none: a peer is in the table only while there is a torrent.
   std::optional<Torrent> torrent_;

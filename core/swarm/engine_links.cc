@@ -69,6 +69,7 @@ void Client::Engine::ProtocolError(Peer& peer, const char* what, Ctx& context) {
 void Client::Engine::Convict(const Sender& sender, PieceIndex piece, Ctx& context) {
   if (book_.banned(sender.address)) return;
   book_.Ban(sender.address);
+  if (sender.inbound()) probation_.Convicted(sender.address, context.now);
   digest_.Add(uint64_t{sender.address.port});
   PeerBanned banned{sender.address, absl::StrCat("sent wrong bytes for piece ", piece.value()), {}};
   peers_.Each([&](Peer& peer) {
@@ -153,6 +154,9 @@ void Client::Engine::Greet(Peer& peer, const wire::Handshake& handshake, Ctx& co
     book_.Greeted(peer.address);
   }
   if (!KeepNewcomer(peer, context)) return;
+  if (const Instant until = probation_.until(peer.address); peer.inbound() && until > context.now) {
+    peer.ask_from = until;
+  }
   peers_.SetReady(peer, context.now);
   context.out.Note(PeerConnected{peer.address, peer.inbound()});
   if (peer.extended) {
@@ -223,6 +227,7 @@ void Client::Engine::Handle(const LinkSent& input, Ctx& context) {
   Peer* peer = peers_.Find(input.link);
   if (peer == nullptr) return;
   peer->sent_total = std::min(input.total, peer->queued_total);
+  peer->CountSent(context.now);
   uploads_->Serve(*peer, context);
 }
 
@@ -236,7 +241,10 @@ void Client::Engine::Handle(const LinkDown& input, Ctx& context) {
 void Client::Engine::PeerTimers(Ctx& context) {
   const Timing& timing = config_.timing;
   peers_.ForgetDeadline();
-  if (downloads_) downloads_->ExpireAlone(context.now - timing.exclusive_limit);
+  if (downloads_) {
+    downloads_->ExpireAlone(context.now - timing.exclusive_limit);
+    downloads_->Wake(context);
+  }
   peers_.Each([&](Peer& peer) {
     if (peer.state != Peer::State::kReady) {
       if (context.now >= peer.since + timing.connect_timeout) {
@@ -245,7 +253,7 @@ void Client::Engine::PeerTimers(Ctx& context) {
     } else if (context.now >= peer.last_received + timing.idle_limit) {
       return Disconnect(peer, "silent for too long", true, context);
     } else {
-      const bool owes = !peer.requests.empty() && context.now >= peer.waiting_since + timing.snub_after;
+      const bool owes = context.now >= peers_.SnubDeadline(peer);
       if (owes && !downloads_->Snub(peer, context)) {
         return Disconnect(peer, "does not send what it has", true, context);
       }
@@ -254,8 +262,14 @@ void Client::Engine::PeerTimers(Ctx& context) {
         peer.last_sent = context.now;
       }
     }
+    if (peer.ask_from != Instant{} && context.now >= peer.ask_from) {
+      peer.ask_from = {};
+      downloads_->Refill(peer, context);
+    }
+    if (context.now >= peer.LeadDeadline()) downloads_->LeadIsOver(peer);
     peers_.Touch(peer, context);
   });
+  if (uploads_) uploads_->Spread(context);
 }
 
 }  // namespace bt::swarm

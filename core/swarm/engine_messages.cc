@@ -54,6 +54,7 @@ void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& co
                 peer, peer.under.v2() ? "hash reject nobody asked for" : "hash message on a v1 connection",
                 context);
           },
+          [&](const wire::Suggest& suggest) { OnSuggest(peer, suggest.piece, context); },
           [&](const wire::Ignored&) { ++totals_.messages_ignored; },
       },
       message);
@@ -82,6 +83,8 @@ void Client::Engine::OnPieces(Peer& peer, PieceMap pieces, Ctx& context) {
   downloads_->Disown(peer);
   peer.pieces = std::move(pieces);
   downloads_->Adopt(peer);
+  for (uint32_t i = 0; i < peer.pieces.size(); ++i) uploads_->PeerHas(peer, PieceIndex(i), context);
+  uploads_->Spread(context);
   PartIfBothComplete(peer, context);
 }
 
@@ -89,6 +92,8 @@ void Client::Engine::OnHave(Peer& peer, PieceIndex piece, Ctx& context) {
   if (piece.value() >= verified().size()) return ProtocolError(peer, "have of no such piece", context);
   if (!peer.pieces.Add(piece)) return;
   downloads_->PeerHas(peer, piece);
+  uploads_->PeerHas(peer, piece, context);
+  uploads_->Spread(context);
   PartIfBothComplete(peer, context);
 }
 
@@ -102,6 +107,12 @@ void Client::Engine::OnReject(Peer& peer, const wire::BlockSpan& span, Ctx& cont
   if (!peer.fast) return ProtocolError(peer, "reject without the fast extension", context);
   if (span.piece.value() >= verified().size() || span.offset % kBlockSize != 0) return;
   downloads_->Rejected(peer, {span.piece, span.offset / kBlockSize});
+}
+
+void Client::Engine::OnSuggest(Peer& peer, PieceIndex piece, Ctx& context) {
+  if (!peer.fast) return ProtocolError(peer, "suggestion without the fast extension", context);
+  if (piece.value() >= verified().size()) return ProtocolError(peer, "suggests no such piece", context);
+  downloads_->Suggested(peer, piece, context);
 }
 
 }  // namespace bt::swarm

@@ -22,7 +22,7 @@ Peer& PeerTable::Add(LinkId link, const Address& address, uint32_t pieces, Insta
   peer->link = link;
   peer->address = peer->listens = address;
   if (peer->inbound()) peer->listens.port = 0;
-  peer->since = peer->last_received = peer->last_sent = peer->rate_since = now;
+  peer->since = peer->last_received = peer->last_sent = peer->rate.since = now;
   peer->pieces = PieceMap(pieces);
   slot_of_[link] = slot;
   if (!peer->inbound()) ++dialled_;
@@ -90,13 +90,15 @@ Instant PeerTable::Deadline(const Peer& peer) const {
   if (peer.state != Peer::State::kReady) return peer.since + timing_.connect_timeout;
   Instant deadline =
       std::min(peer.last_sent + timing_.keepalive_after, peer.last_received + timing_.idle_limit);
-  if (!peer.requests.empty()) deadline = std::min(deadline, peer.waiting_since + timing_.snub_after);
-  return deadline;
+  deadline = std::min(deadline, SnubDeadline(peer));
+  if (peer.ask_from != Instant{}) deadline = std::min(deadline, peer.ask_from);
+  return std::min(deadline, peer.LeadDeadline());
 }
 
 // The timer is only ever moved earlier here; firing works out the next deadline exactly.
-void PeerTable::Touch(const Peer& peer, Context<Protocol>& context) {
-  const Instant deadline = Deadline(peer);
+void PeerTable::Touch(const Peer& peer, Context<Protocol>& context) { WakeAt(Deadline(peer), context); }
+
+void PeerTable::WakeAt(Instant deadline, Context<Protocol>& context) {
   if (deadline >= deadline_) return;
   deadline_ = deadline;
   context.out.Arm(Protocol::Timer::kPeers, deadline);

@@ -7,6 +7,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -22,6 +23,8 @@ class PeerTable {
   explicit PeerTable(const Timing& timing) : timing_(timing) {}
 
   Peer* Find(LinkId link);
+  // Of a peer that is in the table.
+  Peer& At(Picker::PeerSlot slot) { return *peers_[slot]; }
   // `pieces`: of the content.
   Peer& Add(LinkId link, const Address& address, uint32_t pieces, Instant now);
   // Takes the peer off the table. The link itself is the caller's business.
@@ -65,6 +68,15 @@ class PeerTable {
 
   // After anything that may have moved the peer's deadline to an earlier time.
   void Touch(const Peer& peer, Context<Protocol>& context);
+  // Who owes blocks for longer than Timing::snub_after and this is snubbed: while all that is asked for takes
+  // longer, nobody is late.
+  void SetPatience(Duration patience) { patience_ = std::min(patience, kPatienceMax); }
+  Instant SnubDeadline(const Peer& peer) const {
+    if (peer.requests.empty()) return Instant::Never();
+    return peer.waiting_since + std::max(timing_.snub_after, patience_);
+  }
+  // The engine looks after all peers at that time or earlier (Timer::kPeers).
+  void WakeAt(Instant deadline, Context<Protocol>& context);
   // Timer::kPeers has fired: Touch arms it anew from every peer that is left.
   void ForgetDeadline() { deadline_ = Instant::Never(); }
 
@@ -75,7 +87,10 @@ class PeerTable {
  private:
   Instant Deadline(const Peer& peer) const;
 
+  static constexpr Duration kPatienceMax = Seconds(120);
+
   Timing timing_;
+  Duration patience_{};
   std::vector<std::unique_ptr<Peer>> peers_;     // by slot; holes are nullptr
   std::vector<std::unique_ptr<Peer>> departed_;  // in this step
   std::vector<Picker::PeerSlot> free_slots_;

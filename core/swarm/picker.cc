@@ -143,30 +143,56 @@ void Picker::Take(uint32_t index, uint32_t count, std::vector<BlockRef>& out) {
   SetOpen(index);
 }
 
+// Blocks of pieces in progress that are `eligible`, until `out` holds `target`. What nobody owns is the
+// peer's now.
+void Picker::TakeOpen(PeerSlot peer, const PieceMap& pieces, size_t target, Eligible eligible,
+                      std::vector<BlockRef>& out) {
+  for (size_t i = 0; i < open_.size() && out.size() < target;) {
+    const uint32_t index = open_[i];
+    Slot& slot = slots_[index];
+    if (!slot.discard && pieces.Has(slot.piece) && eligible(slot)) {
+      if (slot.owner == kNobody) slot.owner = peer;
+      Take(index, static_cast<uint32_t>(target - out.size()), out);
+      if (slot.open_at == kNone) continue;  // another slot has moved into place i
+    }
+    ++i;
+  }
+}
+
+// First what this peer has begun, then what nobody owns, then a new piece, then what others have begun.
 void Picker::Pick(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now, Rng& rng,
                   MayDemand may_demand, std::vector<BlockRef>& out) {
   const size_t target = out.size() + count;
-  // First what this peer has begun, then what nobody owns, then a new piece, then what others have begun.
-  const auto take_open = [&](auto&& eligible) {
-    for (size_t i = 0; i < open_.size() && out.size() < target;) {
-      const uint32_t index = open_[i];
-      Slot& slot = slots_[index];
-      if (!slot.discard && pieces.Has(slot.piece) && eligible(slot)) {
-        if (slot.owner == kNobody) slot.owner = peer;
-        Take(index, static_cast<uint32_t>(target - out.size()), out);
-        if (slot.open_at == kNone) continue;  // another slot has moved into place i
-      }
-      ++i;
-    }
-  };
-  take_open([&](const Slot& slot) { return slot.owner == peer; });
-  take_open([&](const Slot& slot) { return slot.owner == kNobody && !slot.alone; });
+  TakeOpen(
+      peer, pieces, target, [&](const Slot& slot) { return slot.owner == peer; }, out);
+  TakeOpen(
+      peer, pieces, target, [&](const Slot& slot) { return slot.owner == kNobody && !slot.alone; }, out);
   while (out.size() < target && used_ < kPiecesInProgressLimit) {
     const std::optional<PieceIndex> piece = Rarest(pieces, rng, may_demand);
     if (!piece) break;
     Take(Open(*piece, peer, now), static_cast<uint32_t>(target - out.size()), out);
   }
-  take_open([&](const Slot& slot) { return !slot.alone; });
+  TakeOpen(
+      peer, pieces, target, [&](const Slot& slot) { return !slot.alone; }, out);
+}
+
+void Picker::PickSuggested(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now,
+                           MayDemand may_demand, uint32_t sources, std::deque<PieceIndex>& suggested,
+                           std::vector<BlockRef>& out) {
+  const size_t target = out.size() + count;
+  // Of what nobody owns others may finish what they have.
+  const auto own = [&](const Slot& slot) {
+    const bool left_over = slot.owner == kNobody && !slot.alone;
+    return slot.owner == peer || (left_over && availability_[slot.piece.value()] <= sources);
+  };
+  TakeOpen(peer, pieces, target, own, out);
+  while (out.size() < target && !suggested.empty() && used_ < kPiecesInProgressLimit) {
+    const PieceIndex piece = suggested.front();
+    suggested.pop_front();
+    if (!untouched(piece) || !pieces.Has(piece)) continue;
+    if (demand_alone_[piece.value()] && !may_demand(piece)) continue;
+    Take(Open(piece, peer, now), static_cast<uint32_t>(target - out.size()), out);
+  }
 }
 
 void Picker::PickEndgame(const PieceMap& pieces, std::span<const BlockRef> already, uint32_t count,

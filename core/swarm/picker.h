@@ -8,6 +8,7 @@
 #include <absl/functional/function_ref.h>
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
@@ -69,7 +70,19 @@ class Picker {
   using MayDemand = absl::FunctionRef<bool(PieceIndex)>;
   void Pick(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now, Rng& rng,
             MayDemand may_demand, std::vector<BlockRef>& out);
-  // When nothing is left to Pick: blocks that others were asked for and `already` does not hold.
+  // As Pick, but begins no pieces but those of `suggested`, which it uses up from the front, and leaves to
+  // others what they could finish. `sources`: a piece that so many peers have, or fewer, has not spread.
+  void PickSuggested(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now, MayDemand may_demand,
+                     uint32_t sources, std::deque<PieceIndex>& suggested, std::vector<BlockRef>& out);
+  // Nobody is being asked for any of it, and it is missing.
+  bool untouched(PieceIndex piece) const { return state_[piece.value()] == State::kMissing; }
+  // Whether more than `peers` peers have each piece that is untouched.
+  bool AllAbove(uint32_t peers) const {
+    return order_.empty() || availability_[order_.front().value()] > peers;
+  }
+  // Whether every missing block is being asked for: only then does the endgame begin.
+  bool all_asked() const { return order_.empty() && open_.empty(); }
+  // When all is asked: blocks that others were asked for and `already` does not hold.
   void PickEndgame(const PieceMap& pieces, std::span<const BlockRef> already, uint32_t count,
                    std::vector<BlockRef>& out);
 
@@ -146,6 +159,9 @@ class Picker {
   void Free(uint32_t slot, uint32_t block);
   void SetOpen(uint32_t slot);
   void Take(uint32_t slot, uint32_t count, std::vector<BlockRef>& out);
+  using Eligible = absl::FunctionRef<bool(const Slot&)>;
+  void TakeOpen(PeerSlot peer, const PieceMap& pieces, size_t target, Eligible eligible,
+                std::vector<BlockRef>& out);
   Slot* Find(PieceIndex piece);
   const Slot* Find(PieceIndex piece) const;
 

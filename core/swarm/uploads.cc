@@ -7,6 +7,42 @@
 
 namespace bt::swarm {
 
+// --- spreading ---
+
+void Uploads::BeginSpreading(Ctx& context) {
+  if (spreader_) return;
+  spreader_.emplace(torrent_.metainfo().piece_count(), context.rng);
+  peers_.EachReady([&](Peer& peer) {
+    if (!peer.am_choking && peer.peer_interested && peer.fast) spreader_->Join(peer.slot);
+    for (uint32_t i = 0; i < peer.pieces.size(); ++i) PeerHas(peer, PieceIndex(i), context);
+  });
+}
+
+void Uploads::PeerHas(const Peer& peer, PieceIndex piece, Ctx& context) {
+  if (spreader_ && peer.pieces.Has(piece)) spreader_->Has(peer.slot, piece, context.now);
+}
+
+void Uploads::Lost(PieceIndex piece) {
+  if (spreader_) spreader_->Lost(piece);
+}
+
+void Uploads::Spread(Ctx& context) {
+  if (!spreader_) return;
+  spreader_->Expire(context.now);
+  while (const auto due = spreader_->Next(context.now)) {
+    peers_.Queue(peers_.At(due->peer), wire::Suggest{due->piece});
+  }
+  peers_.WakeAt(spreader_->deadline(), context);
+}
+
+// Whether the peer is to be told which pieces to take.
+void Uploads::SetSpreading(Peer& peer, bool spreading, Ctx& context) {
+  if (!spreader_ || !peer.fast) return;
+  if (!spreading) return spreader_->Leave(peer.slot);
+  spreader_->Join(peer.slot);
+  Spread(context);
+}
+
 // --- requests ---
 
 bool Uploads::OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
@@ -24,6 +60,7 @@ bool Uploads::OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   const bool serve = !peer.am_choking && torrent_.verified().Has(span.piece) &&
                      peer.asked.size() < limits_.waiting_requests && (!past_end || padded);
   if (serve) {
+    if (spreader_) spreader_->Asked(peer.slot, span.piece, context.now);
     peer.asked.push_back(span);
     Serve(peer, context);
   } else if (peer.fast) {
@@ -41,7 +78,8 @@ void Uploads::OnCancel(Peer& peer, const wire::BlockSpan& span) {
 }
 
 void Uploads::Serve(Peer& peer, Ctx& context) {
-  while (!peer.asked.empty() && peer.queued_total - peer.sent_total < limits_.link_queue_bytes) {
+  const uint64_t queue_bytes = std::min(peer.queue_bytes, limits_.link_queue_bytes);
+  while (!peer.asked.empty() && peer.queued_total - peer.sent_total < queue_bytes) {
     const wire::BlockSpan span = peer.asked.front();
     peer.asked.pop_front();
     if (torrent_.verified().Has(span.piece)) {
@@ -71,9 +109,11 @@ void Uploads::SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
 
 // --- choking ---
 
+// Who is not interested keeps its slot until somebody else needs it: interest comes and goes with every piece
+// of who has few, and each choke would cost it what it is about to ask for, and a round trip.
 void Uploads::OnInterest(Peer& peer, bool interested, Ctx& context) {
   peer.peer_interested = interested;
-  if (!interested) SetChoking(peer, true);
+  if (!peer.am_choking) SetSpreading(peer, interested, context);
   FillSlots(context);
 }
 
@@ -81,12 +121,15 @@ void Uploads::Left(const Peer& peer) {
   if (peer.state != Peer::State::kReady) return;
   if (!peer.am_choking) --unchoked_;
   choker_.Left(peer.slot);
+  if (spreader_) spreader_->Leave(peer.slot);
 }
 
-void Uploads::SetChoking(Peer& peer, bool choking) {
+void Uploads::SetChoking(Peer& peer, bool choking, Ctx& context) {
   if (peer.am_choking == choking) return;
   peer.am_choking = choking;
   unchoked_ += choking ? -1 : 1;
+  // Whom it unchokes it first tells what to ask for.
+  SetSpreading(peer, !choking, context);
   if (!choking) return peers_.Queue(peer, wire::Unchoke{});
   peers_.Queue(peer, wire::Choke{});
   // BEP 6: what was asked before the choke is answered, here with rejects.
@@ -96,12 +139,22 @@ void Uploads::SetChoking(Peer& peer, bool choking) {
   peer.asked.clear();
 }
 
+// Whether there is a slot for one more, if need be that of somebody who is not interested.
+bool Uploads::FindSlot(Ctx& context) {
+  if (unchoked_ < choker_.slots()) return true;
+  peers_.EachReady([&](Peer& peer) {
+    if (unchoked_ >= choker_.slots() && !peer.am_choking && !peer.peer_interested)
+      SetChoking(peer, true, context);
+  });
+  return unchoked_ < choker_.slots();
+}
+
 void Uploads::FillSlots(Ctx& context) {
   bool waiting = false;
   peers_.EachReady([&](Peer& peer) {
-    if (!peer.peer_interested || !peer.am_choking) return;
-    if (unchoked_ < choker_.slots()) {
-      SetChoking(peer, false);
+    if (!peer.peer_interested || !peer.am_choking || waiting) return;
+    if (FindSlot(context)) {
+      SetChoking(peer, false, context);
     } else {
       waiting = true;
     }
@@ -120,8 +173,9 @@ void Uploads::ChokeRound(Ctx& context) {
   const bool contended = candidates.size() > choker_.slots();
   const std::vector<uint32_t> chosen =
       choker_.Choose(std::move(candidates), torrent_.verified().all(), context.rng);
-  peers_.EachReady(
-      [&](Peer& peer) { SetChoking(peer, !std::binary_search(chosen.begin(), chosen.end(), peer.slot)); });
+  peers_.EachReady([&](Peer& peer) {
+    SetChoking(peer, !std::binary_search(chosen.begin(), chosen.end(), peer.slot), context);
+  });
   if (contended) context.out.Arm(Protocol::Timer::kChoke, context.now + choke_interval_);
 }
 

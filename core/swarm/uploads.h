@@ -1,11 +1,15 @@
 #pragma once
 
 // Uploads: serving what is verified. A peer's requests wait in a bounded queue and leave as SendFile effects
-// while its link has room; whose requests are taken is decided by free slots and by rounds of choking.
-// Invariant: only pieces that the torrent has verified are ever sent. For the client's engine.
+// while its link has room; whose requests are taken is decided by free slots and by rounds of choking. Who
+// has all suggests to each which piece to take. Invariant: only pieces that the torrent has verified are ever
+// sent. For the client's engine.
+
+#include <optional>
 
 #include "core/swarm/choker.h"
 #include "core/swarm/peer_table.h"
+#include "core/swarm/spreader.h"
 #include "core/swarm/torrent.h"
 
 namespace bt::swarm {
@@ -23,6 +27,15 @@ class Uploads {
         choker_(config.upload_slots),
         choke_interval_(config.timing.choke_interval) {}
 
+  // From now on this client has all there is, and sees to it that the first copy spreads (spreader.h).
+  void BeginSpreading(Ctx& context);
+  // After PeerHas of all pieces that an input has told, and when Timer::kPeers has fired: suggestions that
+  // are due.
+  void Spread(Ctx& context);
+  void PeerHas(const Peer& peer, PieceIndex piece, Ctx& context);
+  // Of a piece that the torrent has lost.
+  void Lost(PieceIndex piece);
+
   // False: there is no such place in the content.
   bool OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context);
   void OnCancel(Peer& peer, const wire::BlockSpan& span);
@@ -36,8 +49,14 @@ class Uploads {
   // Timer::kChoke has fired.
   void ChokeRound(Ctx& context);
 
+  void CheckInvariants() const {
+    if (spreader_) spreader_->CheckInvariants();
+  }
+
  private:
-  void SetChoking(Peer& peer, bool choking);
+  void SetChoking(Peer& peer, bool choking, Ctx& context);
+  bool FindSlot(Ctx& context);
+  void SetSpreading(Peer& peer, bool spreading, Ctx& context);
   void SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context);
 
   const Torrent& torrent_;
@@ -47,6 +66,7 @@ class Uploads {
   Choker choker_;
   Duration choke_interval_;
   uint32_t unchoked_ = 0;
+  std::optional<Spreader> spreader_;
 };
 
 }  // namespace bt::swarm

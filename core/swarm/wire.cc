@@ -26,6 +26,7 @@ enum Id : uint8_t {
   kRequest = 6,
   kPiece = 7,
   kCancel = 8,
+  kSuggest = 13,
   kHaveAll = 14,
   kHaveNone = 15,
   kReject = 16,
@@ -100,6 +101,10 @@ struct Appender {
     out.append(piece.bytes.view());
   }
   void operator()(const Cancel& cancel) { PutSpan(out, kCancel, cancel.block); }
+  void operator()(const Suggest& suggest) {
+    PutFrame(out, kSuggest, 4);
+    Put32(out, suggest.piece.value());
+  }
   void operator()(const HaveAll&) { PutFrame(out, kHaveAll, 0); }
   void operator()(const HaveNone&) { PutFrame(out, kHaveNone, 0); }
   void operator()(const Reject& reject) { PutSpan(out, kReject, reject.block); }
@@ -198,6 +203,10 @@ const char* Parse(const Slice& frame, Message& message) {
     case kHave:
       if (!sized(4)) return "have of wrong length";
       message = Have{PieceIndex(Get32(body, 0))};
+      return nullptr;
+    case kSuggest:
+      if (!sized(4)) return "suggest of wrong length";
+      message = Suggest{PieceIndex(Get32(body, 0))};
       return nullptr;
     case kBitfield:
       message = Bitfield{frame.From(1)};

@@ -83,6 +83,11 @@ struct Cancel {
   BlockSpan block;
   friend bool operator==(const Cancel&, const Cancel&) = default;
 };
+// BEP 6: a piece the sender would like us to ask it for.
+struct Suggest {
+  PieceIndex piece;
+  friend bool operator==(const Suggest&, const Suggest&) = default;
+};
 struct HaveAll {
   friend bool operator==(const HaveAll&, const HaveAll&) = default;
 };
@@ -122,15 +127,15 @@ struct HashReject {
   HashSpan span;
   friend bool operator==(const HashReject&, const HashReject&) = default;
 };
-// A message this client has no use for: suggest, allowed fast, port, other extensions, unknown ids.
+// A message this client has no use for: allowed fast, port, other extensions, unknown ids.
 struct Ignored {
   uint8_t id = 0;
   friend bool operator==(const Ignored&, const Ignored&) = default;
 };
 
-using Message =
-    std::variant<KeepAlive, Choke, Unchoke, Interested, NotInterested, Have, Bitfield, Request, Piece, Cancel,
-                 HaveAll, HaveNone, Reject, ExtendedHandshake, HashRequest, Hashes, HashReject, Ignored>;
+using Message = std::variant<KeepAlive, Choke, Unchoke, Interested, NotInterested, Have, Bitfield, Request,
+                             Piece, Cancel, HaveAll, HaveNone, Reject, ExtendedHandshake, HashRequest, Hashes,
+                             HashReject, Suggest, Ignored>;
 
 std::string EncodeHandshake(const Handshake& handshake);
 // Appends the message's frame. An Ignored encodes as an empty message of that id.

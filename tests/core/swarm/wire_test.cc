@@ -40,7 +40,8 @@ std::vector<Message> Samples() {
       extended,
       HashRequest{span},
       HashReject{span},
-      Ignored{13},
+      Suggest{PieceIndex(70000)},
+      Ignored{17},
   };
 }
 
