@@ -65,6 +65,7 @@ void ChunkResult::Add(const Report& report) {
   events += report.events;
   simulated_ms += static_cast<uint64_t>(report.end.ns) / 1'000'000 * 2;
   faults.Add(report.faults);
+  figures.Add(report.figures);
   if (report.failure.has_value()) failures.push_back({report.seed, *report.failure});
 }
 

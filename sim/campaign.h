@@ -30,6 +30,7 @@ struct ChunkResult {
   uint64_t events = 0;
   uint64_t simulated_ms = 0;
   FaultCounts faults;
+  Figures figures;
   std::vector<SeedFailure> failures;
 
   void Add(const Report& report);

@@ -29,6 +29,7 @@ void Fill(const World& world, Report& report) {
   report.events = world.events();
   report.end = world.now();
   report.faults = world.faults();
+  report.figures = world.figures();
   report.failure = world.failure();
   report.nodes = world.nodes();
   for (const TraceRecord& record : world.trace()) report.trace.push_back(RenderTrace(record));

@@ -32,6 +32,7 @@ struct Report {
   uint64_t events = 0;
   Instant end{0};
   FaultCounts faults;
+  Figures figures;
   std::optional<std::string> failure;
   uint32_t nodes = 0;
   // With a trace:
@@ -47,6 +48,7 @@ struct Report {
     visit("events", self.events);
     visit("end", self.end);
     visit("faults", self.faults);
+    visit("figures", self.figures);
     visit("failure", self.failure);
     visit("nodes", self.nodes);
     visit("trace", self.trace);

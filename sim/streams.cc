@@ -7,7 +7,8 @@
 namespace bt::sim {
 namespace {
 
-constexpr uint64_t kChunk = 64 * 1024;  // moved by one event at most
+constexpr uint64_t kChunk = 64 * 1024;         // moved by one event at most
+constexpr uint64_t kLimitedChunk = 16 * 1024;  // ... that shares a node's rate with others
 constexpr uint64_t kMergeMax = 4 * 1024;
 constexpr uint64_t kMillion = 1'000'000;
 
@@ -18,6 +19,11 @@ void Streams::Attach(uint32_t node, StreamUser* user, Address address) {
   nodes_[node].user = user;
   nodes_[node].address = address;
   listeners_[address] = node;
+}
+
+void Streams::Limit(uint32_t node, uint64_t up, uint64_t down) {
+  nodes_[node].up_rate = up;
+  nodes_[node].down_rate = down;
 }
 
 void Streams::SetUp(uint32_t node, bool up) {
@@ -120,25 +126,59 @@ void Streams::SendBytes(uint32_t node, LinkId link, Slice bytes) {
 
 void Streams::Pump(Stream& stream, int from) {
   Direction& way = stream.way[from];
-  if (way.transmitting || way.ended) return;
+  if (way.transmitting || way.in_line || way.ended) return;
   if (way.queue.empty()) {
     if (way.closing) SendEnd(stream, from, "closed by peer");
     return;
   }
-  const bool dead_peer = stream.established && !stream.open[1 - from];
-  if (!stream.established || Blocked(stream, from) || dead_peer || way.window_used >= kWindow) {
-    if (way.waiting_since == Instant::Never() && stream.established) {
-      // A peer that is up again answers what it does not know with a reset.
-      way.waiting_since = world_.now();
-      const bool answers = dead_peer && nodes_[stream.node[1 - from]].up && !Blocked(stream, from);
-      world_.After(answers ? Latency(stream) * 2 : kSilenceTimeout, this,
-                   Argument(Kind::kGiveUp, stream, from));
+  if (!MaySend(stream, from)) return;
+  Node& node = nodes_[stream.node[from]];
+  if (node.up_rate == 0) return Launch(stream, from);
+  way.in_line = true;
+  node.line.emplace_back(stream.id, from);
+  NextInLine(node);
+}
+
+void Streams::NextInLine(Node& node) {
+  while (!node.sending && !node.line.empty()) {
+    const auto [id, from] = node.line.front();
+    node.line.pop_front();
+    const auto found = streams_.find(id);
+    if (found == streams_.end()) continue;
+    Direction& way = found->second->way[from];
+    way.in_line = false;
+    if (way.ended || way.queue.empty()) {
+      Pump(*found->second, from);  // its end, if it waits for that
+    } else if (MaySend(*found->second, from)) {
+      node.sending = true;
+      Launch(*found->second, from);
     }
-    return;
   }
-  way.waiting_since = Instant::Never();
+}
+
+// When it may not, it is pumped again as soon as that has changed.
+bool Streams::MaySend(Stream& stream, int from) {
+  Direction& way = stream.way[from];
+  const bool dead_peer = stream.established && !stream.open[1 - from];
+  if (stream.established && !Blocked(stream, from) && !dead_peer && way.window_used < kWindow) {
+    way.waiting_since = Instant::Never();
+    return true;
+  }
+  if (way.waiting_since == Instant::Never() && stream.established) {
+    // A peer that is up again answers what it does not know with a reset.
+    way.waiting_since = world_.now();
+    const bool answers = dead_peer && nodes_[stream.node[1 - from]].up && !Blocked(stream, from);
+    world_.After(answers ? Latency(stream) * 2 : kSilenceTimeout, this,
+                 Argument(Kind::kGiveUp, stream, from));
+  }
+  return false;
+}
+
+void Streams::Launch(Stream& stream, int from) {
+  Direction& way = stream.way[from];
+  const uint64_t up = nodes_[stream.node[from]].up_rate;
   Slice chunk = NextChunk(stream, from);
-  const uint64_t most = std::min(kChunk, kWindow - way.window_used);
+  const uint64_t most = std::min(up == 0 ? kChunk : kLimitedChunk, kWindow - way.window_used);
   if (chunk.size() > most || (chunk.size() > 1 && stream.timing.Chance(1, 16))) {
     const size_t cut = chunk.size() > most ? most : stream.timing.Between(1, chunk.size() - 1);
     way.queue.push_front(chunk.From(cut));
@@ -146,8 +186,8 @@ void Streams::Pump(Stream& stream, int from) {
   }
   way.window_used += chunk.size();
   way.transmitting = true;
-  const Duration takes =
-      Nanoseconds(static_cast<int64_t>(chunk.size() * 1'000'000'000 / stream.bytes_per_second));
+  const uint64_t rate = up == 0 ? stream.bytes_per_second : std::min(up, stream.bytes_per_second);
+  const Duration takes = Nanoseconds(static_cast<int64_t>(chunk.size() * 1'000'000'000 / rate));
   way.wire.push_back(std::move(chunk));
   world_.After(takes, this, Argument(Kind::kTransmitted, stream, from));
 }
@@ -166,8 +206,16 @@ Slice Streams::NextChunk(Stream& stream, int from) {
 }
 
 void Streams::Transmitted(Stream& stream, int from) {
+  Node& sender = nodes_[stream.node[from]];
+  stream.way[from].transmitting = false;
+  sender.sending = false;
+  Left(stream, from);
+  NextInLine(sender);
+}
+
+// A chunk has left its sender. The stream may be gone afterwards.
+void Streams::Left(Stream& stream, int from) {
   Direction& way = stream.way[from];
-  way.transmitting = false;
   if (faults_.reset_ppm > 0 && stream.faults.Chance(faults_.reset_ppm, kMillion)) {
     world_.Count(Fault::kStreamReset, {stream.node[from], stream.node[1 - from]});
     const uint64_t id = stream.id;
@@ -176,6 +224,13 @@ void Streams::Transmitted(Stream& stream, int from) {
     return Reap(id);
   }
   way.last_arrival = std::max(way.last_arrival, world_.now() + Latency(stream));
+  Node& receiver = nodes_[stream.node[1 - from]];
+  if (receiver.down_rate > 0) {
+    const uint64_t bytes = way.wire.back().size();
+    receiver.received = std::max(receiver.received, way.last_arrival) +
+                        Nanoseconds(static_cast<int64_t>(bytes * 1'000'000'000 / receiver.down_rate));
+    way.last_arrival = receiver.received;
+  }
   world_.Schedule(way.last_arrival, this, Argument(Kind::kArrive, stream, from));
   if (way.queue.empty() && stream.open[from]) {
     const uint64_t id = stream.id;

@@ -1,9 +1,9 @@
 #pragma once
 
 // Streams: ordered, reliable byte streams between the endpoints of a world, as TCP gives them: a bounded
-// window in flight, bandwidth, latency, arbitrary cuts on arrival, connection refused, resets, peers that
-// vanish without a word (half-open), partitions that block and later release. A stream either delivers a
-// prefix of what was sent, in order, or ends.
+// window in flight, bandwidth of each stream and of each node, latency, arbitrary cuts on arrival, connection
+// refused, resets, peers that vanish without a word (half-open), partitions that block and later release. A
+// stream either delivers a prefix of what was sent, in order, or ends.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
@@ -59,6 +59,9 @@ class Streams final : public EventSink {
 
   // The node takes connections at `address` (and its own ones come from that IP).
   void Attach(uint32_t node, StreamUser* user, Address address);
+  // All that the node sends, and all that it receives, has a rate of bytes per second; 0: only each stream
+  // has one. Streams that wait for a sender take turns, a chunk each; what arrives is taken in its order.
+  void Limit(uint32_t node, uint64_t up, uint64_t down);
   // The process lives (and listens) or not. Going down ends its streams: with a reset the others hear
   // of, or in silence.
   void SetUp(uint32_t node, bool up);
@@ -85,6 +88,7 @@ class Streams final : public EventSink {
     uint64_t window_used = 0;
     uint64_t total = 0;
     bool transmitting = false;
+    bool in_line = false;  // for its sender's uplink
     bool closing = false;  // Close(flush) was asked for: ends when the queue is empty
     bool ended = false;    // the end is under way to the other side
     Instant last_arrival{0};
@@ -107,6 +111,11 @@ class Streams final : public EventSink {
     Address address;
     bool up = false;
     uint64_t next_inbound = kInboundLink;
+    uint64_t up_rate = 0;
+    uint64_t down_rate = 0;
+    bool sending = false;                       // a chunk is on the uplink
+    std::deque<std::pair<uint64_t, int>> line;  // for it: streams, and which end
+    Instant received{0};                        // by then what has arrived is through the downlink
   };
 
   uint64_t Argument(Kind kind, const Stream& stream, int end) const {
@@ -115,8 +124,13 @@ class Streams final : public EventSink {
   Stream* Find(uint32_t node, LinkId link, int& end);
   bool Blocked(const Stream& stream, int from);
   void Pump(Stream& stream, int from);
+  void Launch(Stream& stream, int from);
+  // The uplink is free: whoever is first in line and may send does.
+  void NextInLine(Node& node);
+  bool MaySend(Stream& stream, int from);
   Slice NextChunk(Stream& stream, int from);
   void Transmitted(Stream& stream, int from);
+  void Left(Stream& stream, int from);
   void Arrive(Stream& stream, int from);
   void Syn(Stream& stream);
   void SynAck(Stream& stream);

@@ -17,6 +17,7 @@
 #include "sim/decisions.h"
 #include "sim/event_heap.h"
 #include "sim/faults.h"
+#include "sim/figures.h"
 #include "sim/hash_memo.h"
 #include "sim/random_stream.h"
 #include "sim/recorder.h"
@@ -94,6 +95,9 @@ class World {
     Count(fault, place, [] { return std::string(); });
   }
   const FaultCounts& faults() const { return faults_; }
+  // What this run has measured.
+  void Measure(std::string_view name, uint64_t thousandths) { figures_.Add(name, thousandths); }
+  const Figures& figures() const { return figures_; }
   // What people call an endpoint.
   void Name(uint32_t node, const std::string& name);
   uint32_t nodes() const { return static_cast<uint32_t>(names_.size()); }
@@ -116,6 +120,7 @@ class World {
   Recorder recorder_;
   Verdict verdict_;
   FaultCounts faults_;
+  Figures figures_;
   HashMemo hashes_;
   std::vector<std::string> names_;
   Instant now_{0};

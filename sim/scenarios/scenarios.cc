@@ -3,8 +3,8 @@
 namespace bt::sim {
 
 std::vector<const Scenario*> AllScenarios() {
-  return {&kTrackerFaults, &kSwarmFaults,  &kFullSystem, &kJournalFaults,
-          &kElections,     &kTorrentFiles, &kSlowLinks};
+  return {&kTrackerFaults, &kSwarmFaults, &kFullSystem,   &kJournalFaults,  &kElections,
+          &kTorrentFiles,  &kSlowLinks,   &kDistribution, &kDistribution10, &kDistribution50};
 }
 
 }  // namespace bt::sim

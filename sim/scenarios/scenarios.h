@@ -15,6 +15,9 @@ extern const Scenario kJournalFaults;
 extern const Scenario kElections;
 extern const Scenario kTorrentFiles;
 extern const Scenario kSlowLinks;
+extern const Scenario kDistribution;
+extern const Scenario kDistribution10;
+extern const Scenario kDistribution50;
 
 std::vector<const Scenario*> AllScenarios();
 

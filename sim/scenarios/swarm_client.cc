@@ -153,6 +153,7 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
     judge.OnBanned(host.name(), banned->peer);
   } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
     finished_ = true;
+    finished_at_ = host.world().now();
     judge.OnFinished(host.name(), host.files().Look(judge.metainfo().name).value_or(std::string_view()));
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
     failed_ = true;

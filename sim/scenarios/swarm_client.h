@@ -59,6 +59,8 @@ class ClientAdaptor : public DefaultAdaptor {
   // Of an earlier life: what this one claims may be taken back by it, until the next renewal.
   bool withdrawal_may_be_late() const { return withdrawal_may_be_late_; }
   bool finished() const { return finished_; }
+  // In this life; Never() before.
+  Instant finished_at() const { return finished_at_; }
   uint64_t bytes_served() const { return bytes_served_; }
   // The pieces of its file from `first` on can no longer be read.
   void FileCut(ClientHost& host, uint32_t first);
@@ -75,6 +77,7 @@ class ClientAdaptor : public DefaultAdaptor {
   ClientPlan plan_;
   bool part_provided_ = false;
   bool finished_ = false;
+  Instant finished_at_ = Instant::Never();
   bool failed_ = false;     // in this life: it has said that it gives up
   bool unread_ = false;     // in this life: a piece could not be read, and it has said so
   bool withdrawn_ = false;  // in this life: it stops, and the tracker has taken its claim back

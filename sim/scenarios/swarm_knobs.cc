@@ -15,7 +15,7 @@ void DrawTiming(RandomStream& rng, swarm::Timing& timing) {
   timing.tracker_backoff_max = Draw(rng, 1'000, timing.tracker_backoff_max);
   timing.offer_gap = Draw(rng, 0, Milliseconds(1'000));
   timing.renew_interval = Draw(rng, 2'000, timing.renew_interval);
-  timing.lookup_min = Draw(rng, 100, timing.lookup_min);
+  timing.lookup_min = Draw(rng, 20, Milliseconds(500));
   timing.lookup_few_max = Draw(rng, 1'000, timing.lookup_few_max);
   timing.lookup_max = Draw(rng, 2'000, timing.lookup_max);
   timing.withdraw_limit = Draw(rng, 100, timing.withdraw_limit);

@@ -18,15 +18,25 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
       cluster_(cluster),
       rng_(world.Stream("swarm user's files")) {
   RandomStream rng = world.Stream("swarm");
-  MakeContent(rng);
-  client_config_ = DrawSwarmConfig(rng, kPeersMax);
-  AddClients(rng, plan);
+  if (plan.given.has_value()) {
+    MakeContent(rng, uint64_t{plan.given->pieces} * plan.given->piece_length, plan.given->piece_length);
+    client_config_ = plan.given->config;
+    for (ClientPlan client : plan.given->clients) {
+      client.address = NextAddress();
+      clients_.push_back(MakeClient(plan.faults, std::move(client)));
+    }
+  } else {
+    DrawContent(rng);
+    client_config_ = DrawSwarmConfig(rng, kPeersMax);
+    AddClients(rng, plan);
+  }
+  rescuer_ = MakeClient(FaultPlan(), {.name = "rescuer", .address = NextAddress()});
   std::vector<Address> honest;
   for (const auto& client : clients_) {
     if (client->adaptor().plan().honest) honest.push_back(client->adaptor().plan().address);
   }
   for (uint8_t vice = 0; vice < static_cast<uint8_t>(Vice::kCount); ++vice) {
-    if (plan.calm || !rng.Chance(1, 5)) continue;
+    if (plan.calm || plan.given.has_value() || !rng.Chance(1, 5)) continue;
     byzantine_.push_back(std::make_unique<ByzantinePeer>(world, network, streams, cluster, *judge_,
                                                          NextAddress(), static_cast<Vice>(vice), honest));
   }
@@ -59,7 +69,6 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
     clients_.push_back(MakeClient(
         plan.faults, {.name = absl::StrFormat("liar-%d", i + 1), .address = NextAddress(), .honest = false}));
   }
-  rescuer_ = MakeClient(FaultPlan(), {.name = "rescuer", .address = NextAddress()});
 }
 
 // Not all of them: a file without one good piece is not offered.
@@ -73,11 +82,17 @@ std::vector<uint32_t> SwarmWorld::DrawDamage(RandomStream& rng) const {
   return damaged;
 }
 
-Address SwarmWorld::NextAddress() { return Address::V4(10, 2, 0, ++addresses_, 6881); }
+Address SwarmWorld::NextAddress() {
+  ++addresses_;
+  return Address::V4(10, 2, static_cast<uint8_t>(addresses_ >> 8), static_cast<uint8_t>(addresses_), 6881);
+}
 
-void SwarmWorld::MakeContent(RandomStream& rng) {
+void SwarmWorld::DrawContent(RandomStream& rng) {
   const uint32_t piece_length = kPieceLengthMin << (rng.Chance(2, 3) ? 0 : rng.Between(1, 2));
-  const uint64_t length = rng.Chance(1, 8) ? rng.Between(1, 20'000) : rng.Between(1, 600'000);
+  MakeContent(rng, rng.Chance(1, 8) ? rng.Between(1, 20'000) : rng.Between(1, 600'000), piece_length);
+}
+
+void SwarmWorld::MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_length) {
   const auto fill = [&](uint64_t seed) {
     std::string bytes(length, '\0');
     Rng source(seed);
@@ -115,7 +130,7 @@ std::unique_ptr<ClientHost> SwarmWorld::MakeClient(const FaultPlan& plan, Client
 }
 
 void SwarmWorld::Start() {
-  registrar_->Start();
+  Register();
   for (const auto& client : clients_) client->Start();
   for (const auto& peer : byzantine_) peer->Begin();
 }

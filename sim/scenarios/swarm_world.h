@@ -25,6 +25,14 @@ struct SwarmPlan {
   // Nobody lies, nobody's file is damaged and nothing is left over from before: how well the swarm does by
   // itself can be measured.
   bool calm = false;
+  // Not drawn but given: the content, who is there, and what they are told. Each is started by the scenario.
+  struct Given {
+    uint32_t pieces = 0;
+    uint32_t piece_length = 0;
+    std::vector<ClientPlan> clients;  // but for their addresses
+    swarm::Config config;
+  };
+  std::optional<Given> given = {};
 };
 
 class SwarmWorld {
@@ -34,6 +42,7 @@ class SwarmWorld {
              const SwarmPlan& plan);
 
   void Start();
+  void Register() { registrar_->Start(); }
   void StartRescuer() { rescuer_->Start(); }
 
   std::vector<Process*> honest() const;
@@ -67,7 +76,8 @@ class SwarmWorld {
   // Everybody: 4 that offer, 4 that download, 4 liars, a Byzantine peer of each kind, and the rescuer.
   static constexpr uint32_t kPeersMax = 13 + static_cast<uint32_t>(Vice::kCount);
 
-  void MakeContent(RandomStream& rng);
+  void DrawContent(RandomStream& rng);
+  void MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_length);
   std::optional<PieceMap> ClaimAt(const tracker::TrackerNode& node, const Address& address) const;
   void AddClients(RandomStream& rng, const SwarmPlan& plan);
   std::unique_ptr<ClientHost> MakeClient(const FaultPlan& plan, ClientPlan client);
@@ -87,7 +97,7 @@ class SwarmWorld {
   std::unique_ptr<ClientHost> rescuer_;
   std::vector<std::unique_ptr<ByzantinePeer>> byzantine_;
   std::unique_ptr<InquiryHost> registrar_;
-  uint8_t addresses_ = 0;
+  uint16_t addresses_ = 0;
 };
 
 }  // namespace bt::sim

@@ -81,11 +81,11 @@ int RunSweep(const Scenarios& scenarios, const Arguments& arguments) {
 void PrintPassed(const Scenario& scenario, const Report& report) {
   std::printf(
       "scenario %s, seed %llu: no judge complained\n%llu steps, %llu events, %s simulated, digest %016llx\n"
-      "faults: %s\n",
+      "faults: %s\n%s",
       scenario.name, static_cast<unsigned long long>(report.seed),
       static_cast<unsigned long long>(report.steps), static_cast<unsigned long long>(report.events),
       TimeText(report.end).c_str(), static_cast<unsigned long long>(report.digest),
-      report.faults.ToString().c_str());
+      report.faults.ToString().c_str(), report.figures.ToString().c_str());
 }
 
 // A case's decisions go into the options; it outlives the run.

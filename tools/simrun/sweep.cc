@@ -28,14 +28,19 @@ json ToJson(const std::string& scenario, const ChunkResult& chunk) {
     const Fault fault = static_cast<Fault>(i);
     if (chunk.faults.count(fault) > 0) faults[FaultName(fault)] = chunk.faults.count(fault);
   }
+  json figures = json::array();
+  for (const Figure& figure : chunk.figures.all()) {
+    figures.push_back(
+        {{"name", figure.name}, {"count", figure.count}, {"sum", figure.sum}, {"most", figure.most}});
+  }
   json failures = json::array();
   for (const SeedFailure& failure : chunk.failures) {
     failures.push_back({{"seed", failure.seed}, {"sentence", failure.sentence}});
   }
-  return {{"scenario", scenario},        {"first", chunk.seeds.first},
-          {"seeds", chunk.seeds.count},  {"steps", chunk.steps},
-          {"events", chunk.events},      {"simulated_ms", chunk.simulated_ms},
-          {"faults", std::move(faults)}, {"failures", std::move(failures)}};
+  return {
+      {"scenario", scenario},        {"first", chunk.seeds.first},    {"seeds", chunk.seeds.count},
+      {"steps", chunk.steps},        {"events", chunk.events},        {"simulated_ms", chunk.simulated_ms},
+      {"faults", std::move(faults)}, {"figures", std::move(figures)}, {"failures", std::move(failures)}};
 }
 
 // Throws json's exception for what is missing or of another type.
@@ -48,6 +53,10 @@ ChunkResult FromJson(const json& line) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     const Fault fault = static_cast<Fault>(i);
     chunk.faults.Add(fault, line.at("faults").value(FaultName(fault), uint64_t{0}));
+  }
+  for (const json& figure : line.value("figures", json::array())) {
+    chunk.figures.Add(Figure{figure.at("name").get<std::string>(), figure.at("count").get<uint64_t>(),
+                             figure.at("sum").get<uint64_t>(), figure.at("most").get<uint64_t>()});
   }
   for (const json& failure : line.at("failures")) {
     chunk.failures.push_back({failure.at("seed").get<uint64_t>(), failure.at("sentence").get<std::string>()});
@@ -145,10 +154,11 @@ class Sweeper {
     std::printf(
         "%llu seeds, each run twice, in %.1f s: %.0f events/s per job, %.0f events/s and %.0f steps/s in "
         "all, "
-        "%.0f times real time\nfaults: %s\n",
+        "%.0f times real time\nfaults: %s\n%s",
         Wide(total_.seeds.count), seconds, events / arguments_.jobs, events,
         static_cast<double>(total_.steps) / seconds,
-        static_cast<double>(total_.simulated_ms) / 1000 / seconds, total_.faults.ToString().c_str());
+        static_cast<double>(total_.simulated_ms) / 1000 / seconds, total_.faults.ToString().c_str(),
+        total_.figures.ToString().c_str());
     for (const FailureGroup& group : groups_.groups()) {
       WorldOptions options;
       options.recorder.trace = true;
@@ -214,6 +224,7 @@ std::string MergeText(const std::vector<SweepFile>& files) {
       total.events += chunk.events;
       total.simulated_ms += chunk.simulated_ms;
       total.faults.Add(chunk.faults);
+      total.figures.Add(chunk.figures);
       for (const SeedFailure& failure : chunk.failures) groups.Add(failure);
       total.failures.insert(total.failures.end(), chunk.failures.begin(), chunk.failures.end());
     }
@@ -223,7 +234,7 @@ std::string MergeText(const std::vector<SweepFile>& files) {
     const auto& [total, groups] = result;
     absl::StrAppend(&text, scenario, ": ", total.seeds.count, " seeds, ", total.failures.size(), " failed; ",
                     total.events, " events\nfaults: ", total.faults.ToString(), "\n",
-                    GroupsText(groups, total.seeds.count));
+                    total.figures.ToString(), GroupsText(groups, total.seeds.count));
   }
   return text;
 }

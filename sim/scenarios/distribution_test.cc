@@ -1,0 +1,6 @@
+#include "sim/harness.h"
+#include "sim/scenarios/scenarios.h"
+
+int main(int argc, char** argv) {
+  return bt::sim::ScenarioTestMain(bt::sim::kDistribution, 30, {}, argc, argv);
+}
