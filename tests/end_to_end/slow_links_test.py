@@ -2,20 +2,18 @@
 """Three nodes on links of 10 Mbit/s. A registration of 4 MiB takes seconds to cross them: it succeeds, and nobody but
 the first leader leads meanwhile. Each node has a network namespace of its own, which ends with the processes in it."""
 
-import ctypes
 import hashlib
 import http.client
 import os
 import re
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
+from far_hosts import FarHosts, enter_own_network
 from processes import check, tell, wait_until
 from swarm import Cluster, TrackerNode, get_json
 
-CLONE_NEWNET = 0x40000000
 RATE = "10mbit"
 PIECES = 1 << 17  # of 32 bytes each in a registration
 # To another node, if one is asked that does not lead, and from the leader to both others, over one link.
@@ -24,25 +22,12 @@ SPARE_SECONDS = 30
 SETTLE_SECONDS = 20
 
 
-def enter_own_network():
-    """Whether this process, and what it starts, now has a network of its own whose links it may shape."""
-    if ctypes.CDLL(None).unshare(CLONE_NEWNET) != 0:
-        return False
-    shape = "ip link set lo up && ip link add name hub type bridge && tc qdisc add dev hub root tbf rate 1mbit burst 8k latency 1s"
-    tried = subprocess.run(["sh", "-c", f"{shape} && tc qdisc del dev hub root"], capture_output=True, check=False)
-    return tried.returncode == 0
-
-
-def shell(text):
-    subprocess.run(["sh", "-c", text], check=True)
-
-
 class FarNode(TrackerNode):
     """Node N is 10.9.0.N, at the other end of a slow link."""
 
     @property
     def host(self):
-        return f"10.9.0.{self.id}"
+        return FarHosts.address(self.id)
 
     @property
     def url(self):
@@ -53,29 +38,16 @@ class FarNode(TrackerNode):
         return f"{self.id}={self.host}:{self.replica_port}/{self.host}:{self.client_port}"
 
     def start(self):
-        self.cluster.prefix = ["nsenter", "-t", self.cluster.spaces[self.id].pid, "-n"]
+        self.cluster.prefix = self.cluster.hosts.at(self.id)
         super().start()
 
 
 class FarCluster(Cluster):
     def __init__(self, world):
         super().__init__(world)
-        self.spaces = {}
-        shell("ip addr add 10.9.0.254/24 dev hub && ip link set hub up")
+        self.hosts = FarHosts(world)
         for number in range(1, self.size + 1):
-            self.spaces[number] = self._space(number)
-
-    def _space(self, number):
-        space = self.world.start(f"space{number}", ["unshare", "-n", "sleep", "1000"])
-        own = os.readlink("/proc/self/ns/net")
-        wait_until(lambda: os.readlink(f"/proc/{space.pid}/ns/net") != own, 10, "a network namespace")
-        within = " && ".join([
-            "ip link set lo up", f"ip addr add 10.9.0.{number}/24 dev eth0", "ip link set eth0 up",
-            f"tc qdisc add dev eth0 root tbf rate {RATE} burst 16k latency 400ms",
-        ])  # fmt: skip
-        shell(f"ip link add v{number} type veth peer name eth0 netns {space.pid} && ip link set v{number} master hub up")
-        shell(f"nsenter -t {space.pid} -n sh -c '{within}'")
-        return space
+            self.hosts.add(number, RATE)
 
     def choose_nodes(self):
         ports = self.world.free_port

@@ -125,23 +125,30 @@ def wait_for_seeders(cluster, wanted, name):
 _LIBTORRENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libtorrent_peer.py")
 
 
+def have_libtorrent():
+    return subprocess.run([SYSTEM_PYTHON, "-c", "import libtorrent"], capture_output=True, check=False).returncode == 0
+
+
 def measure_libtorrent(world, cluster, source, torrent):
     del cluster
-    have = subprocess.run([SYSTEM_PYTHON, "-c", "import libtorrent"], capture_output=True, check=False)
-    if have.returncode != 0:
+    if not have_libtorrent():
         return None
+
+    def local(port):
+        return f"127.0.0.1:{port}"
+
     ports = [world.free_port() for _ in range(SEEDERS)]
     seeders = []
     try:
         for port in ports:
             seeders.append(
-                world.start(f"libtorrent-seeder-{port}", [SYSTEM_PYTHON, _LIBTORRENT, "seed", torrent, os.path.dirname(source), str(port)])
+                world.start(f"libtorrent-seeder-{port}", [SYSTEM_PYTHON, _LIBTORRENT, "seed", torrent, os.path.dirname(source), local(port)])
             )
         for seeder in seeders:
             seeder.wait_for_line("seeding", 60)
         folder = world.path("libtorrent-result")
         os.makedirs(folder, exist_ok=True)
-        command = [SYSTEM_PYTHON, _LIBTORRENT, "download", torrent, folder, str(world.free_port()), *map(str, ports)]
+        command = [SYSTEM_PYTHON, _LIBTORRENT, "download", torrent, folder, local(world.free_port()), *map(local, ports)]
         return figures_of(world, "libtorrent-download", command, seeders, source, os.path.join(folder, "content.bin"))
     finally:
         end(seeders)

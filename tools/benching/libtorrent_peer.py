@@ -1,4 +1,6 @@
-"""One libtorrent peer, set for speed on one machine: libtorrent_peer.py seed|download TORRENT FOLDER PORT [PEER-PORT...]"""
+"""One libtorrent peer, set for speed: libtorrent_peer.py seed|download|share TORRENT FOLDER HOST:PORT [PEER-HOST:PORT...]
+
+It listens there and is told its peers. `download` ends when the file is there, `share` goes on and serves it."""
 
 import sys
 import time
@@ -17,8 +19,8 @@ SETTINGS = {
 
 
 def main():
-    role, torrent, folder, port = sys.argv[1:5]
-    session = lt.session({**SETTINGS, "listen_interfaces": f"127.0.0.1:{port}"})
+    role, torrent, folder, own = sys.argv[1:5]
+    session = lt.session({**SETTINGS, "listen_interfaces": own})
     info = lt.torrent_info(torrent)
     parameters = lt.add_torrent_params()
     parameters.ti = info
@@ -30,15 +32,13 @@ def main():
     handle = session.add_torrent(parameters)
     handle.replace_trackers([])
     for peer in sys.argv[5:]:
-        handle.connect_peer(("127.0.0.1", int(peer)))
-    if role == "seed":
-        while not handle.status().is_seeding:
-            time.sleep(0.01)
-        print("seeding", flush=True)
-        while True:
-            time.sleep(3600)
+        host, port = peer.rsplit(":", 1)
+        handle.connect_peer((host, int(port)))
     while not handle.status().is_seeding:
         time.sleep(0.01)
+    print("seeding", flush=True)
+    while role != "download":
+        time.sleep(3600)
 
 
 main()

@@ -10,12 +10,14 @@ import time
 
 import meter  # pylint: disable=unused-import  # first: it shows the way to the library of the end-to-end tests
 import cluster_rows
+import distribute
 import download
 import failover_rows
 from processes import Binaries, Failure, World
 
 ROWS = {
     "download": download.rows,
+    "distribute": distribute.rows,
     "offers": download.offers_rows,
     "registry": cluster_rows.registry_rows,
     "announces": cluster_rows.announces_rows,
