@@ -2,5 +2,5 @@
 #include "sim/scenarios/scenarios.h"
 
 int main(int argc, char** argv) {
-  return bt::sim::ScenarioTestMain(bt::sim::kDistribution, 30, {}, argc, argv);
+  return bt::sim::ScenarioTestMain(bt::sim::kDistribution, 40, {}, argc, argv);
 }

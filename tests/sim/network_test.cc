@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,7 @@ struct Plug final : StreamUser {
   void StreamUp(LinkId link, const Address&) override { up.push_back(link); }
   void StreamBytes(LinkId link, const Slice& bytes) override {
     text += bytes.view();
+    got[link] += bytes.size();
     ++cuts;
     if (reads) streams->Consumed(node, link, bytes.size());
   }
@@ -110,6 +112,7 @@ struct Plug final : StreamUser {
   bool reads = true;
   std::vector<LinkId> up;
   std::string text;
+  std::map<LinkId, uint64_t> got;
   int cuts = 0;
   uint64_t sent = 0;
   std::vector<std::string> down;
@@ -157,6 +160,25 @@ TEST(Streams, DeliverEverythingInOrderInPiecesOfAnySize) {
   EXPECT_TRUE(wire.b().text == text);
   EXPECT_NE(wire.b().cuts, 200);
   EXPECT_EQ(wire.a().sent, text.size());
+}
+
+TEST(Streams, OfOneNodeShareItsUplinkAndItsDownlink) {
+  constexpr uint64_t kEach = 500'000;
+  for (const bool up : {true, false}) {
+    World world(1);
+    Wire wire(world);
+    wire.Connect();
+    wire.streams.Connect(0, LinkId(2), Address::V4(10, 0, 0, 2, 1000));
+    world.RunFor(Milliseconds(5));
+    wire.streams.Limit(up ? 0 : 1, up ? 1'000'000 : 0, up ? 0 : 1'000'000);
+    for (const LinkId link : {kLink, LinkId(2)}) wire.streams.SendBytes(0, link, Slice::Copy(Pattern(kEach)));
+    world.RunFor(Milliseconds(500));
+    ASSERT_EQ(wire.b().got.size(), 2u);
+    for (const auto& [link, bytes] : wire.b().got)
+      EXPECT_NEAR(static_cast<double>(bytes), 250'000, 70'000) << up;
+    world.RunFor(Milliseconds(550));
+    EXPECT_EQ(wire.b().text.size(), 2 * kEach) << up;
+  }
 }
 
 TEST(Streams, AReaderThatStopsReadingStopsTheSender) {
