@@ -52,7 +52,7 @@ class Spreader {
  private:
   static constexpr PeerSlot kNobody = UINT32_MAX;
   // kGiven: suggested to its owner, or asked for by it unbidden. kHeld: its owner has announced it, nobody
-  // else has. kSpread: two have it, or it is nobody's business any more.
+  // else has. kSpread: somebody has it who was not given it, or it is not had here any more.
   enum class State : uint8_t { kWaiting, kGiven, kHeld, kSpread };
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Piece {
