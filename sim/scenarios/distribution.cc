@@ -27,6 +27,7 @@ constexpr int64_t kPercent = 200;
 constexpr Duration kMeeting = Seconds(1);
 // What a seeder sends when everybody is honest and equal, in thousandths of the content.
 constexpr uint64_t kCopiesMax = 1300;
+constexpr uint64_t kSentMax = 1060;  // likewise, by all together, of what all needed
 constexpr Duration kPatience = Seconds(3600);
 
 struct Load {
@@ -204,7 +205,13 @@ class Distribution {
     const uint64_t copies = swarm_.clients().front()->adaptor().bytes_served() * 1000 / Length();
     world_.Measure("makespan over bound", static_cast<uint64_t>(took.micros() * 1000 / Bound().micros()));
     world_.Measure("copies sent by the seeder", copies);
+    const uint64_t sent = swarm_.bytes_served() * 1000 / swarm_.bytes_needed();
+    if (Calm()) world_.Measure("sent over needed", sent);
     JudgeOne("the last", took, Bound());
+    if (Calm() && sent > kSentMax) {
+      world_.Fail(absl::StrFormat("distribution: %d downloads were sent %d thousandths of what they needed",
+                                  plan_.loads.size(), sent));
+    }
     if (Calm() && copies > kCopiesMax) {
       world_.Fail(
           absl::StrFormat("distribution: the seeder sent %d thousandths of the content to %d downloads",

@@ -31,10 +31,10 @@ def rows(world, quick):
     cluster = Cluster(world, size=1, client_host=HUB).start()
     plan = [(8, 30, 16)] if quick else [(20, 30, 50), (50, 10, 50)]
     for peers, megabits, mib in plan:
-        yield from one_plan(world, hosts, cluster, peers, megabits, mib)
+        yield from one_plan(world, hosts, cluster, quick, peers, megabits, mib)
 
 
-def one_plan(world, hosts, cluster, peers, megabits, mib):
+def one_plan(world, hosts, cluster, quick, peers, megabits, mib):
     for number in (SEEDER, *range(1, peers + 1)):
         if number not in hosts.spaces:
             hosts.add(number, None)
@@ -55,7 +55,7 @@ def one_plan(world, hosts, cluster, peers, megabits, mib):
         if figures is None:
             yield Row(title, None, "T", "not installed: tools/setup --bench")
             continue
-        goal = 1.08 if program == "bytetorrent" else None
+        goal = 1.08 if program == "bytetorrent" and not quick else None
         note = f"{mib} MiB: last {figures['last']:.1f} s, first {figures['first']:.1f} s; seeder sent {figures['copies']:.2f} copies; {figures['cpu']:.1f} CPU s"
         yield Row(title, figures["last"] / bound, "T", note, goal, False)
         ours = ours or figures
@@ -166,10 +166,11 @@ def aria2_in(swarm):
         wait_until(lambda: f"{FarHosts.address(SEEDER)}:{PORT}" in (swarm.cluster.nodes[0].peers(swarm.name) or {}), 60, "the seeder's announce")
         return seeder
 
+    # It says nothing when it goes from downloading to seeding, but runs a command with the download's number.
     def download(number):
-        return [*common, "--dir", swarm.folder("aria2", number), swarm.torrent]
+        return [*common, "--on-bt-download-complete=/bin/echo", "--dir", swarm.folder("aria2", number), swarm.torrent]
 
-    return swarm.run("aria2", seed, download, "Download complete")
+    return swarm.run("aria2", seed, download, r"[0-9a-f]{16} 1 /")
 
 
 _LIBTORRENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libtorrent_peer.py")
