@@ -65,8 +65,10 @@ def story(world):
     alone = world.path("alone.torrent")
     made = client.run("create", data, "--tracker", strangers[5].url, "--tracker", strangers[3].url, "-o", alone)
     check(made.status == 0, made.err)
-    for command in (["register", alone], ["download", alone, "-o", world.path("never")], ["offer", data, alone]):
-        refused = client.run(*command)
+    commands = (["register", alone], ["download", alone, "-o", world.path("never")], ["offer", data, alone])
+    # Each tries for its whole patience: all at once.
+    for command, refused in [(command, client.start(*command)) for command in commands]:
+        refused.wait(60)
         last = refused.err().rstrip().rsplit("\n", 1)[-1]
         check(refused.status != 0, f"{command[0]} took a stranger's word")
         for part in (f"{strangers[5].url}: it answers HTTP 404", f"{strangers[3].url}: it answers HTTP 400"):
