@@ -17,7 +17,8 @@ struct Journal::Files {
 };
 
 // Blocks as long as the disk does; on any thread.
-absl::StatusOr<Journal::Files> Journal::Recover(const JournalOptions& options) {
+absl::StatusOr<Journal::Files> Journal::Recover(const JournalOptions& options,
+                                                std::atomic<uint32_t>& percent) {
   absl::StatusOr<std::unique_ptr<PosixDirectory>> directory =
       PosixDirectory::Open(options.directory, options.create_if_absent);
   if (!directory.ok()) return directory.status();
@@ -25,10 +26,14 @@ absl::StatusOr<Journal::Files> Journal::Recover(const JournalOptions& options) {
       wal::JournalFilesOptions{.identity = options.identity,
                                .path = options.directory,
                                .segment_bytes = options.segment_bytes,
-                               .create_if_absent = options.create_if_absent},
+                               .create_if_absent = options.create_if_absent,
+                               .needed_after = options.needed_after},
       **directory);
   files->Recover();
-  (*directory)->Run(*files);
+  while (files->busy()) {
+    files->Done((*directory)->Finish());
+    percent = files->percent_read();
+  }
   if (!files->failure().ok()) return files->failure();
   JournalRecovery recovery = files->TakeRecovery();
   return Files{*std::move(directory), std::move(files), std::move(recovery)};
@@ -45,7 +50,8 @@ std::unique_ptr<Journal> Journal::Begin(Loop& loop, const JournalOptions& option
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Loop& loop, JournalOptions options,
                                                        JournalRecovery& recovery) {
-  absl::StatusOr<Files> files = Recover(options);
+  std::atomic<uint32_t> percent = 0;
+  absl::StatusOr<Files> files = Recover(options, percent);
   if (!files.ok()) return files.status();
   recovery = std::move(files->recovery);
   return Begin(loop, options, *std::move(files));
@@ -59,11 +65,12 @@ JournalOpening::JournalOpening(Loop& loop, JournalOptions options, Done done) : 
     JournalRecovery recovery = std::move((*found)->recovery);
     done(Journal::Begin(loop, options, *std::move(*found)), std::move(recovery));
   });
-  thread_ = std::thread([&loop, options = std::move(options), found, tell = std::move(tell)] {
-    BlockAllSignalsInThisThread();
-    *found = Journal::Recover(options);
-    loop.Post(tell);
-  });
+  thread_ =
+      std::thread([&loop, options = std::move(options), found, percent = percent_, tell = std::move(tell)] {
+        BlockAllSignalsInThisThread();
+        *found = Journal::Recover(options, *percent);
+        loop.Post(tell);
+      });
 }
 
 JournalOpening::~JournalOpening() { thread_.join(); }

@@ -10,6 +10,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,6 +36,8 @@ struct JournalOptions {
   bool create_if_absent = true;
   // Queued and not yet durable; past it the disk has failed to keep up and the journal stops.
   uint64_t queued_bytes_max = uint64_t{256} << 20;
+  // See wal::JournalFilesOptions.
+  wal::NeededAfter needed_after;
 };
 
 using wal::JournalFound;
@@ -74,7 +77,8 @@ class Journal {
   friend JournalOpening;
   struct Files;
 
-  static absl::StatusOr<Files> Recover(const JournalOptions& options);
+  // `percent`: of the journal that has been read.
+  static absl::StatusOr<Files> Recover(const JournalOptions& options, std::atomic<uint32_t>& percent);
   static std::unique_ptr<Journal> Begin(Loop& loop, const JournalOptions& options, Files files);
 
   Journal(Loop& loop, WriteSeq last);
@@ -104,8 +108,12 @@ class JournalOpening {
   // Waits for the disk, and then tells nothing.
   ~JournalOpening();
 
+  // How much of the journal has been read.
+  uint32_t percent() const { return *percent_; }
+
  private:
   Later later_;
+  const std::shared_ptr<std::atomic<uint32_t>> percent_ = std::make_shared<std::atomic<uint32_t>>(0);
   std::thread thread_;
 };
 

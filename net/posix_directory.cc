@@ -80,7 +80,7 @@ wal::Completion PosixDirectory::Finish() {
   return std::visit(
       Overloaded{
           [&](const wal::ListFiles&) { return List(); },
-          [&](const wal::ReadFile& read) { return Read(read.name); },
+          [&](const wal::ReadFile& read) { return Read(read); },
           [&](const wal::CreateFile& create) { return only(Use(create.name, O_CREAT | O_TRUNC)); },
           [&](const wal::WriteFile& write) { return only(Write(write)); },
           [&](const wal::SyncFile& sync) {
@@ -125,12 +125,13 @@ uint64_t PosixDirectory::bytes() const {
   return sum;
 }
 
-wal::Completion PosixDirectory::Read(const std::string& name) {
-  const std::string path = PathOf(name);
+wal::Completion PosixDirectory::Read(const wal::ReadFile& read) {
+  const std::string path = PathOf(read.name);
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat info {};
   if (!fd.valid() || fstat(fd.get(), &info) != 0) return {.status = Failed("read", path, errno)};
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  const uint64_t size = static_cast<uint64_t>(info.st_size);
+  std::string bytes(std::min(size, read.bytes_max), '\0');
   size_t have = 0;
   while (have < bytes.size()) {
     const ssize_t got = pread(fd.get(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(have));
@@ -140,7 +141,7 @@ wal::Completion PosixDirectory::Read(const std::string& name) {
     have += static_cast<size_t>(got);
   }
   bytes.resize(have);
-  sizes_[name] = have;
+  sizes_[read.name] = size;
   return {.bytes = Slice::Own(std::move(bytes))};
 }
 

@@ -42,7 +42,7 @@ class PosixDirectory final : public wal::Directory {
 
   absl::Status Lock();
   wal::Completion List() const;
-  wal::Completion Read(const std::string& name);
+  wal::Completion Read(const wal::ReadFile& read);
   absl::Status Sync(int fd, const std::string& path);
   absl::Status Write(const wal::WriteFile& write);
   absl::Status Rename(const wal::RenameFile& rename);

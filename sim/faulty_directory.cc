@@ -105,7 +105,8 @@ wal::Completion FaultyDirectory::Finish() {
                           return done;
                         },
                         [&](const wal::ReadFile& read) {
-                          return wal::Completion{.bytes = Slice::Copy(File(read.name).view())};
+                          const std::string_view bytes = File(read.name).view();
+                          return wal::Completion{.bytes = Slice::Copy(bytes.substr(0, read.bytes_max))};
                         },
                         [&](const wal::CreateFile& create) { return Create(create.name); },
                         [&](const wal::WriteFile& write) {

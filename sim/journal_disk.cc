@@ -13,24 +13,26 @@
 
 namespace bt::sim {
 
-JournalDisk::JournalDisk(World& world, uint64_t node, wal::Identity identity, DiskFaults faults)
+JournalDisk::JournalDisk(World& world, uint64_t node, wal::Identity identity, DiskFaults faults,
+                         wal::NeededAfter needed_after)
     : world_(world),
       node_(node),
       rng_(world.Stream("journal disk", node)),
       faults_(faults),
-      options_(DrawOptions(identity)) {
+      options_(DrawOptions(identity, std::move(needed_after))) {
   BeginRecovery();
   while (files_->busy()) files_->Done(directory_.Finish());
   CHECK(files_->failure().ok());
   options_.create_if_absent = false;
 }
 
-wal::JournalFilesOptions JournalDisk::DrawOptions(wal::Identity identity) {
+wal::JournalFilesOptions JournalDisk::DrawOptions(wal::Identity identity, wal::NeededAfter needed_after) {
   const uint64_t granule_bits = rng_.Between(7, 12);
   return {.identity = identity,
           .path = "journal",
           .segment_bytes = uint64_t{1} << rng_.Between(9, 16),
-          .granule_bits = static_cast<uint8_t>(granule_bits)};
+          .granule_bits = static_cast<uint8_t>(granule_bits),
+          .needed_after = std::move(needed_after)};
 }
 
 // --- a life ---
@@ -149,8 +151,11 @@ void JournalDisk::Judge(const wal::JournalRecovery& recovery) {
                              recovery.last.value()));
   }
   const WriteSeq first = recovery.last.next() - recovery.records.size();
-  if (first > needed_) {
-    return fail(absl::StrCat("the records from ", needed_.value(), " on are needed, the journal begins at ",
+  // What a whole snapshot has made needless the recovery finds by itself, before the machine has said so:
+  // that it passes over too much of it is for the judges of what the machine then knows.
+  const WriteSeq needed = options_.needed_after ? std::max(needed_, recovery.needed) : needed_;
+  if (first > needed) {
+    return fail(absl::StrCat("the records from ", needed.value(), " on are needed, the journal begins at ",
                              first.value()));
   }
   for (const JournalRecord& record : recovery.records) {

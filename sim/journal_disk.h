@@ -27,7 +27,9 @@ namespace bt::sim {
 class JournalDisk {
  public:
   // The journal is there, durable and empty, as the operator makes it before a node's first start.
-  JournalDisk(World& world, uint64_t node, wal::Identity identity, DiskFaults faults);
+  // `needed_after`: see wal::JournalFilesOptions.
+  JournalDisk(World& world, uint64_t node, wal::Identity identity, DiskFaults faults,
+              wal::NeededAfter needed_after = nullptr);
 
   // A write the machine asked for: in the memory of the process.
   void Queue(JournalWrite write);
@@ -73,7 +75,7 @@ class JournalDisk {
     WriteSeq vouches;    // the record says of those up to this one that they are durable
   };
 
-  wal::JournalFilesOptions DrawOptions(wal::Identity identity);
+  wal::JournalFilesOptions DrawOptions(wal::Identity identity, wal::NeededAfter needed_after);
   void BeginRecovery();
   // Carries out at most `operations`; false when that was not enough.
   bool RunRecovery(uint64_t operations);

@@ -33,6 +33,8 @@ struct HostOptions {
   Address address;  // where its byte streams come from and arrive; only with Streams
   // Chance out of a thousand that the process dies during one sync of its journal, drawn per sync.
   uint32_t crash_while_writing_permille = 0;
+  // Of its journal (wal::JournalFilesOptions).
+  wal::NeededAfter needed_after;
 };
 
 template <Machine M, class Adaptor>
@@ -58,7 +60,7 @@ class NodeSurroundings final : public EventSink {
         crashes_(world.Stream("crash while writing", index)),
         machine_seeds_(world.Stream("machine", index)),
         clock_(world, index, options_.clock),
-        journal_(world, index, options_.identity, options_.disk),
+        journal_(world, index, options_.identity, options_.disk, options_.needed_after),
         files_(world, index, options_.disk) {}
 
   // --- a process's lives ---

@@ -23,6 +23,7 @@ namespace bt::wal {
 struct ListFiles {};
 struct ReadFile {
   std::string name;
+  uint64_t bytes_max = UINT64_MAX;  // of the file's front
 };
 // An empty file; one of that name is emptied.
 struct CreateFile {
@@ -52,7 +53,7 @@ using Operation =
 struct Completion {
   absl::Status status;             // an error names the path and says what to do
   std::vector<std::string> names;  // of ListFiles, in any order
-  Slice bytes;                     // of ReadFile: the whole file
+  Slice bytes;                     // of ReadFile
 };
 
 class Directory {

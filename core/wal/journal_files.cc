@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "core/base/check.h"
@@ -35,8 +36,10 @@ void JournalFiles::Done(Completion completion) {
   plan_.pop_front();
   if (work_ == Work::kListing) {
     OnListed(std::move(completion.names));
+  } else if (work_ == Work::kReadingHeaders) {
+    headers_.push_back(std::move(completion.bytes));
   } else if (work_ == Work::kReading) {
-    contents_.push_back(std::move(completion.bytes));
+    OnSegment(completion.bytes);
   }
   Advance();
 }
@@ -44,7 +47,8 @@ void JournalFiles::Done(Completion completion) {
 // Begins the next operation of the plan; at the plan's end, plans the next part of the work.
 void JournalFiles::Advance() {
   if (plan_.empty() && work_ == Work::kMending) durable_ = recovery_.last;
-  if (plan_.empty() && work_ == Work::kReading) PlanMending();
+  if (plan_.empty() && work_ == Work::kReadingHeaders) BeginScan();
+  if (plan_.empty() && work_ == Work::kReading) PlanReading();
   if (plan_.empty() && work_ == Work::kCommitting) PlanWrite();
   if (plan_.empty()) {
     work_ = Work::kNone;
@@ -62,29 +66,68 @@ void JournalFiles::Recover() {
   Advance();
 }
 
+// All headers come first: the highest needed sequence in them says where the journal begins. Of the last
+// segment, which tells more, the whole.
 void JournalFiles::OnListed(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   for (std::string& name : names) {
     if (ParseSegmentFileName(name)) {
-      plan_.push_back(ReadFile{name});
       segments_.push_back(std::move(name));
     } else if (IsUnfinishedSegmentFileName(name)) {
       unfinished_.push_back(std::move(name));
     }
   }
+  for (const std::string& name : segments_) plan_.push_back(ReadFile{name, kSegmentHeaderBytes});
+  if (!segments_.empty()) plan_.back() = ReadFile{segments_.back()};
+  work_ = Work::kReadingHeaders;
+}
+
+void JournalFiles::BeginScan() {
+  std::vector<WriteSeq> names;
+  for (const std::string& name : segments_) names.push_back(*ParseSegmentFileName(name));
+  if (!headers_.empty()) {
+    last_segment_ = headers_.back();
+    headers_.back() = last_segment_.Sub(0, std::min(last_segment_.size(), kSegmentHeaderBytes));
+  }
+  scanner_.emplace(options_.identity, std::move(headers_), last_segment_, names);
   work_ = Work::kReading;
 }
 
+void JournalFiles::PlanReading() {
+  if (!scanner_->done() && scanner_->next() + 1 == segments_.size()) OnSegment(last_segment_);
+  if (scanner_->done()) return PlanMending();
+  plan_.push_back(ReadFile{segments_[scanner_->next()]});
+}
+
+// A record gets memory of its own, so that the segment's can go: of a long journal most is needed no more.
+void JournalFiles::OnSegment(const Slice& bytes) {
+  scanner_->Read(bytes);
+  for (const JournalRecord& record : scanner_->TakeRecords()) {
+    if (options_.needed_after) kept_from_ = std::max(kept_from_, options_.needed_after(record));
+    kept_.push_back({record.seq, record.type, Slice::Copy(record.body.view())});
+    kept_bytes_ += record.body.size();
+    while (!kept_.empty() && kept_.front().seq < kept_from_) {
+      kept_bytes_ -= kept_.front().body.size();
+      kept_.pop_front();
+    }
+  }
+}
+
+uint32_t JournalFiles::percent_read() const {
+  if (!scanner_) return work_ == Work::kListing || work_ == Work::kReadingHeaders ? 0 : 100;
+  return static_cast<uint32_t>(scanner_->next() * 100 / std::max<size_t>(segments_.size(), 1));
+}
+
 void JournalFiles::PlanMending() {
-  std::vector<WriteSeq> names;
-  for (const std::string& name : segments_) names.push_back(*ParseSegmentFileName(name));
-  ScanResult scan = Scan(contents_, options_.identity, names);
+  const ScanResult scan = scanner_->TakeResult();
+  scanner_.reset();
   if (const absl::Status refusal = Refusal(scan); !refusal.ok()) return Fail(refusal);
-  recovery_.found = segments_.empty()      ? JournalFound::kNoJournal
-                    : scan.records.empty() ? JournalFound::kEmptyJournal
-                                           : JournalFound::kRecords;
+  recovery_.found = segments_.empty() ? JournalFound::kNoJournal
+                    : kept_.empty()   ? JournalFound::kEmptyJournal
+                                      : JournalFound::kRecords;
   recovery_.last = scan.last;
-  recovery_.needed = needed_ = scan.needed;
+  needed_ = scan.needed;
+  recovery_.needed = std::max(scan.needed, kept_from_);
   work_ = Work::kMending;
   for (std::string& name : unfinished_) plan_.push_back(RemoveFile{std::move(name)});
   if (segments_.empty()) {
@@ -92,8 +135,9 @@ void JournalFiles::PlanMending() {
   } else {
     PlanCut(scan);
   }
-  recovery_.records = std::move(scan.records);
-  contents_.clear();
+  recovery_.records.assign(std::make_move_iterator(kept_.begin()), std::make_move_iterator(kept_.end()));
+  kept_.clear();
+  last_segment_ = {};
 }
 
 absl::Status JournalFiles::Refusal(const ScanResult& scan) const {
@@ -114,7 +158,7 @@ absl::Status JournalFiles::Refusal(const ScanResult& scan) const {
 }
 
 void JournalFiles::PlanCut(const ScanResult& scan) {
-  const std::string_view bytes = contents_.back().view();
+  const std::string_view bytes = last_segment_.view();
   segment_ = segments_.back();
   granule_bits_ = scan.granule_bits;
   end_ = scan.offset;
@@ -130,8 +174,8 @@ void JournalFiles::PlanCut(const ScanResult& scan) {
   // and succeeds ("Can Applications Recover from fsync Failures?", USENIX ATC 2020). Everything that no later
   // record vouches for is therefore written anew, the zeros that give the file its length included.
   if (scan.durable_end < end_) {
-    plan_.push_back(WriteFile{segment_, scan.durable_end,
-                              contents_.back().Sub(scan.durable_end, end_ - scan.durable_end)});
+    plan_.push_back(
+        WriteFile{segment_, scan.durable_end, last_segment_.Sub(scan.durable_end, end_ - scan.durable_end)});
   }
   PlanZeros(segment_, end_, length_);
   plan_.push_back(SyncFile{segment_});

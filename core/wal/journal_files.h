@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +28,10 @@
 
 namespace bt::wal {
 
+// What the owner needs of a journal, asked with each record as it is read back, in order: after this one, no
+// record below the result is needed any more, as if Forget had been called with it. Copied for each recovery.
+using NeededAfter = std::function<WriteSeq(const JournalRecord&)>;
+
 struct JournalFilesOptions {
   Identity identity;
   std::string path;  // of the directory, for sentences
@@ -33,6 +39,8 @@ struct JournalFilesOptions {
   uint8_t granule_bits = kGranuleBitsDefault;
   // Without it a directory that holds no journal is kNotFound, and nothing is made or changed.
   bool create_if_absent = true;
+  // None: recovery gives all records that are there.
+  NeededAfter needed_after;
 };
 
 // What recovery met. A damaged journal is none of these: it is refused (kDataLoss).
@@ -44,9 +52,9 @@ enum class JournalFound : uint8_t {
 
 struct JournalRecovery {
   JournalFound found = JournalFound::kNoJournal;
-  std::vector<JournalRecord> records;
-  WriteSeq last;       // the last durable sequence
-  WriteSeq needed{1};  // records below it are not needed, and may be gone
+  std::vector<JournalRecord> records;  // up to the last; each has memory of its own
+  WriteSeq last;                       // the last durable sequence
+  WriteSeq needed{1};                  // records below it are not needed, and may be gone
   // What an interrupted write left behind and was cut off: bytes, and why they did not count. 0: nothing.
   uint64_t cut_bytes = 0;
   std::string cut_why;
@@ -73,16 +81,25 @@ class JournalFiles {
 
   void Done(Completion completion);
 
+  // Of a recovery under way: how much of the journal has been read.
+  uint32_t percent_read() const;
+  // What a recovery holds in memory: the records that it is to give, and segments while they are read: at
+  // most two, the one that is being read and the last one.
+  uint64_t held_bytes() const { return kept_bytes_ + last_segment_.size(); }
+
   bool busy() const { return work_ != Work::kNone; }
   WriteSeq durable() const { return durable_; }
   const absl::Status& failure() const { return failure_; }
 
  private:
-  enum class Work : uint8_t { kNone, kListing, kReading, kMending, kCommitting };
+  enum class Work : uint8_t { kNone, kListing, kReadingHeaders, kReading, kMending, kCommitting };
 
   void Advance();
   void Fail(absl::Status status);
   void OnListed(std::vector<std::string> names);
+  void BeginScan();
+  void OnSegment(const Slice& bytes);
+  void PlanReading();
   void PlanMending();
   absl::Status Refusal(const ScanResult& scan) const;
   void PlanCut(const ScanResult& scan);
@@ -99,7 +116,12 @@ class JournalFiles {
   absl::Status failure_;
 
   // Recovery.
-  std::vector<Slice> contents_;  // of segments_; only while recovering
+  std::vector<Slice> headers_;  // of segments_, in their order
+  Slice last_segment_;          // all of it; only while recovering
+  std::optional<Scanner> scanner_;
+  std::deque<JournalRecord> kept_;  // of those read so far, what is needed
+  uint64_t kept_bytes_ = 0;
+  WriteSeq kept_from_{1};  // no record below it is kept
   std::vector<std::string> unfinished_;
   JournalRecovery recovery_;
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/wal/layout.h"
 
 namespace bt::wal {
@@ -80,176 +81,171 @@ bool LaterRecordProvesDurable(std::string_view bytes, size_t offset, WriteSeq ba
 
 bool AllZero(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
 
-class Scanner {
- public:
-  Scanner(std::span<const Slice> segments, const Identity& identity, std::span<const WriteSeq> names)
-      : segments_(segments), identity_(identity), seed_(IdentitySeed(identity)), names_(names) {}
-
-  ScanResult Run() {
-    const size_t beginning = FindBeginning();
-    if (result_.verdict != Verdict::kClean) return std::move(result_);
-    for (size_t i = beginning; i < segments_.size(); ++i) {
-      result_.segment = i;
-      result_.offset = 0;
-      if (!ReadHeader(segments_[i].view()) || !ReadRecords(segments_[i])) break;
-    }
-    return std::move(result_);
-  }
-
- private:
-  bool last_segment() const { return result_.segment + 1 == segments_.size(); }
-
-  // The segment behind this one is the last, and no record was ever written to it. It was made when
-  // everything here was durable, the seal excepted.
-  bool NextIsBlank() const {
-    if (result_.segment + 2 != segments_.size()) return false;
-    const std::string_view next = segments_.back().view();
-    const std::optional<SegmentHeader> header = ReadSegmentHeader(next);
-    return header && header->first == result_.last.next() && AllZero(next.substr(kSegmentHeaderBytes));
-  }
-
-  // Reads the needed sequence; the result is the last segment that begins at or below it, with none before it
-  // that begins above it. Headers that cannot be read are left to ReadHeader, where they matter.
-  size_t FindBeginning() {
-    size_t beginning = 0;
-    std::vector<std::optional<SegmentHeader>> headers;
-    for (const Slice& segment : segments_) {
-      headers.push_back(ReadSegmentHeader(segment.view()));
-      const std::optional<SegmentHeader>& header = headers.back();
-      if (!header || header->version != kFormatVersion || header->owner != identity_) continue;
-      result_.needed = std::max(result_.needed, header->needed);
-      if (names_.empty() || header->first == names_[headers.size() - 1]) continue;
-      result_.segment = headers.size() - 1;
-      Stop(Verdict::kCorrupt,
-           absl::StrCat("the file is named for record ", names_[result_.segment].value(), " and begins with ",
-                        header->first.value(), ": it is another segment's"));
-      return 0;
-    }
-    for (size_t i = 0; i < headers.size(); ++i) {
-      if (!headers[i]) continue;
-      if (headers[i]->first > result_.needed) break;
-      beginning = i;
-    }
-    return beginning_ = beginning;
-  }
-
-  bool Stop(Verdict verdict, std::string why) {
-    result_.verdict = verdict;
-    result_.why = absl::StrCat(why, " (segment ", result_.segment, ", byte ", result_.offset, ")");
-    return false;
-  }
-
-  bool ReadHeader(std::string_view bytes) {
-    const std::optional<SegmentHeader> header = ReadSegmentHeader(bytes);
-    // A segment gets its name only when its header is durable, so no crash leaves a damaged one.
-    if (!header) return Stop(Verdict::kCorrupt, "the segment's header is damaged");
-    if (header->version != kFormatVersion) {
-      return Stop(Verdict::kForeign,
-                  absl::StrCat("format version ", header->version, ", this program reads ", kFormatVersion));
-    }
-    if (header->owner != identity_) {
-      return Stop(Verdict::kForeign,
-                  absl::StrCat("the journal belongs to node ", header->owner.node.value(), " of cluster ",
-                               absl::Hex(header->owner.cluster), ", not to node ", identity_.node.value(),
-                               " of cluster ", absl::Hex(identity_.cluster)));
-    }
-    const bool begins = result_.segment == beginning_;
-    // The journal may begin anywhere up to the record that is needed, and not above it.
-    if (begins) result_.last = std::min(header->first, result_.needed) - 1;
-    const WriteSeq next = result_.last.next();
-    if (header->first != next) {
-      return Stop(Verdict::kCorrupt,
-                  absl::StrCat("the segment begins at record ", header->first.value(), " where ",
-                               next.value(), " was expected", begins ? ": the first segment is gone" : ""));
-    }
-    if (header->granule_bits > kGranuleBitsMax) {
-      return Stop(Verdict::kCorrupt, "the segment's header names a granule that cannot be");
-    }
-    result_.granule_bits = header->granule_bits;
-    result_.offset = kSegmentHeaderBytes;
-    ends_.clear();
-    result_.durable_end = kSegmentHeaderBytes;
-    return true;
-  }
-
-  bool ReadRecords(const Slice& segment) {
-    const std::string_view bytes = segment.view();
-    const WriteSeq first = result_.last.next();
-    while (const std::optional<RecordView> record = ReadRecord(bytes, result_.offset, seed_)) {
-      const WriteSeq expected = result_.last.next();
-      // A whole record in another's place was not torn: its place is fixed by what is before it.
-      if (record->sequence != expected || record->durable >= record->sequence) {
-        return Stop(Verdict::kCorrupt, absl::StrCat("record ", record->sequence.value(), " stands where ",
-                                                    expected.value(), " was expected"));
-      }
-      if (record->type == kSealType) return ReadBehindSeal(bytes, record->end());
-      if (record->durable >= first) result_.durable_end = ends_[record->durable - first];
-      ends_.push_back(record->end());
-      result_.records.push_back({expected, record->type, segment.Sub(record->body, record->length)});
-      result_.last = expected;
-      result_.offset = record->end();
-    }
-    return ReadTail(bytes);
-  }
-
-  bool HasItsLength(std::string_view bytes) {
-    // A later segment was created when everything here was durable; otherwise a record says what was.
-    const uint64_t durable_end = last_segment() ? result_.durable_end : result_.offset;
-    const uint64_t length_min = SegmentLength(durable_end, result_.granule_bits);
-    if (bytes.size() >= length_min) return true;
-    return Stop(Verdict::kCorrupt, absl::StrCat("the file has ", bytes.size(), " bytes and had at least ",
-                                                length_min, ": its end is gone"));
-  }
-
-  // The seal begins at result_.offset and ends at `end`.
-  bool ReadBehindSeal(std::string_view bytes, uint64_t end) {
-    if (!HasItsLength(bytes)) return false;
-    if (!AllZero(bytes.substr(end))) {
-      return Stop(Verdict::kCorrupt, "something stands behind the segment's seal");
-    }
-    if (last_segment()) {
-      return Stop(Verdict::kCorrupt,
-                  absl::StrCat("the segment is sealed, and the one behind it, which began with record ",
-                               result_.last.next().value(), ", is gone"));
-    }
-    if (NextIsBlank()) result_.seal = result_.offset;
-    return true;
-  }
-
-  // No record begins at result_.offset.
-  bool ReadTail(std::string_view bytes) {
-    if (!HasItsLength(bytes)) return false;
-    if (last_segment() && AllZero(bytes.substr(result_.offset))) return true;
-    constexpr const char* kWhat = "a record is incomplete or damaged";
-    const WriteSeq expected = result_.last.next();
-    if (!last_segment()) {
-      // HasItsLength: there is room for the seal.
-      if (NextIsBlank() && AllZero(bytes.substr(result_.offset + kSealBytes))) {
-        result_.seal = result_.offset;
-        return true;
-      }
-      return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, " before a later segment"));
-    }
-    if (LaterRecordProvesDurable(bytes, result_.offset, expected,
-                                 expected + bytes.size() / kRecordHeaderBytes, seed_)) {
-      return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, ", and a later record says it had been durable"));
-    }
-    return Stop(Verdict::kTorn, absl::StrCat(kWhat, ", and nothing says it had been durable"));
-  }
-
-  std::span<const Slice> segments_;
-  Identity identity_;
-  uint64_t seed_;
-  std::span<const WriteSeq> names_;
-  ScanResult result_;
-  size_t beginning_ = 0;        // the first segment that is read
-  std::vector<uint64_t> ends_;  // of the records of the segment being read
-};
-
 }  // namespace
 
+Scanner::Scanner(const Identity& identity, std::vector<Slice> headers, Slice last,
+                 std::span<const WriteSeq> names)
+    : identity_(identity),
+      seed_(IdentitySeed(identity)),
+      headers_(std::move(headers)),
+      last_(std::move(last)) {
+  FindBeginning(names);
+}
+
+void Scanner::Read(const Slice& segment) {
+  CHECK(!done_);
+  result_.segment = next_++;
+  result_.offset = 0;
+  done_ = !ReadHeader(segment.view()) || !ReadRecords(segment) || next_ == headers_.size();
+}
+
+// The segment behind this one is the last, and no record was ever written to it. It was made when
+// everything here was durable, the seal excepted.
+bool Scanner::NextIsBlank() const {
+  if (result_.segment + 2 != headers_.size()) return false;
+  const std::string_view next = last_.view();
+  const std::optional<SegmentHeader> header = ReadSegmentHeader(next);
+  return header && header->first == result_.last.next() && AllZero(next.substr(kSegmentHeaderBytes));
+}
+
+// Reads the needed sequence; the first segment to be read is the last one that begins at or below it, with
+// none before it that begins above it. Headers that cannot be read are left to ReadHeader, where they matter.
+void Scanner::FindBeginning(std::span<const WriteSeq> names) {
+  std::vector<std::optional<SegmentHeader>> headers;
+  for (const Slice& segment : headers_) {
+    headers.push_back(ReadSegmentHeader(segment.view()));
+    const std::optional<SegmentHeader>& header = headers.back();
+    if (!header || header->version != kFormatVersion || header->owner != identity_) continue;
+    result_.needed = std::max(result_.needed, header->needed);
+    if (names.empty() || header->first == names[headers.size() - 1]) continue;
+    result_.segment = headers.size() - 1;
+    Stop(Verdict::kCorrupt,
+         absl::StrCat("the file is named for record ", names[result_.segment].value(), " and begins with ",
+                      header->first.value(), ": it is another segment's"));
+    done_ = true;
+    return;
+  }
+  for (size_t i = 0; i < headers.size(); ++i) {
+    if (!headers[i]) continue;
+    if (headers[i]->first > result_.needed) break;
+    beginning_ = i;
+  }
+  next_ = beginning_;
+  done_ = headers_.empty();
+}
+
+bool Scanner::Stop(Verdict verdict, std::string why) {
+  result_.verdict = verdict;
+  result_.why = absl::StrCat(why, " (segment ", result_.segment, ", byte ", result_.offset, ")");
+  return false;
+}
+
+bool Scanner::ReadHeader(std::string_view bytes) {
+  const std::optional<SegmentHeader> header = ReadSegmentHeader(bytes);
+  // A segment gets its name only when its header is durable, so no crash leaves a damaged one.
+  if (!header) return Stop(Verdict::kCorrupt, "the segment's header is damaged");
+  if (header->version != kFormatVersion) {
+    return Stop(Verdict::kForeign,
+                absl::StrCat("format version ", header->version, ", this program reads ", kFormatVersion));
+  }
+  if (header->owner != identity_) {
+    return Stop(Verdict::kForeign,
+                absl::StrCat("the journal belongs to node ", header->owner.node.value(), " of cluster ",
+                             absl::Hex(header->owner.cluster), ", not to node ", identity_.node.value(),
+                             " of cluster ", absl::Hex(identity_.cluster)));
+  }
+  const bool begins = result_.segment == beginning_;
+  // The journal may begin anywhere up to the record that is needed, and not above it.
+  if (begins) result_.last = std::min(header->first, result_.needed) - 1;
+  const WriteSeq next = result_.last.next();
+  if (header->first != next) {
+    return Stop(Verdict::kCorrupt,
+                absl::StrCat("the segment begins at record ", header->first.value(), " where ", next.value(),
+                             " was expected", begins ? ": the first segment is gone" : ""));
+  }
+  if (header->granule_bits > kGranuleBitsMax) {
+    return Stop(Verdict::kCorrupt, "the segment's header names a granule that cannot be");
+  }
+  result_.granule_bits = header->granule_bits;
+  result_.offset = kSegmentHeaderBytes;
+  ends_.clear();
+  result_.durable_end = kSegmentHeaderBytes;
+  return true;
+}
+
+bool Scanner::ReadRecords(const Slice& segment) {
+  const std::string_view bytes = segment.view();
+  const WriteSeq first = result_.last.next();
+  while (const std::optional<RecordView> record = ReadRecord(bytes, result_.offset, seed_)) {
+    const WriteSeq expected = result_.last.next();
+    // A whole record in another's place was not torn: its place is fixed by what is before it.
+    if (record->sequence != expected || record->durable >= record->sequence) {
+      return Stop(Verdict::kCorrupt, absl::StrCat("record ", record->sequence.value(), " stands where ",
+                                                  expected.value(), " was expected"));
+    }
+    if (record->type == kSealType) return ReadBehindSeal(bytes, record->end());
+    if (record->durable >= first) result_.durable_end = ends_[record->durable - first];
+    ends_.push_back(record->end());
+    result_.records.push_back({expected, record->type, segment.Sub(record->body, record->length)});
+    result_.last = expected;
+    result_.offset = record->end();
+  }
+  return ReadTail(bytes);
+}
+
+bool Scanner::HasItsLength(std::string_view bytes) {
+  // A later segment was created when everything here was durable; otherwise a record says what was.
+  const uint64_t durable_end = last_segment() ? result_.durable_end : result_.offset;
+  const uint64_t length_min = SegmentLength(durable_end, result_.granule_bits);
+  if (bytes.size() >= length_min) return true;
+  return Stop(Verdict::kCorrupt, absl::StrCat("the file has ", bytes.size(), " bytes and had at least ",
+                                              length_min, ": its end is gone"));
+}
+
+// The seal begins at result_.offset and ends at `end`.
+bool Scanner::ReadBehindSeal(std::string_view bytes, uint64_t end) {
+  if (!HasItsLength(bytes)) return false;
+  if (!AllZero(bytes.substr(end))) {
+    return Stop(Verdict::kCorrupt, "something stands behind the segment's seal");
+  }
+  if (last_segment()) {
+    return Stop(Verdict::kCorrupt,
+                absl::StrCat("the segment is sealed, and the one behind it, which began with record ",
+                             result_.last.next().value(), ", is gone"));
+  }
+  if (NextIsBlank()) result_.seal = result_.offset;
+  return true;
+}
+
+// No record begins at result_.offset.
+bool Scanner::ReadTail(std::string_view bytes) {
+  if (!HasItsLength(bytes)) return false;
+  if (last_segment() && AllZero(bytes.substr(result_.offset))) return true;
+  constexpr const char* kWhat = "a record is incomplete or damaged";
+  const WriteSeq expected = result_.last.next();
+  if (!last_segment()) {
+    // HasItsLength: there is room for the seal.
+    if (NextIsBlank() && AllZero(bytes.substr(result_.offset + kSealBytes))) {
+      result_.seal = result_.offset;
+      return true;
+    }
+    return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, " before a later segment"));
+  }
+  if (LaterRecordProvesDurable(bytes, result_.offset, expected, expected + bytes.size() / kRecordHeaderBytes,
+                               seed_)) {
+    return Stop(Verdict::kCorrupt, absl::StrCat(kWhat, ", and a later record says it had been durable"));
+  }
+  return Stop(Verdict::kTorn, absl::StrCat(kWhat, ", and nothing says it had been durable"));
+}
+
 ScanResult Scan(std::span<const Slice> segments, const Identity& identity, std::span<const WriteSeq> names) {
-  return Scanner(segments, identity, names).Run();
+  std::vector<Slice> headers;
+  for (const Slice& segment : segments) {
+    headers.push_back(segment.Sub(0, std::min(segment.size(), kSegmentHeaderBytes)));
+  }
+  Scanner scanner(identity, std::move(headers), segments.empty() ? Slice() : segments.back(), names);
+  while (!scanner.done()) scanner.Read(segments[scanner.next()]);
+  return scanner.TakeResult();
 }
 
 }  // namespace bt::wal

@@ -15,6 +15,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -50,12 +52,55 @@ struct ScanResult {
   WriteSeq needed{1};  // the highest any header names: no record below it is needed
 };
 
-// `segments`: the whole files in order of their names. None at all is clean and empty: whether that is a new
-// node or a lost disk is the caller's question. Segments whose records are all below the needed sequence are
-// passed over, whatever is left of them: a crash may bring back some of those that were removed. The journal
-// then begins at or below the needed sequence; one that begins above it has lost its front and is corrupt.
-// `names`: with which record each file's name says that it begins; one that begins with another is corrupt.
-// None: not compared.
+// The scan, a segment at a time, so that whoever reads a long journal need not hold all of it at once.
+class Scanner {
+ public:
+  // `headers`: the first kSegmentHeaderBytes of each segment in order of their names, or what there is of
+  // them; `last`: all of the last one, which says whether the one before it needs a seal. `names` as for
+  // Scan.
+  Scanner(const Identity& identity, std::vector<Slice> headers, Slice last,
+          std::span<const WriteSeq> names = {});
+
+  // Nothing more is to be read: the verdict is found.
+  bool done() const { return done_; }
+  // The segment that is to be read next, an index into the headers. Only when not done.
+  size_t next() const { return next_; }
+  // All of next(). Its records join those of the result and share its bytes.
+  void Read(const Slice& segment);
+
+  // The records that were read since the last call: taken out of the result.
+  std::vector<JournalRecord> TakeRecords() { return std::exchange(result_.records, {}); }
+  // When done, and once.
+  ScanResult TakeResult() { return std::move(result_); }
+
+ private:
+  bool last_segment() const { return result_.segment + 1 == headers_.size(); }
+  bool NextIsBlank() const;
+  void FindBeginning(std::span<const WriteSeq> names);
+  bool Stop(Verdict verdict, std::string why);
+  bool ReadHeader(std::string_view bytes);
+  bool ReadRecords(const Slice& segment);
+  bool HasItsLength(std::string_view bytes);
+  bool ReadBehindSeal(std::string_view bytes, uint64_t end);
+  bool ReadTail(std::string_view bytes);
+
+  const Identity identity_;
+  const uint64_t seed_;
+  const std::vector<Slice> headers_;
+  const Slice last_;
+  ScanResult result_;
+  bool done_ = false;
+  size_t next_ = 0;
+  size_t beginning_ = 0;        // the first segment that is read
+  std::vector<uint64_t> ends_;  // of the records of the segment being read
+};
+
+// All of it at once. `segments`: the whole files in order of their names. None at all is clean and empty:
+// whether that is a new node or a lost disk is the caller's question. Segments whose records are all below
+// the needed sequence are passed over, whatever is left of them: a crash may bring back some of those that
+// were removed. The journal then begins at or below the needed sequence; one that begins above it has lost
+// its front and is corrupt. `names`: with which record each file's name says that it begins; one that begins
+// with another is corrupt. None: not compared.
 ScanResult Scan(std::span<const Slice> segments, const Identity& identity,
                 std::span<const WriteSeq> names = {});
 

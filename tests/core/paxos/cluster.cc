@@ -75,6 +75,14 @@ struct Answerer {
 
 }  // namespace
 
+std::vector<JournalRecord> Needed(std::vector<JournalRecord> records) {
+  NeededRecords needed_after;
+  WriteSeq needed;
+  for (const JournalRecord& record : records) needed = needed_after(record);
+  std::erase_if(records, [&](const JournalRecord& record) { return record.seq < needed; });
+  return records;
+}
+
 Config KeepNothing() {
   Config config;
   config.log_bytes_kept = 0;
@@ -107,7 +115,7 @@ void Cluster::Restart(uint32_t id) {
   Config config = config_;
   config.self = NodeId(id);
   config.members = node.members;
-  const std::vector<JournalRecord> records = Recoverable(id);
+  const std::vector<JournalRecord> records = Needed(Recoverable(id));
   const Snapshot snapshot = FindSnapshot(records);
   TakeUp(node, snapshot);
   node.runner = std::make_unique<ReplicaRunner>(std::make_unique<Replica>(config, snapshot), node.effects);

@@ -32,6 +32,9 @@ struct Envelope {
 // "1>2 Accept 1.1 @3": sender, receiver, message, ballot as round.node, slot.
 std::string Describe(const Envelope& envelope);
 
+// What a recovery that passes over needless records gives of these (NeededRecords).
+std::vector<JournalRecord> Needed(std::vector<JournalRecord> records);
+
 // Of replicas that cut their log as far as a snapshot reaches.
 Config KeepNothing();
 

@@ -89,5 +89,38 @@ TEST_F(SurvivorTest, RecordsOfASnapshotAreASnapshot) {
   EXPECT_EQ(found.parts.size(), 2u);
 }
 
+// A record as the journal gives it back; the n-th that is made has sequence n.
+class Records {
+ public:
+  JournalRecord Accepted(uint64_t slot) {
+    return Of(RecordType::kAccepted,
+              Encode(AcceptedRecord{{1, NodeId(1)}, Slot(slot), Slot(0), Slice::Static("v")}));
+  }
+  JournalRecord Part(uint64_t slot, uint32_t part, bool last) {
+    return Of(RecordType::kSnapshotPart,
+              Encode(SnapshotPartRecord{
+                  .prefix = {Slot(slot), 7}, .part = part, .last = last, .bytes = Slice::Static("p")}));
+  }
+
+ private:
+  JournalRecord Of(RecordType type, std::string body) {
+    return {last_ = last_.next(), static_cast<uint8_t>(type), Slice::Own(std::move(body))};
+  }
+
+  WriteSeq last_;
+};
+
+TEST(NeededRecords, AreAWholeSnapshotAndWhatWasAcceptedAboveItBefore) {
+  Records records;
+  NeededRecords needed;
+  for (const uint64_t slot : {1, 2, 3, 5}) EXPECT_EQ(needed(records.Accepted(slot)), WriteSeq(1));
+  EXPECT_EQ(needed(records.Part(3, 0, false)), WriteSeq(1));
+  EXPECT_EQ(needed(records.Accepted(4)), WriteSeq(1));
+  EXPECT_EQ(needed(records.Part(3, 1, true)), WriteSeq(4)) << "slot 5 was accepted before the first part";
+  EXPECT_EQ(needed(records.Part(5, 0, true)), WriteSeq(8));
+  EXPECT_EQ(needed(records.Part(6, 0, false)), WriteSeq(8)) << "it is not whole";
+  EXPECT_EQ(needed(records.Part(6, 2, true)), WriteSeq(8)) << "a part is missing";
+}
+
 }  // namespace
 }  // namespace bt::paxos

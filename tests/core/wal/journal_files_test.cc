@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -121,8 +123,8 @@ TEST(JournalFiles, RecoverySealsTheSegmentBeforeABlankOneBeforeThereIsARecordInT
     JournalFiles files(Options(200), recorder);
     files.Recover();
     recorder.Run(files);
-    EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "read 3", "write 3 at 48", "sync 3", "sync directory",
-                                     "write 1 at 212", "sync 1"}));
+    EXPECT_EQ(recorder.asked, (Texts{"list", "read 1", "read 3", "read 1", "write 3 at 48", "sync 3",
+                                     "sync directory", "write 1 at 212", "sync 1"}));
     EXPECT_EQ(files.durable(), WriteSeq(2));
   }
   recorder.disk.LoseEntry(SegmentFileName(WriteSeq(3)));
@@ -303,6 +305,72 @@ TEST(JournalFiles, NothingDurableIsLostWhereverACrashComes) {
   }
   EXPECT_GT(crashes, 1000u);
   EXPECT_GT(begins_later, 100u);
+}
+
+// A FaultyDirectory that counts what is still held of the bytes it has given.
+class Counter final : public Directory {
+ public:
+  void Begin(Operation operation) override { disk.Begin(std::move(operation)); }
+  Completion Finish() {
+    Completion done = disk.Finish();
+    if (done.bytes.empty()) return done;
+    const Slice bytes = done.bytes;
+    held += bytes.size();
+    held_max = std::max(held_max, held);
+    const std::shared_ptr<const void> owner(bytes.data(),
+                                            [this, bytes](const void*) { held -= bytes.size(); });
+    done.bytes = Slice::Wrap(owner, bytes.data(), bytes.size());
+    return done;
+  }
+
+  FaultyDirectory disk;
+  size_t held = 0;
+  size_t held_max = 0;
+};
+
+// Every tenth record says that only the last three up to it are needed, as the last part of a snapshot does.
+WriteSeq NeededAfterTenth(const JournalRecord& record) {
+  return record.seq.value() % 10 == 0 ? record.seq - 2 : WriteSeq(1);
+}
+
+TEST(JournalFiles, RecoveryOfNineSegmentsHoldsTwoAtMostAndNoMoreRecordsThanAreNeeded) {
+  Counter counter;
+  JournalFilesOptions options = Options(2000);
+  JournalFiles files(options, counter);
+  const auto finish = [&](JournalFiles& of) {
+    while (of.busy()) of.Done(counter.Finish());
+  };
+  files.Recover();
+  finish(files);
+  std::vector<JournalWrite> writes = Writes(1, 205);
+  files.Commit(writes);
+  finish(files);
+
+  options.needed_after = NeededAfterTenth;
+  JournalFiles again(options, counter);
+  again.Recover();
+  const size_t segment_max = 2048 + 128;
+  counter.held_max = 0;
+  uint32_t percent = 0;
+  while (again.busy()) {
+    again.Done(counter.Finish());
+    ASSERT_LE(again.held_bytes(), segment_max + 13 * 50) << "records 8 to 19, and the 20th as it comes";
+    ASSERT_GE(again.percent_read(), percent);
+    percent = again.percent_read();
+  }
+  EXPECT_LE(counter.held_max, 2 * segment_max + 9 * kSegmentHeaderBytes);
+  EXPECT_GT(counter.held_max, segment_max) << "nothing was counted";
+  EXPECT_EQ(counter.held, 0u) << "a record has memory of its own";
+  EXPECT_EQ(percent, 100u);
+  const JournalRecovery recovery = again.TakeRecovery();
+  EXPECT_EQ(recovery.last, WriteSeq(205));
+  EXPECT_EQ(recovery.needed, WriteSeq(198));
+  ASSERT_EQ(recovery.records.size(), 8u);
+  const std::vector<JournalWrite> written = Writes(198, 205);
+  for (size_t i = 0; i < recovery.records.size(); ++i) {
+    EXPECT_EQ(recovery.records[i].seq, written[i].seq);
+    EXPECT_TRUE(recovery.records[i].body == written[i].body);
+  }
 }
 
 TEST(JournalFiles, AfterAFailureNothingIsWrittenAndNothingBecomesDurable) {
