@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/paxos/snapshot.h"
 #include "net/resolve.h"
 #include "net/unix_socket.h"
 #include "nodes/shared/cluster_secret.h"
@@ -22,6 +23,7 @@
 #include "nodes/tracker/http_edge.h"
 #include "nodes/tracker/met_peers.h"
 #include "nodes/tracker/operator_log.h"
+#include "nodes/tracker/sentences.h"
 #include "nodes/tracker/service_manager.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
@@ -71,13 +73,21 @@ class Tracker {
     recovery_note_.Arm(loop_.now() + kQuietRecovery);
     opening_.emplace(
         loop_,
-        net::JournalOptions{
-            .directory = flags_.data_dir, .identity = state_.journal_identity(), .create_if_absent = false},
+        net::JournalOptions{.directory = flags_.data_dir,
+                            .identity = state_.journal_identity(),
+                            .create_if_absent = false,
+                            .needed_after = paxos::NeededRecords()},
         [this](absl::StatusOr<std::unique_ptr<net::Journal>> journal, net::JournalRecovery recovery) {
-          recovery_note_.Disarm();
+          if (!journal.ok()) recovery_note_.Disarm();
           EndUnless(journal.ok() ? Serve(*std::move(journal), std::move(recovery))
                                  : GiveUpJournal(journal.status()));
         });
+    http_edge_->SayRecovering([this] { return RecoveringText(PercentRecovered()); });
+  }
+
+  // Reading the journal and taking it up each count as half of it.
+  uint32_t PercentRecovered() const {
+    return host_ == nullptr ? opening_->percent() / 2 : 50 + host_->machine().percent_recovered() / 2;
   }
 
   // --- without an id (nodes/tracker/admission.h) ---
@@ -130,7 +140,7 @@ class Tracker {
                                                                        state_.replaces.value());
     log_.Info(absl::StrCat("node ", flags_.self.value(), " asks the members of the cluster ", as));
     http_edge_->SayRecovering(
-        absl::StrCat("recovering: this node waits ", as, "; ask another node, or again"));
+        [as] { return absl::StrCat("recovering: this node waits ", as, "; ask another node, or again"); });
     seeker_.emplace(
         loop_, std::move(request), [this](AdmissionAnswer answer) { OnAdmitted(std::move(answer)); },
         [this, as](const std::string& why) {
@@ -217,10 +227,20 @@ class Tracker {
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
     edge_->Attach(self(), host_.get(), message_links_.get(),
                   [this](const paxos::Membership& members) { OnMembersChanged(members); });
-    {
-      const EndedBySignals replaying;
-      host_->Start(std::move(recovery.records), recovery.last);
-    }
+    host_->Start(std::move(recovery.records), recovery.last);
+    AwaitRecovered();
+    return absl::OkStatus();
+  }
+
+  // The machine takes up in short steps what the journal holds; the loop answers and ends meanwhile.
+  void AwaitRecovered() {
+    if (failed_ || begins_anew_) return;
+    if (host_->machine().recovering()) return await_recovered_.Arm(loop_.now() + Milliseconds(5));
+    EndUnless(BeginServing());
+  }
+
+  absl::Status BeginServing() {
+    recovery_note_.Disarm();
     absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocketIn(flags_.data_dir));
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
     admin_edge_ = std::make_unique<AdminEdge>(
@@ -278,10 +298,8 @@ class Tracker {
   }
 
   void OnLink(NodeId peer, const Address& address, bool up) const {
-    const std::string who = absl::StrCat("node ", self().value());
-    const std::string whom = absl::StrCat("node ", peer.value(), " at ", address.ToString());
-    if (up) return log_.Info(absl::StrCat(who, " has found ", whom));
-    log_.Warning(absl::StrCat(who, " has lost ", whom));
+    const std::string line = LinkLine(self(), peer, address, up);
+    up ? log_.Info(line) : log_.Warning(line);
   }
 
   // A peer is remembered before anything is said to it or heard from it: what this node has exchanged a
@@ -292,10 +310,6 @@ class Tracker {
     const absl::Status remembered = met_->Meet(peer, incarnation);
     if (!remembered.ok()) OnFatal(remembered);
     return remembered.ok();
-  }
-
-  static absl::Status About(const char* port, const absl::Status& status) {
-    return absl::Status(status.code(), absl::StrCat(port, ": ", status.message()));
   }
 
   // Where the log says that a member is, or, where it does not, who let this node in, or the flags.
@@ -334,13 +348,7 @@ class Tracker {
   }
 
   void OnMembersChanged(const paxos::Membership& members) {
-    std::string text;
-    for (const paxos::Member& member : members.members) {
-      absl::StrAppend(&text, text.empty() ? "" : ", ", member.id.value(),
-                      member.kind == paxos::MemberKind::kLearner ? " (learns)" : "");
-    }
-    log_.Info(
-        absl::StrCat("node ", self().value(), ": the members are now ", text, ", version ", members.version));
+    log_.Info(MembersLine(self(), members));
     FollowMembers();
     // And again when those who are members no longer have been told.
     follow_members_.Arm(loop_.now() + kRemovedIsTold);
@@ -374,11 +382,8 @@ class Tracker {
   }
 
   void PrintReady() const {
-    std::string line = absl::StrCat("bytetorrent-tracker node ", self().value(),
-                                    " listening: clients http://", client_address_.ToString());
-    if (links_ != nullptr) absl::StrAppend(&line, ", nodes ", flags_.own().replica.ToString());
-    absl::StrAppend(&line, ", data ", flags_.data_dir);
-    std::printf("%s\n", line.c_str());
+    const std::string nodes = links_ == nullptr ? "" : flags_.own().replica.ToString();
+    std::fputs(ReadyLine(self(), client_address_, nodes, flags_.data_dir).c_str(), stdout);
     std::fflush(stdout);
   }
 
@@ -451,6 +456,7 @@ class Tracker {
   AlarmLog alarm_log_;
   net::Timer alarms_timer_{loop_, [this] { TellAlarms(); }};
   net::Timer hand_over_timer_{loop_, [this] { StopWhenHandedOver(); }};
+  net::Timer await_recovered_{loop_, [this] { AwaitRecovered(); }};
   net::Timer open_next_{loop_, [this] { OpenJournal(); }};
   net::Timer follow_members_{loop_, [this] { FollowMembers(); }};
   std::unique_ptr<TrackerEdge> edge_;
@@ -469,6 +475,7 @@ class Tracker {
 
 int Main(int argc, char** argv) {
   PrepareProcess();
+  EndWithASentenceWithoutMemory();
   int exit_code = 0;
   std::optional<TrackerFlags> flags = ParseTrackerFlags(argc, argv, exit_code);
   if (!flags) return exit_code;

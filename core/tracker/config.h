@@ -32,6 +32,11 @@ struct Config {
   // One that was asked for is written by then, or the asker is told that it is not.
   Duration snapshot_deadline = Seconds(60);
 
+  // A step reads about so much of the own snapshot at a start, and applies about so much of the log and so
+  // many commands at any time; a slot is never cut.
+  size_t step_bytes = 2u << 20;
+  uint32_t step_commands = 8192;
+
   // Messages longer than a chunk travel in chunks, of a length that follows the link between these. As much
   // of them is under way to one peer as makes others wait there for no longer than about `bulk_delay`, at the
   // link's rate, and no more than the window.

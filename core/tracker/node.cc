@@ -8,7 +8,6 @@
 
 #include "core/base/check.h"
 #include "core/base/overloaded.h"
-#include "core/tracker/state_builder.h"
 
 namespace bt::tracker {
 
@@ -56,6 +55,9 @@ TrackerNode::TrackerNode(Config config)
 
 void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
   if (unusable_) return;
+  bytes_left_ = static_cast<int64_t>(config_.step_bytes);
+  commands_left_ = config_.step_commands;
+  if (StepOfRecovery(input, context)) return;
   std::visit(
       [&](const auto& event) {
         if constexpr (requires { On(event, context); }) On(event, context);
@@ -64,33 +66,6 @@ void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
   Settle(context);
   bulk_.Flush(replica(), context);
   context.out.Arm(Timer::kBulk, bulk_.next_timer());
-}
-
-void TrackerNode::On(const Started& started, Ctx& context) {
-  // The host's generator may start alike after a restart; the journal's end or the time does not.
-  RollingDigest seed;
-  seed.Add(config_.replica.self.value());
-  seed.Add(context.rng.Next());
-  seed.Add(static_cast<uint64_t>(context.now.ns));
-  seed.Add(context.out.last_write().value());
-  mutations_.Start(seed.value());
-  seed.Add(context.rng.Next());
-  reads_.Start(seed.value());
-  orders_.Start(seed.value());
-  listings_ = seed.value();
-  bulk_.Start(seed.value(), context.out.last_write());
-  paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
-  if (!snapshot.empty()) {
-    absl::StatusOr<ReplicatedState> state = ReadState(snapshot.parts);
-    if (!state.ok()) {
-      unusable_ = true;
-      return context.out.Note(Unusable{std::string(state.status().message())});
-    }
-    Restore(*std::move(state), snapshot, context);
-  }
-  port_.emplace(config_.replica, std::move(snapshot));
-  port_->Start(started, context);
-  if (applied_ > Slot(0)) NoteApplied(0, context);
 }
 
 void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
@@ -320,41 +295,38 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
 }
 
 bool TrackerNode::ApplyDecided(Ctx& context) {
-  const std::vector<paxos::Decided> decided = port_->machine().TakeDecided();
-  for (const paxos::Decided& entry : decided) {
-    CHECK(entry.slot == applied_.next());
-    for (const Slice& command : entry.batch.commands) {
-      CommandResult result = state_.Apply(entry.batch.stamp, command);
-      if (!result.well_formed) ++counters_.malformed_commands;
-      if (result.id.session.value() != 0)
-        mutations_.OnApplied(result.id, std::move(result.response), context);
-    }
-    // Answers go out above, in the step that applied the slot: it is chosen, so a majority holds it durably,
-    // and no acknowledgement can be lost with this node.
-    applied_ = entry.slot;
-    snapshots_.OnApplied(entry);
-    if (!entry.batch.commands.empty()) applied_at_ = context.now;  // a no-op moves no log time on here
-    NoteApplied(entry.batch.commands.size(), context);
+  for (paxos::Decided& entry : port_->machine().TakeDecided()) decided_.push_back(std::move(entry));
+  bool applied = false;
+  while (!decided_.empty() && bytes_left_ > 0 && commands_left_ > 0) {
+    const paxos::Decided& entry = decided_.front();
+    commands_left_ -= static_cast<int64_t>(entry.batch.commands.size());
+    for (const Slice& command : entry.batch.commands) bytes_left_ -= static_cast<int64_t>(command.size());
+    Apply(entry, context);
+    decided_.pop_front();
+    applied = true;
   }
+  if (!decided_.empty()) context.out.Arm(Timer::kApply, context.now);
   if (const std::optional<Response> claims = mutations_.TakeClaimsApplied()) {
     const bool done = !LeftNoTrace(claims->outcome);
     announces_.BatchApplied(done);
     if (!done) announced_at_ = context.now + kClaimsRefusedPause;
   }
-  return !decided.empty();
+  return applied;
 }
 
-// Callers' mutations that took effect within the snapshot are asked about again like any whose fate is
-// unknown, and their sessions know the answer.
-bool TrackerNode::InstallArrived(Ctx& context) {
-  const paxos::Snapshot* arrived = replica().arrived();
-  if (arrived == nullptr) return false;
-  absl::StatusOr<ReplicatedState> state = ReadState(arrived->parts);
-  if (state.ok()) Restore(*std::move(state), *arrived, context);
-  if (!state.ok()) ++counters_.unreadable_snapshots;
-  port_->Call(CallId(0), paxos::InstallSnapshot{state.ok()}, context);
-  if (state.ok()) NoteApplied(0, context);
-  return true;
+void TrackerNode::Apply(const paxos::Decided& entry, Ctx& context) {
+  CHECK(entry.slot == applied_.next());
+  for (const Slice& command : entry.batch.commands) {
+    CommandResult result = state_.Apply(entry.batch.stamp, command);
+    if (!result.well_formed) ++counters_.malformed_commands;
+    if (result.id.session.value() != 0) mutations_.OnApplied(result.id, std::move(result.response), context);
+  }
+  // Answers go out above, in the step that applied the slot: it is chosen, so a majority holds it durably,
+  // and no acknowledgement can be lost with this node.
+  applied_ = entry.slot;
+  snapshots_.OnApplied(entry);
+  if (!entry.batch.commands.empty()) applied_at_ = context.now;  // a no-op moves no log time on here
+  NoteApplied(entry.batch.commands.size(), context);
 }
 
 void TrackerNode::NoteApplied(size_t commands, Ctx& context) {
@@ -364,6 +336,7 @@ void TrackerNode::NoteApplied(size_t commands, Ctx& context) {
 void TrackerNode::Restore(ReplicatedState state, const paxos::Snapshot& snapshot, Ctx& context) {
   state_ = std::move(state);
   applied_ = snapshot.prefix.slot;
+  decided_.clear();  // all of it is within the snapshot
   applied_at_ = context.now;
   snapshots_.StartFrom(snapshot.bytes());
 }
@@ -439,6 +412,8 @@ uint64_t TrackerNode::Digest() const {
   digest.Add(port_->machine().Digest());
   digest.Add(state_.Digest());
   digest.Add(applied_.value());
+  digest.Add(decided_.size());
+  digest.Add(recovering_ ? recovering_->parts_read : 0);
   digest.Add(mutations_.size());
   digest.Add(announces_.size());
   digest.Add(listings_);

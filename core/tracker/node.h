@@ -4,8 +4,13 @@
 // feeds, and what is on its way: mutations, linearizable reads, announces.
 // Invariant: state() is the result of exactly the slots 1..applied() of the log; every call is answered
 // once, within about the configured deadline. The host starts it, steps it, and keeps its journal.
+//
+// A start takes many short steps: first the journal's snapshot is read, and until then the replica inside is
+// a blank one that hears and says nothing; then the replica begins, and the log above the snapshot is
+// applied. Calls are refused until all of it is.
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 
 #include "core/machine/machine.h"
@@ -20,6 +25,7 @@
 #include "core/tracker/replica_port.h"
 #include "core/tracker/replicated_state.h"
 #include "core/tracker/snapshots.h"
+#include "core/tracker/state_builder.h"
 
 namespace bt::tracker {
 
@@ -67,6 +73,11 @@ class TrackerNode final {
   const Bulk& bulk() const { return bulk_; }
   const Counters& counters() const { return counters_; }
   Slot applied() const { return applied_; }
+  // The replica inside takes part.
+  bool begun() const { return !recovering_ && !unusable_; }
+  // What the journal held is not all applied yet. percent_recovered() says how far it is.
+  bool recovering() const { return recovering_ || recovered_ > applied_; }
+  uint32_t percent_recovered() const;
   // Mutations, linearizable reads and orders that wait for others, and snapshots for the disk.
   bool has_pending() const {
     return !mutations_.idle() || !reads_.idle() || !orders_.idle() || snapshots_.asked() > 0;
@@ -77,6 +88,14 @@ class TrackerNode final {
   using Ctx = Context<Protocol>;
 
   void On(const Started& started, Ctx& context);
+  // --- node_recovery.cc ---
+  // A step while recovering(); false: it goes on as any other.
+  bool StepOfRecovery(const Input<Protocol>& input, Ctx& context);
+  void ReadOn(Ctx& context);
+  // Reads as many of the parts as still fit this step.
+  absl::Status ReadParts(const std::vector<Slice>& parts, size_t& parts_read, StateBuilder& builder);
+  void Begin(const Started& started, paxos::Snapshot snapshot, Ctx& context);
+
   void On(const Received<Protocol>& received, Ctx& context);
   void OnPart(NodeId from, const paxos::Presence& presence, Ctx& context);
   void On(const TimerFired<Protocol>& fired, Ctx& context);
@@ -112,8 +131,10 @@ class TrackerNode final {
   // Follows up on whatever the input has set off, until nothing more comes of it.
   void Settle(Ctx& context);
   void RouteReplicaAnswers(Ctx& context);
+  // What fits one step; for the rest there is a timer.
   bool ApplyDecided(Ctx& context);
-  // Takes up a snapshot that has come from a peer.
+  void Apply(const paxos::Decided& entry, Ctx& context);
+  // Takes up a snapshot that has come from a peer, over several steps; true at the end.
   bool InstallArrived(Ctx& context);
   // The state is this snapshot's.
   void NoteApplied(size_t commands, Ctx& context);
@@ -128,6 +149,27 @@ class TrackerNode final {
   const Config config_;
   std::optional<ReplicaPort> port_;  // always there; made anew when the journal was read
   bool unusable_ = false;
+  struct Recovering {
+    Started started;
+    paxos::Snapshot snapshot;
+    StateBuilder builder;
+    size_t parts_read = 0;
+  };
+  std::optional<Recovering> recovering_;  // while the snapshot is being read
+  // Of a peer's snapshot that has come: what has been read of it.
+  struct Installing {
+    paxos::Prefix prefix;
+    StateBuilder builder;
+    size_t parts_read = 0;
+  };
+  std::optional<Installing> installing_;
+  // What this step may still read or apply: 0 or less, and it is for the next one.
+  int64_t bytes_left_ = 0;
+  int64_t commands_left_ = 0;
+  Slot recovered_;  // how far the journal says that the log is chosen
+  // Chosen and not applied: behind applied_, in order. As long as the log kept in memory at most, whose
+  // values they share.
+  std::deque<paxos::Decided> decided_;
   ReplicatedState state_;
   Mutations mutations_;
   Reads reads_;

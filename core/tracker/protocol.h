@@ -196,7 +196,8 @@ struct Protocol {
     kFlush,     // what was held back to be sent together
     kRetry,     // deadlines and repetitions of what is pending
     kExpiry,    // the leader moves log time on
-    kSnapshot,  // the next piece of one
+    kSnapshot,  // the next piece of one: to save, or at a start to read
+    kApply,     // the next slots that are chosen and not applied
     kBulk,      // chunks that are not acknowledged in time
     kCount
   };

@@ -28,7 +28,7 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
     Answer(exchange, endpoint,
            RenderResponse(parsed.rendering, tracker_api::Unavailable(why, Seconds(1)), identity_));
   };
-  if (!begun_) return refuse(recovering_);
+  if (!begun_) return refuse(recovering_());
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return refuse("too many requests are under way at this node; ask another node, or again");
   asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering)});

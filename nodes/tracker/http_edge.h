@@ -6,6 +6,8 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,8 +32,8 @@ class HttpEdge final : public CallOrigin {
   // The router's node takes calls from here on. `links` is nullptr for a cluster of one.
   void Begin(const net::Journal* journal, const net::ReplicaLinks* links, const TrackerEdge* node);
 
-  // Why clients are refused until Begin.
-  void SayRecovering(std::string why) { recovering_ = std::move(why); }
+  // Says why clients are refused until Begin.
+  void SayRecovering(std::function<std::string()> why) { recovering_ = std::move(why); }
 
   // A damaged journal of an earlier life is kept.
   void SayJournalSetAside() { journal_set_aside_ = true; }
@@ -64,7 +66,7 @@ class HttpEdge final : public CallOrigin {
   const TrackerEdge* node_ = nullptr;
   bool begun_ = false;
   bool journal_set_aside_ = false;
-  std::string recovering_ = "recovering: this node still reads its journal; ask another node, or again";
+  std::function<std::string()> recovering_ = [] { return std::string("recovering"); };
   RequestCounters counters_;
   absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit
 };

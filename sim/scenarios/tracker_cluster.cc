@@ -53,10 +53,6 @@ std::optional<Slice> MessageIn(TrackerHost& host, NodeId from, const Slice& byte
   return host.machine()->bulk().Completes(from, std::get<tracker::Chunk>(*chunk));
 }
 
-}  // namespace
-
-namespace {
-
 paxos::Config DrawReplicaConfig(RandomStream& rng) {
   paxos::Config config;
   if (!rng.Chance(2, 3)) return config;
@@ -98,6 +94,11 @@ tracker::Config DrawTrackerConfig(RandomStream& rng) {
   tracker::Config config;
   config.replica = DrawReplicaConfig(rng);
   DrawBulk(rng.Fork("bulk"), config);
+  RandomStream steps = rng.Fork("steps");
+  if (steps.Chance(1, 2)) {  // a start, and what one that was away has to apply, takes many steps
+    config.step_bytes = size_t{1} << steps.Between(4, 12);
+    config.step_commands = static_cast<uint32_t>(steps.Between(1, 16));
+  }
   if (rng.Chance(1, 3)) return config;
   if (rng.Chance(1, 2)) config.snapshot_deadline = Milliseconds(static_cast<int64_t>(rng.Between(20, 2000)));
   // Snapshots are taken every few slots, in pieces of a few items.
@@ -223,6 +224,8 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
 }
 
 void TrackerAdaptor::AfterStep(TrackerHost& host) {
+  answers_.OnStep(host.now());
+  if (!host.machine()->begun()) return;  // its replica is a blank one: what it knows it is still reading
   const Slot chosen = host.machine()->replica().chosen();
   cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
   cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica());
@@ -233,7 +236,6 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   if (host.machine()->counters().unreadable_snapshots > 0) {
     host.world().Fail("snapshot: " + host.name() + " was given one that it cannot read, and no tracker lies");
   }
-  answers_.OnStep(host.now());
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
 }
@@ -307,6 +309,7 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
     options.disk = plan.disk;
     options.clock = plan.clock;
     options.crash_while_writing_permille = plan.crash_while_writing_permille;
+    options.needed_after = paxos::NeededRecords();
     hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options,
                                                    TrackerAdaptor(this, AnswerJudge(world, options.name))));
     if (i < count) targets_.push_back(hosts_.back()->index());

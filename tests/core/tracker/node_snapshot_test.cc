@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/tracker/state_builder.h"
@@ -23,7 +24,9 @@ Config Eager() {
 
 class NodeSnapshotTest : public testing::Test {
  protected:
-  NodeSnapshotTest() { leader_ = cluster_.AwaitLeader(); }
+  explicit NodeSnapshotTest(Config config = Eager()) : cluster_(3, std::move(config)) {
+    leader_ = cluster_.AwaitLeader();
+  }
 
   void Register(int torrents) {
     for (int i = 0; i < torrents; ++i) {
@@ -39,7 +42,7 @@ class NodeSnapshotTest : public testing::Test {
     EXPECT_TRUE(cluster_.node(a).state().Encode() == cluster_.node(b).state().Encode());
   }
 
-  Cluster cluster_{3, Eager()};
+  Cluster cluster_;
   size_t leader_ = 0;
   int names_ = 0;
 };
@@ -58,8 +61,68 @@ TEST_F(NodeSnapshotTest, ANodeThatStartsFromItsSnapshotHasTheStateOfTheOthers) {
   const size_t follower = cluster_.AFollower(leader_);
   cluster_.Crash(follower);
   cluster_.Restart(follower);
-  EXPECT_GT(cluster_.node(follower).applied(), Slot(20)) << "at once";
+  cluster_.RunFor(Duration{});
+  EXPECT_GT(cluster_.node(follower).applied(), Slot(20)) << "before it hears anything";
   cluster_.RunFor(Seconds(1));
+  ExpectEqualStates(leader_, follower);
+}
+
+class ShortStepsTest : public NodeSnapshotTest {
+ protected:
+  static Config Short() {
+    Config config = Eager();
+    config.step_bytes = 1;  // one part, or one slot
+    return config;
+  }
+  ShortStepsTest() : NodeSnapshotTest(Short()) {}
+};
+
+TEST_F(ShortStepsTest, AStartIsOneStepAPartAndOneASlotAndCallsAreRefusedMeanwhile) {
+  Register(43);
+  const size_t follower = cluster_.AFollower(leader_);
+  const size_t parts = cluster_.node(follower).replica().snapshot().parts.size();
+  ASSERT_GT(parts, 5u);
+  cluster_.Crash(follower);
+  const uint64_t steps = cluster_.steps(follower);
+  cluster_.Restart(follower);
+  EXPECT_FALSE(cluster_.node(follower).begun());
+  EXPECT_EQ(cluster_.node(follower).percent_recovered(), 0u);
+  const CallId call = cluster_.Ask(follower, tracker_api::Status{});
+  ASSERT_NE(cluster_.Reply(call), nullptr) << "at once";
+  EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kUnavailable);
+  EXPECT_EQ(cluster_.Reply(call)->reason.substr(0, 15), "recovering, 0 %");
+  uint32_t percent = 0;
+  const auto recovered = [&] {
+    EXPECT_GE(cluster_.node(follower).percent_recovered(), percent);
+    percent = cluster_.node(follower).percent_recovered();
+    return !cluster_.node(follower).recovering();
+  };
+  ASSERT_TRUE(cluster_.RunUntil(recovered, cluster_.now() + Seconds(1)));
+  EXPECT_EQ(percent, 100u);
+  EXPECT_GE(cluster_.steps(follower) - steps, parts);
+  cluster_.RunFor(Seconds(1));
+  ExpectEqualStates(leader_, follower);
+  EXPECT_EQ(cluster_.Do(follower, tracker_api::Status{}).outcome, Outcome::kOk);
+}
+
+// What it lacks comes from a peer many slots at a time, and is applied one a step.
+TEST_F(ShortStepsTest, WhoWasAwayAppliesASlotAStep) {
+  Register(1);
+  const size_t follower = cluster_.AFollower(leader_);
+  cluster_.Isolate(follower);
+  for (int i = 0; i < 4; ++i) {
+    const Metainfo song = MakeTorrent("late " + std::to_string(i), static_cast<uint8_t>(100 + i));
+    ASSERT_EQ(cluster_.Do(leader_, RegisterOf(song)).outcome, Outcome::kCreated);
+  }
+  cluster_.Heal();
+  Slot applied = cluster_.node(follower).applied();
+  const auto level = [&] {
+    const Slot now = cluster_.node(follower).applied();
+    EXPECT_LE(now, applied.next()) << "more than a slot in one step";
+    applied = now;
+    return now == cluster_.node(leader_).applied();
+  };
+  EXPECT_TRUE(cluster_.RunUntil(level, cluster_.now() + Seconds(5)));
   ExpectEqualStates(leader_, follower);
 }
 
@@ -76,6 +139,24 @@ TEST_F(NodeSnapshotTest, ANodeThatWasAwayForLongerThanTheLogReachesTakesUpAPeers
   EXPECT_EQ(cluster_.node(follower).counters().unreadable_snapshots, 0u);
   // And goes on from there.
   Register(5);
+  ExpectEqualStates(leader_, follower);
+}
+
+TEST_F(ShortStepsTest, APeersSnapshotIsReadAPartAStep) {
+  Register(2);
+  const size_t follower = cluster_.AFollower(leader_);
+  cluster_.Crash(follower);
+  Register(60);
+  cluster_.Restart(follower);
+  const auto arrived = [&] { return cluster_.node(follower).replica().arrived() != nullptr; };
+  ASSERT_TRUE(cluster_.RunUntil(arrived, cluster_.now() + Seconds(2)))
+      << "it was read in the step it came in";
+  const size_t parts = cluster_.node(follower).replica().arrived()->parts.size();
+  const uint64_t steps = cluster_.steps(follower);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return !arrived(); }, cluster_.now() + Seconds(1)));
+  EXPECT_GE(cluster_.steps(follower) - steps + 1, parts);
+  EXPECT_GT(cluster_.node(follower).applied(), Slot(20));
+  cluster_.RunFor(Seconds(2));
   ExpectEqualStates(leader_, follower);
 }
 

@@ -1,0 +1,30 @@
+#pragma once
+
+// What the tracker program says of itself in one line each, to its operator.
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/address.h"
+#include "core/base/ids.h"
+#include "core/paxos/membership.h"
+
+namespace bt::nodes {
+
+// Ends with a line feed: scripts wait for it on the standard output. `nodes`: empty for a cluster of one.
+std::string ReadyLine(NodeId self, const Address& clients, const std::string& nodes,
+                      const std::string& data_dir);
+std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up);
+std::string MembersLine(NodeId self, const paxos::Membership& members);
+
+// Why clients are refused at a start.
+std::string RecoveringText(uint32_t percent);
+// From here on the process ends with a sentence and status 1 where memory cannot be had, instead of by an
+// exception that nobody catches.
+void EndWithASentenceWithoutMemory();
+// `status`, said of one of the node's ports.
+absl::Status About(const char* port, const absl::Status& status);
+
+}  // namespace bt::nodes
