@@ -77,6 +77,8 @@ class Host {
   const M& machine() const { return runner_.machine(); }
   // Messages waiting for the disk.
   size_t held_sends() const { return runner_.held(); }
+  // Given up because too many waited.
+  uint64_t dropped_sends() const { return runner_.dropped(); }
 
  private:
   struct OnTheLoop : Unwatched<P> {

@@ -87,6 +87,11 @@ void Journal::Connect(std::function<void(WriteSeq)> durable, std::function<void(
   failed_ = std::move(failed);
 }
 
+void Journal::TellRoom(std::function<void(uint64_t)> room) {
+  room_ = std::move(room);
+  if (counters_.free_bytes) room_(*counters_.free_bytes);
+}
+
 void Journal::Append(JournalWrite write) {
   CHECK(write.seq == appended_.next());
   appended_ = write.seq;
@@ -103,10 +108,15 @@ void Journal::OnProgress() {
   const JournalWriter::Progress progress = writer_->progress();
   counters_.commits = progress.commits;
   counters_.bytes = progress.bytes;
+  counters_.segments = progress.segments;
   counters_.syncs = progress.syncs;
   if (progress.durable > confirmed_) {
     confirmed_ = progress.durable;
     if (durable_ != nullptr) durable_(confirmed_);
+  }
+  if (std::exchange(counters_.free_bytes, progress.free_bytes) != progress.free_bytes &&
+      progress.free_bytes && room_ != nullptr) {
+    room_(*progress.free_bytes);
   }
   if (!progress.failure.ok() && !failure_told_) {
     failure_told_ = true;

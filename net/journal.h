@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,8 +52,10 @@ class Journal {
   struct Counters {  // loop's thread
     uint64_t records = 0;
     uint64_t commits = 0;
-    uint64_t bytes = 0;      // of the segments on the disk
-    LatencyHistogram syncs;  // of segments
+    uint64_t bytes = 0;  // of the segments on the disk
+    size_t segments = 0;
+    std::optional<uint64_t> free_bytes;  // on their file system, as last looked at
+    LatencyHistogram syncs;              // of segments
   };
 
   // kAlreadyExists: another process has the directory; kFailedPrecondition: it is another node's or
@@ -65,6 +68,9 @@ class Journal {
 
   // Before the first Append. `durable(seq)`: everything up to seq is durable; `failed` is called once.
   void Connect(std::function<void(WriteSeq)> durable, std::function<void(absl::Status)> failed);
+
+  // `room(free_bytes)`: of the file system, whenever another number was found. Before the first Append.
+  void TellRoom(std::function<void(uint64_t)> room);
 
   // The next sequence in order.
   void Append(JournalWrite write);
@@ -88,6 +94,7 @@ class Journal {
   std::unique_ptr<JournalWriter> writer_;
   std::function<void(WriteSeq)> durable_;
   std::function<void(absl::Status)> failed_;
+  std::function<void(uint64_t)> room_;
   WriteSeq appended_;
   WriteSeq confirmed_;
   bool failure_told_ = false;

@@ -18,6 +18,7 @@ JournalWriter::JournalWriter(std::unique_ptr<PosixDirectory> directory,
       notify_(std::move(notify)) {
   progress_.durable = files_->durable();
   progress_.bytes = directory_->bytes();
+  progress_.segments = directory_->files();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -61,12 +62,32 @@ JournalWriter::Progress JournalWriter::progress() const {
   return progress_;
 }
 
+// Without the lock: the file system may take its time.
+void JournalWriter::Measure() {
+  measured_ = std::chrono::steady_clock::now();
+  const std::optional<uint64_t> free_bytes = directory_->FreeBytes();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (progress_.free_bytes == free_bytes) return;
+    progress_.free_bytes = free_bytes;
+  }
+  notify_();
+}
+
 void JournalWriter::Run() {
   BlockAllSignalsInThisThread();
   std::vector<JournalWrite> batch;
+  Measure();
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
-    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    const bool work =
+        work_.wait_until(lock, measured_ + kMeasurePause, [this] { return stopping_ || !queue_.empty(); });
+    if (!stopping_ && std::chrono::steady_clock::now() >= measured_ + kMeasurePause) {
+      lock.unlock();
+      Measure();
+      lock.lock();
+    }
+    if (!work) continue;
     if (queue_.empty() || !progress_.failure.ok()) {
       if (stopping_) return;
       queue_.clear();  // after a failure nothing is written any more
@@ -82,6 +103,7 @@ void JournalWriter::Run() {
     queued_bytes_ -= batch_bytes;
     ++progress_.commits;
     progress_.bytes = directory_->bytes();
+    progress_.segments = directory_->files();
     progress_.syncs = directory_->syncs();
     progress_.durable = files_->durable();
     if (!files_->failure().ok() && progress_.failure.ok()) progress_.failure = files_->failure();

@@ -1,14 +1,17 @@
 #pragma once
 
-// JournalWriter: the journal's thread. Whatever is queued when it comes round goes into one commit.
+// JournalWriter: the journal's thread. Whatever is queued when it comes round goes into one commit. It also
+// looks at the room on the disk: at its start, and then each kMeasurePause, but never while the disk hangs.
 
 #include <absl/status/status.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -21,10 +24,14 @@ namespace bt::net {
 
 class JournalWriter {
  public:
+  static constexpr std::chrono::milliseconds kMeasurePause{250};
+
   struct Progress {
     WriteSeq durable;
     uint64_t commits = 0;
     uint64_t bytes = 0;  // of the segments
+    size_t segments = 0;
+    std::optional<uint64_t> free_bytes;  // on their file system; nullopt: not known
     LatencyHistogram syncs;
     absl::Status failure;  // once not OK, nothing more is written
   };
@@ -45,6 +52,7 @@ class JournalWriter {
 
  private:
   void Run();
+  void Measure();
 
   const std::unique_ptr<PosixDirectory> directory_;
   const std::unique_ptr<wal::JournalFiles> files_;
@@ -60,6 +68,7 @@ class JournalWriter {
   Progress progress_;
   bool stopping_ = false;
 
+  std::chrono::steady_clock::time_point measured_;  // of the thread alone
   std::thread thread_;
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -123,6 +124,12 @@ uint64_t PosixDirectory::bytes() const {
   uint64_t sum = 0;
   for (const auto& [name, size] : sizes_) sum += size;
   return sum;
+}
+
+std::optional<uint64_t> PosixDirectory::FreeBytes() const {
+  struct statvfs info {};
+  if (fstatvfs(directory_.get(), &info) != 0) return std::nullopt;
+  return uint64_t{info.f_bavail} * info.f_frsize;
 }
 
 wal::Completion PosixDirectory::Read(const wal::ReadFile& read) {

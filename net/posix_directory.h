@@ -31,6 +31,10 @@ class PosixDirectory final : public wal::Directory {
   wal::Completion Finish();
   // Of the files that were read or made here.
   uint64_t bytes() const;
+  size_t files() const { return sizes_.size(); }
+  // Room on the file system for who may not use what is kept for root; nullopt: the system does not say.
+  // Blocks as long as the disk does.
+  std::optional<uint64_t> FreeBytes() const;
   const LatencyHistogram& syncs() const { return syncs_; }
   // Carries out whatever `files` begins until it has nothing more to do.
   void Run(wal::JournalFiles& files) {

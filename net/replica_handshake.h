@@ -34,7 +34,7 @@ using ReplicaNonce = std::array<uint8_t, 32>;
 inline constexpr NodeId kGuest{0};
 
 struct ReplicaHello {
-  static constexpr uint64_t kVersion = 5;
+  static constexpr uint64_t kVersion = 6;
 
   uint64_t version = kVersion;
   uint64_t cluster = 0;

@@ -222,6 +222,7 @@ class Tracker {
     config.replica.self = self();
     config.replica.members = state_.members;
     config.snapshot_log_bytes = uint64_t{flags_.snapshot_after_mib} << 20;
+    config.disk_reserve_bytes = uint64_t{flags_.disk_reserve_mib} << 20;
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
@@ -241,6 +242,9 @@ class Tracker {
 
   absl::Status BeginServing() {
     recovery_note_.Disarm();
+    journal_->TellRoom([this](uint64_t free_bytes) {
+      host_->Deliver(Call<tracker::Protocol>{kNobodysCall, tracker::DiskRoom{free_bytes}});
+    });
     absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocketIn(flags_.data_dir));
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
     admin_edge_ = std::make_unique<AdminEdge>(
@@ -422,7 +426,7 @@ class Tracker {
   }
 
   void TellAlarms() {
-    for (const std::string& line : alarm_log_.Lines(host_->machine().registry().Alarms(), loop_.now()))
+    for (const std::string& line : alarm_log_.Lines(host_->machine().Alarms(loop_.now()), loop_.now()))
       log_.Warning(absl::StrCat("node ", flags_.self.value(), ": ", line));
     alarms_timer_.Arm(loop_.now() + kAlarmsLookedAt);
   }

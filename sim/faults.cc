@@ -41,6 +41,8 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"slow_process", "a process becomes slow"},
     {"closed_links", "ends, and the links to its peers are closed"},
     {"let_in_anew", "a node whose disk was damaged votes again, under another id"},
+    {"handed_over", "a leader lets another lead because of its disk"},
+    {"refused_for_room", "a leader refuses mutations for want of room on a disk"},
     {"clock_origin", "a life begins with a clock of another origin"},
     {"clock_drift", "a clock runs at a rate of its own"},
     {"clock_freeze", "a clock stands still in a stall"},
@@ -69,6 +71,7 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"swapped_files", "two files have changed places"},
     {"older_file", "a file is an older version of itself"},
     {"truncated_file", "a file has lost its end"},
+    {"disk_low", "a disk has less room than its reserve"},
     {"wrong_bytes", "a liar serves wrong bytes"},
     {"lying_bitfield", "a liar claims pieces it has not"},
     {"serves_nothing", "a liar does not answer"},
@@ -97,7 +100,8 @@ const char* FaultSentence(Fault fault) { return KindOf(fault).sentence; }
 bool IsConsequence(Fault fault) {
   return fault == Fault::kRestart || fault == Fault::kKeptWrite || fault == Fault::kKeptEntry ||
          fault == Fault::kKeptPageCache || fault == Fault::kBegunFromSnapshot ||
-         fault == Fault::kTookSnapshot || fault == Fault::kSnapshotAsked || fault == Fault::kLetInAnew;
+         fault == Fault::kTookSnapshot || fault == Fault::kSnapshotAsked || fault == Fault::kLetInAnew ||
+         fault == Fault::kHandedOver || fault == Fault::kRefusedForRoom;
 }
 
 std::optional<FaultCounts> FaultCounts::FromPlain(const Plain& plain) {

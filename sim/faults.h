@@ -42,6 +42,8 @@ enum class Fault : uint8_t {
   kSlowProcess,
   kClosedLinks,
   kLetInAnew,
+  kHandedOver,
+  kRefusedForRoom,
   // clocks
   kClockOrigin,
   kClockDrift,
@@ -72,6 +74,7 @@ enum class Fault : uint8_t {
   kSwappedFiles,
   kOlderFile,
   kTruncatedFile,
+  kDiskLow,
   // malicious peers
   kWrongBytes,
   kLyingBitfield,

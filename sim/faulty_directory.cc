@@ -134,6 +134,12 @@ wal::Completion FaultyDirectory::Finish() {
                     operation);
 }
 
+uint64_t FaultyDirectory::bytes() const {
+  uint64_t sum = 0;
+  for (const auto& [name, file] : names_) sum += files_.at(file).size();
+  return sum;
+}
+
 void FaultyDirectory::Crash(World& world, RandomStream& rng, const DiskFaults& faults) {
   operation_.reset();
   for (const Change& change : std::exchange(unsynced_, {})) {

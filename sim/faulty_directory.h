@@ -37,6 +37,7 @@ class FaultyDirectory final : public wal::Directory {
   void CrashProcess() { operation_.reset(); }
 
   size_t files() const { return names_.size(); }
+  uint64_t bytes() const;
   // As a reader sees it now.
   std::optional<std::string> Look(const std::string& name) const;
   std::vector<std::string> FileNames() const;

@@ -66,6 +66,8 @@ class JournalDisk {
   bool damaged() const { return damaged_; }
 
   size_t segments() const { return directory_.files(); }
+  // Of its files, as a reader sees them.
+  uint64_t bytes() const { return directory_.bytes(); }
 
  private:
   // The judge's view of a record.

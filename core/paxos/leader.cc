@@ -312,6 +312,11 @@ void Leader::Dismiss(Context<Protocol>& context) {
   pending_bytes_ = 0;
 }
 
+std::optional<Slot> Leader::watermark_of(NodeId node) const {
+  const auto peer = peers_.find(node);
+  return peer == peers_.end() ? std::nullopt : std::optional(peer->second.chosen);
+}
+
 const VoteSet* Leader::votes(Slot slot) const {
   const Slot first = next_ - open_.size();
   return slot >= first && slot < next_ ? &open_[slot - first].votes : nullptr;

@@ -52,6 +52,9 @@ class Leader {
   // was answered when it got it.
   void Dismiss(Context<Protocol>& context);
 
+  // The watermark that this member last told; nullopt: none is fed under this id.
+  std::optional<Slot> watermark_of(NodeId node) const;
+
   // --- for judges ---
   // Who has voted for `slot`, as far as this leader has counted; nullptr where the slot is not open.
   const VoteSet* votes(Slot slot) const;

@@ -36,8 +36,8 @@ void Replica::Step(const Input<Protocol>& input, Context<Protocol>& context) {
         } else if constexpr (std::is_same_v<Event, Received<Protocol>>) {
           // Whoever knows the cluster's secret may speak: a replica may not know yet who became a member.
           // Votes of others are counted nowhere.
-          if (event.from == config_.self || stopped_ || !plausibility_.Admits(event.message, context.now))
-            return;
+          if (event.from == config_.self || stopped_) return;
+          if (!plausibility_.Admits(event.message, context.now)) return void(++implausible_);
           std::visit([&](const auto& message) { On(event.from, message, context); }, event.message);
         } else if constexpr (std::is_same_v<Event, TimerFired<Protocol>>) {
           OnTimer(event.timer, context);

@@ -79,6 +79,8 @@ class Replica final {
   const Config& config() const { return config_; }
   // For judges: what the role knows, while it lasts.
   const Candidate* candidate() const { return std::get_if<Candidate>(&role_); }
+  // Messages that were dropped because they named rounds or slots that no cluster can have come to.
+  uint64_t implausible() const { return implausible_; }
   const Leader* leading() const { return std::get_if<Leader>(&role_); }
 
   void CheckInvariants() const;
@@ -143,6 +145,7 @@ class Replica final {
   SnapshotFetch fetch_;
   Role role_;
   Plausibility plausibility_;
+  uint64_t implausible_ = 0;
   bool started_ = false;
   bool stopped_ = false;
   // What an earlier life told a leader that leads still has not been compared with what is held: until it is,

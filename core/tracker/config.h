@@ -49,6 +49,11 @@ struct Config {
   uint32_t bulk_messages_max = 256;          // long messages to one peer, from one, and waiting for the disk
   size_t bulk_queued_bytes_max = 32u << 20;  // of them to one peer, and as much from one; one always fits
 
+  // With less free space on the journal's file system a leader takes nothing new into the log.
+  uint64_t disk_reserve_bytes = 0;
+  // A leader whose journal has owed a sync for so long lets another lead.
+  Duration journal_stall_max = Seconds(1);
+
   uint32_t pending_max = 65'536;              // mutations of local callers and of other nodes
   size_t pending_bytes_max = 64u << 20;       // of their commands
   uint32_t waiters_per_mutation_max = 8;      // callers that retry one mutation at one node

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/tracker/disk_watch.h"
 #include "core/tracker/registry.h"
 #include "core/tracker/sessions.h"
 
@@ -93,6 +94,7 @@ std::optional<Response> Mutations::Submit(CallId call, const Operation& operatio
     return refusal;
   }
   Pending& entry = entries_[Insert(id, std::move(command), context.now + config_.deadline)];
+  ++taken_;
   entry.pooled = pooled;
   entry.calls.push_back(call);
   callers_.insert(call);
@@ -118,7 +120,7 @@ void Mutations::SubmitClaims(const Claims& claims) {
 // Only a leader takes commands of others, and it answers them when it has applied them itself. A reply that
 // was true once stays true, so one that arrives late, from a leader that has lost its place, does no harm.
 void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool leading,
-                            Context<Protocol>& context) {
+                            const std::string& refusal, Context<Protocol>& context) {
   if (!leading) return;  // the sender learns who leads, and sends again
   for (const Slice& command : message.commands) {
     const auto id = DecodeCommandId(command);
@@ -129,9 +131,12 @@ void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool le
       if (std::find(entry.nodes.begin(), entry.nodes.end(), from) == entry.nodes.end())
         entry.nodes.push_back(from);
       undispatched_.push_back(entries_.KeyOf(known->second));
+    } else if (!refusal.empty()) {
+      replies_[from].push_back({*id, Unavailable(refusal, kDiskPause)});
     } else if (!HasRoom(command.size())) {
       replies_[from].push_back({*id, NoRoom("the leader has as many mutations under way as it can")});
     } else {
+      ++taken_;
       entries_[Insert(*id, command, context.now + config_.deadline)].nodes.push_back(from);
     }
   }

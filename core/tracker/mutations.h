@@ -50,7 +50,9 @@ class Mutations {
   void SubmitClaims(const Claims& claims);
   void Cancel(CallId call) { callers_.erase(call); }
 
-  void OnForwarded(NodeId from, const ForwardCommands& message, bool leading, Context<Protocol>& context);
+  // `refusal`: why this node, which leads, takes none that it does not know already; empty: it does.
+  void OnForwarded(NodeId from, const ForwardCommands& message, bool leading, const std::string& refusal,
+                   Context<Protocol>& context);
   void OnReplies(const ForwardReplies& message, Context<Protocol>& context);
   void OnApplied(const MutationId& id, Response response, Context<Protocol>& context);
   // The local replica did not take a proposal.
@@ -65,6 +67,8 @@ class Mutations {
 
   bool idle() const { return by_id_.empty(); }
   uint64_t size() const { return by_id_.size(); }
+  // Taken up from callers and other nodes, ever.
+  uint64_t taken() const { return taken_; }
   // Local callers without an answer.
   size_t callers() const { return callers_.size(); }
   void CheckInvariants() const;
@@ -104,6 +108,7 @@ class Mutations {
   uint32_t oldest_ = kNone;
   uint32_t newest_ = kNone;
   size_t bytes_ = 0;
+  uint64_t taken_ = 0;
   absl::flat_hash_map<MutationId, uint32_t> by_id_;  // look-up only
   absl::flat_hash_set<CallId> callers_;              // still waiting; look-up only
   std::vector<uint64_t> undispatched_;               // keys of places

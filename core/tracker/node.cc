@@ -49,7 +49,8 @@ TrackerNode::TrackerNode(Config config)
       orders_(config_),
       announces_(config_),
       snapshots_(config_),
-      bulk_(config_) {
+      bulk_(config_),
+      disk_(config_) {
   port_.emplace(config_.replica);
 }
 
@@ -66,6 +67,7 @@ void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
   Settle(context);
   bulk_.Flush(replica(), context);
   context.out.Arm(Timer::kBulk, bulk_.next_timer());
+  disk_.EndStep(context.out.last_write(), context.now);
 }
 
 void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
@@ -75,7 +77,8 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
             port_->Deliver(Received<paxos::Protocol>{received.from, message}, context);
           },
           [&](const ForwardCommands& message) {
-            mutations_.OnForwarded(received.from, message, replica().is_leader(), context);
+            mutations_.OnForwarded(received.from, message, replica().is_leader(),
+                                   disk_.Refusal(replica(), context.now).value_or(""), context);
           },
           [&](const ForwardReplies& message) { mutations_.OnReplies(message, context); },
           [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, *port_, context); },
@@ -92,6 +95,7 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
             OnPart(received.from, ack.presence, context);
             bulk_.OnAcknowledged(received.from, ack, context.now);
           },
+          [&](const TellRoom& told) { disk_.OnTold(received.from, told, context.now); },
       },
       received.message);
 }
@@ -125,6 +129,7 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
 
 void TrackerNode::On(const WriteDone& done, Ctx& context) {
   bulk_.OnDurable(done.seq, replica().ballot(), context);
+  disk_.OnDurable(done.seq, context.now);
   port_->Deliver(done, context);
 }
 
@@ -137,6 +142,10 @@ void TrackerNode::On(const Call<Protocol>& call, Ctx& context) {
                  [&](const SetLimits& limits) { Submit(call.id, limits, {}, context); },
                  [&](const Order& order) { orders_.Submit(call.id, order, *port_, context); },
                  [&](const TakeSnapshot& snapshot) { AddRead(call.id, snapshot, context); },
+                 [&](const DiskRoom& room) {
+                   disk_.OnRoom(room);
+                   context.out.Reply(call.id, Response());
+                 },
              },
              call.request);
 }
@@ -172,6 +181,10 @@ bool TrackerNode::CheckRanges(CallId call, const std::vector<PieceRange>& pieces
 
 template <class Mutation>
 void TrackerNode::Submit(CallId call, const Mutation& mutation, Source source, Ctx& context) {
+  if (auto full = disk_.Refusal(replica(), context.now)) {
+    ++counters_.refused_for_room;
+    return context.out.Reply(call, Unavailable(*std::move(full), kDiskPause));
+  }
   if (auto refusal = mutations_.Submit(call, mutation, source, registry().limits(), context)) {
     context.out.Reply(call, *std::move(refusal));
   }
@@ -230,7 +243,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Source, Ctx
   status.registry_digest = state_.Digest();
   status.torrents = registry().torrents();
   status.claims = registry().claims();
-  status.alarms = registry().Alarms();
+  status.alarms = Alarms(context.now);
   for (const paxos::Member& member : replica().members().membership.members)
     status.members.push_back(member.id);
   status.has_quorum = replica().has_quorum();
@@ -265,6 +278,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Scrape& request, Sou
 // --- what follows an input ---
 
 void TrackerNode::Settle(Ctx& context) {
+  disk_.Tend(*port_, context);
   bool again = true;
   while (again) {
     RouteReplicaAnswers(context);
@@ -352,7 +366,8 @@ bool TrackerNode::LeaderChanged() {
 }
 
 void TrackerNode::PumpAnnounces(Ctx& context) {
-  if (!announces_.has_work()) return;
+  // They stand in for their claims until there is room.
+  if (!announces_.has_work() || disk_.Refusal(replica(), context.now)) return;
   const Instant due = announced_at_ + config_.announce_pause;
   if (due <= context.now) {
     announced_at_ = context.now;
@@ -389,6 +404,12 @@ Instant TrackerNode::EstimatedLogTime(Instant now) const {
   return registry().log_time() + std::max(now - applied_at_, Duration{});
 }
 
+std::vector<tracker_api::Alarm> TrackerNode::Alarms(Instant now) const {
+  std::vector<tracker_api::Alarm> alarms = registry().Alarms();
+  disk_.AddAlarms(replica(), now, alarms);
+  return alarms;
+}
+
 Waiting TrackerNode::waiting() const {
   const paxos::Leader* leading = replica().leading();
   return {.callers = mutations_.callers(),
@@ -418,6 +439,7 @@ uint64_t TrackerNode::Digest() const {
   digest.Add(announces_.size());
   digest.Add(listings_);
   digest.Add(bulk_.Digest());
+  digest.Add(disk_.Digest());
   return digest.value();
 }
 

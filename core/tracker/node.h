@@ -12,12 +12,14 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include "core/machine/machine.h"
 #include "core/paxos/replica.h"
 #include "core/tracker/announces.h"
 #include "core/tracker/bulk.h"
 #include "core/tracker/config.h"
+#include "core/tracker/disk_watch.h"
 #include "core/tracker/mutations.h"
 #include "core/tracker/orders.h"
 #include "core/tracker/protocol.h"
@@ -33,6 +35,7 @@ namespace bt::tracker {
 struct Counters {
   uint64_t malformed_commands = 0;    // in the log: changed nothing
   uint64_t unreadable_snapshots = 0;  // of peers
+  uint64_t refused_for_room = 0;      // mutations of local callers, at a leader
 };
 
 // How much waits at a node for what others do: all 0 once everybody has been answered.
@@ -71,7 +74,10 @@ class TrackerNode final {
   const ReplicatedState& state() const { return state_; }
   const paxos::Replica& replica() const { return port_->machine(); }
   const Bulk& bulk() const { return bulk_; }
+  const DiskWatch& disk() const { return disk_; }
   const Counters& counters() const { return counters_; }
+  // What an operator should look at: in the registry, and at this node.
+  std::vector<tracker_api::Alarm> Alarms(Instant now) const;
   Slot applied() const { return applied_; }
   // The replica inside takes part.
   bool begun() const { return !recovering_ && !unusable_; }
@@ -83,6 +89,8 @@ class TrackerNode final {
     return !mutations_.idle() || !reads_.idle() || !orders_.idle() || snapshots_.asked() > 0;
   }
   Waiting waiting() const;
+  // Mutations taken up from callers and other nodes, ever.
+  uint64_t taken() const { return mutations_.taken(); }
 
  private:
   using Ctx = Context<Protocol>;
@@ -177,6 +185,7 @@ class TrackerNode final {
   Announces announces_;
   Snapshots snapshots_;
   Bulk bulk_;
+  DiskWatch disk_;
   Counters counters_;
   Slot applied_;
   Instant applied_at_{};  // local time of the last batch

@@ -27,6 +27,7 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   orders_.Start(seed.value());
   listings_ = seed.value();
   bulk_.Start(seed.value(), context.out.last_write());
+  disk_.Start(context.out.last_write());
   paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
   if (snapshot.empty()) return Begin(started, {}, context);
   recovering_.emplace(Recovering{started, std::move(snapshot), {}, 0});
@@ -36,6 +37,10 @@ void TrackerNode::On(const Started& started, Ctx& context) {
 bool TrackerNode::StepOfRecovery(const Input<Protocol>& input, Ctx& context) {
   if (!recovering()) return false;
   if (const auto* call = std::get_if<Call<Protocol>>(&input)) {
+    if (std::holds_alternative<DiskRoom>(call->request)) {
+      On(*call, context);
+      return true;
+    }
     context.out.Reply(call->id,
                       Unavailable(absl::StrCat("recovering, ", percent_recovered(),
                                                " %: this node takes up what its journal holds; ask another "

@@ -93,6 +93,15 @@ struct OrderAnswer {
   friend bool operator==(const OrderAnswer&, const OrderAnswer&) = default;
 };
 
+// To the leader: the sender's disk has less room than its reserve, or has room again. Said again every second
+// while it is so.
+struct TellRoom {
+  bool low = false;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("low", self.low); }
+  friend bool operator==(const TellRoom&, const TellRoom&) = default;
+};
+
 // --- long messages, in parts (bulk.h) ---
 
 // Bytes [offset, offset + bytes.size()) of a message, encoded as Protocol::Message, of `size` bytes.
@@ -188,9 +197,14 @@ struct Asked {
   }
 };
 
+// From the host: the file system that holds the journal has so much room for this node. Answered at once.
+struct DiskRoom {
+  uint64_t free_bytes = 0;
+};
+
 struct Protocol {
   using Message = std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer,
-                               ForwardOrder, OrderAnswer, Chunk, ChunkAck>;
+                               ForwardOrder, OrderAnswer, Chunk, ChunkAck, TellRoom>;
   enum class Timer : uint8_t {
     kReplica,   // the earliest of the replica's own
     kFlush,     // what was held back to be sent together
@@ -203,8 +217,8 @@ struct Protocol {
   };
   using FileEffect = NoFiles;
   using FileDone = NoFiles;
-  // What clients may ask, and what only the cluster's operator may.
-  using Request = std::variant<Asked, SetLimits, Order, TakeSnapshot>;
+  // What clients may ask, what only the cluster's operator may, and what the host tells.
+  using Request = std::variant<Asked, SetLimits, Order, TakeSnapshot, DiskRoom>;
   using Response = tracker_api::Response;
   using Note = std::variant<paxos::Note, Applied, Acked, Unusable, Carries>;
 };

@@ -59,7 +59,8 @@ net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const
   CHECK(status != nullptr);
   net::HttpResponse answer =
       TextResponse(200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(), links_,
-                                     node_->leader_changes(), *status, journal_set_aside_}));
+                                     node_->leader_changes(), *status, node_->host().machine(),
+                                     node_->host().dropped_sends(), journal_set_aside_}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
 }

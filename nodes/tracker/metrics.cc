@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "core/base/version.h"
 #include "nodes/shared/text.h"
@@ -77,6 +78,11 @@ void AppendJournal(const net::Journal::Counters& journal, std::string& out) {
   Single("journal_commits_total", "counter", "Group commits (one write and one fdatasync each).",
          journal.commits, out);
   Single("journal_bytes", "gauge", "Size of the journal's segments.", journal.bytes, out);
+  Single("journal_segments", "gauge", "The journal's segments.", journal.segments, out);
+  if (journal.free_bytes) {
+    Single("disk_free_bytes", "gauge", "Room on the journal's file system, as last looked at.",
+           *journal.free_bytes, out);
+  }
   Family("journal_sync_seconds", "histogram", "How long the disk took for an fdatasync of a segment.", out);
   uint64_t count = 0;
   for (size_t i = 0; i < journal.syncs.counts.size(); ++i) {
@@ -128,6 +134,36 @@ void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
   for (const tracker_api::Alarm& alarm : status.alarms)
     Sample("alarm", absl::StrCat("{name=\"", alarm.name, "\"}"), 1, out);
   Single("alarms", "gauge", "Things an operator should look at.", status.alarms.size(), out);
+}
+
+// What only the node itself knows, beyond its status.
+void AppendReplica(const MetricsSources& sources, std::string& out) {
+  const tracker::TrackerNode& node = sources.node;
+  const paxos::Replica& replica = node.replica();
+  if (const paxos::Leader* leading = replica.leading()) {
+    Family("follower_lag_slots", "gauge",
+           "Slots that this leader knows as chosen and the peer has not told to.", out);
+    for (const NodeId peer : replica.others()) {
+      const std::optional<Slot> known = leading->watermark_of(peer);
+      if (!known) continue;
+      const uint64_t lag = *known < replica.chosen() ? replica.chosen() - *known : 0;
+      Sample("follower_lag_slots", absl::StrCat("{peer=\"", peer.value(), "\"}"), lag, out);
+    }
+  }
+  Single("snapshot_bytes", "gauge", "Size of the newest durable snapshot.", replica.snapshot().bytes(), out);
+  Single("snapshot_slot", "gauge", "The slot that the newest durable snapshot reflects.",
+         replica.snapshot().prefix.slot.value(), out);
+  Family("replica_dropped_messages_total", "counter", "Messages of nodes that were not acted on or not sent.",
+         out);
+  Sample("replica_dropped_messages_total", "{why=\"implausible\"}", replica.implausible(), out);
+  Sample("replica_dropped_messages_total", "{why=\"disk\"}", sources.dropped_sends, out);
+  Single("refused_for_room_total", "counter",
+         "Writes of this node's clients refused, while it led, for want of room on a disk.",
+         node.counters().refused_for_room, out);
+  Single("disk_low", "gauge", "1 when the journal's disk has less room than the reserve.",
+         node.disk().low() ? 1 : 0, out);
+  Single("handed_over_total", "counter", "Times that this leader asked another to lead because of its disk.",
+         node.disk().handed_over(), out);
 }
 
 }  // namespace
@@ -182,6 +218,7 @@ std::string MetricsText(const MetricsSources& sources) {
          "Ballots of its own this node has led, and of others it has promised.", sources.leader_changes, out);
   Family("build_info", "gauge", "The version this node runs.", out);
   Sample("build_info", absl::StrCat("{version=\"", kVersion, "\"}"), 1, out);
+  AppendReplica(sources, out);
   AppendProcess(out);
   AppendNode(sources.status, out);
   return out;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/tracker/node.h"
 #include "core/tracker_api/tracker_api.h"
 #include "net/http/server.h"
 #include "net/journal.h"
@@ -36,6 +37,8 @@ struct MetricsSources {
   const net::ReplicaLinks* links = nullptr;  // a cluster of one has none
   uint64_t leader_changes = 0;
   const tracker_api::NodeStatus& status;
+  const tracker::TrackerNode& node;
+  uint64_t dropped_sends = 0;      // by the host, of messages that waited for the disk
   bool journal_set_aside = false;  // a damaged one, of an earlier life
 };
 

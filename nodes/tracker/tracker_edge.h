@@ -36,6 +36,8 @@ class TrackerEdge {
   // Ballots of its own that this node has led, and of others that it has promised.
   uint64_t leader_changes() const { return leader_changes_; }
 
+  const Host& host() const { return *host_; }
+
   // For the host.
   void SendMessage(NodeId to, const tracker::Protocol::Message& message);
   void OnReply(CallId call, tracker_api::Response response);

@@ -67,6 +67,7 @@ struct Given {
   std::string cluster_secret;
   std::string from_backup;
   uint32_t snapshot_after_mib = TrackerFlags().snapshot_after_mib;
+  uint32_t disk_reserve_mib = kDiskReserveMib;
   std::string log_format = "text";
 };
 
@@ -117,6 +118,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .cluster_secret = given.cluster_secret,
                      .from_backup = given.from_backup,
                      .snapshot_after_mib = given.snapshot_after_mib,
+                     .disk_reserve_mib = given.disk_reserve_mib,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText};
   const bool alone = flags.members.size() == 1;
   flags.self = given.id ? NodeId(*given.id) : flags.members.begin()->first;
@@ -169,6 +171,12 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
          "save the state when the log since the last time has so many MiB, and is as long as the state; "
          "the journal is cut then (default: 64)")
       ->check(CLI::Range(1u, 1u << 20))
+      ->type_name("MIB");
+  app.add_option("--disk-reserve", given.disk_reserve_mib,
+                 absl::StrCat("while the data directory's file system has fewer MiB free, a node that leads "
+                              "refuses writes, or lets one lead that has room (default: ",
+                              kDiskReserveMib, ", at least ", kDiskReserveMibMin, ")"))
+      ->check(CLI::Range(kDiskReserveMibMin, 1u << 20))
       ->type_name("MIB");
   app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
       ->check(CLI::IsMember({"text", "json"}))

@@ -9,11 +9,18 @@
 #include <string>
 
 #include "core/base/ids.h"
+#include "core/wal/format.h"
 #include "net/resolve.h"
 #include "nodes/shared/member_address.h"
 #include "nodes/tracker/operator_log.h"
 
 namespace bt::nodes {
+
+// Of --disk-reserve. The least is the segment that is being written and the next one; the usual one has room
+// for a snapshot of some million claims and for everything that may be under way besides.
+inline constexpr uint32_t kDiskReserveMibMin = 2 * (wal::kSegmentBytesTarget >> 20);
+inline constexpr uint32_t kDiskReserveMib = 512;
+static_assert(kDiskReserveMib >= kDiskReserveMibMin);
 
 struct TrackerFlags {
   bool init = false;      // the command init, not serving
@@ -27,6 +34,7 @@ struct TrackerFlags {
   std::string cluster_secret;  // of init; empty: a cluster of one draws its own
   std::string from_backup;     // of init; empty: the cluster begins with nothing
   uint32_t snapshot_after_mib = 64;
+  uint32_t disk_reserve_mib = kDiskReserveMib;
   LogFormat log_format = LogFormat::kText;
 
   const MemberAddress& own() const { return members.at(self); }

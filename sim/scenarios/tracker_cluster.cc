@@ -117,6 +117,10 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   if (host.index() >= cluster_->first_members()) config.replica.members.clear();
   chosen_ = Slot(0);
   begins_ = true;
+  handed_over_ = taken_ = 0;
+  led_without_room_ = false;
+  durable_ = host.journal().durable();
+  synced_ = host.now();
   answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self);
@@ -230,6 +234,7 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
   cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica());
   begins_ = false;
+  JudgeDisk(host);
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
   cluster_->SawState(host.machine()->state());

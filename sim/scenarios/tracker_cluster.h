@@ -64,6 +64,7 @@ class TrackerAdaptor : public DefaultAdaptor {
   AnswerJudge& answers() { return answers_; }
 
  private:
+  void JudgeDisk(TrackerHost& host);  // disk_rooms.cc
   void JudgeSnapshot(TrackerHost& host, Slot known);
 
   struct Caller {
@@ -77,6 +78,12 @@ class TrackerAdaptor : public DefaultAdaptor {
   uint64_t next_call_ = 0;
   Slot chosen_;
   bool begins_ = false;  // the first step of a life
+  // As of the last step, for JudgeDisk.
+  uint64_t handed_over_ = 0;
+  uint64_t taken_ = 0;
+  bool led_without_room_ = false;
+  WriteSeq durable_;
+  Instant synced_{0};  // when something became durable last, nothing was owed, it did not lead, or it asked
 };
 
 using TrackerHost = TrackerAdaptor::TrackerHost;

@@ -11,6 +11,7 @@
 
 #include "sim/nemesis.h"
 #include "sim/plan.h"
+#include "sim/scenarios/disk_rooms.h"
 #include "sim/scenarios/greedy_client.h"
 #include "sim/scenarios/knobs.h"
 #include "sim/scenarios/registry_client.h"
@@ -107,6 +108,7 @@ class TrackerRun {
         history_(world) {}
 
   void Run() {
+    if (world_.Stream("disks have sizes").Chance(1, 3)) rooms_.emplace(world_, cluster_);
     cluster_.Start();
     const uint64_t clients = rng_.Between(1, 6);
     // Two greedy clients at most have sessions of their own too.
@@ -120,6 +122,7 @@ class TrackerRun {
     nemesis.MayDamage([this] { return cluster_.MayBeDamaged(); });
     if (spares_ > 0 && plan_.damage > 0) cluster_.RepairDamaged();
     nemesis.Begin();
+    if (rooms_) rooms_->Begin();
     for (const auto& client : clients_) client->Begin();
     for (const auto& greedy : greedy_) greedy->Begin();
     world_.RunFor(rng_.Between(Seconds(1), Seconds(8)));
@@ -139,8 +142,10 @@ class TrackerRun {
     if (world_.failed()) return;
     if (spares_ == 0) {
       nemesis.Heal(cluster_.DrawCore(rng_));
+      if (rooms_) rooms_->MakeRoom();
     } else {
       nemesis.Heal(cluster_.processes());
+      if (rooms_) rooms_->MakeRoom();
       if (!SettleMembers()) return;
     }
     Judge();
@@ -292,6 +297,7 @@ class TrackerRun {
   const uint32_t nodes_;
   const uint32_t spares_;
   TrackerCluster cluster_;
+  std::optional<DiskRooms> rooms_;
   RegistryHistory history_;
   std::optional<TrackerKnobs> knobs_;
   std::optional<ClaimsJudge> claims_;

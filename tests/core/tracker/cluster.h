@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -62,6 +63,12 @@ class Cluster {
     }
   }
   void Heal() { cut_.clear(); }
+  // Its journal's syncs do not return, until they do.
+  void HangDisk(size_t node) { processes_[node]->hangs = true; }
+  void ReleaseDisk(size_t node) {
+    processes_[node]->hangs = false;
+    Sync(node, std::exchange(processes_[node]->unsynced, {}));
+  }
 
   // --- calls ---
 
@@ -137,6 +144,8 @@ class Cluster {
     std::vector<JournalRecord> journal;  // durable
     uint64_t life = 0;
     uint64_t steps = 0;
+    bool hangs = false;
+    std::vector<JournalWrite> unsynced;  // while it hangs
   };
 
   void Schedule(Duration delay, std::function<void()> action) {
@@ -164,6 +173,11 @@ class Cluster {
 
   void Sync(size_t index, std::vector<JournalWrite> writes) {
     const uint64_t life = processes_[index]->life;
+    if (processes_[index]->hangs) {
+      std::move(writes.begin(), writes.end(), std::back_inserter(processes_[index]->unsynced));
+      return;
+    }
+    if (writes.empty()) return;
     Schedule(Milliseconds(1), [this, index, life, writes = std::move(writes)] {
       Process& process = *processes_[index];
       if (process.life != life) return;
@@ -186,8 +200,8 @@ class Cluster {
   }
 
   static const char* Kind(const Protocol::Message& message) {
-    constexpr const char* kKinds[] = {"paxos", "forward",      "replies", "ask_read", "read_index",
-                                      "order", "order_answer", "chunk",   "chunk_ack"};
+    constexpr const char* kKinds[] = {"paxos", "forward",      "replies", "ask_read",  "read_index",
+                                      "order", "order_answer", "chunk",   "chunk_ack", "tell_room"};
     return kKinds[message.index()];
   }
 
