@@ -62,9 +62,11 @@ void LockstepJudge::LookForChange(const Slice& value) {
 
 void LockstepJudge::OnDurable(NodeId node, WriteSeq durable) { Take(node, paxos_.Sync(node, durable)); }
 
-void LockstepJudge::OnTransmit(NodeId node, const Slice& message) {
+void LockstepJudge::OnTransmit(NodeId node, NodeId to, const Slice& message) {
   const absl::StatusOr<paxos::Message> decoded = Decode<paxos::Message>(message);
   CHECK(decoded.ok());
+  if (const auto* heir = std::get_if<paxos::StandNow>(&*decoded))
+    return Take(node, paxos_.TellHeir(node, to, heir->ballot));
   std::visit([&](const auto& known) { Say(node, known); }, *decoded);
 }
 

@@ -30,7 +30,7 @@ class LockstepJudge {
   // Called before anything that others could take as a sign of it.
   void OnDurable(NodeId node, WriteSeq durable);
   // An encoded paxos::Message leaves the node, or comes to the node's machine.
-  void OnTransmit(NodeId node, const Slice& message);
+  void OnTransmit(NodeId node, NodeId to, const Slice& message);
   void OnDeliver(NodeId node, NodeId from, const Slice& message);
   void OnNote(NodeId node, const paxos::Note& note);
   void OnApplied(NodeId node, Slot slot) { Take(node, paxos_.Apply(node, slot)); }

@@ -346,6 +346,17 @@ MultiPaxos::Refusal MultiPaxos::TellLeads(NodeId node, Ballot ballot) const {
                          Text(acceptor.promised));
 }
 
+MultiPaxos::Refusal MultiPaxos::TellHeir(NodeId node, NodeId heir, Ballot ballot) const {
+  if (Refusal refusal = TellLeads(node, ballot)) return refusal;
+  for (Slot slot = chosen_.next(); slot.value() <= slots_.size(); ++slot) {
+    const Proposal* proposal = Find(slot, ballot);
+    if (proposal == nullptr || (proposal->durable & BitOf(heir)) != 0) continue;
+    return absl::StrFormat("lets node %d stand, which has not voted for its proposal in slot %d",
+                           heir.value(), slot.value());
+  }
+  return std::nullopt;
+}
+
 MultiPaxos::Refusal MultiPaxos::TellFollows(NodeId node, Ballot ballot) const {
   if (Of(node).promised == ballot) return std::nullopt;
   return absl::StrFormat("confirmed the leader of ballot %s, and has promised %s", Text(ballot),

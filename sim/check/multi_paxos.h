@@ -74,6 +74,9 @@ class MultiPaxos {
   // It says that it leads, or answers one who says so.
   Refusal TellLeads(NodeId node, Ballot ballot) const;
   Refusal TellFollows(NodeId node, Ballot ballot) const;
+  // The leader of `ballot` lets `heir` stand, who must have voted for all that it proposed, or it would be
+  // lost for as long as the heir needs to hear of it.
+  Refusal TellHeir(NodeId node, NodeId heir, Ballot ballot) const;
   // It says that this value, or every slot up to this one, is chosen.
   Refusal TellChosen(Slot slot, Value value) const;
   Refusal TellChosenUpTo(Slot slot) const;

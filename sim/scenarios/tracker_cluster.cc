@@ -44,13 +44,20 @@ Duration StragglersMax(const FaultPlan& plan) {
 // The outer variant's first alternative is the replica's message.
 bool IsReplicaMessage(const Slice& message) { return message.view()[0] == 0; }
 
+// The message of this kind in these bytes, if they hold one.
+template <class Kind>
+std::optional<Kind> Read(const Slice& bytes) {
+  static const auto kKind = static_cast<char>(tracker::Protocol::Message(Kind()).index());
+  if (bytes.view()[0] != kKind) return std::nullopt;
+  absl::StatusOr<tracker::Protocol::Message> message = Decode<tracker::Protocol::Message>(bytes);
+  if (!message.ok()) return std::nullopt;
+  return std::get<Kind>(*std::move(message));
+}
+
 // What a node's machine is told by these bytes: themselves, or the long message that they complete.
 std::optional<Slice> MessageIn(TrackerHost& host, NodeId from, const Slice& bytes) {
-  static const auto kChunk = static_cast<char>(tracker::Protocol::Message(tracker::Chunk()).index());
-  if (bytes.view()[0] != kChunk) return bytes;
-  const absl::StatusOr<tracker::Protocol::Message> chunk = Decode<tracker::Protocol::Message>(bytes);
-  if (!chunk.ok()) return std::nullopt;
-  return host.machine()->bulk().Completes(from, std::get<tracker::Chunk>(*chunk));
+  const std::optional<tracker::Chunk> chunk = Read<tracker::Chunk>(bytes);
+  return chunk ? host.machine()->bulk().Completes(from, *chunk) : bytes;
 }
 
 paxos::Config DrawReplicaConfig(RandomStream& rng) {
@@ -122,22 +129,26 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   durable_ = host.journal().durable();
   synced_ = host.now();
   answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
+  bulk_.OnStart(host.now());
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self);
   cluster_->lockstep().OnStart(config.replica.self, host.journal().durable());
   return node;
 }
 
-void TrackerAdaptor::Leaves(TrackerHost& host, const Slice& message) {
+void TrackerAdaptor::Leaves(TrackerHost& host, NodeId to, const Slice& message) {
   if (!IsReplicaMessage(message)) return;
   const NodeId node = NodeOf(host);
   cluster_->judge().OnTransmit(node, message.From(1));
   cluster_->lockstep().OnDurable(node, host.journal().durable());
-  cluster_->lockstep().OnTransmit(node, message.From(1));
+  cluster_->lockstep().OnTransmit(node, to, message.From(1));
 }
 
 void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message) {
-  Leaves(host, message);
+  Leaves(host, to, message);
+  cluster_->Spoke(NodeOf(host));
+  if (const auto chunk = Read<tracker::Chunk>(message))
+    bulk_.OnSent(to, chunk->message, chunk->offset, host.now());
   host.network().Send(host.index(), to.value() - 1, message);
 }
 
@@ -149,6 +160,8 @@ void TrackerAdaptor::Writes(TrackerHost& host, const JournalWrite& write) {
 void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& bytes) {
   if (from < cluster_->size()) {
     if (bytes.empty()) return host.Closed(NodeId(from + 1));
+    if (const auto ack = Read<tracker::ChunkAck>(bytes))
+      bulk_.OnAcknowledged(NodeId(from + 1), ack->message, ack->offset, ack->assembly, host.now());
     const std::optional<Slice> message = MessageIn(host, NodeId(from + 1), bytes);
     if (message && IsReplicaMessage(*message))
       cluster_->lockstep().OnDeliver(NodeOf(host), NodeId(from + 1), message->From(1));
@@ -189,6 +202,9 @@ void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response
     snapshots_.erase(asked);
     return;
   }
+  if (used_.erase(call) > 0 && response.outcome == tracker_api::Outcome::kOk) {
+    return host.world().Fail("members: " + host.name() + " lets a node in under an id that was another's");
+  }
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;  // hung up, or the operator's
   const Caller caller = found->second;
@@ -221,7 +237,7 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
     cluster_->judge().OnApplied(node, applied->slot, applied->digest);
     cluster_->lockstep().OnApplied(node, applied->slot);
   } else if (const auto* carries = std::get_if<tracker::Carries>(&note)) {
-    Leaves(host, carries->message);
+    Leaves(host, carries->to, carries->message);
   } else if (const auto* unusable = std::get_if<tracker::Unusable>(&note)) {
     host.world().Fail("snapshot: " + host.name() + " cannot read its own: " + unusable->why);
   }
@@ -241,6 +257,7 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   if (host.machine()->counters().unreadable_snapshots > 0) {
     host.world().Fail("snapshot: " + host.name() + " was given one that it cannot read, and no tracker lies");
   }
+  bulk_.OnStep(host.machine()->bulk().lost(), host.now());
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
 }
@@ -248,6 +265,7 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
 void TrackerAdaptor::Order(TrackerHost& host, tracker::Protocol::Request order) {
   const CallId call(++next_call_);
   answers_.OnCall(call, AnswerJudge::kOperator, host.now());
+  if (IsUsed(order)) used_.insert(call);
   host.Call(call, std::move(order));
 }
 
@@ -281,6 +299,7 @@ void TrackerAdaptor::Ended(TrackerHost& host) {
   }
   calls_.clear();
   snapshots_.clear();
+  used_.clear();
   answers_.OnEnded();
   cluster_->CloseLinks(host.index());
 }
@@ -315,8 +334,9 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
     options.clock = plan.clock;
     options.crash_while_writing_permille = plan.crash_while_writing_permille;
     options.needed_after = paxos::NeededRecords();
-    hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options,
-                                                   TrackerAdaptor(this, AnswerJudge(world, options.name))));
+    hosts_.push_back(std::make_unique<TrackerHost>(
+        world, network, nullptr, options,
+        TrackerAdaptor(this, AnswerJudge(world, options.name), BulkJudge(world, options.name))));
     if (i < count) targets_.push_back(hosts_.back()->index());
   }
 }
@@ -338,6 +358,10 @@ void TrackerCluster::UseConfig(tracker::Config config) {
 
 void TrackerCluster::Start() {
   for (const auto& host : hosts_) host->Start();
+}
+
+void TrackerCluster::StartMembers() {
+  for (uint32_t index = 0; index < first_members_; ++index) hosts_[index]->Start();
 }
 
 std::vector<Process*> TrackerCluster::processes() const {
@@ -398,60 +422,6 @@ void TrackerCluster::OrderLimits(uint32_t node, tracker::Limits limits) {
 void TrackerCluster::OrderSnapshot(RandomStream& rng) {
   TrackerHost& host = *hosts_[rng.Below(hosts_.size())];
   if (host.alive()) host.adaptor().OrderSnapshot(host);
-}
-
-void TrackerCluster::OrderMembers(RandomStream& rng) {
-  TrackerHost& host = *hosts_[rng.Below(hosts_.size())];
-  const paxos::Membership& members = lockstep_.paxos().membership();
-  const NodeId any(static_cast<uint32_t>(rng.Between(1, hosts_.size())));
-  const NodeId next(std::min(size(), members.highest.value() + 1));
-  uint64_t draw = rng.Below(8);
-  if (!host.alive()) return;
-  if (repairing_) {
-    // The operator leaves alone who comes back by itself, and the spare nodes that the lost ones need; and
-    // takes nobody away, for when another has just died too few can be left.
-    const paxos::Member* member = members.Find(any);
-    const bool voter = member != nullptr && member->kind == paxos::MemberKind::kVoter;
-    const bool spared = next > std::max(members.highest, ordered_max_) && FreeSpares() == 0;
-    if (draw >= 5 || (draw >= 3 && !voter) || spared) draw = 7;
-    if (draw < 5) ordered_max_ = std::max(ordered_max_, next);
-  }
-  tracker::Order order;
-  if (draw < 3) {
-    order = paxos::AddMember{.id = next, .contact = host.name()};
-  } else if (draw < 5) {
-    order = paxos::AddMember{.id = next, .replaces = any, .contact = host.name()};
-  } else if (draw < 7) {
-    order = paxos::RemoveMember{any};
-  } else {
-    order = paxos::TransferLeadership{any};
-  }
-  // Clients hear of the nodes that are to come.
-  if (std::find(targets_.begin(), targets_.end(), next.value() - 1) == targets_.end()) {
-    targets_.push_back(next.value() - 1);
-  }
-  host.adaptor().Order(host, std::move(order));
-}
-
-bool TrackerCluster::MembersSettled() const {
-  const MultiPaxos& paxos = lockstep_.paxos();
-  for (uint32_t index = 0; index < size(); ++index) {
-    if (repairing_ && IsLost(index)) return false;
-  }
-  const std::vector<paxos::Member>& members = paxos.membership().members;
-  return paxos.in_force_from() <= paxos.chosen().next() &&
-         std::all_of(members.begin(), members.end(),
-                     [](const paxos::Member& member) { return member.kind == paxos::MemberKind::kVoter; });
-}
-
-void TrackerCluster::MakeMembersCore() {
-  core_.clear();
-  targets_.clear();
-  for (const NodeId voter : lockstep_.paxos().membership().voters()) {
-    core_.push_back(hosts_[voter.value() - 1].get());
-    targets_.push_back(core_.back()->index());
-  }
-  ExpectAvailability();
 }
 
 bool TrackerCluster::limits_in_force() const {

@@ -19,6 +19,7 @@
 #include "sim/check/agreement.h"
 #include "sim/check/answers.h"
 #include "sim/check/availability.h"
+#include "sim/check/bulk.h"
 #include "sim/check/lockstep.h"
 #include "sim/host.h"
 #include "sim/nemesis.h"
@@ -43,13 +44,13 @@ class TrackerAdaptor : public DefaultAdaptor {
  public:
   using TrackerHost = Host<tracker::TrackerNode, TrackerAdaptor>;
 
-  TrackerAdaptor(TrackerCluster* cluster, AnswerJudge answers)
-      : cluster_(cluster), answers_(std::move(answers)) {}
+  TrackerAdaptor(TrackerCluster* cluster, AnswerJudge answers, BulkJudge bulk)
+      : cluster_(cluster), answers_(std::move(answers)), bulk_(std::move(bulk)) {}
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
   // A message is on its way, whole or in chunks: for the judges.
-  void Leaves(TrackerHost& host, const Slice& message);
+  void Leaves(TrackerHost& host, NodeId to, const Slice& message);
   void Writes(TrackerHost& host, const JournalWrite& write);
   void Deliver(TrackerHost& host, uint32_t from, const Slice& bytes);
   void Refuse(TrackerHost& host, uint32_t from, const Slice& bytes);
@@ -66,6 +67,8 @@ class TrackerAdaptor : public DefaultAdaptor {
  private:
   void JudgeDisk(TrackerHost& host);  // disk_rooms.cc
   void JudgeSnapshot(TrackerHost& host, Slot known);
+  // The order is to let in a node under an id that was another's.
+  bool IsUsed(const tracker::Protocol::Request& order) const;
 
   struct Caller {
     uint32_t client;
@@ -73,7 +76,9 @@ class TrackerAdaptor : public DefaultAdaptor {
   };
   TrackerCluster* cluster_;
   AnswerJudge answers_;
+  BulkJudge bulk_;
   absl::btree_map<CallId, Caller> calls_;
+  absl::btree_set<CallId> used_;             // orders that are to be refused: IsUsed
   absl::btree_map<CallId, Slot> snapshots_;  // asked for, and what was known chosen then
   uint64_t next_call_ = 0;
   Slot chosen_;
@@ -96,6 +101,8 @@ class TrackerCluster final : public EventSink {
   // Before Start: what the nodes are told instead of what was drawn; but for who the members are.
   void UseConfig(tracker::Config config);
   void Start();
+  // As an operator does who adds nodes first and installs them afterwards: the spare ones are not started.
+  void StartMembers();
   // A node's process ends, and its kernel tells the others, or does not.
   void CloseLinks(uint32_t index);
   uint32_t size() const { return static_cast<uint32_t>(hosts_.size()); }
@@ -127,7 +134,10 @@ class TrackerCluster final : public EventSink {
   std::vector<Process*> MayBeDamaged() const;
   // The journal of the node is damaged, and it has noticed.
   void OnDamaged(uint32_t index) { lost_.insert(index); }
+  // A node has been told who the members are.
   void OnMembers(const paxos::Membership& members);
+  // The node has sent something.
+  void Spoke(NodeId node) { spoken_.insert(node); }
   void Fire(uint64_t argument) override;
   // No change is under way or may come any more, if nobody orders one: the log's last word on the members is
   // in force, all of them vote, and none of them has lost its journal.
@@ -163,11 +173,14 @@ class TrackerCluster final : public EventSink {
 
  private:
   void ExpectAvailability();
+  void JudgeMembers(const paxos::Membership& members);
   void AskForTheLost();
   // It is a member still, and does not live.
   bool IsLost(uint32_t index) const;
   // The lost ones that no learner takes the place of.
   std::vector<uint32_t> Unrepaired() const;
+  // No other than its own learner takes the place of the lost one.
+  bool MayAsk(uint32_t lost) const;
   // Spare nodes that neither the log nor an operator's order has named, and no lost one needs.
   size_t FreeSpares() const;
 
@@ -187,7 +200,10 @@ class TrackerCluster final : public EventSink {
   bool repairing_ = false;
   absl::btree_set<uint32_t> lost_;  // have refused their damaged journals
   absl::btree_set<NodeId> let_in_anew_;
-  NodeId ordered_max_;  // the highest id that the operator has named
+  paxos::Membership told_;  // the latest that any node was told of
+  absl::btree_set<NodeId> spoken_;
+  uint64_t orders_ = 0;  // of members
+  NodeId ordered_max_;   // the highest id that the operator has named
   bool limits_lowered_ = false;
   Instant log_time_{0};
   Instant session_time_{0};

@@ -109,7 +109,9 @@ class TrackerRun {
 
   void Run() {
     if (world_.Stream("disks have sizes").Chance(1, 3)) rooms_.emplace(world_, cluster_);
-    cluster_.Start();
+    RandomStream first_orders = rng_.Fork("first orders");
+    const bool orders_first = spares_ > 0 && first_orders.Chance(1, 2);
+    orders_first ? cluster_.StartMembers() : cluster_.Start();
     const uint64_t clients = rng_.Between(1, 6);
     // Two greedy clients at most have sessions of their own too.
     knobs_ = DrawTrackerKnobs(rng_, static_cast<uint32_t>(clients) + nodes_ + 2, kTestContents, kNamesMax);
@@ -125,6 +127,10 @@ class TrackerRun {
     if (rooms_) rooms_->Begin();
     for (const auto& client : clients_) client->Begin();
     for (const auto& greedy : greedy_) greedy->Begin();
+    for (uint64_t i = orders_first ? first_orders.Between(1, 4) : 0; i > 0; --i) {
+      world_.RunFor(first_orders.Between(Milliseconds(100), Milliseconds(800)));
+      cluster_.OrderMembers(first_orders);
+    }
     world_.RunFor(rng_.Between(Seconds(1), Seconds(8)));
     for (uint64_t i = rng_.Chance(1, 2) ? rng_.Between(1, 3) : 0; i > 0; --i) {
       cluster_.LowerLimits(rng_);

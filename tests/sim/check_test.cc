@@ -10,6 +10,7 @@
 #include "core/base/fields.h"
 #include "core/base/rng.h"
 #include "sim/check/agreement.h"
+#include "sim/check/bulk.h"
 #include "sim/check/linearizability.h"
 #include "sim/check/registry_history.h"
 #include "sim/check/swarm_integrity.h"
@@ -389,6 +390,99 @@ TEST_F(Swarm, FindsAResumedPieceThatNobodyHasAltered) {
 TEST_F(Swarm, FindsAnHonestClientThatGivesUp) {
   judge.OnFailed("x", "no reason");
   EXPECT_TRUE(Says(world, "gives up"));
+}
+
+// --- long messages ---
+
+// A node that sends chunks to another, and steps each tenth of a second.
+struct Bulk : testing::Test {
+  Bulk() { judge.OnStart(world.now()); }
+
+  void Send(uint64_t message, uint64_t offset) { judge.OnSent(kTwo, message, offset, world.now()); }
+  void Acknowledge(uint64_t message, uint64_t offset, uint64_t assembly) {
+    judge.OnAcknowledged(kTwo, message, offset, assembly, world.now());
+  }
+  void Run(Duration duration, uint64_t lost = 0) {
+    for (const Instant end = world.now() + duration; world.now() < end && !world.failed();) {
+      world.RunFor(Milliseconds(100));
+      judge.OnStep(lost, world.now());
+    }
+  }
+
+  World world{1};
+  BulkJudge judge{world, "tracker-1"};
+};
+
+TEST_F(Bulk, IsContentWithChunksThatAreSentAgainUntilTheyAreAcknowledged) {
+  Send(1, 0);
+  Send(1, 8);
+  Run(Milliseconds(100));
+  Acknowledge(1, 8, 5);
+  for (int i = 0; i < 5; ++i) {
+    Run(Seconds(2));
+    Send(1, 0);
+  }
+  Acknowledge(1, 0, 5);
+  Run(Seconds(60));
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(Bulk, FindsALostChunkThatIsNotSentAgain) {
+  Send(1, 0);
+  Run(Seconds(4));
+  EXPECT_TRUE(Says(world,
+                   "bulk: tracker-1 has waited for node 2 to acknowledge a chunk since 0.000000s of its "
+                   "clock, and does not send it again"));
+}
+
+TEST_F(Bulk, FindsThatNewOnesAreSentBeforeALostOneIs) {
+  Send(1, 0);
+  for (uint64_t message = 2; message < 20; ++message) {
+    Send(message, 0);
+    Run(Milliseconds(200));
+    Acknowledge(message, 0, message);
+  }
+  EXPECT_TRUE(Says(world, "sends others that are new"));
+}
+
+TEST_F(Bulk, GoesByHowLongChunksTakeOnThisLink) {
+  Send(1, 0);
+  Run(Milliseconds(1900));
+  Acknowledge(1, 0, 5);
+  Send(1, 8);
+  Run(Seconds(7));
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(Bulk, FindsThatAMessageIsContinuedOfWhichThePeerHasForgottenAPart) {
+  Send(1, 0);
+  Send(1, 8);
+  Acknowledge(1, 0, 5);
+  Acknowledge(1, 8, 6);
+  Send(2, 0);
+  EXPECT_FALSE(world.failed());
+  Send(1, 16);
+  EXPECT_TRUE(Says(world, "bulk: tracker-1 sends more of message 1 to node 2, which has begun it anew"));
+}
+
+TEST_F(Bulk, ExcusesWhatTheNodeSaysItHasLostAndWhatALifeBeforeSent) {
+  Send(1, 0);
+  Run(Seconds(1));
+  Run(Seconds(10), 1);
+  Send(2, 0);
+  judge.OnStart(world.now());
+  Run(Seconds(10));
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(Bulk, GivesAProcessThatStoodTheTimeToNotice) {
+  Send(1, 0);
+  Run(Milliseconds(500));
+  world.RunFor(Seconds(60));
+  Run(Milliseconds(300));
+  Send(1, 0);
+  Run(Seconds(1));
+  EXPECT_FALSE(world.failed());
 }
 
 }  // namespace

@@ -267,6 +267,19 @@ TEST_F(Specification, RefusesALeaderThatDoesNotLead) {
   REFUSED(paxos.TellFollows(kThree, {1, kOne}), "confirmed the leader of ballot (1,1)");
 }
 
+TEST_F(Specification, RefusesAnHeirThatLacksAProposal) {
+  ChooseApple();
+  EXPECT_EQ(paxos.TellHeir(kOne, kThree, {1, kOne}), std::nullopt);
+  EXPECT_EQ(Accept(kOne, {1, kOne}, 2, kPear), std::nullopt);
+  REFUSED(paxos.TellHeir(kOne, kTwo, {1, kOne}),
+          "lets node 2 stand, which has not voted for its proposal in slot 2");
+  EXPECT_EQ(Write(kTwo, {1, kOne}, 2, kPear), std::nullopt);
+  REFUSED(paxos.TellHeir(kOne, kTwo, {1, kOne}), "has not voted");
+  EXPECT_EQ(Sync(kTwo), std::nullopt);
+  EXPECT_EQ(paxos.TellHeir(kOne, kTwo, {1, kOne}), std::nullopt);
+  REFUSED(paxos.TellHeir(kTwo, kThree, {1, kOne}), "spoke as the leader");
+}
+
 TEST_F(Specification, RefusesARejectionThatNoPromiseExplains) {
   Elect({1, kOne}, kTwo);
   REFUSED(paxos.TellRejected(kTwo, {1, kOne}, {2, kThree}), "rejected ballot (1,1) for a promise of (2,3)");
@@ -382,22 +395,22 @@ TEST_F(Lockstep, FollowsAnElectionFromRecordsAndMessages) {
   const Ballot ballot{1, kOne};
   Promise(kOne, 1, ballot);
   judge.OnDurable(kOne, WriteSeq(1));
-  judge.OnTransmit(kOne, Encoded(paxos::Prepare{ballot, Slot(1)}));
+  judge.OnTransmit(kOne, kTwo, Encoded(paxos::Prepare{ballot, Slot(1)}));
   Promise(kTwo, 1, ballot);
   judge.OnDurable(kTwo, WriteSeq(1));
   const Slice promise = Encoded(paxos::Promise{.ballot = ballot, .from = Slot(1)});
-  judge.OnTransmit(kTwo, promise);
+  judge.OnTransmit(kTwo, kOne, promise);
   judge.OnDeliver(kOne, kTwo, promise);
   for (const NodeId node : {kOne, kTwo}) {
     Write(node, 2, paxos::RecordType::kAccepted, paxos::AcceptedRecord{ballot, Slot(1), Slot(0), kApple});
-    if (node == kOne) judge.OnTransmit(kOne, Encoded(paxos::Accept{ballot, Slot(1), Slot(0), kApple}));
+    if (node == kOne) judge.OnTransmit(kOne, kTwo, Encoded(paxos::Accept{ballot, Slot(1), Slot(0), kApple}));
     judge.OnDurable(node, WriteSeq(2));
   }
-  judge.OnTransmit(kTwo, Encoded(paxos::Accepted{ballot, Slot(1)}));
+  judge.OnTransmit(kTwo, kOne, Encoded(paxos::Accepted{ballot, Slot(1)}));
   judge.OnNote(kOne, paxos::Chosen{Slot(1), MultiPaxos::ValueOf(kApple), 0});
   judge.OnApplied(kOne, Slot(1));
-  judge.OnTransmit(kOne, Encoded(paxos::Watermark{ballot, Slot(1)}));
-  judge.OnTransmit(kOne, Encoded(paxos::CatchUpReply{Slot(1), Slot(1), Slot(1), {kApple}}));
+  judge.OnTransmit(kOne, kTwo, Encoded(paxos::Watermark{ballot, Slot(1)}));
+  judge.OnTransmit(kOne, kTwo, Encoded(paxos::CatchUpReply{Slot(1), Slot(1), Slot(1), {kApple}}));
   Write(kThree, 1, paxos::RecordType::kLearned, paxos::LearnedRecord{Slot(1), kApple});
   Write(kThree, 2, paxos::RecordType::kChosen, paxos::ChosenRecord{Slot(1)});
   EXPECT_EQ(world.failure().value_or(""), "");
@@ -409,7 +422,7 @@ TEST_F(Lockstep, NamesTheReplicaAndWhatItDid) {
 }
 
 TEST_F(Lockstep, FindsAHandedOutValueThatWasNotChosen) {
-  judge.OnTransmit(kOne, Encoded(paxos::CatchUpReply{Slot(1), Slot(0), Slot(1), {kApple}}));
+  judge.OnTransmit(kOne, kTwo, Encoded(paxos::CatchUpReply{Slot(1), Slot(0), Slot(1), {kApple}}));
   EXPECT_TRUE(Says("specification: tracker-1 takes a value of slot 1 for chosen, and none is"));
 }
 
@@ -419,7 +432,7 @@ TEST_F(Lockstep, FindsALearnedRecordThatWasNotChosen) {
 }
 
 TEST_F(Lockstep, FindsAHeartbeatReplyForABallotThatIsNotThePromise) {
-  judge.OnTransmit(kTwo, Encoded(paxos::HeartbeatReply{{3, kOne}, 1, Slot(0)}));
+  judge.OnTransmit(kTwo, kOne, Encoded(paxos::HeartbeatReply{{3, kOne}, 1, Slot(0)}));
   EXPECT_TRUE(Says("specification: tracker-2 confirmed the leader of ballot (3,1)"));
 }
 
