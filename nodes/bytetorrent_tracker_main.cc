@@ -200,12 +200,7 @@ class Tracker {
         },
         [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
     http_edge_->Attach(server_.get());
-    if (OwnClientAddress().IsAnywhere()) {
-      log_.Warning(absl::StrCat(
-          "node ", flags_.self.value(),
-          " tells clients no address of its own, because it listens on all; give --advertise HOST:PORT to "
-          "have it listed in torrents and in the status"));
-    }
+    if (OwnClientAddress().IsAnywhere()) log_.Warning(NoOwnAddressLine(flags_.self));
     return absl::OkStatus();
   }
 
@@ -213,11 +208,7 @@ class Tracker {
   absl::Status Serve(std::unique_ptr<net::Journal> journal, net::JournalRecovery recovery) {
     seeker_.reset();
     journal_ = std::move(journal);
-    if (recovery.cut_bytes > 0) {
-      log_.Warning(absl::StrCat("cut ", recovery.cut_bytes,
-                                " bytes of an interrupted write off the journal in ", flags_.data_dir, ": ",
-                                recovery.cut_why));
-    }
+    if (recovery.cut_bytes > 0) log_.Warning(CutLine(recovery, flags_.data_dir));
     tracker::Config config;
     config.replica.self = self();
     config.replica.members = state_.members;

@@ -19,6 +19,17 @@ std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up) 
                       address.ToString());
 }
 
+std::string NoOwnAddressLine(NodeId self) {
+  return absl::StrCat("node ", self.value(),
+                      " tells clients no address of its own, because it listens on all; give --advertise "
+                      "HOST:PORT to have it listed in torrents and in the status");
+}
+
+std::string CutLine(const wal::JournalRecovery& recovery, const std::string& data_dir) {
+  return absl::StrCat("cut ", recovery.cut_bytes, " bytes of an interrupted write off the journal in ",
+                      data_dir, ": ", recovery.cut_why);
+}
+
 std::string MembersLine(NodeId self, const paxos::Membership& members) {
   std::string text;
   for (const paxos::Member& member : members.members) {

@@ -10,6 +10,7 @@
 #include "core/base/address.h"
 #include "core/base/ids.h"
 #include "core/paxos/membership.h"
+#include "core/wal/journal_files.h"
 
 namespace bt::nodes {
 
@@ -17,6 +18,10 @@ namespace bt::nodes {
 std::string ReadyLine(NodeId self, const Address& clients, const std::string& nodes,
                       const std::string& data_dir);
 std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up);
+// It listens on all addresses, and none was given to be told.
+std::string NoOwnAddressLine(NodeId self);
+// An interrupted write at the journal's end was cut off.
+std::string CutLine(const wal::JournalRecovery& recovery, const std::string& data_dir);
 std::string MembersLine(NodeId self, const paxos::Membership& members);
 
 // Why clients are refused at a start.
