@@ -13,7 +13,7 @@ _FITTING = {
     "wal": ("journal_faults", "tracker_faults", "full_system"),
     "paxos": ("tracker_faults", "full_system", "elections"),
     "tracker": ("tracker_faults", "full_system"),
-    "swarm": ("swarm_faults", "full_system"),
+    "swarm": ("swarm_faults", "distribution", "full_system"),
     "torrent": ("torrent_files", "swarm_faults", "full_system", "tracker_faults"),
     "tracker_api": ("tracker_faults", "full_system", "swarm_faults"),
     "base": ("tracker_faults", "swarm_faults", "journal_faults", "full_system"),
@@ -23,7 +23,7 @@ _FITTING = {
 _CPU_PER_SEED_S = 0.1
 _CPU_S = 10
 # But for scenarios that carry megabytes: how many times as much.
-_LONG_SEEDS = {"slow_links": 5}
+_LONG_SEEDS = {"slow_links": 5, "distribution": 20}
 # Most mistakes show at once: these many seeds of each scenario come before the others of any.
 _FIRST_SEEDS = 20
 _MEMORY_BYTES = 4 << 30
