@@ -12,6 +12,11 @@
 #include "core/base/digest.h"
 
 namespace bt::sim {
+namespace {
+
+constexpr Duration kSlowSync = Milliseconds(5);
+
+}  // namespace
 
 JournalDisk::JournalDisk(World& world, uint64_t node, wal::Identity identity, DiskFaults faults,
                          wal::NeededAfter needed_after)
@@ -28,9 +33,12 @@ JournalDisk::JournalDisk(World& world, uint64_t node, wal::Identity identity, Di
 
 wal::JournalFilesOptions JournalDisk::DrawOptions(wal::Identity identity, wal::NeededAfter needed_after) {
   const uint64_t granule_bits = rng_.Between(7, 12);
+  // A disk that syncs slowly and is made to sync after every few records never catches up with its node.
+  const uint64_t segment_bits =
+      std::max<uint64_t>(rng_.Between(9, 16), faults_.sync_max > kSlowSync ? 12 : 0);
   return {.identity = identity,
           .path = "journal",
-          .segment_bytes = uint64_t{1} << rng_.Between(9, 16),
+          .segment_bytes = uint64_t{1} << segment_bits,
           .granule_bits = static_cast<uint8_t>(granule_bits),
           .needed_after = std::move(needed_after)};
 }

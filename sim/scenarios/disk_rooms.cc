@@ -8,6 +8,7 @@ namespace {
 constexpr Duration kMeasurePauseMax = Milliseconds(400);
 // More than lies between two times that a leader whose disk hangs asks another one to lead.
 constexpr Duration kHandOverSlack = Seconds(4);
+constexpr Duration kSlept = Seconds(1);  // a leader that runs steps more often: it has heartbeats to send
 
 }  // namespace
 
@@ -78,7 +79,10 @@ void TrackerAdaptor::JudgeDisk(TrackerHost& host) {
   if (asked) host.world().Count(Fault::kHandedOver, {host.index()});
   const WriteSeq durable = host.journal().durable();
   const bool may_ask = node.replica().members().membership.voters().size() > 1;
-  if (asked || !leads || !may_ask || durable != durable_ || !host.writing()) synced_ = host.now();
+  // Who was stalled has seen nothing of the time that has passed.
+  const bool slept = host.now() - stepped_ > kSlept;
+  stepped_ = host.now();
+  if (asked || !leads || !may_ask || slept || durable != durable_ || !host.writing()) synced_ = host.now();
   durable_ = durable;
   if (config.disk_reserve_bytes == 0 && host.now() - synced_ > config.journal_stall_max + kHandOverSlack) {
     host.world().Fail("disk: " + host.name() + " leads, its journal hangs, and it asks nobody to lead");

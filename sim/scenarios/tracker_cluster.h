@@ -89,6 +89,7 @@ class TrackerAdaptor : public DefaultAdaptor {
   bool led_without_room_ = false;
   WriteSeq durable_;
   Instant synced_{0};  // when something became durable last, nothing was owed, it did not lead, or it asked
+  Instant stepped_;    // last
 };
 
 using TrackerHost = TrackerAdaptor::TrackerHost;
