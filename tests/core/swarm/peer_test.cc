@@ -5,111 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/swarm/client.h"
-#include "tests/core/swarm/small_world.h"
-#include "tests/support/sample_content.h"
+#include "tests/core/swarm/peer_fixture.h"
 
 namespace bt::swarm::test {
 namespace {
-
-constexpr uint64_t kLength = 300'000;
-constexpr uint32_t kPieceLength = 32 * 1024;
-constexpr uint32_t kPieces = 10;
-
-// What a test's peer has been told, and how it answers.
-struct Script {
-  wire::Decoder decoder;
-  bool greeted = false;
-  wire::Handshake theirs;
-  std::vector<wire::Message> messages;
-};
-
-class PeerTest : public testing::Test {
- protected:
-  PeerTest() { world_.registered = torrent_; }
-
-  Config Downloading() {
-    Config config;
-    config.metainfo = torrent_;
-    config.listen = Host(1);
-    config.peers = {Host(9)};
-    return config;
-  }
-  Config Offering() {
-    Config config;
-    config.role = Role::kOffer;
-    config.metainfo = torrent_;
-    config.listen = Host(1);
-    config.trackers = 1;
-    return config;
-  }
-  wire::Handshake Hello(bool fast) const {
-    wire::Handshake handshake;
-    handshake.info_hash = torrent_.InfoHashV1(TorrentFormat::kHybrid);
-    handshake.peer_id.fill('p');
-    handshake.fast = fast;
-    return handshake;
-  }
-  static std::string Bytes(const wire::Message& message) {
-    std::string out;
-    wire::Append(message, out);
-    return out;
-  }
-  // Takes what has been received so far apart.
-  void Read(SmallWorld::RawPeer& raw, Script& script) {
-    if (raw.received.empty()) return;
-    script.decoder.Feed(Slice::Own(std::move(raw.received)));
-    raw.received.clear();
-    if (!script.greeted) {
-      if (script.decoder.NextHandshake(script.theirs) != wire::Decoder::Result::kMessage) return;
-      script.greeted = true;
-    }
-    wire::Message message;
-    while (script.decoder.Next(message) == wire::Decoder::Result::kMessage)
-      script.messages.push_back(message);
-  }
-  template <class M>
-  static size_t Count(const Script& script) {
-    size_t count = 0;
-    for (const auto& message : script.messages) count += std::holds_alternative<M>(message) ? 1 : 0;
-    return count;
-  }
-  // A seeder written out by hand. `bytes`: what it serves. `first`: what it says after its handshake.
-  SmallWorld::RawPeer& HandMadeSeeder(Script& script, std::string bytes, wire::Handshake hello,
-                                      std::string first) {
-    SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
-    raw.on_bytes = [this, &script, bytes, hello, first](SmallWorld& world, SmallWorld::RawPeer& self) {
-      const bool new_here = !script.greeted;
-      Read(self, script);
-      if (new_here && script.greeted) {
-        world.RawSend(self, wire::EncodeHandshake(hello) + first + Bytes(wire::Unchoke{}));
-      }
-      for (; answered_ < script.messages.size(); ++answered_) {
-        const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
-        if (request == nullptr) continue;
-        const uint64_t offset = uint64_t{request->block.piece.value()} * kPieceLength + request->block.offset;
-        world.RawSend(self, Bytes(wire::Piece{
-                                request->block.piece, request->block.offset,
-                                Slice::Copy(std::string_view(bytes).substr(offset, request->block.length))}));
-      }
-    };
-    return raw;
-  }
-  // An inbound peer that has said hello and, if `fast`, HaveNone.
-  SmallWorld::RawPeer& Visitor(size_t node, bool fast, uint8_t host = 7) {
-    SmallWorld::RawPeer& raw = world_.AddRaw(Host(host));
-    world_.RawConnect(raw, node);
-    wire::Handshake hello = Hello(fast);
-    hello.peer_id[19] = host;
-    world_.RawSend(raw, wire::EncodeHandshake(hello) + (fast ? Bytes(wire::HaveNone{}) : ""));
-    return raw;
-  }
-
-  const Metainfo torrent_ = bt::test::SampleMetainfo(kLength, kPieceLength);
-  const std::string good_ = bt::test::SampleBytes(kLength);
-  SmallWorld world_{11};
-  size_t answered_ = 0;
-};
 
 TEST_F(PeerTest, ASeederFromBeforeTheFastExtensionServesEvenIfItRepeatsItsBitfield) {
   Script script;
@@ -217,61 +116,6 @@ TEST_F(PeerTest, LiarsThatComeBackFromNewPortsDoNotKeepAPieceFromTheOnePeerThatH
   // From when the seeder is met, each piece may be spoiled by each liar once more before the seeder's turn
   // comes.
   EXPECT_LE(rejected(), before + liars.size() * kPieces);
-}
-
-// Two seeders written out by hand: one of them suggests.
-TEST_F(PeerTest, WhoSuggestsPiecesIsAskedForThoseAloneUntilNoMoreCome) {
-  Script script;
-  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
-  const auto asked = [&] {
-    std::vector<uint32_t> pieces;
-    for (const wire::Message& message : script.messages) {
-      if (const auto* request = std::get_if<wire::Request>(&message))
-        pieces.push_back(request->block.piece.value());
-    }
-    return pieces;
-  };
-  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
-    const bool new_here = !script.greeted;
-    Read(self, script);
-    if (!new_here || !script.greeted) return;
-    world.RawSend(self, wire::EncodeHandshake(Hello(true)) + Bytes(wire::HaveAll{}) +
-                            Bytes(wire::Suggest{PieceIndex(7)}) + Bytes(wire::Suggest{PieceIndex(3)}) +
-                            Bytes(wire::Unchoke{}));
-  };
-  world_.Add(Downloading(), "");
-  world_.RunFor(Milliseconds(500));
-  EXPECT_EQ(asked(), (std::vector<uint32_t>{7, 7, 3, 3}));
-  for (const uint32_t piece : {7u, 3u}) {
-    for (uint32_t offset = 0; offset < kPieceLength; offset += kBlockSize) {
-      const uint64_t at = uint64_t{piece} * kPieceLength + offset;
-      world_.RawSend(
-          raw, Bytes(wire::Piece{PieceIndex(piece), offset, Slice::Copy(good_.substr(at, kBlockSize))}));
-    }
-  }
-  world_.RunFor(Milliseconds(500));
-  EXPECT_EQ(asked().size(), 4u) << "it may suggest more";
-  world_.RunFor(Seconds(12));
-  EXPECT_GT(asked().size(), 4u) << "it does not, and is asked as others are";
-}
-
-TEST_F(PeerTest, ASuggestionOfNoSuchPieceOrWithoutTheFastExtensionBreaksTheProtocol) {
-  for (const bool fast : {true, false}) {
-    SmallWorld world(3);
-    world.registered = torrent_;
-    Script script;
-    SmallWorld::RawPeer& raw = world.AddRaw(Host(9));
-    raw.on_bytes = [&](SmallWorld& in, SmallWorld::RawPeer& self) {
-      const bool new_here = !script.greeted;
-      Read(self, script);
-      if (!new_here || !script.greeted) return;
-      in.RawSend(self,
-                 wire::EncodeHandshake(Hello(fast)) + Bytes(wire::Suggest{PieceIndex(fast ? kPieces : 0)}));
-    };
-    const size_t client = world.Add(Downloading(), "");
-    world.RunFor(Milliseconds(500));
-    EXPECT_EQ(world.client(client).progress().protocol_errors, 1u) << fast;
-  }
 }
 
 TEST_F(PeerTest, APeerThatOwesBlocksLosesItsRequestsIsTriedWithOneAtATimeAndIsCutOffInTheEnd) {
