@@ -25,7 +25,7 @@ class Spreader {
  public:
   using PeerSlot = uint32_t;  // the peer table's dense number
   struct Suggestion {
-    PeerSlot peer;
+    PeerSlot peer = 0;
     PieceIndex piece;
   };
 

@@ -149,6 +149,21 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
   return flags;
 }
 
+void AddDiskFlags(CLI::App& app, Given& given) {
+  app.add_option(
+         "--snapshot-after", given.snapshot_after_mib,
+         "save the state when the log since the last time has so many MiB, and is as long as the state; "
+         "the journal is cut then (default: 64)")
+      ->check(CLI::Range(1u, 1u << 20))
+      ->type_name("MIB");
+  app.add_option("--disk-reserve", given.disk_reserve_mib,
+                 absl::StrCat("while the data directory's file system has fewer MiB free, a node that leads "
+                              "refuses writes, or lets one lead that has room (default: ",
+                              kDiskReserveMib, ", at least ", kDiskReserveMibMin, ")"))
+      ->check(CLI::Range(kDiskReserveMibMin, 1u << 20))
+      ->type_name("MIB");
+}
+
 // nullopt: as ParseTrackerFlags.
 std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   Given given;
@@ -166,18 +181,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   app.add_option(
       "--data-dir", given.data_dir,
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
-  app.add_option(
-         "--snapshot-after", given.snapshot_after_mib,
-         "save the state when the log since the last time has so many MiB, and is as long as the state; "
-         "the journal is cut then (default: 64)")
-      ->check(CLI::Range(1u, 1u << 20))
-      ->type_name("MIB");
-  app.add_option("--disk-reserve", given.disk_reserve_mib,
-                 absl::StrCat("while the data directory's file system has fewer MiB free, a node that leads "
-                              "refuses writes, or lets one lead that has room (default: ",
-                              kDiskReserveMib, ", at least ", kDiskReserveMibMin, ")"))
-      ->check(CLI::Range(kDiskReserveMibMin, 1u << 20))
-      ->type_name("MIB");
+  AddDiskFlags(app, given);
   app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
