@@ -1,9 +1,12 @@
 #pragma once
 
-// Fd: owns a file descriptor. ReadableFile: an open file and the name that errors give it.
+// Fd: owns a file descriptor. ReadableFile: an open file and the name that errors give it. FileSpot: where in a
+// file bytes begin.
 
 #include <unistd.h>
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -37,6 +40,11 @@ class Fd {
 struct ReadableFile {
   Fd fd;
   std::string path;
+};
+
+struct FileSpot {
+  std::shared_ptr<const ReadableFile> file;  // nullptr: there are none
+  uint64_t offset = 0;
 };
 
 }  // namespace bt::net

@@ -33,7 +33,7 @@ namespace bt::net {
 struct NoStore {
   void Connect(auto&&, auto&&) {}
   void Execute(auto&&) { CHECK_MSG(false, "a file effect, and no store to execute it"); }
-  std::shared_ptr<const ReadableFile> Find(FileId) const { return nullptr; }
+  FileSpot Find(FileId, uint64_t) const { return {}; }
 };
 
 inline uint64_t SystemSeed() {
@@ -44,7 +44,7 @@ inline uint64_t SystemSeed() {
 
 // Files executes P::FileEffect: it supplies
 //   void Connect(deliver, congestion);     deliver(P::FileDone) later; congestion(bool): reading should pause
-//   or go on void Execute(P::FileEffect effect); std::shared_ptr<const ReadableFile> Find(FileId file) const;
+//   or go on void Execute(P::FileEffect effect); FileSpot Find(FileId file, uint64_t offset) const;
 //   an open file to send from, or nullptr
 template <Machine M, class Edges, class Files = NoStore>
 class Host {
@@ -126,8 +126,8 @@ class Host {
           [this](LinkInput links_input) {
             std::visit([this](auto& input) { Deliver(std::move(input)); }, links_input);
           },
-          [files = parts.files](FileId file) -> std::shared_ptr<const ReadableFile> {
-            return files == nullptr ? nullptr : files->Find(file);
+          [files = parts.files](FileId file, uint64_t offset) {
+            return files == nullptr ? FileSpot() : files->Find(file, offset);
           });
     }
     if constexpr (HasFiles<P>) {

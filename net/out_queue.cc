@@ -73,6 +73,7 @@ IoResult OutQueue::SendBytes(Transport& transport) {
 IoResult OutQueue::SendFile(Transport& transport, FileRange& range) {
   const IoResult result = transport.SendFile(*range.file, range.offset, range.length);
   range.offset += result.bytes;
+  range.named += result.bytes;
   range.length -= result.bytes;
   if (range.length == 0) PopFront();
   return result;

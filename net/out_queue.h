@@ -22,7 +22,8 @@ struct FileRange {
   std::shared_ptr<const ReadableFile> file;
   uint64_t offset = 0;
   uint64_t length = 0;
-  uint64_t tag = 0;  // the sender's own name for the file
+  uint64_t tag = 0;    // the sender's own name for the file
+  uint64_t named = 0;  // and for the offset; moves along with it
 };
 
 class OutQueue {

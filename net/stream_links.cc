@@ -131,8 +131,8 @@ void StreamLinks::Send(LinkSendFile send) {
   // Gone, and the machine will hear of it, or closed by itself just before.
   Connection* connection = Find(send.link);
   if (connection == nullptr) return;
-  std::shared_ptr<const ReadableFile> file = find_file_(send.file);
-  if (file == nullptr) {
+  FileSpot spot = find_file_(send.file, send.offset);
+  if (spot.file == nullptr) {
     later_.Tell([this, send] {
       if (Find(send.link) == nullptr) return;
       deliver_(ReadFailed{send.file, send.offset, send.length, absl::NotFoundError("the file is not open")});
@@ -141,7 +141,7 @@ void StreamLinks::Send(LinkSendFile send) {
     return;
   }
   connection->Write(std::move(send.header));
-  connection->Write(FileRange{std::move(file), send.offset, send.length, send.file.value()});
+  connection->Write(FileRange{std::move(spot.file), spot.offset, send.length, send.file.value(), send.offset});
 }
 
 void StreamLinks::Close(const LinkClose& close) {
@@ -164,7 +164,7 @@ void StreamLinks::OnDown(LinkId id) {
   if (connection.reason() == DownReason::kOverflow) ++counters_.queue_overflow;
   if (connection.reason() == DownReason::kUnreadable && !link.closed) {
     const FileRange range = connection.unreadable();
-    deliver_(ReadFailed{FileId(static_cast<uint32_t>(range.tag)), range.offset, range.length,
+    deliver_(ReadFailed{FileId(static_cast<uint32_t>(range.tag)), range.named, range.length,
                         absl::DataLossError(why)});
     why = "the file to send from could not be read";
   }

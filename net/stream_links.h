@@ -47,13 +47,13 @@ class StreamLinks {
   };
 
   using Deliver = std::function<void(LinkInput)>;
-  using FindFile = std::function<std::shared_ptr<const ReadableFile>(FileId)>;
+  using FindFile = std::function<FileSpot(FileId, uint64_t offset)>;
 
   StreamLinks(Loop& loop, StreamLinksOptions options);
   ~StreamLinks();
 
   // Before the first effect or link. `deliver` may execute effects, also on the link it is told about;
-  // it is never called from within Execute. `find_file` gives the open file a SendFile names, or nullptr.
+  // it is never called from within Execute. `find_file` says where the bytes are that a SendFile names.
   void Connect(Deliver deliver, FindFile find_file);
 
   // Accepts links from now on; returns the address with its real port. At most once.

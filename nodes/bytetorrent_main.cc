@@ -58,10 +58,10 @@ void AddListen(CLI::App* command, std::string& listen) {
 }
 
 CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
-  CLI::App* command = app.add_subcommand("create", "make a .torrent from a file");
+  CLI::App* command = app.add_subcommand("create", "make a .torrent from a file or a directory");
   command->footer(
       "\nExample:\n  bytetorrent create music.mp3 --tracker http://127.0.0.1:6969 -o music.torrent");
-  command->add_option("FILE", options.file, "the data file")->required();
+  command->add_option("FILE", options.file, "the data file, or a directory of them")->required();
   command->add_option("--name", options.name, "the torrent's name (default: the file's)");
   AddTrackers(command, options.trackers, "a tracker of the torrent, http://HOST:PORT; may be repeated");
   command->add_option("--piece-length", options.piece_length,
@@ -84,7 +84,7 @@ CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   CLI::App* command =
       app.add_subcommand("offer", "serve a file to whoever downloads its torrent, until Ctrl-C");
   command->footer("\nExample:\n  bytetorrent offer music.mp3 music.torrent --listen 0.0.0.0:6881");
-  command->add_option("FILE", options.file, "the data file")->required();
+  command->add_option("FILE", options.file, "the data file, or the directory")->required();
   command->add_option("TORRENT", options.torrent, "its .torrent file")->required();
   AddListen(command, options.listen);
   AddTrackers(command, options.trackers, "use this tracker before the torrent's own; may be repeated");

@@ -140,17 +140,23 @@ constexpr size_t ListedMembers() {
 }
 #pragma GCC diagnostic pop
 
+// Members younger than a struct's format are left out, and put beside it by who encodes it.
+template <class T>
+constexpr size_t MembersApart() {
+  if constexpr (requires { T::kMembersApart; }) return T::kMembersApart;
+  return 0;
+}
+
 // An aggregate of n members can be initialised from n values and not from n + 1.
 template <class T>
 inline constexpr bool kListsEveryMember =
-    TakesMembers<T>(std::make_index_sequence<ListedMembers<T>()>()) &&
-    !TakesMembers<T>(std::make_index_sequence<ListedMembers<T>() + 1>());
+    TakesMembers<T>(std::make_index_sequence<ListedMembers<T>() + MembersApart<T>()>()) &&
+    !TakesMembers<T>(std::make_index_sequence<ListedMembers<T>() + MembersApart<T>() + 1>());
 
 template <class T>
 constexpr void CheckList() {
   static_assert(HasFields<T>, "a type that travels needs Fields");
-  // An empty struct has no member to forget; it need not be an aggregate that can be counted.
-  if constexpr (!std::is_empty_v<T>) {
+  if constexpr (!std::is_empty_v<T>) {  // which need not be an aggregate
     static_assert(kListsEveryMember<T>, "Fields must list every member of the struct, each once");
   }
 }

@@ -146,7 +146,9 @@ bool Downloads::IsLed(const Peer& peer) const { return peer.lead.leads && !picke
 // that can be blamed on it.
 uint32_t Downloads::FairShare() const {
   const uint32_t peers = std::max({1u, peers_.ready(), peers_.dialled()});
-  const uint32_t per_piece = torrent_.metainfo().block_count(0);
+  const Metainfo& metainfo = torrent_.metainfo();
+  const uint32_t per_piece =
+      metainfo.tree.empty() ? metainfo.block_count(0) : metainfo.piece_length / kBlockSize;
   uint64_t left = uint64_t{picker_->missing()} * per_piece / peers;
   left = (left + per_piece) / per_piece * per_piece;
   return static_cast<uint32_t>(

@@ -235,7 +235,7 @@ void Client::Engine::Handle(const FileFinished& input, Ctx& context) {
 void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
   if (!speaking() || !torrent_ || input.length == 0) return;
   const Metainfo& metainfo = torrent_->metainfo();
-  const uint64_t last = std::min(input.offset + input.length, metainfo.length) - 1;
+  const uint64_t last = std::min(input.offset + input.length, metainfo.end_offset()) - 1;
   PieceMap lost(verified().size());
   for (uint64_t piece = input.offset / metainfo.piece_length; piece <= last / metainfo.piece_length;
        ++piece) {

@@ -40,6 +40,8 @@ void FileCheck::Begin(Context<Protocol>& context) {
       length += size;
       ++group.count;
       waiting_.Remove(PieceIndex(next_piece_++));
+      // The end of a file, and behind it what nobody hashes.
+      if (size < metainfo_->piece_length) break;
     }
     group.why.resize(group.count);
     const uint64_t serial = next_serial_++;
@@ -50,7 +52,7 @@ void FileCheck::Begin(Context<Protocol>& context) {
     for (uint32_t i = 0; both_ && i < group.count; ++i) {
       const uint32_t piece = group.first.value() + i;
       context.out.File(HashRange{BlockToken(token + 1 + i), kContentFile, Offset(piece),
-                                 metainfo_->piece_size(piece), RangeHash::kSha1});
+                                 metainfo_->padded_piece_size(piece), RangeHash::kSha1});
       ++group.pending;
     }
     groups_.emplace(serial, std::move(group));

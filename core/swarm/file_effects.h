@@ -1,7 +1,8 @@
 #pragma once
 
 // What the client machine asks of its content file and how that completes: the swarm's FileEffect and
-// FileDone. Each effect but CloseFile completes with one FileDone. Hosts execute them: nodes/content on real
+// FileDone. A tree of files is one content file to the machine: its parts lie in it as in the torrent's bytes, and
+// what is between them reads as zeros. Each effect but CloseFile completes with one FileDone. Hosts execute them: nodes/content on real
 // disks, sim/scenarios/content_disk on simulated ones.
 
 #include <absl/status/status.h>
@@ -23,14 +24,22 @@ using BlockToken = Tagged<struct BlockTokenTag, uint64_t>;  // names one block o
 // --- effects ---
 
 enum class FileMode : uint8_t {
-  kRead,      // an existing file of exactly `length` bytes
+  kRead,      // an existing file of exactly `length` bytes, or a directory in which the parts are
   kDownload,  // NAME.part, created or resumed, renamed to NAME by FinishFile
+};
+// One file of a tree.
+struct FilePart {
+  std::string path;  // below the tree's directory; validated, / between its parts
+  uint64_t offset = 0;
+  uint64_t length = 0;  // may be 0
+  bool executable = false;
 };
 struct OpenFile {
   FileId file;
   FileMode mode = FileMode::kRead;
   std::string name;  // the torrent's name, already validated; the host knows the path the user asked for
   uint64_t length = 0;
+  std::vector<FilePart> parts;  // in order; none: a single file
 };
 // Write `bytes` (at most 16 KiB) at `offset`; completes with BlockStored and the SHA-256 of the bytes.
 struct StoreBlock {
@@ -40,7 +49,8 @@ struct StoreBlock {
   Slice bytes;
 };
 enum class RangeHash : uint8_t { kLeaves, kSha1 };
-// Read back and hash [offset, offset + length), cut into 16 KiB leaves for kLeaves.
+// Read back and hash [offset, offset + length), cut into 16 KiB leaves for kLeaves. With kSha1 a range may reach
+// past the end of a tree's file, or of the content: there are zeros.
 struct HashRange {
   BlockToken token;
   FileId file;

@@ -15,16 +15,27 @@ Torrent::Torrent(Metainfo metainfo, const Config& config)
       verified_(metainfo_.piece_count()),
       unproven_(metainfo_.piece_count()) {}
 
-uint64_t Torrent::bytes_verified() const {
-  const uint32_t last = verified_.size() - 1;
-  uint64_t bytes = uint64_t{verified_.count()} * metainfo_.piece_length;
-  if (verified_.Has(PieceIndex(last))) bytes -= metainfo_.piece_length - metainfo_.piece_size(last);
-  return bytes;
+bool Torrent::Add(PieceIndex piece) {
+  if (!verified_.Add(piece)) return false;
+  bytes_verified_ += metainfo_.piece_size(piece.value());
+  return true;
+}
+
+void Torrent::TakeAllForVerified() {
+  verified_ = PieceMap::All(verified_.size());
+  bytes_verified_ = metainfo_.length;
 }
 
 void Torrent::Open(FileMode mode, Context<Protocol>& context) {
   open_ = true;
-  context.out.File(OpenFile{kContentFile, mode, metainfo_.name, metainfo_.length});
+  OpenFile open{kContentFile, mode, metainfo_.name, metainfo_.end_offset(), {}};
+  const FileTree& tree = metainfo_.tree;
+  for (size_t i = 0; i < tree.files().size(); ++i) {
+    const FileTree::File& file = tree.files()[i];
+    open.parts.push_back(
+        {file.Path(), tree.first_piece(i) * metainfo_.piece_length, file.length, file.executable});
+  }
+  context.out.File(std::move(open));
 }
 
 void Torrent::Close(Context<Protocol>& context) {
@@ -46,6 +57,10 @@ bool Torrent::Resume(const Slice& checkpoint) {
   auto verified = PieceMap::FromBitfield(state->verified, verified_.size());
   if (!verified) return false;
   verified_ = unproven_ = *std::move(verified);
+  bytes_verified_ = 0;
+  for (uint32_t i = 0; i < verified_.size(); ++i) {
+    if (verified_.Has(PieceIndex(i))) bytes_verified_ += metainfo_.piece_size(i);
+  }
   return true;
 }
 
@@ -69,7 +84,9 @@ std::vector<FileCheck::Verdict> Torrent::Hashed(const RangeHashed& hashed, Conte
 
 bool Torrent::Lose(PieceIndex piece) {
   unproven_.Remove(piece);
-  return verified_.Remove(piece);
+  if (!verified_.Remove(piece)) return false;
+  bytes_verified_ -= metainfo_.piece_size(piece.value());
+  return true;
 }
 
 void Torrent::ProgressMade(Context<Protocol>& context) {

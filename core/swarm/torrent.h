@@ -1,6 +1,6 @@
 #pragma once
 
-// Torrent: one content and the file that holds it: which pieces are verified, on whose word, and what of it
+// Torrent: one content and the file or files that hold it: which pieces are verified, on whose word, and what of it
 // the disk has been told to keep. Invariant: a download's file is finished only when every piece was hashed,
 // in this life, from the bytes that lie in the file. Emits file effects; for the client's engine and its
 // parts.
@@ -27,7 +27,7 @@ class Torrent {
   const Metainfo& metainfo() const { return metainfo_; }
   const InfoHashes& info_hashes() const { return info_hashes_; }
   const PieceMap& verified() const { return verified_; }
-  uint64_t bytes_verified() const;
+  uint64_t bytes_verified() const { return bytes_verified_; }
 
   // --- the file ---
 
@@ -40,7 +40,7 @@ class Torrent {
 
   // Takes the host's last checkpoint at its word. False if it is not one of this torrent.
   bool Resume(const Slice& checkpoint);
-  void TakeAllForVerified() { verified_ = PieceMap::All(verified_.size()); }
+  void TakeAllForVerified();
   // Has the bytes of these pieces hashed; `both`: against SHA-1 too.
   void Check(const PieceMap& pieces, bool both, Context<Protocol>& context);
   void CheckUnproven(Context<Protocol>& context);
@@ -48,7 +48,7 @@ class Torrent {
   std::vector<FileCheck::Verdict> Hashed(const RangeHashed& hashed, Context<Protocol>& context);
   bool checked() const { return !check_ || check_->idle(); }
   // Both true if that changed anything.
-  bool Add(PieceIndex piece) { return verified_.Add(piece); }
+  bool Add(PieceIndex piece);
   bool Lose(PieceIndex piece);
   // Nothing is left that only a checkpoint vouches for, and nothing is missing.
   bool proven() const { return verified_.all() && unproven_.none(); }
@@ -68,6 +68,7 @@ class Torrent {
   const InfoHashes info_hashes_;
   const Duration checkpoint_interval_;
   PieceMap verified_;
+  uint64_t bytes_verified_ = 0;
   // Of the verified pieces those that only the last checkpoint vouches for: they are claimed and served
   // meanwhile.
   PieceMap unproven_;

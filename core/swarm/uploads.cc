@@ -49,14 +49,15 @@ bool Uploads::OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   const Metainfo& metainfo = torrent_.metainfo();
   const uint32_t piece = span.piece.value();
   if (piece >= metainfo.piece_count() || span.length == 0 || span.length > kBlockSize ||
-      span.offset >= metainfo.piece_size(piece)) {
+      span.offset >= metainfo.padded_piece_size(piece)) {
     return false;
   }
-  // BEP 52 hashes whole blocks: who knows the content as v2 only (libtorrent) asks for the last one whole
-  // too.
-  const bool past_end = span.length > metainfo.piece_size(piece) - span.offset;
+  // BEP 52 hashes whole blocks: who knows the content as v2 only (libtorrent) asks for a file's last one whole
+  // too. On the v1 side of a tree the zeros behind a file are part of its last piece.
+  const uint64_t end = uint64_t{span.offset} + span.length;
+  const bool past_end = end > metainfo.padded_piece_size(piece);
   const bool padded = peer.under.pads_last_block() && span.offset % kBlockSize == 0 &&
-                      span.length == kBlockSize && piece + 1 == metainfo.piece_count();
+                      span.length == kBlockSize && span.offset < metainfo.piece_size(piece);
   const bool serve = !peer.am_choking && torrent_.verified().Has(span.piece) &&
                      peer.asked.size() < limits_.waiting_requests && (!past_end || padded);
   if (serve) {
@@ -90,14 +91,19 @@ void Uploads::Serve(Peer& peer, Ctx& context) {
   }
 }
 
-// Of a block that reaches past the content (see OnRequest) what the file has, and zeros.
+// Of a block that reaches past its file (see OnRequest) what the file has, and zeros.
 void Uploads::SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   peers_.Flush(peer, context);
   const Metainfo& metainfo = torrent_.metainfo();
-  const uint32_t held = std::min(span.length, metainfo.piece_size(span.piece.value()) - span.offset);
-  context.out.Link(
-      LinkSendFile{peer.link, Slice::Own(wire::BlockHeader(span.piece, span.offset, span.length)),
-                   kContentFile, uint64_t{span.piece.value()} * metainfo.piece_length + span.offset, held});
+  const uint32_t size = metainfo.piece_size(span.piece.value());
+  const uint32_t held = span.offset < size ? std::min(span.length, size - span.offset) : 0;
+  Slice header = Slice::Own(wire::BlockHeader(span.piece, span.offset, span.length));
+  if (held == 0) {
+    context.out.Link(LinkSendBytes{peer.link, std::move(header)});
+  } else {
+    context.out.Link(LinkSendFile{peer.link, std::move(header), kContentFile,
+                                  uint64_t{span.piece.value()} * metainfo.piece_length + span.offset, held});
+  }
   if (held < span.length) {
     context.out.Link(LinkSendBytes{peer.link, Slice::Own(std::string(span.length - held, '\0'))});
   }

@@ -16,7 +16,7 @@
 namespace bt::bencode {
 
 inline constexpr uint32_t kDepthLimit = 32;       // nested lists and dictionaries
-inline constexpr uint32_t kValueLimit = 100'000;  // values in one document, keys included
+inline constexpr uint32_t kValueLimit = 500'000;  // values in one document, keys included
 
 enum class Kind : uint8_t { kInteger, kText, kList, kDictionary };
 

@@ -69,9 +69,24 @@ uint32_t DefaultPieceLength(uint64_t length) {
 }
 
 uint32_t Metainfo::piece_size(uint32_t index) const {
-  const uint64_t offset = uint64_t{index} * piece_length;
-  CHECK(offset < length);
-  return static_cast<uint32_t>(std::min<uint64_t>(piece_length, length - offset));
+  CHECK(index < piece_count());
+  const uint64_t first = tree.empty() ? 0 : tree.first_piece(tree.FileOf(index));
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(piece_length, file_length(index) - (index - first) * piece_length));
+}
+
+uint64_t Metainfo::file_length(uint32_t index) const {
+  return tree.empty() ? length : tree.files()[tree.FileOf(index)].length;
+}
+
+uint32_t Metainfo::padded_piece_size(uint32_t index) const {
+  const bool padded = !tree.empty() && (index + 1 < piece_count() || tree.padded_end());
+  return padded ? piece_length : piece_size(index);
+}
+
+uint64_t Metainfo::end_offset() const {
+  const uint32_t last = piece_count() - 1;
+  return uint64_t{last} * piece_length + piece_size(last);
 }
 
 uint32_t Metainfo::block_count(uint32_t index) const {
@@ -86,12 +101,13 @@ absl::Status Metainfo::ValidateForm(const MetainfoLimits& limits) const {
     return Invalid("piece length ", piece_length, " is not a power of two between ", kPieceLengthMin, " and ",
                    limits.piece_length);
   }
-  const uint64_t pieces = (length - 1) / piece_length + 1;
+  if (absl::Status status = ValidateTreeForm(); !status.ok()) return status;
+  const uint64_t pieces = tree.empty() ? (length - 1) / piece_length + 1 : tree.piece_count();
   if (pieces > limits.pieces) {
     return Invalid("the content has ", pieces, " pieces; at most ", limits.pieces,
                    " are allowed (use a larger piece length)");
   }
-  const uint64_t entries = length > piece_length ? pieces : 0;
+  const uint64_t entries = !tree.empty() || length > piece_length ? pieces : 0;
   if (piece_layer.size() != entries) {
     return Invalid("the piece layer has ", piece_layer.size(), " entries instead of ", entries);
   }
@@ -104,19 +120,50 @@ absl::Status Metainfo::ValidateForm(const MetainfoLimits& limits) const {
   return absl::OkStatus();
 }
 
-absl::Status Metainfo::Validate(const MetainfoLimits& limits) const {
-  if (absl::Status status = ValidateForm(limits); !status.ok()) return status;
-  if (!piece_layer.empty() &&
-      merkle::Root(piece_layer, merkle::HeightFor(piece_length / kBlockSize)) != pieces_root) {
-    return Invalid("the piece layer does not hash to the pieces root");
+absl::Status Metainfo::ValidateTreeForm() const {
+  if (tree.empty()) return absl::OkStatus();
+  if (absl::Status status = tree.Validate(); !status.ok()) return status;
+  if (tree.length() != length) return Invalid("the files of the tree have ", tree.length(), " bytes, not ", length);
+  const FileTree::File& first = tree.files().front();
+  if (tree.files().size() == 1 && first.path.size() == 1 && first.path.front() == name) {
+    return Invalid("the tree's only file has the tree's own name (", name, "): that is how a single file looks");
   }
   return absl::OkStatus();
 }
 
+absl::Status Metainfo::Validate(const MetainfoLimits& limits) const {
+  if (absl::Status status = ValidateForm(limits); !status.ok()) return status;
+  const uint32_t height = merkle::HeightFor(piece_length / kBlockSize);
+  if (tree.empty()) {
+    if (!piece_layer.empty() && merkle::Root(piece_layer, height) != pieces_root) {
+      return Invalid("the piece layer does not hash to the pieces root");
+    }
+    return absl::OkStatus();
+  }
+  for (size_t i = 0; i < tree.files().size(); ++i) {
+    const FileTree::File& file = tree.files()[i];
+    if (file.length == 0) continue;
+    const auto layer = LayerOf(i);
+    if ((layer.size() == 1 ? layer[0] : merkle::Root(layer, height)) != file.pieces_root) {
+      return Invalid("the piece layer of ", file.Path(), " does not hash to its pieces root");
+    }
+  }
+  if (tree.Root() != pieces_root) return Invalid("the file tree does not hash to the root that names the content");
+  return absl::OkStatus();
+}
+
+std::span<const Sha256Digest> Metainfo::LayerOf(size_t file) const {
+  const uint64_t length_of = tree.files()[file].length;
+  return std::span(piece_layer)
+      .subspan(tree.first_piece(file), length_of == 0 ? 0 : (length_of - 1) / piece_length + 1);
+}
+
 bool Metainfo::VerifyPiece(uint32_t index, std::span<const Sha256Digest> leaves) const {
   if (leaves.size() != block_count(index)) return false;
-  if (piece_layer.empty()) return merkle::Root(leaves, 0) == pieces_root;
-  return merkle::PaddedRoot(leaves, 0, merkle::HeightFor(piece_length / kBlockSize)) == piece_layer[index];
+  const Sha256Digest& node = piece_layer.empty() ? pieces_root : piece_layer[index];
+  // The tree of a file of one piece ends with its own last leaf.
+  if (file_length(index) <= piece_length) return merkle::Root(leaves, 0) == node;
+  return merkle::PaddedRoot(leaves, 0, merkle::HeightFor(piece_length / kBlockSize)) == node;
 }
 
 std::string Metainfo::InfoBytes(TorrentFormat format) const {
@@ -125,11 +172,23 @@ std::string Metainfo::InfoBytes(TorrentFormat format) const {
   bencode::Writer writer(info);
   writer.BeginDictionary();
   if (format != TorrentFormat::kV1) {
-    writer.Key("file tree").BeginDictionary().Key(name).BeginDictionary().Key("").BeginDictionary();
-    writer.Key("length").Integer(static_cast<int64_t>(length));
-    writer.Key("pieces root").Text(BytesOf(pieces_root)).End().End().End();
+    writer.Key("file tree");
+    if (tree.empty()) {
+      writer.BeginDictionary().Key(name).BeginDictionary().Key("").BeginDictionary();
+      writer.Key("length").Integer(static_cast<int64_t>(length));
+      writer.Key("pieces root").Text(BytesOf(pieces_root)).End().End().End();
+    } else {
+      tree.WriteTree(writer);
+    }
   }
-  if (format != TorrentFormat::kV2) writer.Key("length").Integer(static_cast<int64_t>(length));
+  if (format != TorrentFormat::kV2) {
+    if (tree.empty()) {
+      writer.Key("length").Integer(static_cast<int64_t>(length));
+    } else {
+      writer.Key("files");
+      tree.WriteFiles(piece_length, writer);
+    }
+  }
   if (format != TorrentFormat::kV1) writer.Key("meta version").Integer(2);
   writer.Key("name").Text(name);
   writer.Key("piece length").Integer(piece_length);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Metainfo: what a torrent says about one data file, in one form for v1, v2 and hybrid (BEP 3, BEP 52).
-// The .torrent files of all three formats, and their info-hashes, are derived from it.
+// Metainfo: what a torrent says about its content, one data file or a tree of them, in one form for v1, v2 and
+// hybrid (BEP 3, BEP 52). The .torrent files of all three formats, and their info-hashes, are derived from it.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -15,6 +15,7 @@
 
 #include "core/base/digest.h"
 #include "core/torrent/content_id.h"
+#include "core/torrent/file_tree.h"
 
 namespace bt {
 
@@ -46,28 +47,44 @@ struct MetainfoLimits {
 enum class TorrentFormat : uint8_t { kHybrid, kV1, kV2, kLast = kV2 };
 
 struct Metainfo {
-  std::string name;
-  uint64_t length = 0;        // bytes, at least 1
+  std::string name;           // of the file, or of the tree's directory
+  uint64_t length = 0;        // bytes of the file, or of all files of the tree; at least 1
   uint32_t piece_length = 0;  // a power of two >= 16 KiB
-  Sha256Digest pieces_root{};
-  // BEP 52 piece layer: one entry per piece when length > piece_length, else empty (the root is the piece).
+  Sha256Digest pieces_root{};  // or FileTree::Root
+  // BEP 52 piece layer: one entry per piece when length > piece_length, else empty (the root is the piece). Of
+  // a tree always one per piece, file by file; of a file not longer than a piece that is its root.
   std::vector<Sha256Digest> piece_layer;
   // BEP 3 piece hashes, one per piece; empty when the torrent did not carry them (a foreign v2-only one).
   std::vector<Sha1Digest> v1_pieces;
   // Info-hashes of the file this was parsed from when its info dictionary has keys of its own (private,
   // source, ...), so that they cannot be derived. At most 2.
   std::vector<InfoHash> foreign_info_hashes;
+  // Empty: the content is one file. Not among the Fields: who keeps or sends a tree says so (RegisterTree,
+  // TreeItem in core/tracker), and what was written before there were trees is read as ever.
+  FileTree tree;
 
   ContentId content() const { return {pieces_root, length}; }
   // The sizes are of a valid metainfo: Validate() what comes from outside first.
-  uint32_t piece_count() const { return static_cast<uint32_t>((length + piece_length - 1) / piece_length); }
-  uint32_t piece_size(uint32_t index) const;   // bytes of piece `index`; the last may be short
+  uint32_t piece_count() const {
+    return static_cast<uint32_t>(tree.empty() ? (length + piece_length - 1) / piece_length
+                                              : tree.piece_count());
+  }
+  uint32_t piece_size(uint32_t index) const;   // bytes of piece `index`; a file's last may be short
   uint32_t block_count(uint32_t index) const;  // 16 KiB blocks of piece `index`
+  // Piece `index` as version 1 has it: with the zeros behind the end of a file in a tree.
+  uint32_t padded_piece_size(uint32_t index) const;
+  // Where the content's bytes end, counted from the beginning of piece 0: `length`, and in a tree the zeros
+  // between its files.
+  uint64_t end_offset() const;
+  // Bytes of the file that piece `index` is of.
+  uint64_t file_length(uint32_t index) const;
 
   // Limits, name and counts. kInvalidArgument says what is wrong.
   absl::Status ValidateForm(const MetainfoLimits& limits) const;
   // The form, and the piece layer against the root: as many SHA-256 as there are pieces.
   absl::Status Validate(const MetainfoLimits& limits = {}) const;
+  // The entries of the piece layer that are of the tree's file `file`.
+  std::span<const Sha256Digest> LayerOf(size_t file) const;
   // True if `leaves` (SHA-256 of each block of piece `index`) hash up to what this torrent promises.
   bool VerifyPiece(uint32_t index, std::span<const Sha256Digest> leaves) const;
 
@@ -81,6 +98,7 @@ struct Metainfo {
   // Every 20-byte info-hash that means this content: v1, hybrid v1, hybrid v2, v2, foreign ones.
   std::vector<InfoHash> AllInfoHashes() const;
 
+  static constexpr size_t kMembersApart = 1;  // tree
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("name", self.name);
     visit("length", self.length);
@@ -91,6 +109,9 @@ struct Metainfo {
     visit("foreign_info_hashes", self.foreign_info_hashes);
   }
   friend bool operator==(const Metainfo&, const Metainfo&) = default;
+
+ private:
+  absl::Status ValidateTreeForm() const;
 };
 
 // Refuses empty names, path separators, "." and "..", NUL, control characters, over `bytes_max` bytes,
@@ -110,13 +131,13 @@ struct TorrentFile {
   std::vector<InfoHash> told_info_hashes;
 };
 
-// Reads a .torrent. kInvalidArgument with the reason for anything hostile, malformed, multi-file, empty,
+// Reads a .torrent. kInvalidArgument with the reason for anything hostile, malformed, empty,
 // or v1-only without the content root that this project's own `create` puts beside the info dictionary.
 absl::StatusOr<TorrentFile> ParseTorrent(std::string_view bytes);
 
 // Writes a .torrent. Beside `info` a dictionary `bytetorrent` carries what that format leaves out: in a v1
-// file "pieces root" and (when length > piece length) "piece layer", without which it could not be
-// registered; in a v2 file "pieces", the v1 piece hashes, when they are known; and "info hashes", the foreign
+// file "pieces root", or of a tree "file tree" as BEP 52 has it, and "piece layer", the pieces' nodes, when the
+// root or roots are not the pieces themselves, without which it could not be registered; in a v2 file "pieces", the v1 piece hashes, when they are known; and "info hashes", the foreign
 // ones, whose info dictionary is not this file's. Other clients ignore it.
 std::string WriteTorrent(const TorrentFile& torrent);
 
@@ -130,30 +151,32 @@ struct PieceHashes {
 // other: several hashers may work on one content, each on a thread of its own.
 class PieceHasher {
  public:
-  PieceHasher(uint64_t content_length, uint32_t piece_length);
+  // Of `form` the lengths and the tree count; it must outlive the hasher.
+  explicit PieceHasher(const Metainfo& form) : form_(form) {}
   void Update(std::string_view bytes);
-  PieceHashes Finish();  // of at least one byte; and starts over
+  // Of piece `index`, all of whose bytes were fed; and starts over.
+  PieceHashes Finish(uint32_t index);
 
  private:
   void FlushBlock();
 
-  uint32_t height_ = 0;  // of a piece's node above the leaves
-  bool only_piece_ = false;
+  const Metainfo& form_;
   std::string partial_;  // the beginning of a block
   std::vector<Sha256Digest> leaves_;
   Sha1Stream sha1_;
 };
 
-// The metainfo of a content from the hashes of all its pieces, in order.
-Metainfo AssembleMetainfo(std::string name, uint64_t length, uint32_t piece_length,
-                          std::span<const PieceHashes> pieces);
+// The metainfo of the content of this form (name, lengths, paths) from the hashes of all its pieces, in order.
+Metainfo AssembleMetainfo(Metainfo form, std::span<const PieceHashes> pieces);
 
 // Builds a Metainfo from file bytes fed in order: the pure half of `create`.
 class MetainfoBuilder {
  public:
   MetainfoBuilder(std::string name, uint64_t length, uint32_t piece_length);
+  // Of a tree: the pieces_roots in `tree` do not count.
+  MetainfoBuilder(std::string name, FileTree tree, uint32_t piece_length);
   ~MetainfoBuilder();
-  // Any cut; exactly `length` bytes in all before Finish.
+  // Any cut; exactly `length` bytes in all before Finish. Of a tree its files' bytes, one behind the other.
   void Update(std::string_view bytes);
   Metainfo Finish();
 

@@ -1,5 +1,7 @@
 // Reading and writing .torrent files (BEP 3, BEP 12, BEP 52).
 
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -109,7 +111,6 @@ class Reader {
     torrent_.format = has_v1_ && has_v2_ ? TorrentFormat::kHybrid
                       : has_v1_          ? TorrentFormat::kV1
                                          : TorrentFormat::kV2;
-    if (info.Find("files")) return Invalid("info.files: torrents of several files are not supported");
     const auto name = TextMember(info, "name", "info.name");
     if (!name.ok()) return name.status();
     if (absl::Status status = ValidateName(*name); !status.ok()) {
@@ -125,12 +126,17 @@ class Reader {
     return absl::OkStatus();
   }
 
+  // Of a tree, "files" is held against the file tree once that is known: see FinishTree.
   absl::Status ReadV1(const Value& info) {
     if (!has_v1_) return absl::OkStatus();
-    const auto length = NumberMember(info, "length", "info.length");
-    if (!length.ok()) return length.status();
-    if (*length == 0) return Invalid("info.length is 0: an empty file cannot be shared");
-    metainfo().length = *length;
+    is_tree_ = info.Find("files").has_value();
+    if (is_tree_ && info.Find("length")) return Invalid("info has both files and length");
+    if (!is_tree_) {
+      const auto length = NumberMember(info, "length", "info.length");
+      if (!length.ok()) return length.status();
+      if (*length == 0) return Invalid("info.length is 0: an empty file cannot be shared");
+      metainfo().length = *length;
+    }
     return DigestsMember(info, "pieces", "info.pieces", metainfo().v1_pieces);
   }
 
@@ -139,39 +145,93 @@ class Reader {
     const auto version = NumberMember(info, "meta version", "info.meta version");
     if (!version.ok()) return version.status();
     if (*version != 2) return Invalid("info.meta version ", *version, " is unknown");
-    const auto leaf = FileTreeLeaf(info);
-    if (!leaf.ok()) return leaf.status();
-    const auto length = NumberMember(*leaf, "length", "info.file tree length");
-    if (!length.ok()) return length.status();
-    if (*length == 0) return Invalid("info.file tree length is 0: an empty file cannot be shared");
-    if (has_v1_ && *length != metainfo().length) {
-      return Invalid("info.length ", metainfo().length, " and info.file tree length ", *length, " disagree");
+    const auto tree = Member(info, "file tree", "info.file tree");
+    if (!tree.ok()) return tree.status();
+    auto files = FileTree::ReadTree(*tree);
+    if (!files.ok()) return files.status();
+    const FileTree::File& first = files->front();
+    const bool single = files->size() == 1 && first.path.size() == 1 && first.path.front() == metainfo().name;
+    if (has_v1_ && single == is_tree_) return Invalid("info has the form of a tree on one side alone");
+    is_tree_ = !single;
+    if (is_tree_) {
+      if (absl::Status status = TakeTree(*std::move(files)); !status.ok()) return status;
+      if (absl::Status status = CheckLayersBelong(); !status.ok()) return status;
+      return FinishTree(info, [this](size_t file) { return LayerFromTorrent(file); });
     }
-    metainfo().length = *length;
-    if (absl::Status status =
-            DigestMember(*leaf, "pieces root", "info.file tree pieces root", metainfo().pieces_root);
-        !status.ok()) {
-      return status;
+    if (first.length == 0) return Invalid("info.file tree length is 0: an empty file cannot be shared");
+    if (has_v1_ && first.length != metainfo().length) {
+      return Invalid("info.length ", metainfo().length, " and info.file tree length ", first.length, " disagree");
     }
+    metainfo().length = first.length;
+    metainfo().pieces_root = first.pieces_root;
     return ReadPieceLayers();
   }
 
-  // The "" entry of the one file in the tree.
-  absl::StatusOr<Value> FileTreeLeaf(const Value& info) {
-    const auto tree = Member(info, "file tree", "info.file tree");
-    if (!tree.ok()) return tree.status();
-    const auto name = tree->is_dictionary() ? tree->first() : std::nullopt;
-    if (!name) return Invalid("info.file tree holds no file");
-    const auto file = name->next();
-    if (file->next()) return Invalid("info.file tree: torrents of several files are not supported");
-    const auto leaf_key = file->is_dictionary() ? file->first() : std::nullopt;
-    if (!leaf_key || name->text() != metainfo().name || !leaf_key->text()->empty() ||
-        leaf_key->next()->next()) {
-      return Invalid("info.file tree is not one file named as info.name: torrents of several files are not ",
-                     "supported");
+  // Everything that is asked of a tree from here on needs one that is valid, and is not too large.
+  absl::Status TakeTree(std::vector<FileTree::File> files) {
+    if (metainfo().piece_length < kPieceLengthMin) {
+      return Invalid("info.piece length ", metainfo().piece_length, " is under ", kPieceLengthMin);
     }
-    if (!leaf_key->next()->is_dictionary()) return Invalid("info.file tree: the file is not a dictionary");
-    return *leaf_key->next();
+    FileTree tree(std::move(files), metainfo().piece_length);
+    if (absl::Status status = tree.Validate(); !status.ok()) return Invalid("info.file tree: ", status.message());
+    if (tree.piece_count() > kPieceCountLimit) {
+      return Invalid("the tree has ", tree.piece_count(), " pieces; at most ", kPieceCountLimit, " are allowed");
+    }
+    metainfo().length = tree.length();
+    metainfo().pieces_root = tree.Root();
+    metainfo().tree = std::move(tree);
+    return absl::OkStatus();
+  }
+
+  // `layer_of`: the entries of one file that is longer than a piece.
+  template <class LayerOf>
+  absl::Status FinishTree(const Value& info, LayerOf layer_of) {
+    Metainfo& whole = metainfo();
+    for (size_t i = 0; i < whole.tree.files().size(); ++i) {
+      const FileTree::File& file = whole.tree.files()[i];
+      if (file.length == 0) continue;
+      if (file.length <= whole.piece_length) {
+        whole.piece_layer.push_back(file.pieces_root);
+        continue;
+      }
+      absl::StatusOr<std::vector<Sha256Digest>> layer = layer_of(i);
+      if (!layer.ok()) return layer.status();
+      whole.piece_layer.insert(whole.piece_layer.end(), layer->begin(), layer->end());
+    }
+    if (!has_v1_) return absl::OkStatus();
+    const absl::StatusOr<bool> padded = whole.tree.CheckFiles(*info.Find("files"), whole.piece_length);
+    if (!padded.ok()) return padded.status();
+    if (*padded) whole.tree = FileTree(whole.tree.files(), whole.piece_length, true);
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckLayersBelong() {
+    const auto layers = Member(root_, "piece layers", "piece layers");
+    if (!layers.ok()) return layers.status();
+    if (!layers->is_dictionary()) return Invalid("piece layers is not a dictionary");
+    absl::btree_set<std::string_view> roots;
+    for (const FileTree::File& file : metainfo().tree.files()) {
+      if (file.length > metainfo().piece_length) roots.insert(BytesOf(file.pieces_root));
+    }
+    for (auto key = layers->first(); key; key = key->next()->next()) {
+      if (!roots.contains(*key->text())) return Invalid("piece layers has an entry that belongs to no file");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<Sha256Digest>> LayerFromTorrent(size_t file) {
+    const auto layers = Member(root_, "piece layers", "piece layers");
+    if (!layers.ok()) return layers.status();
+    const std::string path = metainfo().tree.files()[file].Path();
+    const auto layer = layers->Find(BytesOf(metainfo().tree.files()[file].pieces_root));
+    if (!layer || !layer->text()) return Invalid("piece layers has no entry for ", path);
+    std::vector<Sha256Digest> digests;
+    if (absl::Status status = SplitDigests(*layer->text(), "piece layers", digests); !status.ok()) return status;
+    const uint64_t pieces = (metainfo().tree.files()[file].length - 1) / metainfo().piece_length + 1;
+    if (digests.size() != pieces) {
+      return Invalid("piece layers has ", digests.size(), " entries for ", path, " instead of ", pieces);
+    }
+    return digests;
   }
 
   // BEP 52: the dictionary is always there; an entry only for a file longer than a piece.
@@ -193,7 +253,7 @@ class Reader {
   }
 
   // What the format leaves out of info, as WriteTorrent puts it beside.
-  absl::Status ReadExtra(const Value&) {
+  absl::Status ReadExtra(const Value& info) {
     const auto extra = root_.Find("bytetorrent");
     if (extra && !extra->is_dictionary()) return Invalid("bytetorrent is not a dictionary");
     if (extra && extra->Find("info hashes")) {
@@ -208,10 +268,11 @@ class Reader {
       return DigestsMember(*extra, "pieces", "bytetorrent.pieces", metainfo().v1_pieces);
     }
     if (torrent_.format != TorrentFormat::kV1) return absl::OkStatus();
-    if (!extra || !extra->Find("pieces root")) {
+    if (is_tree_ && extra && extra->Find("file tree")) return ReadExtraTree(*extra, info);
+    if (is_tree_ || !extra || !extra->Find("pieces root")) {
       return Invalid(
           "this v1 torrent carries no content root, because another program made it: make one from the ",
-          "file with bytetorrent create");
+          is_tree_ ? "directory" : "file", " with bytetorrent create");
     }
     if (absl::Status status =
             DigestMember(*extra, "pieces root", "bytetorrent.pieces root", metainfo().pieces_root);
@@ -220,6 +281,29 @@ class Reader {
     }
     if (metainfo().length <= metainfo().piece_length) return absl::OkStatus();
     return DigestsMember(*extra, "piece layer", "bytetorrent.piece layer", metainfo().piece_layer);
+  }
+
+  // A v1 torrent of a tree: its file tree, and the layers of the files that are longer than a piece, one behind
+  // the other.
+  absl::Status ReadExtraTree(const Value& extra, const Value& info) {
+    auto files = FileTree::ReadTree(*extra.Find("file tree"));
+    if (!files.ok()) return files.status();
+    if (absl::Status status = TakeTree(*std::move(files)); !status.ok()) return status;
+    std::vector<Sha256Digest> layers;
+    if (extra.Find("piece layer")) {
+      absl::Status status = DigestsMember(extra, "piece layer", "bytetorrent.piece layer", layers);
+      if (!status.ok()) return status;
+    }
+    size_t next = 0;
+    absl::Status status = FinishTree(info, [&](size_t file) -> absl::StatusOr<std::vector<Sha256Digest>> {
+      const uint64_t pieces = (metainfo().tree.files()[file].length - 1) / metainfo().piece_length + 1;
+      if (layers.size() - next < pieces) return Invalid("bytetorrent.piece layer has too few entries");
+      const auto begin = layers.begin() + static_cast<ptrdiff_t>(next);
+      next += pieces;
+      return std::vector<Sha256Digest>(begin, begin + static_cast<ptrdiff_t>(pieces));
+    });
+    if (status.ok() && next != layers.size()) return Invalid("bytetorrent.piece layer has too many entries");
+    return status;
   }
 
   // announce and announce-list stand outside info and are hints: what is no URL there is left out, and does
@@ -258,7 +342,35 @@ class Reader {
   TorrentFile torrent_;
   bool has_v1_ = false;
   bool has_v2_ = false;
+  bool is_tree_ = false;
 };
+
+// The entries of all files of a tree that are longer than a piece, one behind the other.
+std::vector<Sha256Digest> LongLayers(const Metainfo& metainfo) {
+  std::vector<Sha256Digest> layers;
+  for (size_t i = 0; i < metainfo.tree.files().size(); ++i) {
+    const auto layer = metainfo.LayerOf(i);
+    if (layer.size() > 1) layers.insert(layers.end(), layer.begin(), layer.end());
+  }
+  return layers;
+}
+
+// The value of "piece layers": by pieces root, an entry for each file longer than a piece.
+void WritePieceLayers(const Metainfo& metainfo, bencode::Writer& writer) {
+  absl::btree_map<std::string_view, std::span<const Sha256Digest>> layers;
+  if (metainfo.tree.empty() && !metainfo.piece_layer.empty()) {
+    layers.emplace(BytesOf(metainfo.pieces_root), metainfo.piece_layer);
+  }
+  for (size_t i = 0; i < metainfo.tree.files().size(); ++i) {
+    const auto layer = metainfo.LayerOf(i);
+    if (layer.size() > 1) layers.emplace(BytesOf(metainfo.tree.files()[i].pieces_root), layer);
+  }
+  writer.BeginDictionary();
+  for (const auto& [root, layer] : layers) {
+    writer.Key(root).Text(Joined(std::vector<Sha256Digest>(layer.begin(), layer.end())));
+  }
+  writer.End();
+}
 
 void WriteExtra(const TorrentFile& torrent, bencode::Writer& writer) {
   const Metainfo& metainfo = torrent.metainfo;
@@ -268,10 +380,16 @@ void WriteExtra(const TorrentFile& torrent, bencode::Writer& writer) {
   if (foreign.empty() && !v1 && !v1_pieces) return;
   // Keys in the order bencoding demands.
   writer.Key("bytetorrent").BeginDictionary();
+  const bool tree = !metainfo.tree.empty();
+  if (v1 && tree) {
+    writer.Key("file tree");
+    metainfo.tree.WriteTree(writer);
+  }
   if (!foreign.empty()) writer.Key("info hashes").Text(Joined(foreign));
-  if (v1 && !metainfo.piece_layer.empty()) writer.Key("piece layer").Text(Joined(metainfo.piece_layer));
+  const std::vector<Sha256Digest> layer = tree ? LongLayers(metainfo) : metainfo.piece_layer;
+  if (v1 && !layer.empty()) writer.Key("piece layer").Text(Joined(layer));
   if (v1_pieces) writer.Key("pieces").Text(Joined(metainfo.v1_pieces));
-  if (v1) writer.Key("pieces root").Text(BytesOf(metainfo.pieces_root));
+  if (v1 && !tree) writer.Key("pieces root").Text(BytesOf(metainfo.pieces_root));
   writer.End();
 }
 
@@ -301,11 +419,8 @@ std::string WriteTorrent(const TorrentFile& torrent) {
   WriteExtra(torrent, writer);
   writer.Key("info").Raw(metainfo.InfoBytes(torrent.format));
   if (torrent.format != TorrentFormat::kV1) {
-    writer.Key("piece layers").BeginDictionary();
-    if (!metainfo.piece_layer.empty()) {
-      writer.Key(BytesOf(metainfo.pieces_root)).Text(Joined(metainfo.piece_layer));
-    }
-    writer.End();
+    writer.Key("piece layers");
+    WritePieceLayers(metainfo, writer);
   }
   writer.End();
   return file;

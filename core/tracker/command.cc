@@ -7,12 +7,16 @@
 #include <utility>
 
 #include "core/base/fields.h"
+#include "core/tracker/tree_form.h"
 
 namespace bt::tracker {
 
 namespace {
 
 using tracker_api::MutationId;
+
+// Added to the number of Register when the content is a tree: its files follow.
+constexpr uint8_t kWithTree = 0x80;
 
 // Visits an operation's fields except its id, which stands in front of it.
 template <class Codec>
@@ -52,8 +56,15 @@ Slice EncodeCommand(const MutationId& id, const T& operation, Source source) {
   Encoder encoder(out);
   encoder.Put(id);
   encoder.Put(source);
-  encoder.Put(static_cast<uint8_t>(IndexOf<T>()));
-  T::Fields(operation, WithoutId<Encoder>{encoder});
+  if constexpr (std::same_as<T, tracker_api::Register>) {
+    const FileTree& tree = operation.metainfo.tree;
+    encoder.Put(static_cast<uint8_t>(IndexOf<T>() | (tree.empty() ? 0 : kWithTree)));
+    T::Fields(operation, WithoutId<Encoder>{encoder});
+    if (!tree.empty()) encoder.Put(TreeForm::Of(tree));
+  } else {
+    encoder.Put(static_cast<uint8_t>(IndexOf<T>()));
+    T::Fields(operation, WithoutId<Encoder>{encoder});
+  }
   return Slice::Own(std::move(out));
 }
 
@@ -71,6 +82,8 @@ absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
   decoder("source", command.source);
   uint8_t index = 0;
   decoder("operation", index);
+  const bool with_tree = index == (IndexOf<tracker_api::Register>() | kWithTree);
+  if (with_tree) index = static_cast<uint8_t>(IndexOf<tracker_api::Register>());
   if (decoder.ok() && index >= std::variant_size_v<Operation>) {
     return absl::InvalidArgumentError("unknown operation");
   }
@@ -78,7 +91,12 @@ absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
     DecodeOperation(index, decoder, command.operation,
                     std::make_index_sequence<std::variant_size_v<Operation>>());
   }
+  TreeForm tree;
+  if (with_tree) decoder("tree", tree);
   if (!decoder.ok()) return decoder.status();
+  if (with_tree && !tree.PutInto(std::get<tracker_api::Register>(command.operation).metainfo)) {
+    return absl::InvalidArgumentError("a tree without files, or with a piece length of 0");
+  }
   if (decoder.remaining() != 0) return absl::InvalidArgumentError("bytes left over after the command");
   std::visit([&](auto& operation) { operation.id = command.id; }, command.operation);
   return command;

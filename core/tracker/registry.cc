@@ -69,6 +69,8 @@ uint64_t DigestOfLimits(const RegistryState& state) {
 uint64_t DigestOfTorrent(const Torrent& torrent) {
   RollingDigest digest;
   digest.Add(torrent.number.value(), static_cast<uint64_t>(torrent.since.ns), DigestOf(torrent.metainfo));
+  const FileTree& tree = torrent.metainfo.tree;
+  if (!tree.empty()) digest.Add(DigestOf(TreeForm::Of(tree)));
   return digest.value();
 }
 

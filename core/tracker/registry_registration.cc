@@ -32,8 +32,18 @@ bool Contains(const std::vector<InfoHash>& hashes, const InfoHash& hash) {
 
 }  // namespace
 
+// Replicas agree on what is full, so these are no sizes of a compiler's.
+constexpr uint64_t kTreeFileBytes = 96;  // a file of a tree
+constexpr uint64_t kTreePartBytes = 32;  // a part of its path, beside its bytes
+
 uint64_t AccountedBytes(const Metainfo& metainfo) {
-  return metainfo.piece_layer.size() * sizeof(Sha256Digest) + metainfo.v1_pieces.size() * sizeof(Sha1Digest);
+  uint64_t bytes =
+      metainfo.piece_layer.size() * sizeof(Sha256Digest) + metainfo.v1_pieces.size() * sizeof(Sha1Digest);
+  for (const FileTree::File& file : metainfo.tree.files()) {
+    bytes += kTreeFileBytes;
+    for (const std::string& part : file.path) bytes += kTreePartBytes + part.size();
+  }
+  return bytes;
 }
 
 bool Registry::HasName(const Torrent& torrent, const std::string& name) const {
@@ -60,6 +70,7 @@ std::optional<Response> Registry::Conflict(const Metainfo& metainfo, const Torre
     return differs(
         absl::StrCat("with piece length ", known->metainfo.piece_length, ", not ", metainfo.piece_length));
   }
+  if (known->metainfo.tree.files() != metainfo.tree.files()) return differs("with other files");
   if (known->metainfo.piece_layer != metainfo.piece_layer) return differs("with other piece hashes (v2)");
   // Saying less is no contradiction; saying more would be a second write.
   if (metainfo.v1_pieces.empty()) return std::nullopt;

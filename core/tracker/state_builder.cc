@@ -57,6 +57,13 @@ absl::Status StateBuilder::Take(TorrentItem item) {
   return absl::OkStatus();
 }
 
+absl::Status StateBuilder::Take(const TreeItem& item) {
+  if (registry_.torrents.empty()) return Wrong("a tree without a torrent");
+  Metainfo& metainfo = registry_.torrents.back().metainfo;
+  if (!metainfo.tree.empty() || !item.tree.PutInto(metainfo)) return Wrong("a tree");
+  return absl::OkStatus();
+}
+
 absl::Status StateBuilder::Take(ClaimItem item) {
   if (registry_.torrents.empty()) return Wrong("a claim without a torrent");
   auto& claims = registry_.torrents.back().claims;

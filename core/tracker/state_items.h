@@ -12,6 +12,7 @@
 
 #include "core/tracker/registry_state.h"
 #include "core/tracker/sessions.h"
+#include "core/tracker/tree_form.h"
 
 namespace bt::tracker {
 
@@ -52,6 +53,13 @@ struct TorrentItem {
   }
 };
 
+// Of the torrent before it, whose content is a tree.
+struct TreeItem {
+  TreeForm tree;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("tree", self.tree); }
+};
+
 // Of the torrent before it.
 struct ClaimItem {
   Claim claim;
@@ -83,6 +91,6 @@ struct InfoHashItem {
   }
 };
 
-using StateItem = std::variant<StateHead, TorrentItem, ClaimItem, NameItem, InfoHashItem, Session>;
+using StateItem = std::variant<StateHead, TorrentItem, ClaimItem, NameItem, InfoHashItem, Session, TreeItem>;
 
 }  // namespace bt::tracker

@@ -29,21 +29,31 @@ namespace {
 constexpr Duration kPatienceWithoutPeers = Seconds(5);
 constexpr Duration kTimeoutPeriod = Milliseconds(200);  // how often --timeout is looked at
 
-// A directory, or what can only be meant as one, takes the torrent's name below it.
-std::string DownloadPath(const std::string& output, const std::string& name) {
-  if (output.empty()) return name;
-  struct stat info {};
-  const bool directory = ::stat(output.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-  if (output.back() == '/') return output + name;
-  return directory ? output + "/" + name : output;
-}
-
-// Whether a file is at `path` that has the torrent's content, byte for byte.
+// Whether a file or directory is at `path` that has the torrent's content, byte for byte. What else a directory
+// holds does not matter.
 bool HoldsContent(const std::string& path, const Metainfo& metainfo) {
+  if (!metainfo.tree.empty()) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return false;
+    const absl::StatusOr<Metainfo> found =
+        HashTree(path, metainfo.name, metainfo.tree.files(), metainfo.piece_length);
+    return found.ok() && found->content() == metainfo.content();
+  }
   const absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok() || file->size() != metainfo.length) return false;
   const absl::StatusOr<Metainfo> found = HashFile(*file, path, metainfo.name, metainfo.piece_length);
   return found.ok() && found->content() == metainfo.content();
+}
+
+// Where a download goes. A directory, or what can only be meant as one, takes the torrent's name below it; of a
+// tree, unless it is the tree itself, whole.
+std::string DownloadPath(const std::string& output, const Metainfo& metainfo) {
+  if (output.empty()) return metainfo.name;
+  struct stat info {};
+  const bool directory = ::stat(output.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  if (directory && !metainfo.tree.empty() && HoldsContent(output, metainfo)) return output;
+  if (output.back() == '/') return output + metainfo.name;
+  return directory ? output + "/" + metainfo.name : output;
 }
 
 class Transfer {
@@ -108,10 +118,9 @@ class Transfer {
   void On(const swarm::TorrentKnown& note) {
     name_ = note.name;
     reporter_.TorrentKnown(note);
-    const std::string path = DownloadPath(setup_.path, note.name);
-    if (offer_ || !HoldsContent(path, *host_->machine().metainfo())) return;
+    if (offer_ || !HoldsContent(Target(), *host_->machine().metainfo())) return;
     already_there_ = complete_ = true;
-    reporter_.AlreadyThere(note.name, path, note.content.length);
+    reporter_.AlreadyThere(note.name, Target(), note.content.length);
     End();
   }
   void On(const swarm::FileReady& note) {
@@ -156,9 +165,14 @@ class Transfer {
   void On(const swarm::Stopped&) { End(); }
   void On(const swarm::InquiryDone&) {}
 
-  FilePlace Place(const swarm::OpenFile& open) {
-    path_ = offer_ ? setup_.path : DownloadPath(setup_.path, open.name);
-    return {path_, false};
+  FilePlace Place(const swarm::OpenFile&) {
+    return {Target(), false};
+  }
+
+  // The file or directory to be offered, or made. The torrent is known.
+  const std::string& Target() {
+    if (path_.empty()) path_ = offer_ ? setup_.path : DownloadPath(setup_.path, *host_->machine().metainfo());
+    return path_;
   }
 
   void End() {
@@ -272,7 +286,7 @@ ExitStatus RunTransfer(TransferSetup setup) {
   const ExitStatus status = transfer.Run();
   const Metainfo* metainfo = transfer.already_there();
   if (metainfo == nullptr || !setup.config.keep_offering) return status;
-  setup.path = DownloadPath(setup.path, metainfo->name);
+  setup.path = DownloadPath(setup.path, *metainfo);
   setup.config.role = swarm::Role::kOffer;
   setup.config.metainfo = *metainfo;
   return Transfer(std::move(setup)).Run();

@@ -8,6 +8,9 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
 
 #include "nodes/shared/file_hashing.h"
 #include "nodes/shared/files.h"
@@ -26,16 +29,25 @@ struct Plan {
   std::vector<std::string> announce_urls;
 };
 
+// The last part of a path, also of a directory's that ends in a slash, or is "." or the like.
+std::string NameOf(const std::string& path) {
+  const std::filesystem::path given(path);
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(given, ignored)) return given.filename().string();
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(given, ignored);
+  return whole.filename().string();
+}
+
 absl::StatusOr<Plan> MakePlan(const CreateOptions& options) {
   Plan plan;
-  plan.name = options.name.empty() ? std::filesystem::path(options.file).filename().string() : options.name;
+  plan.name = options.name.empty() ? NameOf(options.file) : options.name;
   const auto format = ParseFormat(options.format);
   if (!format) {
     return absl::InvalidArgumentError(
         absl::StrCat("--format ", options.format, " is unknown; it is hybrid, v1 or v2"));
   }
   plan.format = *format;
-  // A directory given with a trailing slash has no last part; that it is a directory is the better message.
+  // What has no last part is no file either, which is the better message.
   if (absl::Status status = ValidateName(plan.name); !status.ok() && !plan.name.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("unusable name for the torrent: ", status.message(), "; give another with --name"));
@@ -63,11 +75,7 @@ absl::StatusOr<Plan> MakePlan(const CreateOptions& options) {
 }
 
 // Overwriting an older torrent is what people expect; losing any other file is not.
-absl::Status CheckOutput(const InputFile& input, const std::string& output) {
-  if (input.IsSameFile(output)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot write ", output, ": it is the data file itself; name another with -o"));
-  }
+absl::Status CheckOutput(const std::string& output) {
   // Known now rather than after hashing for minutes.
   const std::filesystem::path directory = std::filesystem::absolute(output).parent_path();
   if (access(directory.c_str(), W_OK) != 0) {
@@ -84,26 +92,85 @@ absl::Status CheckOutput(const InputFile& input, const std::string& output) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<TorrentFile> Create(const CreateOptions& options, const Plan& plan) {
-  const auto file = InputFile::Open(options.file);
+// What is known of the content before anything is hashed: of a tree its files.
+struct Content {
+  std::optional<InputFile> file;
+  std::vector<FileTree::File> files;
+  uint64_t length = 0;
+};
+
+absl::StatusOr<Content> Look(const CreateOptions& options, const Plan& plan) {
+  Content content;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(options.file, ignored)) {
+    auto files = ListTree(options.file);
+    if (!files.ok()) return files.status();
+    content.files = *std::move(files);
+    for (const FileTree::File& file : content.files) content.length += file.length;
+    if (content.length == 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot make a torrent of ", options.file, ": ",
+                       content.files.empty() ? "it holds no file" : "all its files are empty",
+                       ", so there is nothing to share"));
+    }
+    const std::filesystem::path inside =
+        std::filesystem::absolute(plan.output).lexically_normal().lexically_relative(
+            std::filesystem::weakly_canonical(options.file, ignored));
+    if (!inside.empty() && *inside.begin() != "..") {
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot write ", plan.output, ": it would lie in the directory that is shared; name ",
+                       "another place with -o"));
+    }
+    return content;
+  }
+  auto file = InputFile::Open(options.file);
   if (!file.ok()) return file.status();
-  if (file->size() == 0) {
+  content.file.emplace(*std::move(file));
+  content.length = content.file->size();
+  if (content.length == 0) {
     return absl::FailedPreconditionError(absl::StrCat("cannot make a torrent of ", options.file,
                                                       ": it is empty, so there is nothing to share"));
   }
-  if (absl::Status status = CheckOutput(*file, plan.output); !status.ok()) return status;
+  if (content.file->IsSameFile(plan.output)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot write ", plan.output, ": it is the data file itself; name another with -o"));
+  }
+  return content;
+}
+
+// Of a tree each file begins with a piece of its own, so that there may be many more than the length says.
+uint64_t PiecesOf(const Content& content, uint64_t piece_length) {
+  if (content.file) return (content.length - 1) / piece_length + 1;
+  return FileTree(content.files, static_cast<uint32_t>(piece_length)).piece_count();
+}
+
+absl::StatusOr<TorrentFile> Create(const CreateOptions& options, const Plan& plan) {
+  const absl::StatusOr<Content> content = Look(options, plan);
+  if (!content.ok()) return content.status();
+  if (absl::Status status = CheckOutput(plan.output); !status.ok()) return status;
   const uint64_t piece_length =
-      options.piece_length != 0 ? options.piece_length : DefaultPieceLength(file->size());
-  if ((file->size() - 1) / piece_length >= kPieceCountLimit) {
+      options.piece_length != 0 ? options.piece_length : DefaultPieceLength(content->length);
+  if (PiecesOf(*content, piece_length) > kPieceCountLimit) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot make a torrent of ", options.file, ": in pieces of ", piece_length,
                      " bytes it has over ", kPieceCountLimit, " of them; use a larger --piece-length"));
   }
-  auto metainfo = HashFile(*file, options.file, plan.name, static_cast<uint32_t>(piece_length));
+  const uint32_t length = static_cast<uint32_t>(piece_length);
+  auto metainfo = content->file ? HashFile(*content->file, options.file, plan.name, length)
+                                : HashTree(options.file, plan.name, content->files, length);
   if (!metainfo.ok()) return metainfo.status();
+  if (absl::Status status = metainfo->Validate(); !status.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot make a torrent of ", options.file, ": ", status.message()));
+  }
   TorrentFile torrent{*std::move(metainfo), plan.format, plan.announce_urls};
-  if (absl::Status status = WriteFileAtomically(plan.output, WriteTorrent(torrent)); !status.ok())
-    return status;
+  const std::string bytes = WriteTorrent(torrent);
+  if (bytes.size() > kTorrentFileLimit) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot make a torrent of ", options.file, ": it would have ", bytes.size(),
+                     " bytes, and at most ", kTorrentFileLimit, " are allowed; use a larger --piece-length"));
+  }
+  if (absl::Status status = WriteFileAtomically(plan.output, bytes); !status.ok()) return status;
   return torrent;
 }
 
@@ -117,6 +184,7 @@ ExitStatus RunCreate(const CreateOptions& options) {
 
   const Metainfo& metainfo = torrent->metainfo;
   std::printf("torrent: %s\n", plan->output.c_str());
+  if (!metainfo.tree.empty()) std::printf("files: %zu\n", metainfo.tree.files().size());
   std::printf("content-id: %s\n", metainfo.content().ToString().c_str());
   if (torrent->format != TorrentFormat::kV2) {
     std::printf("info-hash-v1: %s\n", Hex(metainfo.InfoHashV1(torrent->format)).c_str());

@@ -10,7 +10,7 @@ namespace bt::nodes {
 ExitStatus RunOffer(const OfferOptions& options) {
   absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
   if (!torrent.ok()) return Refuse("offer", torrent.status());
-  {
+  if (torrent->metainfo.tree.empty()) {
     // For the error alone: the machine opens the file itself.
     const absl::StatusOr<InputFile> file = InputFile::Open(options.file);
     if (!file.ok()) return Refuse("offer", file.status());

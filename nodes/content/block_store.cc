@@ -2,9 +2,11 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/torrent/metainfo.h"
 
 namespace bt::nodes {
 namespace {
@@ -52,7 +54,13 @@ void BlockStore::Execute(swarm::FileEffect effect) {
   std::visit([this](auto&& one) { Start(std::move(one)); }, std::move(effect));
 }
 
-std::shared_ptr<const ContentFile> BlockStore::Find(FileId file) const { return FindOpen(file); }
+net::FileSpot BlockStore::Find(FileId file, uint64_t offset) const {
+  const std::shared_ptr<const ContentFile> open = FindOpen(file);
+  if (open == nullptr) return {};
+  absl::StatusOr<TreeFiles::Extent> extent = open->Locate(open, offset);
+  if (!extent.ok()) return {};
+  return {std::move(extent->file), extent->offset};
+}
 
 std::shared_ptr<ContentFile> BlockStore::FindOpen(FileId file) const {
   const auto found = files_.find(file);
@@ -70,8 +78,8 @@ void BlockStore::Start(swarm::OpenFile effect) {
   workers_->QueueSlow([effect, place = resolve_(effect)] {
     Slice resume;
     absl::StatusOr<std::shared_ptr<ContentFile>> file = effect.mode == swarm::FileMode::kRead
-                                                            ? OpenForReading(place, effect.length)
-                                                            : OpenForDownload(place, effect.length, resume);
+                                                            ? OpenForReading(place, effect)
+                                                            : OpenForDownload(place, effect, resume);
     const bool existing = effect.mode == swarm::FileMode::kDownload && file.ok() && !(*file)->untouched;
     return BlockWorkers::Completion{
         swarm::FileOpened{effect.file, file.status(), std::move(resume), existing},
@@ -102,7 +110,9 @@ void BlockStore::Start(swarm::StoreBlock effect) {
 void BlockStore::Start(swarm::HashRange effect) {
   const std::shared_ptr<ContentFile> file = FindOpen(effect.file);
   if (file == nullptr) return Refuse(swarm::RangeHashed{effect.token, NotOpen(effect.file), {}, {}});
-  if (Outside(*file, effect.offset, effect.length)) {
+  // Behind a tree's last file there may be zeros to be hashed, less than a piece of them.
+  const uint64_t padding = file->tree != nullptr && effect.kind == swarm::RangeHash::kSha1 ? kPieceLengthMax : 0;
+  if (Outside(*file, effect.offset, effect.length - std::min(effect.length, padding))) {
     return Refuse(swarm::RangeHashed{
         effect.token, absl::InvalidArgumentError(absl::StrCat("a range outside of ", file->path)), {}, {}});
   }

@@ -55,8 +55,9 @@ class BlockStore {
 
   void Execute(swarm::FileEffect effect);
 
-  // The file as opened, or nullptr when it is not (yet, or any more).
-  std::shared_ptr<const ContentFile> Find(FileId file) const;
+  // Where the byte at `offset` of an open file lies; nowhere when the file is not open (yet, or any more), or
+  // that part of it cannot be opened.
+  net::FileSpot Find(FileId file, uint64_t offset) const;
 
   bool congested() const { return congested_; }
   uint64_t queued_bytes() const { return queued_bytes_; }

@@ -22,6 +22,13 @@ constexpr size_t kBlocksPerRun = 32;
 constexpr size_t kBlockBytes = 16 * 1024;
 constexpr size_t kReadBytes = 64 * kBlockBytes;
 
+// Whether the block is the first of a file of a tree: what is written with one system call is of one file.
+bool BeginsAnother(const BlockWorkers::StoreJob& job) {
+  if (job.file->tree == nullptr) return false;
+  const absl::StatusOr<TreeFiles::Extent> extent = job.file->Locate(job.file, job.block.offset);
+  return !extent.ok() || extent->offset == 0;
+}
+
 }  // namespace
 
 BlockWorkers::BlockWorkers(int hash_threads, uint64_t write_back_bytes, std::function<void()> notify)
@@ -130,7 +137,8 @@ void BlockWorkers::StoreRun(std::vector<StoreJob>& jobs, Done& done) {
   for (size_t i = 0; i < jobs.size();) {
     size_t end = i + 1;
     while (end < jobs.size() && jobs[end].file == jobs[i].file &&
-           jobs[end].block.offset == jobs[end - 1].block.offset + jobs[end - 1].block.bytes.size()) {
+           jobs[end].block.offset == jobs[end - 1].block.offset + jobs[end - 1].block.bytes.size() &&
+           !BeginsAnother(jobs[end])) {
       ++end;
     }
     const std::span<StoreJob> neighbours(jobs.data() + i, end - i);
@@ -155,13 +163,18 @@ absl::Status BlockWorkers::WriteNeighbours(std::span<StoreJob> jobs, Done& done)
     total += bytes.size();
   }
   file.untouched = false;
-  uint64_t at = jobs.front().block.offset;
+  const absl::StatusOr<TreeFiles::Extent> extent = file.Locate(jobs.front().file, jobs.front().block.offset);
+  if (!extent.ok()) return extent.status();
+  if (extent->file == nullptr || extent->length < total) {
+    return absl::OutOfRangeError(absl::StrCat("no place for ", total, " bytes in ", file.path));
+  }
+  uint64_t at = extent->offset;
   size_t next = 0;
   while (next < jobs.size()) {
-    const ssize_t written = pwritev(file.fd.get(), vectors.data() + next,
+    const ssize_t written = pwritev(extent->file->fd.get(), vectors.data() + next,
                                     static_cast<int>(jobs.size() - next), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return FileError("write", file.path, written < 0 ? errno : EIO);
+    if (written <= 0) return FileError("write", extent->file->path, written < 0 ? errno : EIO);
     ++done.writes;
     at += static_cast<uint64_t>(written);
     size_t left = static_cast<size_t>(written);
@@ -170,13 +183,43 @@ absl::Status BlockWorkers::WriteNeighbours(std::span<StoreJob> jobs, Done& done)
       vectors[next] = {static_cast<char*>(vectors[next].iov_base) + left, vectors[next].iov_len - left};
     }
   }
+  if (file.tree != nullptr) file.tree->Written(jobs.front().block.offset);
   // The disk starts now, so that the sync at the end finds little left to do.
   if (write_back_bytes_ > 0 && file.unwritten_bytes.fetch_add(total) + total >= write_back_bytes_) {
     file.unwritten_bytes = 0;
-    sync_file_range(file.fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+    sync_file_range(extent->file->fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
   }
   return absl::OkStatus();
 }
+
+namespace {
+
+// Fills `buffer` with the content's bytes from `offset` on.
+absl::Status ReadAt(const std::shared_ptr<const ContentFile>& file, uint64_t offset, std::span<char> buffer) {
+  while (!buffer.empty()) {
+    const absl::StatusOr<TreeFiles::Extent> extent = file->Locate(file, offset);
+    if (!extent.ok()) return extent.status();
+    size_t step = std::min<uint64_t>(buffer.size(), extent->length);
+    if (extent->file == nullptr) {
+      std::fill_n(buffer.begin(), step, '\0');
+    } else {
+      const ssize_t got =
+          pread(extent->file->fd.get(), buffer.data(), step, static_cast<off_t>(extent->offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return FileError("read", extent->file->path, errno);
+      if (got == 0) {
+        return absl::DataLossError(absl::StrCat("cannot read ", extent->file->path, " at ", extent->offset,
+                                                ": the file has become shorter"));
+      }
+      step = static_cast<size_t>(got);
+    }
+    buffer = buffer.subspan(step);
+    offset += step;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& done) const {
   buffer.resize(kReadBytes);
@@ -188,20 +231,7 @@ void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& don
   uint64_t left = job.range.length;
   while (left > 0 && result.status.ok()) {
     const size_t want = std::min<uint64_t>(left, kReadBytes);
-    size_t have = 0;
-    while (have < want) {
-      const ssize_t got =
-          pread(job.file->fd.get(), buffer.data() + have, want - have, static_cast<off_t>(offset + have));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) {
-        result.status =
-            got < 0 ? FileError("read", job.file->path, errno)
-                    : absl::DataLossError(absl::StrCat("cannot read ", job.file->path, " at ", offset + have,
-                                                       ": the file has become shorter"));
-        break;
-      }
-      have += static_cast<size_t>(got);
-    }
+    result.status = ReadAt(job.file, offset, std::span(buffer).first(want));
     if (!result.status.ok()) break;
     const std::string_view bytes(buffer.data(), want);
     if (!leaves) sha1.Update(bytes);

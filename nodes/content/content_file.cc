@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <climits>
+#include <string_view>
 #include <utility>
 
 #include "core/base/digest.h"
@@ -60,9 +62,24 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
   return absl::OkStatus();
 }
 
+// How a part file is known again.
+struct Identity {
+  uint64_t inode = 0;
+  uint64_t length = 0;
+  int64_t modified_ns = 0;
+};
+
+absl::StatusOr<Identity> IdentityOf(const ContentFile& file) {
+  struct stat info {};
+  const int fd = file.tree != nullptr ? file.tree->directory() : file.fd.get();
+  if (fstat(fd, &info) != 0) return FileError("look at", file.path, errno);
+  if (file.tree != nullptr) return Identity{info.st_ino, file.length, file.tree->ModifiedNs()};
+  return Identity{info.st_ino, static_cast<uint64_t>(info.st_size), ModifiedNs(info)};
+}
+
 // The state saved for exactly this file, or empty: a state that is damaged, of another file or older than a
 // file put back from a copy is as good as none.
-Slice ReadState(const std::string& path, const struct stat& part) {
+Slice ReadState(const std::string& path, const Identity& part) {
   const net::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info {};
   if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
@@ -73,15 +90,33 @@ Slice ReadState(const std::string& path, const struct stat& part) {
   const Slice body = whole.From(16);
   if (whole.view().substr(0, 16) != ChecksumText(body.view())) return {};
   const absl::StatusOr<SavedState> saved = Decode<SavedState>(body);
-  if (!saved.ok() || saved->version != SavedState::kVersion || saved->inode != part.st_ino ||
-      saved->length != static_cast<uint64_t>(part.st_size) || saved->modified_ns > ModifiedNs(part)) {
+  if (!saved.ok() || saved->version != SavedState::kVersion || saved->inode != part.inode ||
+      saved->length != part.length || saved->modified_ns > part.modified_ns) {
     return {};
   }
   return saved->state;
 }
 
+// TARGET.part; where a file system has no names that long (255 bytes, with .state.new behind it), the beginning
+// of the name and a digest of it.
+std::string PartPath(const std::string& target) {
+  constexpr std::string_view kPart = ".part";
+  constexpr std::string_view kLongest = ".part.state.new";
+  constexpr size_t kDigits = 16;
+  const size_t slash = target.rfind('/');
+  const std::string directory = slash == std::string::npos ? "" : target.substr(0, slash + 1);
+  std::string name = target.substr(directory.size());
+  if (name.size() + kLongest.size() > NAME_MAX) {
+    const std::string digest = ChecksumText(name);
+    size_t kept = NAME_MAX - kLongest.size() - kDigits - 1;
+    while (kept > 0 && (static_cast<uint8_t>(name[kept]) & 0xc0) == 0x80) --kept;  // whole UTF-8 sequences
+    name = absl::StrCat(name.substr(0, kept), "~", digest);
+  }
+  return directory + name + std::string(kPart);
+}
+
 // A download never goes where something else already is.
-absl::Status CheckTarget(const FilePlace& place) {
+absl::Status CheckTarget(const FilePlace& place, bool tree) {
   struct stat info {};
   if (place.path.empty() || place.path.back() == '/') {
     return absl::InvalidArgumentError(absl::StrCat("'", place.path, "' does not name a file"));
@@ -89,11 +124,11 @@ absl::Status CheckTarget(const FilePlace& place) {
   if (lstat(place.path.c_str(), &info) != 0) {
     return errno == ENOENT ? absl::OkStatus() : FileError("look at", place.path, errno);
   }
-  if (S_ISDIR(info.st_mode)) {
+  if (S_ISDIR(info.st_mode) && !tree) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot download to ", place.path, ": it is a directory; name a file in it"));
   }
-  if (!place.overwrite) {
+  if (!place.overwrite || tree) {
     return absl::AlreadyExistsError(absl::StrCat("cannot download to ", place.path,
                                                  ": it exists already; remove it or choose another path"));
   }
@@ -135,9 +170,15 @@ absl::Status Allocate(const net::Fd& fd, const std::string& path, uint64_t lengt
   return FileError(absl::StrCat("reserve ", length, " bytes for").c_str(), path, error);
 }
 
-int RenameWithoutReplacing(const std::string& from, const std::string& to) {
+int RenameWithoutReplacing(const std::string& from, const std::string& to, bool directory) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
+  if (directory) {
+    // Replaces at most an empty directory.
+    struct stat info {};
+    if (lstat(to.c_str(), &info) == 0) return EEXIST;
+    return rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  }
   // File systems without the flag: a hard link fails just so when the name is taken.
   if (link(from.c_str(), to.c_str()) != 0) return errno;
   unlink(from.c_str());
@@ -149,18 +190,83 @@ absl::Status SyncContent(const ContentFile& file) {
     return absl::UnavailableError(absl::StrCat("an earlier sync of ", file.path,
                                                " failed, and the disk may have dropped what was written"));
   }
-  if (fdatasync(file.fd.get()) == 0) return absl::OkStatus();
-  file.sync_failed = true;
-  return FileError("sync", file.path, errno);
+  absl::Status status = absl::OkStatus();
+  if (file.tree != nullptr) {
+    status = file.tree->Sync();
+  } else if (fdatasync(file.fd.get()) != 0) {
+    status = FileError("sync", file.path, errno);
+  }
+  if (!status.ok()) file.sync_failed = true;
+  return status;
+}
+
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenTreeForReading(const FilePlace& place,
+                                                                const swarm::OpenFile& effect) {
+  auto file = std::make_shared<ContentFile>();
+  net::Fd directory(open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid() && errno == ENOTDIR) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(place.path, " is a file, and the torrent's content a directory of files"));
+  }
+  if (!directory.valid()) return FileError("open", place.path, errno);
+  file->path = file->target = place.path;
+  file->length = effect.length;
+  file->tree = std::make_unique<TreeFiles>(std::move(directory), place.path, effect.parts, false);
+  if (absl::Status status = file->tree->CheckAll(); !status.ok()) return status;
+  return file;
+}
+
+// TARGET.part is a directory, and the lock on it.
+absl::Status OpenTreeForDownload(ContentFile& file, const swarm::OpenFile& effect, Slice& resume) {
+  const bool fresh = mkdir(file.path.c_str(), 0777) == 0;
+  if (!fresh && errno != EEXIST) return FileError("create", file.path, errno);
+  net::Fd directory(open(file.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory.valid()) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot download to ", file.path, ": ",
+                                                      net::ErrnoText(errno),
+                                                      "; remove it or choose another path"));
+  }
+  if (flock(directory.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot download to ", file.path, ": another process is downloading to it"));
+  }
+  file.tree = std::make_unique<TreeFiles>(std::move(directory), file.path, effect.parts, true);
+  bool made = false;
+  absl::Status status = file.tree->MakeAll(made);
+  if (!status.ok()) {
+    if (fresh) file.tree->RemoveAll();
+    return status;
+  }
+  file.untouched = fresh;
+  if (fresh || made) return absl::OkStatus();
+  const absl::StatusOr<Identity> identity = IdentityOf(file);
+  if (!identity.ok()) return identity.status();
+  resume = ReadState(file.path + ".state", *identity);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 ContentFile::~ContentFile() {
-  if (untouched && !finished) unlink(path.c_str());
+  if (!untouched || finished) return;
+  if (tree != nullptr) {
+    tree->RemoveAll();
+  } else {
+    unlink(path.c_str());
+  }
 }
 
-absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place, uint64_t length) {
+absl::StatusOr<TreeFiles::Extent> ContentFile::Locate(const std::shared_ptr<const ContentFile>& self,
+                                                      uint64_t offset) const {
+  if (tree != nullptr) return tree->Locate(offset);
+  if (offset >= length) return absl::OutOfRangeError(absl::StrCat(path, " has no byte ", offset));
+  return TreeFiles::Extent{self, offset, length - offset};
+}
+
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place,
+                                                            const swarm::OpenFile& effect) {
+  if (!effect.parts.empty()) return OpenTreeForReading(place, effect);
+  const uint64_t length = effect.length;
   auto file = std::make_shared<ContentFile>();
   // O_NONBLOCK: opening a FIFO must not hang.
   file->fd = net::Fd(open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -180,16 +286,22 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& pla
   return file;
 }
 
-absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place, uint64_t length,
-                                                             Slice& resume) {
-  absl::Status status = CheckTarget(place);
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place,
+                                                             const swarm::OpenFile& effect, Slice& resume) {
+  const uint64_t length = effect.length;
+  absl::Status status = CheckTarget(place, !effect.parts.empty());
   if (!status.ok()) return status;
   auto file = std::make_shared<ContentFile>();
   file->target = place.path;
-  file->path = place.path + ".part";
+  file->path = PartPath(place.path);
   file->overwrite = place.overwrite;
   file->mode = swarm::FileMode::kDownload;
   file->length = length;
+  if (!effect.parts.empty()) {
+    status = OpenTreeForDownload(*file, effect, resume);
+    if (!status.ok()) return status;
+    return file;
+  }
   file->fd =
       net::Fd(open(file->path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
   if (!file->fd.valid()) return FileError("create", file->path, errno);
@@ -198,7 +310,8 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
   if (status.ok() && info.st_size == 0) status = Allocate(file->fd, file->path, length);
   if (!status.ok()) return status;
   if (info.st_size != 0) {
-    resume = ReadState(file->path + ".state", info);
+    resume = ReadState(file->path + ".state",
+                       {info.st_ino, static_cast<uint64_t>(info.st_size), ModifiedNs(info)});
   } else {
     file->untouched = true;
   }
@@ -207,11 +320,11 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
 
 absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
   if (absl::Status status = SyncContent(file); !status.ok()) return status;
-  struct stat info {};
-  if (fstat(file.fd.get(), &info) != 0) return FileError("look at", file.path, errno);
-  const std::string body = Encode(SavedState{.inode = info.st_ino,
-                                             .length = static_cast<uint64_t>(info.st_size),
-                                             .modified_ns = ModifiedNs(info),
+  const absl::StatusOr<Identity> identity = IdentityOf(file);
+  if (!identity.ok()) return identity.status();
+  const std::string body = Encode(SavedState{.inode = identity->inode,
+                                             .length = identity->length,
+                                             .modified_ns = identity->modified_ns,
                                              .state = state});
   const std::string path = file.path + ".state";
   const std::string fresh = path + ".new";
@@ -229,7 +342,7 @@ absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
 
 absl::Status FinishDownload(ContentFile& file) {
   if (absl::Status status = SyncContent(file); !status.ok()) return status;
-  const int error = !file.overwrite ? RenameWithoutReplacing(file.path, file.target)
+  const int error = !file.overwrite ? RenameWithoutReplacing(file.path, file.target, file.tree != nullptr)
                     : rename(file.path.c_str(), file.target.c_str()) == 0 ? 0
                                                                           : errno;
   if (error == EEXIST) {

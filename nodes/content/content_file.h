@@ -1,6 +1,6 @@
 #pragma once
 
-// ContentFile: an open content file, shared by the block store's workers and the links that send from it;
+// ContentFile: an open content, one file or a tree of them, shared by the block store's workers and the links that send from it;
 // closed when the last of them lets go. The functions block on the disk and are for worker threads.
 
 #include <absl/status/status.h>
@@ -14,6 +14,7 @@
 #include "core/base/slice.h"
 #include "core/swarm/file_effects.h"
 #include "net/fd.h"
+#include "nodes/content/tree_files.h"
 
 namespace bt::nodes {
 
@@ -23,7 +24,7 @@ struct FilePlace {
   bool overwrite = false;  // a download may replace an existing file
 };
 
-// `path` is the file as opened: TARGET.part for a download.
+// `path` is the file as opened: TARGET.part for a download, a directory of that name for a tree.
 struct ContentFile : net::ReadableFile {
   ContentFile() = default;
   // A part file this process made and wrote nothing to is taken away again.
@@ -31,6 +32,10 @@ struct ContentFile : net::ReadableFile {
   ContentFile(const ContentFile&) = delete;
   ContentFile& operator=(const ContentFile&) = delete;
 
+  // Where the bytes from `offset` on lie. `self` is this, and kept open by the result.
+  absl::StatusOr<TreeFiles::Extent> Locate(const std::shared_ptr<const ContentFile>& self, uint64_t offset) const;
+
+  std::unique_ptr<TreeFiles> tree;  // instead of `fd`
   std::string target;  // the final name
   bool overwrite = false;
   swarm::FileMode mode = swarm::FileMode::kRead;
@@ -44,12 +49,13 @@ struct ContentFile : net::ReadableFile {
   mutable std::atomic<bool> sync_failed{false};
 };
 
-// An existing regular file of exactly `length` bytes, for reading.
-absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place, uint64_t length);
+// What `open` names, for reading: an existing regular file of exactly its length, or a directory in which the
+// parts are.
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place, const swarm::OpenFile& open);
 
 // TARGET.part, made with all its space allocated or taken up again, and locked against a second process.
 // `resume` is the last checkpoint's state if it is this very file's, else empty. Never follows a link.
-absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place, uint64_t length,
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place, const swarm::OpenFile& open,
                                                              Slice& resume);
 
 // Syncs the data, then replaces TARGET.part.state atomically and durably.

@@ -24,6 +24,7 @@ class InputFile {
   // pipe.
   static absl::StatusOr<InputFile> Open(const std::string& path);
 
+  const std::string& path() const { return path_; }  // as given to Open
   int descriptor() const { return descriptor_.get(); }
   uint64_t size() const { return size_; }  // when opened
   // All its bytes. kFailedPrecondition when it has more than `limit`; `meant` says what it should be instead.

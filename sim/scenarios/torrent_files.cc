@@ -74,7 +74,7 @@ class Run {
     const uint64_t pieces = (bytes.size() + piece_length - 1) / piece_length;
     const uint64_t blocks = (bytes.size() + kBlockSize - 1) / kBlockSize;
     Metainfo expected{name, bytes.size(), piece_length, TreeRoot(bytes, 0, std::bit_ceil(blocks)), {}, {},
-                      {}};
+                      {}, {}};
     const uint64_t blocks_each = piece_length / kBlockSize;
     for (uint64_t piece = 0; piece < pieces; ++piece) {
       expected.v1_pieces.push_back(Sha1(std::string_view(bytes).substr(piece * piece_length, piece_length)));

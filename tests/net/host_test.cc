@@ -93,12 +93,12 @@ class TestMachine final {
     context.out.Arm(Protocol::Timer::kWake, context.now + request.in);
   }
   void Do(CallId, const Offer& request, Ctx& context) {
-    context.out.File(OpenFile{kFile, FileMode::kRead, "source", request.length});
+    context.out.File(OpenFile{kFile, FileMode::kRead, "source", request.length, {}});
   }
   void Do(CallId, const Fetch& request, Ctx& context) {
     peer_ = request.peer;
     length_ = request.length;
-    context.out.File(OpenFile{kFile, FileMode::kDownload, "target", request.length});
+    context.out.File(OpenFile{kFile, FileMode::kDownload, "target", request.length, {}});
   }
 
   void On(const Received<Protocol>& message, Ctx&) {

@@ -112,7 +112,7 @@ TEST_F(SyncTest, ADownloadGetsItsNameOnlyAfterItsBytesAreSynced) {
         if (const auto* done = std::get_if<FileFinished>(&input)) finished = done->status.ok();
       },
       [](bool) {});
-  store.Execute(OpenFile{FileId(0), FileMode::kDownload, "film", 5});
+  store.Execute(OpenFile{FileId(0), FileMode::kDownload, "film", 5, {}});
   ASSERT_TRUE(RunUntil(loop_, [&] { return opened; }));
   store.Execute(StoreBlock{BlockToken(1), FileId(0), 0, Slice::Static("12345")});
   ASSERT_TRUE(RunUntil(loop_, [&] { return stored; }));

@@ -79,12 +79,13 @@ TEST(MetainfoBuilder, DoesNotCareHowTheBytesAreCut) {
 TEST(PieceHasher, PiecesHashedInAnyOrderMakeTheSameMetainfo) {
   const std::string content = test::SampleBytes(kLength);
   std::vector<PieceHashes> pieces(6);
-  PieceHasher hasher(kLength, kPiece);
+  const Metainfo form{.name = test::SampleName(kLength), .length = kLength, .piece_length = kPiece};
+  PieceHasher hasher(form);
   for (const size_t i : {5, 0, 3, 1, 4, 2}) {
     hasher.Update(std::string_view(content).substr(i * kPiece, kPiece));
-    pieces[i] = hasher.Finish();
+    pieces[i] = hasher.Finish(static_cast<uint32_t>(i));
   }
-  EXPECT_EQ(AssembleMetainfo(test::SampleName(kLength), kLength, kPiece, pieces), Sample());
+  EXPECT_EQ(AssembleMetainfo(form, pieces), Sample());
 }
 
 TEST(Metainfo, RefusesWrongFormsAndSaysWhich) {

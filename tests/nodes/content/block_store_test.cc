@@ -61,7 +61,7 @@ class BlockStoreTest : public testing::Test {
   }
 
   FileOpened Open(FileMode mode, const std::string& name, uint64_t length) {
-    store_->Execute(OpenFile{kFile, mode, name, length});
+    store_->Execute(OpenFile{kFile, mode, name, length, {}});
     return Next<FileOpened>();
   }
 
@@ -109,7 +109,7 @@ TEST_F(BlockStoreTest, ADownloadIsAPartFileUntilItIsFinishedAndThenHasItsName) {
   // Finished for good: nothing writes to it any more, but it can be read and offered on.
   store_->Execute(StoreBlock{BlockToken(9), kFile, 0, Slice::Static("late")});
   EXPECT_FALSE(Next<BlockStored>().status.ok());
-  EXPECT_NE(store_->Find(kFile), nullptr);
+  EXPECT_NE(store_->Find(kFile, 0).file, nullptr);
 }
 
 TEST_F(BlockStoreTest, BlocksOfOneIterationInAnyOrderWithGapsLandInTheirPlaces) {
@@ -205,7 +205,7 @@ TEST_F(BlockStoreTest, UnusablePlacesAreRefusedWithAReason) {
     const FileOpened opened = Open(one.mode, one.name, 100);
     EXPECT_EQ(opened.status.code(), one.code) << one.name << ": " << opened.status;
     EXPECT_NE(std::string(opened.status.message()).find(one.name), std::string::npos) << opened.status;
-    EXPECT_EQ(store_->Find(kFile), nullptr);
+    EXPECT_EQ(store_->Find(kFile, 0).file, nullptr);
   }
   EXPECT_EQ(net::ReadFile(directory_ / "victim"), std::string(100, 'v'));
   EXPECT_EQ(net::ReadFile(directory_ / "twin"), std::string(100, 't'));

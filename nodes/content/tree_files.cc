@@ -1,0 +1,202 @@
+#include "nodes/content/tree_files.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+#include "nodes/shared/files.h"
+
+namespace bt::nodes {
+namespace {
+
+constexpr mode_t kFileMode = 0666;  // the umask decides
+constexpr mode_t kDirectoryMode = 0777;
+
+}  // namespace
+
+TreeFiles::TreeFiles(net::Fd directory, std::string path, std::vector<swarm::FilePart> parts, bool writable)
+    : directory_(std::move(directory)), path_(std::move(path)), parts_(std::move(parts)), writable_(writable) {
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    if (parts_[i].length > 0) not_empty_.push_back(i);
+  }
+}
+
+net::Fd TreeFiles::Walk(const std::string& path, int flags, unsigned mode) const {
+  net::Fd at;
+  std::string_view left = path;
+  while (true) {
+    const int from = at.valid() ? at.get() : directory_.get();
+    const size_t cut = left.find('/');
+    const std::string part(left.substr(0, cut));
+    const bool last = cut == std::string_view::npos;
+    const int how = last ? flags : O_PATH | O_DIRECTORY;
+    net::Fd next(openat(from, part.c_str(), how | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
+    if (!next.valid() || last) return next;
+    at = std::move(next);
+    left.remove_prefix(cut + 1);
+  }
+}
+
+std::vector<std::string> TreeFiles::Directories() const {
+  absl::btree_set<std::string> directories;
+  for (const swarm::FilePart& part : parts_) {
+    for (size_t cut = part.path.find('/'); cut != std::string::npos; cut = part.path.find('/', cut + 1)) {
+      directories.insert(part.path.substr(0, cut));
+    }
+  }
+  return {directories.begin(), directories.end()};  // a directory is a prefix of what is in it
+}
+
+absl::Status TreeFiles::CheckAll() const {
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const net::Fd fd = Walk(parts_[i].path, O_RDONLY, 0);
+    if (!fd.valid()) return FileError("open", PathOf(i), errno);
+    struct stat info {};
+    if (fstat(fd.get(), &info) != 0) return FileError("look at", PathOf(i), errno);
+    if (!S_ISREG(info.st_mode)) {
+      return absl::FailedPreconditionError(absl::StrCat(PathOf(i), " is not a regular file"));
+    }
+    if (static_cast<uint64_t>(info.st_size) != parts_[i].length) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(PathOf(i), " has ", info.st_size, " bytes, the torrent says ", parts_[i].length,
+                       "; it is not the torrent's file, or has been changed"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TreeFiles::MakeAll(bool& made) {
+  made = false;
+  for (const std::string& directory : Directories()) {
+    const size_t cut = directory.rfind('/');
+    const net::Fd parent = cut == std::string::npos ? net::Fd() : Walk(directory.substr(0, cut), O_PATH | O_DIRECTORY, 0);
+    const std::string name = cut == std::string::npos ? directory : directory.substr(cut + 1);
+    if (cut != std::string::npos && !parent.valid()) return FileError("open", path_ + "/" + directory, errno);
+    const int at = parent.valid() ? parent.get() : directory_.get();
+    if (mkdirat(at, name.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+      return FileError("create", path_ + "/" + directory, errno);
+    }
+  }
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const swarm::FilePart& part = parts_[i];
+    const net::Fd fd = Walk(part.path, O_RDWR | O_CREAT, part.executable ? kDirectoryMode : kFileMode);
+    if (!fd.valid()) return FileError("create", PathOf(i), errno);
+    struct stat info {};
+    if (fstat(fd.get(), &info) != 0) return FileError("look at", PathOf(i), errno);
+    if (!S_ISREG(info.st_mode) || info.st_nlink != 1 ||
+        (info.st_size != 0 && static_cast<uint64_t>(info.st_size) != part.length)) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot download to ", PathOf(i),
+          ": it is not a file of this download (another length, a device, or linked elsewhere); remove it"));
+    }
+    if (static_cast<uint64_t>(info.st_size) == part.length) {
+      // An empty one tells nothing about what was there before.
+      continue;
+    }
+    made = true;
+    if (fallocate(fd.get(), 0, 0, static_cast<off_t>(part.length)) == 0) continue;
+    if (errno == EOPNOTSUPP || errno == ENOSYS) {
+      if (ftruncate(fd.get(), static_cast<off_t>(part.length)) == 0) continue;
+    }
+    return FileError(absl::StrCat("reserve ", part.length, " bytes for").c_str(), PathOf(i), errno);
+  }
+  return absl::OkStatus();
+}
+
+void TreeFiles::RemoveAll() {
+  const auto remove = [&](const std::string& path, int flags) {
+    const size_t cut = path.rfind('/');
+    const net::Fd parent = cut == std::string::npos ? net::Fd() : Walk(path.substr(0, cut), O_PATH | O_DIRECTORY, 0);
+    if (cut != std::string::npos && !parent.valid()) return;
+    const std::string name = cut == std::string::npos ? path : path.substr(cut + 1);
+    unlinkat(parent.valid() ? parent.get() : directory_.get(), name.c_str(), flags);
+  };
+  for (const swarm::FilePart& part : parts_) remove(part.path, 0);
+  std::vector<std::string> directories = Directories();
+  for (auto one = directories.rbegin(); one != directories.rend(); ++one) remove(*one, AT_REMOVEDIR);
+  rmdir(path_.c_str());
+}
+
+size_t TreeFiles::PartAt(uint64_t offset) const {
+  const auto after = std::upper_bound(not_empty_.begin(), not_empty_.end(), offset,
+                                      [&](uint64_t at, size_t part) { return at < parts_[part].offset; });
+  return *std::prev(after);  // the first begins at 0
+}
+
+absl::StatusOr<TreeFiles::Extent> TreeFiles::Locate(uint64_t offset) const {
+  const size_t part = PartAt(offset);
+  const uint64_t end = parts_[part].offset + parts_[part].length;
+  if (offset >= end) {
+    const bool last = part == not_empty_.back();
+    const uint64_t next = last ? UINT64_MAX : parts_[*std::upper_bound(not_empty_.begin(), not_empty_.end(), part)].offset;
+    return Extent{nullptr, 0, next - offset};
+  }
+  absl::StatusOr<std::shared_ptr<const net::ReadableFile>> file = Open(part);
+  if (!file.ok()) return file.status();
+  return Extent{*std::move(file), offset - parts_[part].offset, end - offset};
+}
+
+absl::StatusOr<std::shared_ptr<const net::ReadableFile>> TreeFiles::Open(size_t part) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (const auto found = open_.find(part); found != open_.end()) {
+    recent_.splice(recent_.begin(), recent_, found->second);
+    return recent_.front().second;
+  }
+  auto file = std::make_shared<net::ReadableFile>();
+  file->path = PathOf(part);
+  file->fd = Walk(parts_[part].path, writable_ ? O_RDWR : O_RDONLY, 0);
+  if (!file->fd.valid()) return FileError("open", file->path, errno);
+  if (recent_.size() == kOpenFiles) {
+    open_.erase(recent_.back().first);
+    recent_.pop_back();
+  }
+  recent_.emplace_front(part, file);
+  open_[part] = recent_.begin();
+  return file;
+}
+
+void TreeFiles::Written(uint64_t offset) const {
+  const size_t part = PartAt(offset);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  unsynced_.insert(part);
+}
+
+absl::Status TreeFiles::Sync() const {
+  absl::btree_set<size_t> unsynced;
+  bool directories = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    unsynced.swap(unsynced_);
+    std::swap(directories, directories_unsynced_);
+  }
+  for (const size_t part : unsynced) {
+    const absl::StatusOr<std::shared_ptr<const net::ReadableFile>> file = Open(part);
+    if (!file.ok()) return file.status();
+    if (fdatasync((*file)->fd.get()) != 0) return FileError("sync", (*file)->path, errno);
+  }
+  if (!directories) return absl::OkStatus();
+  for (const std::string& directory : Directories()) {
+    const net::Fd fd = Walk(directory, O_RDONLY | O_DIRECTORY, 0);
+    if (!fd.valid() || fsync(fd.get()) != 0) return FileError("sync", path_ + "/" + directory, errno);
+  }
+  if (fsync(directory_.get()) != 0) return FileError("sync", path_, errno);
+  return absl::OkStatus();
+}
+
+int64_t TreeFiles::ModifiedNs() const {
+  int64_t latest = 0;
+  for (const swarm::FilePart& part : parts_) {
+    const net::Fd fd = Walk(part.path, O_PATH, 0);
+    struct stat info {};
+    if (!fd.valid() || fstat(fd.get(), &info) != 0) continue;
+    latest = std::max(latest, int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+  }
+  return latest;
+}
+
+}  // namespace bt::nodes
