@@ -1,7 +1,7 @@
 #pragma once
 
-// Fd: owns a file descriptor. ReadableFile: an open file and the name that errors give it. FileSpot: where in a
-// file bytes begin.
+// Fd: owns a file descriptor. ReadableFile: an open file and the name that errors give it. FileSpot: where in
+// a file bytes begin.
 
 #include <unistd.h>
 

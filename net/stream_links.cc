@@ -141,7 +141,8 @@ void StreamLinks::Send(LinkSendFile send) {
     return;
   }
   connection->Write(std::move(send.header));
-  connection->Write(FileRange{std::move(spot.file), spot.offset, send.length, send.file.value(), send.offset});
+  connection->Write(
+      FileRange{std::move(spot.file), spot.offset, send.length, send.file.value(), send.offset});
 }
 
 void StreamLinks::Close(const LinkClose& close) {

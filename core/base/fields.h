@@ -140,10 +140,10 @@ constexpr size_t ListedMembers() {
 }
 #pragma GCC diagnostic pop
 
-// Members younger than a struct's format are left out, and put beside it by who encodes it.
+// How many members, younger than the struct's format, the list leaves to who encodes it; negative: adds.
 template <class T>
 constexpr size_t MembersApart() {
-  if constexpr (requires { T::kMembersApart; }) return T::kMembersApart;
+  if constexpr (requires { T::kMembersApart; }) return static_cast<size_t>(T::kMembersApart);
   return 0;
 }
 

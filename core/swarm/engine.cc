@@ -257,7 +257,8 @@ void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
 void Client::Engine::Handle(const Checkpointed& input, Ctx& context) {
   if (!torrent_) return;
   torrent_->Checkpointed(context.now);
-  if (!input.status.ok() && speaking()) {
+  // What is whole needs no progress any more: it is finished, or fails, by itself.
+  if (!input.status.ok() && speaking() && phase_ == Phase::kDownloading) {
     return Fail(absl::StrCat("cannot save the download's progress: ", input.status.message()), context);
   }
   if (phase_ == Phase::kDownloading && torrent_->unsaved()) torrent_->ProgressMade(context);
@@ -282,7 +283,7 @@ void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
     case Kind::kOffered:
       return context.out.Note(Offered{tracker_.claimed().count(), verified().size()});
     case Kind::kPeers:
-      return Heard(std::get<tracker_api::Peers>(event.response.body).peers, context);
+      return Heard(std::get<tracker_api::Peers>(event.response.body), context);
     case Kind::kNotFound: {
       const Metainfo* known = metainfo();
       const std::string name = known != nullptr
@@ -306,7 +307,9 @@ void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
   }
 }
 
-void Client::Engine::Heard(const std::vector<tracker_api::PeerClaim>& peers, Ctx& context) {
+void Client::Engine::Heard(const tracker_api::Peers& answer, Ctx& context) {
+  if (torrent_) torrent_->ToldInfoHashes(answer.info_hashes);
+  const std::vector<tracker_api::PeerClaim>& peers = answer.peers;
   for (const tracker_api::PeerClaim& claim : peers) {
     // Two seeders have nothing to say to each other.
     if (phase_ == Phase::kOffering && claim.complete) continue;

@@ -75,7 +75,7 @@ class Client::Engine {
   void TorrentArrived(Metainfo metainfo, Ctx& context);
   void Fetched(tracker_api::Response response, Ctx& context);
   void TrackerEvent(TrackerSession::Event event, Ctx& context);
-  void Heard(const std::vector<tracker_api::PeerClaim>& peers, Ctx& context);
+  void Heard(const tracker_api::Peers& answer, Ctx& context);
   void CheckedPiece(FileCheck::Verdict verdict, Ctx& context);
   void ReadBack(FileCheck::Verdict verdict, Ctx& context);
   void Ready(Ctx& context);

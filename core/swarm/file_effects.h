@@ -1,9 +1,9 @@
 #pragma once
 
 // What the client machine asks of its content file and how that completes: the swarm's FileEffect and
-// FileDone. A tree of files is one content file to the machine: its parts lie in it as in the torrent's bytes, and
-// what is between them reads as zeros. Each effect but CloseFile completes with one FileDone. Hosts execute them: nodes/content on real
-// disks, sim/scenarios/content_disk on simulated ones.
+// FileDone. A tree of files is one content file to the machine: its parts lie in it as in the torrent's
+// bytes, and what is between them reads as zeros. Each effect but CloseFile completes with one FileDone.
+// Hosts execute them: nodes/content on real disks, sim/scenarios/content_disk on simulated ones.
 
 #include <absl/status/status.h>
 
@@ -49,8 +49,8 @@ struct StoreBlock {
   Slice bytes;
 };
 enum class RangeHash : uint8_t { kLeaves, kSha1 };
-// Read back and hash [offset, offset + length), cut into 16 KiB leaves for kLeaves. With kSha1 a range may reach
-// past the end of a tree's file, or of the content: there are zeros.
+// Read back and hash [offset, offset + length), cut into 16 KiB leaves for kLeaves. With kSha1 a range may
+// reach past the end of a tree's file, or of the content: there are zeros.
 struct HashRange {
   BlockToken token;
   FileId file;

@@ -47,6 +47,16 @@ InfoHashes::InfoHashes(const Metainfo& metainfo, std::optional<TorrentFormat> fo
   std::stable_partition(known_.begin(), undialled, [&](const Known& known) { return known.hash == *asked; });
 }
 
+void InfoHashes::Told(const std::vector<InfoHash>& hashes) {
+  for (const InfoHash& hash : hashes) {
+    if (told_ == kTold) return;
+    if (Find(hash) != nullptr) continue;
+    known_.insert(known_.begin() + dialled_, {hash, Kind::kForeign});
+    ++dialled_;
+    ++told_;
+  }
+}
+
 const InfoHashes::Known* InfoHashes::Find(const InfoHash& hash) const {
   const auto found =
       std::find_if(known_.begin(), known_.end(), [&](const Known& known) { return known.hash == hash; });

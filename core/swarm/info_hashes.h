@@ -2,8 +2,8 @@
 
 // InfoHashes: the info-hashes under which one content is met (BEP 3, BEP 52), and in which order a peer is
 // tried with them. Invariant: every info-hash of the torrent is answered; the first one dialled is that of
-// the torrent file that was given, because peers know the content by the file they hold. Pure; for the
-// client's engine.
+// the torrent file that was given, because peers know the content by the file they hold; and a content may be
+// registered under several names, each with info-hashes of its own. Pure; for the client's engine.
 
 #include <cstdint>
 #include <optional>
@@ -42,6 +42,10 @@ class InfoHashes {
   InfoHashes(const Metainfo& metainfo, std::optional<TorrentFormat> format,
              const std::optional<tracker_api::TorrentKey>& key);
 
+  // More that mean this content, on a tracker's word; what comes from their peers is proven as ever. At most
+  // kTold of them are kept; they are dialled behind the torrent's own.
+  void Told(const std::vector<InfoHash>& hashes);
+
   // nullptr: of another content.
   const Known* Find(const InfoHash& hash) const;
   // The info-hash for the `attempt`-th try in a row at one peer; every `dialled()` tries begin anew.
@@ -49,7 +53,10 @@ class InfoHashes {
   uint32_t dialled() const { return dialled_; }
 
  private:
+  static constexpr uint32_t kTold = 64;
+
   std::vector<Known> known_;  // those that are dialled first
+  uint32_t told_ = 0;
   uint32_t dialled_ = 0;
 };
 

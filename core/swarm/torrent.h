@@ -1,9 +1,9 @@
 #pragma once
 
-// Torrent: one content and the file or files that hold it: which pieces are verified, on whose word, and what of it
-// the disk has been told to keep. Invariant: a download's file is finished only when every piece was hashed,
-// in this life, from the bytes that lie in the file. Emits file effects; for the client's engine and its
-// parts.
+// Torrent: one content and the file or files that hold it: which pieces are verified, on whose word, and what
+// of it the disk has been told to keep. Invariant: a download's file is finished only when every piece was
+// hashed, in this life, from the bytes that lie in the file. Emits file effects; for the client's engine and
+// its parts.
 
 #include <optional>
 #include <vector>
@@ -26,6 +26,7 @@ class Torrent {
 
   const Metainfo& metainfo() const { return metainfo_; }
   const InfoHashes& info_hashes() const { return info_hashes_; }
+  void ToldInfoHashes(const std::vector<InfoHash>& hashes) { info_hashes_.Told(hashes); }
   const PieceMap& verified() const { return verified_; }
   uint64_t bytes_verified() const { return bytes_verified_; }
 
@@ -65,7 +66,7 @@ class Torrent {
 
  private:
   const Metainfo metainfo_;
-  const InfoHashes info_hashes_;
+  InfoHashes info_hashes_;
   const Duration checkpoint_interval_;
   PieceMap verified_;
   uint64_t bytes_verified_ = 0;

@@ -52,8 +52,8 @@ bool Uploads::OnRequest(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
       span.offset >= metainfo.padded_piece_size(piece)) {
     return false;
   }
-  // BEP 52 hashes whole blocks: who knows the content as v2 only (libtorrent) asks for a file's last one whole
-  // too. On the v1 side of a tree the zeros behind a file are part of its last piece.
+  // BEP 52 hashes whole blocks: who knows the content as v2 only (libtorrent) asks for a file's last one
+  // whole too. On the v1 side of a tree the zeros behind a file are part of its last piece.
   const uint64_t end = uint64_t{span.offset} + span.length;
   const bool past_end = end > metainfo.padded_piece_size(piece);
   const bool padded = peer.under.pads_last_block() && span.offset % kBlockSize == 0 &&

@@ -54,7 +54,8 @@ absl::StatusOr<FileTree::File> ReadLeaf(const Value& leaf) {
     if (root) return Invalid(kPath, ": an empty file has a pieces root");
     return file;
   }
-  if (bytes.size() != file.pieces_root.size()) return Invalid(kPath, ": a file has no pieces root of 32 bytes");
+  if (bytes.size() != file.pieces_root.size())
+    return Invalid(kPath, ": a file has no pieces root of 32 bytes");
   std::copy(bytes.begin(), bytes.end(), file.pieces_root.begin());
   return file;
 }
@@ -64,7 +65,7 @@ absl::StatusOr<FileTree::File> ReadLeaf(const Value& leaf) {
 std::string FileTree::File::Path() const { return absl::StrJoin(path, "/"); }
 
 FileTree::FileTree(std::vector<File> files, uint32_t piece_length, bool padded_end)
-    : files_(std::move(files)), padded_end_(padded_end) {
+    : files_(std::move(files)), piece_length_(piece_length) {
   CHECK(piece_length > 0);
   first_piece_.reserve(files_.size());
   for (size_t i = 0; i < files_.size(); ++i) {
@@ -75,6 +76,15 @@ FileTree::FileTree(std::vector<File> files, uint32_t piece_length, bool padded_e
     length_ += length;  // Validate finds sums that do not fit
     piece_count_ += (length - 1) / piece_length + 1;
   }
+  padded_end_ = padded_end && !not_empty_.empty() && files_[not_empty_.back()].length % piece_length != 0;
+}
+
+std::optional<FileTree> FileTree::FromPlain(Plain plain) {
+  if (plain.files.empty()) {
+    return plain.piece_length == 0 && !plain.padded_end ? std::optional(FileTree()) : std::nullopt;
+  }
+  if (plain.piece_length == 0) return std::nullopt;
+  return FileTree(std::move(plain.files), plain.piece_length, plain.padded_end);
 }
 
 size_t FileTree::FileOf(uint32_t piece) const {
@@ -135,7 +145,8 @@ void FileTree::WriteTree(bencode::Writer& writer) const {
   std::vector<std::string> open;  // directories that are being written
   for (const File& file : files_) {
     size_t common = 0;
-    while (common < open.size() && common + 1 < file.path.size() && open[common] == file.path[common]) ++common;
+    while (common < open.size() && common + 1 < file.path.size() && open[common] == file.path[common])
+      ++common;
     for (; open.size() > common; open.pop_back()) writer.End();
     for (; open.size() + 1 < file.path.size(); open.push_back(file.path[open.size()])) {
       writer.Key(file.path[open.size()]).BeginDictionary();
@@ -150,7 +161,7 @@ void FileTree::WriteTree(bencode::Writer& writer) const {
   writer.End();
 }
 
-void FileTree::WriteFiles(uint32_t piece_length, bencode::Writer& writer) const {
+void FileTree::WriteFiles(bencode::Writer& writer) const {
   writer.BeginList();
   for (size_t i = 0; i < files_.size(); ++i) {
     const File& file = files_[i];
@@ -160,10 +171,10 @@ void FileTree::WriteFiles(uint32_t piece_length, bencode::Writer& writer) const 
     writer.Key("path").BeginList();
     for (const std::string& part : file.path) writer.Text(part);
     writer.End().End();
-    const uint64_t over = file.length % piece_length;
+    const uint64_t over = file.length % piece_length_;
     const bool last = not_empty_.empty() || i >= not_empty_.back();
     if (over == 0 || (last && !padded_end_)) continue;
-    const uint64_t padding = piece_length - over;
+    const uint64_t padding = piece_length_ - over;
     writer.BeginDictionary().Key("attr").Text("p").Key("length").Integer(static_cast<int64_t>(padding));
     writer.Key("path").BeginList().Text(".pad").Text(absl::StrCat(padding)).End().End();
   }
@@ -208,7 +219,7 @@ absl::StatusOr<std::vector<FileTree::File>> FileTree::ReadTree(const Value& tree
   return files;
 }
 
-absl::StatusOr<bool> FileTree::CheckFiles(const Value& list, uint32_t piece_length) const {
+absl::StatusOr<bool> FileTree::CheckFiles(const Value& list) const {
   if (list.kind() != bencode::Kind::kList) return Invalid("info.files is not a list");
   uint64_t offset = 0;  // modulo the piece length
   size_t next = 0;
@@ -217,7 +228,7 @@ absl::StatusOr<bool> FileTree::CheckFiles(const Value& list, uint32_t piece_leng
     const auto length = LengthOf(*entry, "info.files");
     if (!length.ok()) return length.status();
     if (AttributesOf(*entry).find('p') != std::string_view::npos) {
-      if (*length >= piece_length || (offset + *length) % piece_length != 0 || *length == 0) {
+      if (*length >= piece_length_ || (offset + *length) % piece_length_ != 0 || *length == 0) {
         return Invalid("info.files: padding of ", *length, " bytes does not lead to the next piece");
       }
       offset = 0;
@@ -239,7 +250,7 @@ absl::StatusOr<bool> FileTree::CheckFiles(const Value& list, uint32_t piece_leng
     }
     if (*length == 0) continue;
     if (offset != 0) return Invalid("info.files: ", file.Path(), " does not begin with a piece");
-    offset = *length % piece_length;
+    offset = *length % piece_length_;
     padded = false;
   }
   if (next != files_.size()) return Invalid("info.files has fewer files than info.file tree");

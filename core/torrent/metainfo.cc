@@ -123,10 +123,15 @@ absl::Status Metainfo::ValidateForm(const MetainfoLimits& limits) const {
 absl::Status Metainfo::ValidateTreeForm() const {
   if (tree.empty()) return absl::OkStatus();
   if (absl::Status status = tree.Validate(); !status.ok()) return status;
-  if (tree.length() != length) return Invalid("the files of the tree have ", tree.length(), " bytes, not ", length);
+  if (tree.piece_length() != piece_length) {
+    return Invalid("the tree is laid out in pieces of ", tree.piece_length(), " bytes, not ", piece_length);
+  }
+  if (tree.length() != length)
+    return Invalid("the files of the tree have ", tree.length(), " bytes, not ", length);
   const FileTree::File& first = tree.files().front();
   if (tree.files().size() == 1 && first.path.size() == 1 && first.path.front() == name) {
-    return Invalid("the tree's only file has the tree's own name (", name, "): that is how a single file looks");
+    return Invalid("the tree's only file has the tree's own name (", name,
+                   "): that is how a single file looks");
   }
   return absl::OkStatus();
 }
@@ -148,7 +153,8 @@ absl::Status Metainfo::Validate(const MetainfoLimits& limits) const {
       return Invalid("the piece layer of ", file.Path(), " does not hash to its pieces root");
     }
   }
-  if (tree.Root() != pieces_root) return Invalid("the file tree does not hash to the root that names the content");
+  if (tree.Root() != pieces_root)
+    return Invalid("the file tree does not hash to the root that names the content");
   return absl::OkStatus();
 }
 
@@ -186,7 +192,7 @@ std::string Metainfo::InfoBytes(TorrentFormat format) const {
       writer.Key("length").Integer(static_cast<int64_t>(length));
     } else {
       writer.Key("files");
-      tree.WriteFiles(piece_length, writer);
+      tree.WriteFiles(writer);
     }
   }
   if (format != TorrentFormat::kV1) writer.Key("meta version").Integer(2);

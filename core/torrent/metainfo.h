@@ -1,7 +1,8 @@
 #pragma once
 
-// Metainfo: what a torrent says about its content, one data file or a tree of them, in one form for v1, v2 and
-// hybrid (BEP 3, BEP 52). The .torrent files of all three formats, and their info-hashes, are derived from it.
+// Metainfo: what a torrent says about its content, one data file or a tree of them, in one form for v1, v2
+// and hybrid (BEP 3, BEP 52). The .torrent files of all three formats, and their info-hashes, are derived
+// from it.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -47,20 +48,20 @@ struct MetainfoLimits {
 enum class TorrentFormat : uint8_t { kHybrid, kV1, kV2, kLast = kV2 };
 
 struct Metainfo {
-  std::string name;           // of the file, or of the tree's directory
-  uint64_t length = 0;        // bytes of the file, or of all files of the tree; at least 1
-  uint32_t piece_length = 0;  // a power of two >= 16 KiB
+  std::string name;            // of the file, or of the tree's directory
+  uint64_t length = 0;         // bytes of the file, or of all files of the tree; at least 1
+  uint32_t piece_length = 0;   // a power of two >= 16 KiB
   Sha256Digest pieces_root{};  // or FileTree::Root
-  // BEP 52 piece layer: one entry per piece when length > piece_length, else empty (the root is the piece). Of
-  // a tree always one per piece, file by file; of a file not longer than a piece that is its root.
+  // BEP 52 piece layer: one entry per piece when length > piece_length, else empty (the root is the piece).
+  // Of a tree always one per piece, file by file; of a file not longer than a piece that is its root.
   std::vector<Sha256Digest> piece_layer;
   // BEP 3 piece hashes, one per piece; empty when the torrent did not carry them (a foreign v2-only one).
   std::vector<Sha1Digest> v1_pieces;
   // Info-hashes of the file this was parsed from when its info dictionary has keys of its own (private,
   // source, ...), so that they cannot be derived. At most 2.
   std::vector<InfoHash> foreign_info_hashes;
-  // Empty: the content is one file. Not among the Fields: who keeps or sends a tree says so (RegisterTree,
-  // TreeItem in core/tracker), and what was written before there were trees is read as ever.
+  // Empty: the content is one file. Not among the Fields, so that what was written before there were trees is
+  // read as ever: who keeps or sends one puts it beside.
   FileTree tree;
 
   ContentId content() const { return {pieces_root, length}; }
@@ -98,7 +99,7 @@ struct Metainfo {
   // Every 20-byte info-hash that means this content: v1, hybrid v1, hybrid v2, v2, foreign ones.
   std::vector<InfoHash> AllInfoHashes() const;
 
-  static constexpr size_t kMembersApart = 1;  // tree
+  static constexpr int kMembersApart = 1;  // tree
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("name", self.name);
     visit("length", self.length);
@@ -136,9 +137,10 @@ struct TorrentFile {
 absl::StatusOr<TorrentFile> ParseTorrent(std::string_view bytes);
 
 // Writes a .torrent. Beside `info` a dictionary `bytetorrent` carries what that format leaves out: in a v1
-// file "pieces root", or of a tree "file tree" as BEP 52 has it, and "piece layer", the pieces' nodes, when the
-// root or roots are not the pieces themselves, without which it could not be registered; in a v2 file "pieces", the v1 piece hashes, when they are known; and "info hashes", the foreign
-// ones, whose info dictionary is not this file's. Other clients ignore it.
+// file "pieces root", or of a tree "file tree" as BEP 52 has it, and "piece layer", the pieces' nodes, when
+// the root or roots are not the pieces themselves, without which it could not be registered; in a v2 file
+// "pieces", the v1 piece hashes, when they are known (and "padded end", FileTree's); and "info hashes", the
+// foreign ones, whose info dictionary is not this file's. Other clients ignore it.
 std::string WriteTorrent(const TorrentFile& torrent);
 
 // The hashes of one piece: its node of the BEP 52 tree and its BEP 3 hash.
@@ -166,7 +168,8 @@ class PieceHasher {
   Sha1Stream sha1_;
 };
 
-// The metainfo of the content of this form (name, lengths, paths) from the hashes of all its pieces, in order.
+// The metainfo of the content of this form (name, lengths, paths) from the hashes of all its pieces, in
+// order.
 Metainfo AssembleMetainfo(Metainfo form, std::span<const PieceHashes> pieces);
 
 // Builds a Metainfo from file bytes fed in order: the pure half of `create`.
@@ -176,6 +179,7 @@ class MetainfoBuilder {
   // Of a tree: the pieces_roots in `tree` do not count.
   MetainfoBuilder(std::string name, FileTree tree, uint32_t piece_length);
   ~MetainfoBuilder();
+  MetainfoBuilder(MetainfoBuilder&&) noexcept;
   // Any cut; exactly `length` bytes in all before Finish. Of a tree its files' bytes, one behind the other.
   void Update(std::string_view bytes);
   Metainfo Finish();

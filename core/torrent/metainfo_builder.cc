@@ -91,6 +91,7 @@ MetainfoBuilder::MetainfoBuilder(std::string name, FileTree tree, uint32_t piece
 }
 
 MetainfoBuilder::~MetainfoBuilder() = default;
+MetainfoBuilder::MetainfoBuilder(MetainfoBuilder&&) noexcept = default;
 
 void MetainfoBuilder::Update(std::string_view bytes) {
   State& state = *state_;

@@ -160,7 +160,8 @@ class Reader {
     }
     if (first.length == 0) return Invalid("info.file tree length is 0: an empty file cannot be shared");
     if (has_v1_ && first.length != metainfo().length) {
-      return Invalid("info.length ", metainfo().length, " and info.file tree length ", first.length, " disagree");
+      return Invalid("info.length ", metainfo().length, " and info.file tree length ", first.length,
+                     " disagree");
     }
     metainfo().length = first.length;
     metainfo().pieces_root = first.pieces_root;
@@ -173,9 +174,11 @@ class Reader {
       return Invalid("info.piece length ", metainfo().piece_length, " is under ", kPieceLengthMin);
     }
     FileTree tree(std::move(files), metainfo().piece_length);
-    if (absl::Status status = tree.Validate(); !status.ok()) return Invalid("info.file tree: ", status.message());
+    if (absl::Status status = tree.Validate(); !status.ok())
+      return Invalid("info.file tree: ", status.message());
     if (tree.piece_count() > kPieceCountLimit) {
-      return Invalid("the tree has ", tree.piece_count(), " pieces; at most ", kPieceCountLimit, " are allowed");
+      return Invalid("the tree has ", tree.piece_count(), " pieces; at most ", kPieceCountLimit,
+                     " are allowed");
     }
     metainfo().length = tree.length();
     metainfo().pieces_root = tree.Root();
@@ -199,7 +202,7 @@ class Reader {
       whole.piece_layer.insert(whole.piece_layer.end(), layer->begin(), layer->end());
     }
     if (!has_v1_) return absl::OkStatus();
-    const absl::StatusOr<bool> padded = whole.tree.CheckFiles(*info.Find("files"), whole.piece_length);
+    const absl::StatusOr<bool> padded = whole.tree.CheckFiles(*info.Find("files"));
     if (!padded.ok()) return padded.status();
     if (*padded) whole.tree = FileTree(whole.tree.files(), whole.piece_length, true);
     return absl::OkStatus();
@@ -226,7 +229,8 @@ class Reader {
     const auto layer = layers->Find(BytesOf(metainfo().tree.files()[file].pieces_root));
     if (!layer || !layer->text()) return Invalid("piece layers has no entry for ", path);
     std::vector<Sha256Digest> digests;
-    if (absl::Status status = SplitDigests(*layer->text(), "piece layers", digests); !status.ok()) return status;
+    if (absl::Status status = SplitDigests(*layer->text(), "piece layers", digests); !status.ok())
+      return status;
     const uint64_t pieces = (metainfo().tree.files()[file].length - 1) / metainfo().piece_length + 1;
     if (digests.size() != pieces) {
       return Invalid("piece layers has ", digests.size(), " entries for ", path, " instead of ", pieces);
@@ -265,6 +269,9 @@ class Reader {
       if (told.size() > 2) return Invalid("bytetorrent.info hashes holds more than 2");
     }
     if (torrent_.format == TorrentFormat::kV2 && extra && extra->Find("pieces")) {
+      if (is_tree_ && extra->Find("padded end")) {
+        metainfo().tree = FileTree(metainfo().tree.files(), metainfo().piece_length, true);
+      }
       return DigestsMember(*extra, "pieces", "bytetorrent.pieces", metainfo().v1_pieces);
     }
     if (torrent_.format != TorrentFormat::kV1) return absl::OkStatus();
@@ -283,8 +290,8 @@ class Reader {
     return DigestsMember(*extra, "piece layer", "bytetorrent.piece layer", metainfo().piece_layer);
   }
 
-  // A v1 torrent of a tree: its file tree, and the layers of the files that are longer than a piece, one behind
-  // the other.
+  // A v1 torrent of a tree: its file tree, and the layers of the files that are longer than a piece, one
+  // behind the other.
   absl::Status ReadExtraTree(const Value& extra, const Value& info) {
     auto files = FileTree::ReadTree(*extra.Find("file tree"));
     if (!files.ok()) return files.status();
@@ -386,6 +393,7 @@ void WriteExtra(const TorrentFile& torrent, bencode::Writer& writer) {
     metainfo.tree.WriteTree(writer);
   }
   if (!foreign.empty()) writer.Key("info hashes").Text(Joined(foreign));
+  if (v1_pieces && metainfo.tree.padded_end()) writer.Key("padded end").Integer(1);
   const std::vector<Sha256Digest> layer = tree ? LongLayers(metainfo) : metainfo.piece_layer;
   if (v1 && !layer.empty()) writer.Key("piece layer").Text(Joined(layer));
   if (v1_pieces) writer.Key("pieces").Text(Joined(metainfo.v1_pieces));

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/base/fields.h"
-#include "core/tracker/tree_form.h"
 
 namespace bt::tracker {
 
@@ -15,16 +14,20 @@ namespace {
 
 using tracker_api::MutationId;
 
-// Added to the number of Register when the content is a tree: its files follow.
+// Added to the number of Register when the content is a tree, which follows.
 constexpr uint8_t kWithTree = 0x80;
 
-// Visits an operation's fields except its id, which stands in front of it.
+// Visits an operation's fields except its id, which stands in front of it, and a tree, which stands behind
+// it.
 template <class Codec>
 struct WithoutId {
   Codec& codec;
   void operator()(const char*, const MutationId&) {}
+  void operator()(const char*, const FileTree&) {}
   template <class T>
-  requires(!std::same_as<std::remove_const_t<T>, MutationId>) void operator()(const char* name, T& value) {
+  requires(!std::same_as<std::remove_const_t<T>, MutationId> &&
+           !std::same_as<std::remove_const_t<T>, FileTree>) void
+  operator()(const char* name, T& value) {
     codec(name, value);
   }
 };
@@ -60,7 +63,7 @@ Slice EncodeCommand(const MutationId& id, const T& operation, Source source) {
     const FileTree& tree = operation.metainfo.tree;
     encoder.Put(static_cast<uint8_t>(IndexOf<T>() | (tree.empty() ? 0 : kWithTree)));
     T::Fields(operation, WithoutId<Encoder>{encoder});
-    if (!tree.empty()) encoder.Put(TreeForm::Of(tree));
+    if (!tree.empty()) encoder.Put(tree);
   } else {
     encoder.Put(static_cast<uint8_t>(IndexOf<T>()));
     T::Fields(operation, WithoutId<Encoder>{encoder});
@@ -91,12 +94,12 @@ absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
     DecodeOperation(index, decoder, command.operation,
                     std::make_index_sequence<std::variant_size_v<Operation>>());
   }
-  TreeForm tree;
-  if (with_tree) decoder("tree", tree);
-  if (!decoder.ok()) return decoder.status();
-  if (with_tree && !tree.PutInto(std::get<tracker_api::Register>(command.operation).metainfo)) {
-    return absl::InvalidArgumentError("a tree without files, or with a piece length of 0");
+  if (decoder.ok() && with_tree) {
+    FileTree& tree = std::get<tracker_api::Register>(command.operation).metainfo.tree;
+    decoder("tree", tree);
+    if (decoder.ok() && tree.empty()) return absl::InvalidArgumentError("a tree without files");
   }
+  if (!decoder.ok()) return decoder.status();
   if (decoder.remaining() != 0) return absl::InvalidArgumentError("bytes left over after the command");
   std::visit([&](auto& operation) { operation.id = command.id; }, command.operation);
   return command;

@@ -70,7 +70,7 @@ uint64_t DigestOfTorrent(const Torrent& torrent) {
   RollingDigest digest;
   digest.Add(torrent.number.value(), static_cast<uint64_t>(torrent.since.ns), DigestOf(torrent.metainfo));
   const FileTree& tree = torrent.metainfo.tree;
-  if (!tree.empty()) digest.Add(DigestOf(TreeForm::Of(tree)));
+  if (!tree.empty()) digest.Add(DigestOf(tree));
   return digest.value();
 }
 

@@ -118,6 +118,9 @@ class Registry {
   void Expire(uint32_t claims_max);
   void Reindex(Torrent& torrent, Claim& claim);
 
+  // Lists the info-hashes of a torrent that has other ones than its first name gives.
+  void ListInfoHashes(const Torrent& torrent, const std::vector<InfoHash>& new_hashes);
+
   // --- registry_restore.cc ---
   absl::Status RebuildTorrents();
   absl::Status RebuildClaims(Torrent& torrent);
@@ -129,6 +132,8 @@ class Registry {
   RegistryState state_;
   // Rebuilt from the state.
   absl::btree_map<ContentId, TorrentNumber> contents_;
+  // Of torrents with several names, or with info-hashes that cannot be derived: all info-hashes.
+  absl::btree_map<TorrentNumber, absl::btree_set<InfoHash>> info_hashes_of_;
   absl::btree_set<ExpiryKey> expiries_;  // exactly one per claim
   Shares shares_;
   uint64_t claims_ = 0;

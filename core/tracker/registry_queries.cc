@@ -103,6 +103,11 @@ Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed) const
   peers.complete = torrent->complete;
   peers.incomplete = torrent->incomplete();
   peers.interval = AnnounceInterval(*torrent, limits(), log_time());
+  if (const auto listed = info_hashes_of_.find(torrent->number); listed != info_hashes_of_.end()) {
+    for (const InfoHash& hash : listed->second) {
+      if (peers.info_hashes.size() < tracker_api::kToldInfoHashesLimit) peers.info_hashes.push_back(hash);
+    }
+  }
   if (query.cursor) {
     WalkPeers(query, *torrent, peers);
   } else {

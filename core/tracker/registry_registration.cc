@@ -166,6 +166,17 @@ void Registry::BindName(Torrent& torrent, const Metainfo& metainfo, const std::v
   torrent.info_hashes += static_cast<uint32_t>(new_hashes.size());
   bytes_ += new_hashes.size() * kInfoHashBytes;
   digest_ += DigestOfName(name->first, binding);
+  if (torrent.names > 1 || !binding.foreign.empty()) ListInfoHashes(torrent, new_hashes);
+}
+
+void Registry::ListInfoHashes(const Torrent& torrent, const std::vector<InfoHash>& new_hashes) {
+  const auto [listed, first] = info_hashes_of_.try_emplace(torrent.number);
+  if (first) {
+    Metainfo whole = torrent.metainfo;
+    whole.foreign_info_hashes = state_.names.at(whole.name).foreign;
+    for (const InfoHash& hash : whole.AllInfoHashes()) listed->second.insert(hash);
+  }
+  listed->second.insert(new_hashes.begin(), new_hashes.end());
 }
 
 Response Registry::ApplyOne(const tracker_api::Register& op, Source source) {

@@ -93,6 +93,12 @@ absl::Status Registry::RebuildInfoHashes() {
     bytes_ += kInfoHashBytes;
     digest_ += DigestOfInfoHash(hash, bound);
   }
+  absl::btree_set<TorrentNumber> several;
+  for (const auto& [number, hash] : foreign) several.insert(state_.info_hashes.at(hash).torrent);
+  for (const auto& [hash, bound] : state_.info_hashes) {
+    if (torrent(bound.torrent).names > 1 || several.contains(bound.torrent))
+      info_hashes_of_[bound.torrent].insert(hash);
+  }
   for (const auto& [number, hash] : foreign) {
     state_.names.at(state_.info_hashes.at(hash).name).foreign.push_back(hash);
   }

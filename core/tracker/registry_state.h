@@ -18,7 +18,6 @@
 #include "core/tracker/dense_table.h"
 #include "core/tracker/limits.h"
 #include "core/tracker/source.h"
-#include "core/tracker/tree_form.h"
 
 namespace bt::tracker {
 

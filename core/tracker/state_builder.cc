@@ -57,10 +57,11 @@ absl::Status StateBuilder::Take(TorrentItem item) {
   return absl::OkStatus();
 }
 
-absl::Status StateBuilder::Take(const TreeItem& item) {
+absl::Status StateBuilder::Take(TreeItem item) {
   if (registry_.torrents.empty()) return Wrong("a tree without a torrent");
   Metainfo& metainfo = registry_.torrents.back().metainfo;
-  if (!metainfo.tree.empty() || !item.tree.PutInto(metainfo)) return Wrong("a tree");
+  if (!metainfo.tree.empty() || item.tree.empty()) return Wrong("a tree");
+  metainfo.tree = std::move(item.tree);
   return absl::OkStatus();
 }
 

@@ -24,7 +24,7 @@ class StateBuilder {
  private:
   absl::Status Take(StateHead head);
   absl::Status Take(TorrentItem item);
-  absl::Status Take(const TreeItem& item);
+  absl::Status Take(TreeItem item);
   absl::Status Take(ClaimItem item);
   absl::Status Take(NameItem item);
   absl::Status Take(InfoHashItem item);

@@ -12,7 +12,6 @@
 
 #include "core/tracker/registry_state.h"
 #include "core/tracker/sessions.h"
-#include "core/tracker/tree_form.h"
 
 namespace bt::tracker {
 
@@ -55,7 +54,7 @@ struct TorrentItem {
 
 // Of the torrent before it, whose content is a tree.
 struct TreeItem {
-  TreeForm tree;
+  FileTree tree;
 
   static constexpr void Fields(auto& self, auto&& visit) { visit("tree", self.tree); }
 };

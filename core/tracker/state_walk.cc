@@ -63,7 +63,7 @@ void StateWalk::PutTorrentOrClaim(RegistryState& registry, Encoder& out) {
   if (!in_claims_) {
     Put(TorrentItem{torrent.number, torrent.since, torrent.metainfo}, out);
     const FileTree& tree = torrent.metainfo.tree;
-    if (!tree.empty()) Put(TreeItem{TreeForm::Of(tree)}, out);
+    if (!tree.empty()) Put(TreeItem{tree}, out);
     in_claims_ = true;
   } else if (row_ < torrent.claims.frozen_size()) {
     Put(ClaimItem{torrent.claims.frozen_at(row_)}, out);

@@ -55,10 +55,15 @@ struct PeerClaim {
 };
 // What the peer has, of a content of `piece_count` pieces.
 PieceMap PiecesOf(const PeerClaim& claim, uint32_t piece_count);
+// Info-hashes in one answer at most.
+inline constexpr size_t kToldInfoHashesLimit = 64;
 struct Peers {
   ContentId content;
   uint32_t piece_count = 0;
   std::vector<PeerClaim> peers;
+  // Of a content that is registered under several names, or with info-hashes that cannot be derived: all it
+  // has. Its peers know it by the one or the other.
+  std::vector<InfoHash> info_hashes;
   uint32_t complete = 0;    // seeders in all
   uint32_t incomplete = 0;  // other peers in all
   Duration interval;        // announce again after
@@ -69,6 +74,7 @@ struct Peers {
     visit("content", self.content);
     visit("piece_count", self.piece_count);
     visit("peers", self.peers);
+    visit("info_hashes", self.info_hashes);
     visit("complete", self.complete);
     visit("incomplete", self.incomplete);
     visit("interval", self.interval);
@@ -111,7 +117,11 @@ struct Registered {
 struct Fetched {
   Metainfo metainfo;
 
-  static constexpr void Fields(auto& self, auto&& visit) { visit("metainfo", self.metainfo); }
+  static constexpr int kMembersApart = -1;  // the metainfo's tree
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("metainfo", self.metainfo);
+    visit("tree", self.metainfo.tree);
+  }
   friend bool operator==(const Fetched&, const Fetched&) = default;
 };
 // What a node is in its cluster; a pre-candidate counts as a candidate.

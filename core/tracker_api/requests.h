@@ -41,9 +41,11 @@ struct Register {
   MutationId id;
   Metainfo metainfo;
 
+  static constexpr int kMembersApart = -1;  // the metainfo's tree
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("id", self.id);
     visit("metainfo", self.metainfo);
+    visit("tree", self.metainfo.tree);
   }
   friend bool operator==(const Register&, const Register&) = default;
 };

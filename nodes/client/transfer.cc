@@ -29,8 +29,8 @@ namespace {
 constexpr Duration kPatienceWithoutPeers = Seconds(5);
 constexpr Duration kTimeoutPeriod = Milliseconds(200);  // how often --timeout is looked at
 
-// Whether a file or directory is at `path` that has the torrent's content, byte for byte. What else a directory
-// holds does not matter.
+// Whether a file or directory is at `path` that has the torrent's content, byte for byte. What else a
+// directory holds does not matter.
 bool HoldsContent(const std::string& path, const Metainfo& metainfo) {
   if (!metainfo.tree.empty()) {
     struct stat info {};
@@ -45,8 +45,8 @@ bool HoldsContent(const std::string& path, const Metainfo& metainfo) {
   return found.ok() && found->content() == metainfo.content();
 }
 
-// Where a download goes. A directory, or what can only be meant as one, takes the torrent's name below it; of a
-// tree, unless it is the tree itself, whole.
+// Where a download goes. A directory, or what can only be meant as one, takes the torrent's name below it; of
+// a tree, unless it is the tree itself, whole.
 std::string DownloadPath(const std::string& output, const Metainfo& metainfo) {
   if (output.empty()) return metainfo.name;
   struct stat info {};
@@ -165,9 +165,7 @@ class Transfer {
   void On(const swarm::Stopped&) { End(); }
   void On(const swarm::InquiryDone&) {}
 
-  FilePlace Place(const swarm::OpenFile&) {
-    return {Target(), false};
-  }
+  FilePlace Place(const swarm::OpenFile&) { return {Target(), false}; }
 
   // The file or directory to be offered, or made. The torrent is known.
   const std::string& Target() {

@@ -70,7 +70,7 @@ absl::StatusOr<Plan> MakePlan(const CreateOptions& options) {
     if (!url.ok()) return url.status();
     plan.announce_urls.push_back(url->Announce());
   }
-  plan.output = options.output.empty() ? absl::StrCat(plan.name, ".torrent") : options.output;
+  plan.output = options.output.empty() ? NameThatFits(plan.name, ".torrent") : options.output;
   return plan;
 }
 
@@ -114,8 +114,9 @@ absl::StatusOr<Content> Look(const CreateOptions& options, const Plan& plan) {
                        ", so there is nothing to share"));
     }
     const std::filesystem::path inside =
-        std::filesystem::absolute(plan.output).lexically_normal().lexically_relative(
-            std::filesystem::weakly_canonical(options.file, ignored));
+        std::filesystem::absolute(plan.output)
+            .lexically_normal()
+            .lexically_relative(std::filesystem::weakly_canonical(options.file, ignored));
     if (!inside.empty() && *inside.begin() != "..") {
       return absl::FailedPreconditionError(
           absl::StrCat("cannot write ", plan.output, ": it would lie in the directory that is shared; name ",

@@ -1,6 +1,7 @@
 #pragma once
 
-// bytetorrent create: a .torrent from a data file or a directory of them. Results go to stdout, errors to stderr in one line.
+// bytetorrent create: a .torrent from a data file or a directory of them. Results go to stdout, errors to
+// stderr in one line.
 
 #include <cstdint>
 #include <string>

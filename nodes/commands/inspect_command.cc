@@ -44,7 +44,8 @@ std::string AsJson(const TorrentFile& torrent) {
       {"content_id", metainfo.content().ToString()},
   };
   for (const FileTree::File& file : metainfo.tree.files()) {
-    json["files"].push_back({{"path", file.Path()}, {"length", file.length}, {"executable", file.executable}});
+    json["files"].push_back(
+        {{"path", file.Path()}, {"length", file.length}, {"executable", file.executable}});
   }
   if (!own.v1.empty()) json["info_hash_v1"] = own.v1;
   if (!own.v2.empty()) json["info_hash_v2"] = own.v2;
@@ -66,8 +67,8 @@ void PrintForPeople(const TorrentFile& torrent) {
   if (!own.v2.empty()) std::printf("info-hash-v2: %s\n", own.v2.c_str());
   for (const InfoHash& hash : metainfo.AllInfoHashes()) std::printf("known-as: %s\n", Hex(hash).c_str());
   for (const FileTree::File& file : metainfo.tree.files()) {
-    std::printf("file: %s (%llu bytes%s)\n", file.Path().c_str(), static_cast<unsigned long long>(file.length),
-                file.executable ? ", executable" : "");
+    std::printf("file: %s (%llu bytes%s)\n", file.Path().c_str(),
+                static_cast<unsigned long long>(file.length), file.executable ? ", executable" : "");
   }
   for (const std::string& tracker : torrent.trackers) std::printf("tracker: %s\n", tracker.c_str());
 }

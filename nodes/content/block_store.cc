@@ -111,7 +111,8 @@ void BlockStore::Start(swarm::HashRange effect) {
   const std::shared_ptr<ContentFile> file = FindOpen(effect.file);
   if (file == nullptr) return Refuse(swarm::RangeHashed{effect.token, NotOpen(effect.file), {}, {}});
   // Behind a tree's last file there may be zeros to be hashed, less than a piece of them.
-  const uint64_t padding = file->tree != nullptr && effect.kind == swarm::RangeHash::kSha1 ? kPieceLengthMax : 0;
+  const uint64_t padding =
+      file->tree != nullptr && effect.kind == swarm::RangeHash::kSha1 ? kPieceLengthMax : 0;
   if (Outside(*file, effect.offset, effect.length - std::min(effect.length, padding))) {
     return Refuse(swarm::RangeHashed{
         effect.token, absl::InvalidArgumentError(absl::StrCat("a range outside of ", file->path)), {}, {}});

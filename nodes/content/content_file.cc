@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <climits>
 #include <string_view>
 #include <utility>
 
@@ -97,22 +96,12 @@ Slice ReadState(const std::string& path, const Identity& part) {
   return saved->state;
 }
 
-// TARGET.part; where a file system has no names that long (255 bytes, with .state.new behind it), the beginning
-// of the name and a digest of it.
+// TARGET.part, with room behind it for .state.new.
 std::string PartPath(const std::string& target) {
-  constexpr std::string_view kPart = ".part";
-  constexpr std::string_view kLongest = ".part.state.new";
-  constexpr size_t kDigits = 16;
   const size_t slash = target.rfind('/');
   const std::string directory = slash == std::string::npos ? "" : target.substr(0, slash + 1);
-  std::string name = target.substr(directory.size());
-  if (name.size() + kLongest.size() > NAME_MAX) {
-    const std::string digest = ChecksumText(name);
-    size_t kept = NAME_MAX - kLongest.size() - kDigits - 1;
-    while (kept > 0 && (static_cast<uint8_t>(name[kept]) & 0xc0) == 0x80) --kept;  // whole UTF-8 sequences
-    name = absl::StrCat(name.substr(0, kept), "~", digest);
-  }
-  return directory + name + std::string(kPart);
+  return directory +
+         NameThatFits(target.substr(directory.size()), ".part", std::string_view(".state.new").size());
 }
 
 // A download never goes where something else already is.
@@ -222,9 +211,8 @@ absl::Status OpenTreeForDownload(ContentFile& file, const swarm::OpenFile& effec
   if (!fresh && errno != EEXIST) return FileError("create", file.path, errno);
   net::Fd directory(open(file.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory.valid()) {
-    return absl::FailedPreconditionError(absl::StrCat("cannot download to ", file.path, ": ",
-                                                      net::ErrnoText(errno),
-                                                      "; remove it or choose another path"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot download to ", file.path, ": ", net::ErrnoText(errno), "; remove it or choose another path"));
   }
   if (flock(directory.get(), LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(

@@ -1,7 +1,8 @@
 #pragma once
 
-// ContentFile: an open content, one file or a tree of them, shared by the block store's workers and the links that send from it;
-// closed when the last of them lets go. The functions block on the disk and are for worker threads.
+// ContentFile: an open content, one file or a tree of them, shared by the block store's workers and the links
+// that send from it; closed when the last of them lets go. The functions block on the disk and are for worker
+// threads.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -33,10 +34,11 @@ struct ContentFile : net::ReadableFile {
   ContentFile& operator=(const ContentFile&) = delete;
 
   // Where the bytes from `offset` on lie. `self` is this, and kept open by the result.
-  absl::StatusOr<TreeFiles::Extent> Locate(const std::shared_ptr<const ContentFile>& self, uint64_t offset) const;
+  absl::StatusOr<TreeFiles::Extent> Locate(const std::shared_ptr<const ContentFile>& self,
+                                           uint64_t offset) const;
 
   std::unique_ptr<TreeFiles> tree;  // instead of `fd`
-  std::string target;  // the final name
+  std::string target;               // the final name
   bool overwrite = false;
   swarm::FileMode mode = swarm::FileMode::kRead;
   uint64_t length = 0;
@@ -51,12 +53,13 @@ struct ContentFile : net::ReadableFile {
 
 // What `open` names, for reading: an existing regular file of exactly its length, or a directory in which the
 // parts are.
-absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place, const swarm::OpenFile& open);
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place,
+                                                            const swarm::OpenFile& open);
 
 // TARGET.part, made with all its space allocated or taken up again, and locked against a second process.
 // `resume` is the last checkpoint's state if it is this very file's, else empty. Never follows a link.
-absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place, const swarm::OpenFile& open,
-                                                             Slice& resume);
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place,
+                                                             const swarm::OpenFile& open, Slice& resume);
 
 // Syncs the data, then replaces TARGET.part.state atomically and durably.
 absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state);

@@ -20,7 +20,10 @@ constexpr mode_t kDirectoryMode = 0777;
 }  // namespace
 
 TreeFiles::TreeFiles(net::Fd directory, std::string path, std::vector<swarm::FilePart> parts, bool writable)
-    : directory_(std::move(directory)), path_(std::move(path)), parts_(std::move(parts)), writable_(writable) {
+    : directory_(std::move(directory)),
+      path_(std::move(path)),
+      parts_(std::move(parts)),
+      writable_(writable) {
   for (size_t i = 0; i < parts_.size(); ++i) {
     if (parts_[i].length > 0) not_empty_.push_back(i);
   }
@@ -74,7 +77,8 @@ absl::Status TreeFiles::MakeAll(bool& made) {
   made = false;
   for (const std::string& directory : Directories()) {
     const size_t cut = directory.rfind('/');
-    const net::Fd parent = cut == std::string::npos ? net::Fd() : Walk(directory.substr(0, cut), O_PATH | O_DIRECTORY, 0);
+    const net::Fd parent =
+        cut == std::string::npos ? net::Fd() : Walk(directory.substr(0, cut), O_PATH | O_DIRECTORY, 0);
     const std::string name = cut == std::string::npos ? directory : directory.substr(cut + 1);
     if (cut != std::string::npos && !parent.valid()) return FileError("open", path_ + "/" + directory, errno);
     const int at = parent.valid() ? parent.get() : directory_.get();
@@ -111,7 +115,8 @@ absl::Status TreeFiles::MakeAll(bool& made) {
 void TreeFiles::RemoveAll() {
   const auto remove = [&](const std::string& path, int flags) {
     const size_t cut = path.rfind('/');
-    const net::Fd parent = cut == std::string::npos ? net::Fd() : Walk(path.substr(0, cut), O_PATH | O_DIRECTORY, 0);
+    const net::Fd parent =
+        cut == std::string::npos ? net::Fd() : Walk(path.substr(0, cut), O_PATH | O_DIRECTORY, 0);
     if (cut != std::string::npos && !parent.valid()) return;
     const std::string name = cut == std::string::npos ? path : path.substr(cut + 1);
     unlinkat(parent.valid() ? parent.get() : directory_.get(), name.c_str(), flags);
@@ -133,7 +138,8 @@ absl::StatusOr<TreeFiles::Extent> TreeFiles::Locate(uint64_t offset) const {
   const uint64_t end = parts_[part].offset + parts_[part].length;
   if (offset >= end) {
     const bool last = part == not_empty_.back();
-    const uint64_t next = last ? UINT64_MAX : parts_[*std::upper_bound(not_empty_.begin(), not_empty_.end(), part)].offset;
+    const uint64_t next =
+        last ? UINT64_MAX : parts_[*std::upper_bound(not_empty_.begin(), not_empty_.end(), part)].offset;
     return Extent{nullptr, 0, next - offset};
   }
   absl::StatusOr<std::shared_ptr<const net::ReadableFile>> file = Open(part);

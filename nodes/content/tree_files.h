@@ -26,8 +26,8 @@ class TreeFiles {
  public:
   static constexpr size_t kOpenFiles = 64;
 
-  // Where bytes of the content lie: `length` of them from `offset` of `file` on, or zeros (no file) that stand
-  // nowhere.
+  // Where bytes of the content lie: `length` of them from `offset` of `file` on, or zeros (no file) that
+  // stand nowhere.
   struct Extent {
     std::shared_ptr<const net::ReadableFile> file;
     uint64_t offset = 0;
@@ -37,7 +37,8 @@ class TreeFiles {
   // `directory` is open, at `path`.
   TreeFiles(net::Fd directory, std::string path, std::vector<swarm::FilePart> parts, bool writable);
 
-  // That all parts are there, regular files of their lengths. kNotFound, kFailedPrecondition say which is not.
+  // That all parts are there, regular files of their lengths. kNotFound, kFailedPrecondition say which is
+  // not.
   absl::Status CheckAll() const;
   // Makes what is missing, with its space allocated. `made`: whether anything was missing.
   absl::Status MakeAll(bool& made);

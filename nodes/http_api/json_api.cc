@@ -257,6 +257,7 @@ std::string WritePeers(const api::Peers& peers, std::string_view warning) {
     AddPieces(claim, peers.piece_count, item);
     json["peers"].push_back(std::move(item));
   }
+  for (const InfoHash& hash : peers.info_hashes) json["info_hashes"].push_back(Hex(hash));
   if (peers.cursor) json["cursor"] = *peers.cursor;
   AddWarning(warning, json);
   return Dump(json);
@@ -348,6 +349,18 @@ absl::StatusOr<api::Peers> ParsePeers(std::string_view text) {
   peers.interval = Seconds(reader.Unsigned<uint32_t>("interval_seconds"));
   if (reader.Has("cursor")) peers.cursor = reader.Unsigned<uint32_t>("cursor");
   if (peers.piece_count > kPieceCountLimit) return absl::InvalidArgumentError("more pieces than allowed");
+  if (reader.Has("info_hashes")) {
+    const Json* hashes = reader.Array("info_hashes");
+    if (hashes == nullptr) return reader.status();
+    if (hashes->size() > api::kToldInfoHashesLimit) {
+      return absl::InvalidArgumentError("more info-hashes than allowed");
+    }
+    for (const Json& hash : *hashes) {
+      if (!hash.is_string() || !FromHex(hash.get<std::string>(), peers.info_hashes.emplace_back())) {
+        return absl::InvalidArgumentError("\"info_hashes\" holds something else than 40 hexadecimal digits");
+      }
+    }
+  }
   const Json* items = reader.Array("peers");
   if (items == nullptr) return reader.status();
   if (items->size() > api::kLookupLimit) return absl::InvalidArgumentError("more peers than allowed");

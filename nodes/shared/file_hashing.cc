@@ -72,8 +72,9 @@ class ContentHasher {
     absl::StatusOr<InputFile> opened = open_(number);
     if (!opened.ok()) return opened.status();
     if (opened->size() != form_.file_length(piece)) {
-      return absl::AbortedError("a file has another length than when it was looked at; try again when nothing "
-                                "writes to it");
+      return absl::AbortedError(
+          "a file has another length than when it was looked at; try again when nothing "
+          "writes to it");
     }
     file.emplace(*std::move(opened));
     return absl::OkStatus();
@@ -128,7 +129,8 @@ absl::StatusOr<std::optional<FileTree::File>> Look(const std::filesystem::direct
   for (const std::filesystem::path& part : entry.path().lexically_relative(below)) file.path.push_back(part);
   file.length = entry.file_size(error);
   if (error) return FileError("look at", path, error.value());
-  file.executable = (status.permissions() & std::filesystem::perms::owner_exec) != std::filesystem::perms::none;
+  file.executable =
+      (status.permissions() & std::filesystem::perms::owner_exec) != std::filesystem::perms::none;
   return file;
 }
 
@@ -158,7 +160,8 @@ absl::StatusOr<std::vector<FileTree::File>> ListTree(const std::string& director
     if (!file->has_value()) continue;
     if (files.size() == kTreeFileLimit) {
       return absl::FailedPreconditionError(absl::StrCat("cannot share ", directory, ": it holds more than ",
-                                                        kTreeFileLimit, " files; pack some of them together"));
+                                                        kTreeFileLimit,
+                                                        " files; pack some of them together"));
     }
     files.push_back(**std::move(file));
   }
@@ -172,9 +175,11 @@ absl::StatusOr<Metainfo> HashTree(const std::string& directory, const std::strin
   Metainfo form{.name = name, .length = 0, .piece_length = piece_length};
   form.tree = FileTree(std::move(files), piece_length);
   form.length = form.tree.length();
-  return ContentHasher(form, [&](size_t file) {
-           return InputFile::Open(absl::StrCat(directory, "/", form.tree.files()[file].Path()));
-         }).Run();
+  return ContentHasher(form,
+                       [&](size_t file) {
+                         return InputFile::Open(absl::StrCat(directory, "/", form.tree.files()[file].Path()));
+                       })
+      .Run();
 }
 
 }  // namespace bt::nodes

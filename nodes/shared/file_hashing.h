@@ -17,8 +17,9 @@ namespace bt::nodes {
 absl::StatusOr<Metainfo> HashFile(const InputFile& file, const std::string& path, const std::string& name,
                                   uint32_t piece_length);
 
-// The files below a directory, as a tree has them: their paths in order, lengths, executable bits; no hashes yet.
-// Directories without files are left out. kFailedPrecondition: a symbolic link, a device, too many files.
+// The files below a directory, as a tree has them: their paths in order, lengths, executable bits; no hashes
+// yet. Directories without files are left out. kFailedPrecondition: a symbolic link, a device, too many
+// files.
 absl::StatusOr<std::vector<FileTree::File>> ListTree(const std::string& directory);
 
 // Of `files`, which ListTree gave or a torrent names, at least one of them not empty.

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
 
+#include "core/base/digest.h"
 #include "net/socket.h"
 
 namespace bt::nodes {
@@ -30,6 +32,14 @@ absl::Status CreateFile(const std::string& path, mode_t mode, std::string_view b
 }
 
 }  // namespace
+
+std::string NameThatFits(const std::string& name, const std::string& suffix, size_t room) {
+  if (name.size() + suffix.size() + room <= NAME_MAX) return absl::StrCat(name, suffix);
+  const std::string checksum = absl::StrCat("~", absl::Hex(HashBytes(name), absl::kZeroPad16), suffix);
+  size_t kept = NAME_MAX - room - checksum.size();
+  while (kept > 0 && (static_cast<uint8_t>(name[kept]) & 0xc0) == 0x80) --kept;  // whole UTF-8 sequences
+  return name.substr(0, kept) + checksum;
+}
 
 absl::Status FileError(const char* verb, const std::string& path, int error) {
   const std::string text = absl::StrCat("cannot ", verb, " ", path, ": ", net::ErrnoText(error));
@@ -141,7 +151,9 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
     return absl::FailedPreconditionError(
         absl::StrCat("cannot write ", path, ": it is a directory; name a file"));
   }
-  const std::string beside = absl::StrCat(path, ".tmp.", getpid());
+  const std::filesystem::path whole(path);
+  const std::string name = NameThatFits(whole.filename().string(), absl::StrCat(".tmp.", getpid()));
+  const std::string beside = (whole.parent_path() / name).string();
   if (absl::Status status = CreateFile(beside, mode, bytes); !status.ok()) return status;
   if (std::rename(beside.c_str(), path.c_str()) != 0) {
     const int error = errno;

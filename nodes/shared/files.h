@@ -61,6 +61,10 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
 // After any other error there is no such file.
 absl::Status CreateSecretFile(const std::string& path, std::string_view bytes);
 
+// NAME with `suffix`, such that `room` more bytes have their place behind it in a file's name; of a name that
+// is too long for that the beginning, ~ and a checksum of it.
+std::string NameThatFits(const std::string& name, const std::string& suffix, size_t room = 0);
+
 // Makes the creation, renaming and removal of files in `directory` durable.
 absl::Status SyncDirectory(const std::string& directory);
 // The directory that `path` is in.

@@ -67,7 +67,8 @@ swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
               {}};
     }
     const auto provided = provided_.find(effect.name);
-    open_[effect.file] = {effect.name, effect.name, provided == provided_.end() ? Slice() : provided->second};
+    open_[effect.file] = {effect.name, effect.name, provided == provided_.end() ? Slice() : provided->second,
+                          effect.length};
     return {effect.file, absl::OkStatus(), {}};
   }
   if (Look(effect.name).has_value()) {
@@ -84,7 +85,15 @@ swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
     file.bytes.Sync();
     file.bytes.Resize(effect.length);
   }
-  open_[effect.file] = {name, effect.name, {}};
+  // Between the files of a tree there is nothing, whatever a copy of them has held there.
+  for (size_t i = 0; i + 1 < effect.parts.size(); ++i) {
+    const uint64_t end = effect.parts[i].offset + effect.parts[i].length;
+    const uint64_t next = effect.parts[i + 1].offset;
+    if (end < next && next <= effect.length) {
+      file.bytes.WriteAt(end, Slice::Own(std::string(next - end, '\0')));
+    }
+  }
+  open_[effect.file] = {name, effect.name, {}, effect.length};
   return {effect.file, absl::OkStatus(), file.state, existing};
 }
 
@@ -123,6 +132,17 @@ absl::StatusOr<Slice> ContentDisk::Peek(FileId file, uint64_t offset, uint64_t l
   return Slice::Copy(bytes.substr(offset, length));
 }
 
+absl::StatusOr<Slice> ContentDisk::ReadPadded(const swarm::HashRange& range) {
+  const auto open = open_.find(range.file);
+  if (open == open_.end() || open->second.end <= range.offset) return absl::OutOfRangeError("past the end");
+  const uint64_t held = std::min(range.length, open->second.end - range.offset);
+  const absl::StatusOr<Slice> bytes = Read(range.file, range.offset, held);
+  if (!bytes.ok()) return bytes.status();
+  std::string padded(bytes->view());
+  padded.resize(range.length, '\0');
+  return Slice::Own(std::move(padded));
+}
+
 swarm::BlockStored ContentDisk::DoStore(const swarm::StoreBlock& effect) {
   const auto open = open_.find(effect.file);
   CHECK_MSG(open != open_.end(), "StoreBlock into a file that is not open");
@@ -138,7 +158,11 @@ swarm::BlockStored ContentDisk::DoStore(const swarm::StoreBlock& effect) {
 
 swarm::RangeHashed ContentDisk::DoHash(const swarm::HashRange& effect) {
   swarm::RangeHashed hashed{effect.token, absl::OkStatus(), {}, {}};
-  const absl::StatusOr<Slice> bytes = Read(effect.file, effect.offset, effect.length);
+  absl::StatusOr<Slice> bytes = Read(effect.file, effect.offset, effect.length);
+  // The version 1 side of a tree may end with zeros that are in no file.
+  if (absl::IsOutOfRange(bytes.status()) && effect.kind == swarm::RangeHash::kSha1) {
+    bytes = ReadPadded(effect);
+  }
   if (!bytes.ok()) {
     hashed.status = bytes.status();
   } else if (effect.kind == swarm::RangeHash::kSha1) {

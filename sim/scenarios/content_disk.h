@@ -79,8 +79,11 @@ class ContentDisk {
   struct Open {
     std::string name;  // as it is on the disk, with .part for a download
     std::string final_name;
-    Slice whole;  // of a provided file
+    Slice whole;       // of a provided file
+    uint64_t end = 0;  // where the content ends
   };
+  // A range that reaches past the end of the content, with the zeros there.
+  absl::StatusOr<Slice> ReadPadded(const swarm::HashRange& range);
   swarm::FileOpened DoOpen(const swarm::OpenFile& effect);
   swarm::BlockStored DoStore(const swarm::StoreBlock& effect);
   swarm::RangeHashed DoHash(const swarm::HashRange& effect);

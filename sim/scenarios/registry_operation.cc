@@ -11,9 +11,15 @@ namespace {
 
 using What = RegistryOperation::What;
 
+// Every other one is a tree.
 Metainfo MakeContent(ContentNumber number) {
   const uint64_t length = uint64_t{number} * 3 * kPieceLengthMin - number * 1000;
-  MetainfoBuilder builder("unnamed", length, kPieceLengthMin);
+  const uint64_t first = kPieceLengthMin + number;
+  FileTree tree(
+      {{{"a"}, first, {}, false}, {{"b", "empty"}, 0, {}, true}, {{"b", "rest"}, length - first, {}, false}},
+      kPieceLengthMin);
+  MetainfoBuilder builder = number % 2 == 0 ? MetainfoBuilder("unnamed", std::move(tree), kPieceLengthMin)
+                                            : MetainfoBuilder("unnamed", length, kPieceLengthMin);
   std::string bytes(length, static_cast<char>(number));
   for (uint64_t i = 0; i < length; i += 997) bytes[i] = static_cast<char>(i * number);
   builder.Update(bytes);

@@ -21,9 +21,13 @@ constexpr Duration kSaidWithin = Seconds(30);
 
 // --- ClientAdaptor ---
 
+Metainfo ClientAdaptor::torrent() const {
+  return plan_.other_name ? swarm_->under_other_name() : swarm_->judge().metainfo();
+}
+
 std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   swarm::Config config = swarm_->client_config();
-  const Metainfo& metainfo = swarm_->judge().metainfo();
+  const Metainfo metainfo = torrent();
   swarm_->judge().OnStart(host.name());
   if (!plan_.downloads) ProvideOffered(host);
   if (plan_.downloads && !std::exchange(part_provided_, true)) ProvidePart(host);
@@ -56,7 +60,7 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
 // Anew in each life: whoever finds a file cut short puts a whole one in its place.
 void ClientAdaptor::ProvideOffered(ClientHost& host) {
   SwarmIntegrity& judge = swarm_->judge();
-  const Metainfo& metainfo = judge.metainfo();
+  const Metainfo metainfo = torrent();
   if (!plan_.honest) return host.files().Provide(metainfo.name, swarm_->wrong_content());
   std::string bytes(judge.content().view());
   judge.OnWholeFile(host.name());
@@ -69,8 +73,8 @@ void ClientAdaptor::ProvideOffered(ClientHost& host) {
 
 void ClientAdaptor::ProvidePart(ClientHost& host) {
   if (plan_.part == PartFile::kNone) return;
-  const Metainfo& metainfo = swarm_->judge().metainfo();
-  std::string bytes(metainfo.length, 'x');
+  const Metainfo metainfo = torrent();
+  std::string bytes(metainfo.end_offset(), 'x');
   PieceMap right(metainfo.piece_count());
   for (uint32_t piece = 0; piece < metainfo.piece_count(); piece += 2) {
     const uint64_t at = uint64_t{piece} * metainfo.piece_length;
@@ -119,7 +123,7 @@ void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes)
 }
 
 Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
-  const Metainfo& metainfo = swarm_->judge().metainfo();
+  const Metainfo metainfo = torrent();
   return host.files()
       .Peek(swarm::kContentFile, uint64_t{piece} * metainfo.piece_length, metainfo.piece_size(piece))
       .value_or(Slice());
@@ -128,7 +132,7 @@ Slice ClientAdaptor::PieceBytes(ClientHost& host, uint32_t piece) {
 // What a client takes up again at its start is right, but for what others have changed in its file.
 void ClientAdaptor::CheckResumed(ClientHost& host) {
   SwarmIntegrity& judge = swarm_->judge();
-  for (const uint64_t offset : host.files().TakeAltered(judge.metainfo().name + ".part")) {
+  for (const uint64_t offset : host.files().TakeAltered(torrent().name + ".part")) {
     judge.OnAltered(host.name(), plan_.address, offset);
   }
   const PieceMap& pieces = host.machine()->verified();
@@ -154,7 +158,7 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
     finished_ = true;
     finished_at_ = host.world().now();
-    judge.OnFinished(host.name(), host.files().Look(judge.metainfo().name).value_or(std::string_view()));
+    judge.OnFinished(host.name(), host.files().Look(torrent().name).value_or(std::string_view()));
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
     failed_ = true;
     // An offer none of whose pieces is good names the reason of one: damaged ones have another than unread
@@ -203,7 +207,7 @@ void ClientAdaptor::CheckLeft(ClientHost& host) {
 }
 
 void ClientAdaptor::FileCut(ClientHost& host, uint32_t first) {
-  const Metainfo& metainfo = swarm_->judge().metainfo();
+  const Metainfo metainfo = torrent();
   cut_from_ = std::min(cut_from_, first);
   for (uint32_t piece = first; piece < metainfo.piece_count(); ++piece) {
     swarm_->judge().OnDamaged(host.name(), piece);
@@ -224,8 +228,9 @@ void ClientAdaptor::Serves(ClientHost& host, const LinkSendFile& send, std::stri
 
 std::unique_ptr<swarm::Inquiry> InquiryAdaptor::Make(InquiryHost& host) {
   (void)host;
-  return std::make_unique<swarm::Inquiry>(
-      swarm_->cluster().size(), tracker_api::Register{{}, swarm_->judge().metainfo()}, Seconds(600));
+  const Metainfo torrent = other_name_ ? swarm_->under_other_name() : swarm_->judge().metainfo();
+  return std::make_unique<swarm::Inquiry>(swarm_->cluster().size(), tracker_api::Register{{}, torrent},
+                                          Seconds(600));
 }
 
 void InquiryAdaptor::Transmit(InquiryHost& host, NodeId to, const Slice& message) {
@@ -244,6 +249,7 @@ void InquiryAdaptor::Note(InquiryHost& host, const swarm::Protocol::Note& note) 
     return host.world().Fail("answers: the only registration was told " + TraceText(done->response));
   }
   registered_ = true;
+  if (!other_name_) swarm_->FirstNameRegistered();
 }
 
 }  // namespace bt::sim

@@ -34,7 +34,8 @@ struct ClientPlan {
   Address address;
   bool honest = true;
   bool downloads = false;
-  bool by_key = false;  // knows only the content id
+  bool by_key = false;      // knows only the content id
+  bool other_name = false;  // has the torrent that is registered under the content's second name
   bool keep_offering = true;
   std::vector<uint32_t> damaged = {};  // pieces of the offered file that are not the content's
   PartFile part = PartFile::kNone;
@@ -68,6 +69,8 @@ class ClientAdaptor : public DefaultAdaptor {
  private:
   void ProvideOffered(ClientHost& host);
   void ProvidePart(ClientHost& host);
+  // The torrent as this client has it.
+  Metainfo torrent() const;
   Slice PieceBytes(ClientHost& host, uint32_t piece);
   void CheckResumed(ClientHost& host);
   void CheckLeft(ClientHost& host);
@@ -96,7 +99,8 @@ class InquiryAdaptor : public DefaultAdaptor {
   using InquiryHost = Host<swarm::Inquiry, InquiryAdaptor>;
   using Files = ContentDisk;
 
-  explicit InquiryAdaptor(SwarmWorld* swarm) : swarm_(swarm) {}
+  // `other_name`: registers the content's second name, not the first.
+  InquiryAdaptor(SwarmWorld* swarm, bool other_name) : swarm_(swarm), other_name_(other_name) {}
 
   std::unique_ptr<swarm::Inquiry> Make(InquiryHost& host);
   void Transmit(InquiryHost& host, NodeId to, const Slice& message);
@@ -107,6 +111,7 @@ class InquiryAdaptor : public DefaultAdaptor {
 
  private:
   SwarmWorld* swarm_;
+  bool other_name_;
   bool registered_ = false;
 };
 

@@ -1,10 +1,13 @@
 #include "sim/scenarios/swarm_world.h"
 
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "sim/scenarios/swarm_knobs.h"
 
@@ -19,7 +22,7 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
       rng_(world.Stream("swarm user's files")) {
   RandomStream rng = world.Stream("swarm");
   if (plan.given.has_value()) {
-    MakeContent(rng, uint64_t{plan.given->pieces} * plan.given->piece_length, plan.given->piece_length);
+    MakeContent(rng, uint64_t{plan.given->pieces} * plan.given->piece_length, plan.given->piece_length, {});
     client_config_ = plan.given->config;
     for (ClientPlan client : plan.given->clients) {
       client.address = NextAddress();
@@ -41,7 +44,22 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
                                                          NextAddress(), static_cast<Vice>(vice), honest));
   }
   registrar_ = std::make_unique<InquiryHost>(world, network, nullptr, HostOptions{.name = "registrar"},
-                                             InquiryAdaptor(this));
+                                             InquiryAdaptor(this, false));
+  const bool other = std::any_of(clients_.begin(), clients_.end(),
+                                 [](const auto& client) { return client->adaptor().plan().other_name; });
+  if (!other) return;
+  other_registrar_ = std::make_unique<InquiryHost>(
+      world, network, nullptr, HostOptions{.name = "registrar-2"}, InquiryAdaptor(this, true));
+}
+
+Metainfo SwarmWorld::under_other_name() const {
+  Metainfo metainfo = judge_->metainfo();
+  metainfo.name = kOtherName;
+  return metainfo;
+}
+
+void SwarmWorld::FirstNameRegistered() {
+  if (other_registrar_ != nullptr) other_registrar_->Start();
 }
 
 void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
@@ -49,9 +67,11 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
   const uint64_t downloaders = rng.Between(1, 4);
   const uint64_t liars = !plan.calm && rng.Chance(1, 2) ? rng.Between(1, 4) : 0;
   const bool damages = !plan.calm && rng.Chance(1, 4);
+  const bool two_names = rng.Chance(1, 4);
   for (uint64_t i = 0; i < seeders; ++i) {
     ClientPlan client{.name = absl::StrFormat("seeder-%d", i + 1), .address = NextAddress()};
     if (damages && rng.Chance(3, 4)) client.damaged = DrawDamage(rng);
+    client.other_name = two_names && rng.Chance(1, 2);
     clients_.push_back(MakeClient(plan.faults, std::move(client)));
   }
   for (uint64_t i = 0; i < downloaders; ++i) {
@@ -59,7 +79,9 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
                       .address = NextAddress(),
                       .downloads = true,
                       .by_key = rng.Chance(1, 2),
+                      .other_name = false,
                       .keep_offering = rng.Chance(3, 4)};
+    client.other_name = two_names && !client.by_key && rng.Chance(1, 2);
     if (!plan.calm && rng.Chance(1, 4)) {
       client.part = static_cast<PartFile>(rng.Below(static_cast<uint64_t>(PartFile::kCount)));
     }
@@ -87,14 +109,65 @@ Address SwarmWorld::NextAddress() {
   return Address::V4(10, 2, static_cast<uint8_t>(addresses_ >> 8), static_cast<uint8_t>(addresses_), 6881);
 }
 
-void SwarmWorld::DrawContent(RandomStream& rng) {
-  const uint32_t piece_length = kPieceLengthMin << (rng.Chance(2, 3) ? 0 : rng.Between(1, 2));
-  MakeContent(rng, rng.Chance(1, 8) ? rng.Between(1, 20'000) : rng.Between(1, 600'000), piece_length);
+namespace {
+
+// A few directories, files of no byte, of one, of about a piece and of several; one has bytes at least.
+FileTree DrawTree(RandomStream& rng, uint32_t piece_length) {
+  std::vector<FileTree::File> files;
+  const uint64_t count = rng.Between(1, 12);
+  for (uint64_t i = 0; i < count; ++i) {
+    FileTree::File file;
+    for (uint64_t depth = rng.Below(3); depth > 0; --depth)
+      file.path.push_back(absl::StrCat("d", rng.Below(3)));
+    file.path.push_back(absl::StrCat("f", i));
+    file.executable = rng.Chance(1, 4);
+    switch (rng.Below(4)) {
+      case 0:
+        file.length = i == 0 ? 1 : rng.Below(2);
+        break;
+      case 1:
+        file.length = rng.Between(piece_length - 1, piece_length + 1);
+        break;
+      case 2:
+        file.length = piece_length * rng.Between(1, 3);
+        break;
+      default:
+        file.length = rng.Between(1, 100'000);
+    }
+    files.push_back(std::move(file));
+  }
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  return FileTree(std::move(files), piece_length, rng.Chance(1, 2));
 }
 
-void SwarmWorld::MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_length) {
+// There is nothing between the files of a tree.
+void ClearGaps(const Metainfo& form, std::string& bytes) {
+  for (uint32_t piece = 0; piece < form.piece_count(); ++piece) {
+    const uint64_t end = uint64_t{piece} * form.piece_length + form.piece_size(piece);
+    const uint64_t next = std::min<uint64_t>(uint64_t{piece + 1} * form.piece_length, bytes.size());
+    if (next > end)
+      std::fill(bytes.begin() + static_cast<ptrdiff_t>(end), bytes.begin() + static_cast<ptrdiff_t>(next),
+                '\0');
+  }
+}
+
+}  // namespace
+
+void SwarmWorld::DrawContent(RandomStream& rng) {
+  const uint32_t piece_length = kPieceLengthMin << (rng.Chance(2, 3) ? 0 : rng.Between(1, 2));
+  if (rng.Chance(1, 4)) {
+    FileTree tree = DrawTree(rng, piece_length);
+    const uint64_t length = tree.length();
+    return MakeContent(rng, length, piece_length, std::move(tree));
+  }
+  MakeContent(rng, rng.Chance(1, 8) ? rng.Between(1, 20'000) : rng.Between(1, 600'000), piece_length, {});
+}
+
+void SwarmWorld::MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_length, FileTree tree) {
+  Metainfo form{.name = kName, .length = length, .piece_length = piece_length};
+  form.tree = std::move(tree);
   const auto fill = [&](uint64_t seed) {
-    std::string bytes(length, '\0');
+    std::string bytes(form.end_offset(), '\0');
     Rng source(seed);
     for (size_t i = 0; i < bytes.size(); i += 8) {
       const uint64_t word = source.Next();
@@ -103,19 +176,26 @@ void SwarmWorld::MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_
     return bytes;
   };
   const uint64_t seed = rng.Next();
-  content_ = Slice::Own(fill(seed));
+  std::string right = fill(seed);
+  ClearGaps(form, right);
+  content_ = Slice::Own(std::move(right));
   // Wrong from the first byte on in some pieces, right in others.
   std::string wrong(content_.view());
   const std::string other = fill(seed + 1);
   const bool all = rng.Chance(1, 2);
-  for (uint64_t at = 0; at < length; at += kBlockSize) {
-    const uint64_t size = std::min<uint64_t>(kBlockSize, length - at);
+  for (uint64_t at = 0; at < wrong.size(); at += kBlockSize) {
+    const uint64_t size = std::min<uint64_t>(kBlockSize, wrong.size() - at);
     if (all || at == 0 || rng.Chance(1, 3)) wrong.replace(at, size, other, at, size);
   }
+  ClearGaps(form, wrong);
   wrong_content_ = Slice::Own(std::move(wrong));
-  MetainfoBuilder builder(kName, length, piece_length);
-  builder.Update(content_.view());
-  judge_ = std::make_unique<SwarmIntegrity>(world_, builder.Finish(), content_);
+  PieceHasher hasher(form);
+  std::vector<PieceHashes> pieces;
+  for (uint32_t piece = 0; piece < form.piece_count(); ++piece) {
+    hasher.Update(content_.view().substr(uint64_t{piece} * piece_length, form.piece_size(piece)));
+    pieces.push_back(hasher.Finish(piece));
+  }
+  judge_ = std::make_unique<SwarmIntegrity>(world_, AssembleMetainfo(std::move(form), pieces), content_);
 }
 
 std::unique_ptr<ClientHost> SwarmWorld::MakeClient(const FaultPlan& plan, ClientPlan client) {
@@ -145,6 +225,7 @@ std::vector<Process*> SwarmWorld::honest() const {
 
 std::vector<uint32_t> SwarmWorld::others() const {
   std::vector<uint32_t> endpoints = {registrar_->index()};
+  if (other_registrar_ != nullptr) endpoints.push_back(other_registrar_->index());
   for (const auto& client : clients_) {
     if (!client->adaptor().plan().honest) endpoints.push_back(client->index());
   }

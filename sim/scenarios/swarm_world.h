@@ -49,7 +49,13 @@ class SwarmWorld {
   std::vector<uint32_t> others() const;  // endpoints of liars, byzantine peers, the registering client
   // Clients that stay: at least one that offers.
   std::vector<Process*> DrawCore(RandomStream& rng) const;
-  bool registered() { return registrar_->adaptor().registered(); }
+  // So far asked for: a content gets its second name after its first.
+  bool registered() {
+    return registrar_->adaptor().registered() &&
+           (other_registrar_ == nullptr || other_registrar_->adaptor().registered());
+  }
+  void FirstNameRegistered();
+  Metainfo under_other_name() const;
   // Those of `core` that download have finished.
   bool Finished(const std::vector<Process*>& core);
   std::string Situation(const std::vector<Process*>& core);
@@ -73,11 +79,13 @@ class SwarmWorld {
 
  private:
   static constexpr const char* kName = "content.bin";
+  static constexpr const char* kOtherName = "another.bin";
   // Everybody: 4 that offer, 4 that download, 4 liars, a Byzantine peer of each kind, and the rescuer.
   static constexpr uint32_t kPeersMax = 13 + static_cast<uint32_t>(Vice::kCount);
 
   void DrawContent(RandomStream& rng);
-  void MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_length);
+  // `tree`: the form of a content that is one, else empty.
+  void MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_length, FileTree tree);
   std::optional<PieceMap> ClaimAt(const tracker::TrackerNode& node, const Address& address) const;
   void AddClients(RandomStream& rng, const SwarmPlan& plan);
   std::unique_ptr<ClientHost> MakeClient(const FaultPlan& plan, ClientPlan client);
@@ -97,6 +105,7 @@ class SwarmWorld {
   std::unique_ptr<ClientHost> rescuer_;
   std::vector<std::unique_ptr<ByzantinePeer>> byzantine_;
   std::unique_ptr<InquiryHost> registrar_;
+  std::unique_ptr<InquiryHost> other_registrar_;  // of worlds in which the content has two names
   uint16_t addresses_ = 0;
 };
 

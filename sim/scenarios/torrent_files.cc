@@ -54,6 +54,7 @@ class Run {
   void Fail(std::string what) { world_.Fail("torrents: " + std::move(what)); }
 
   void Describe() {
+    if (rng_.Chance(1, 3)) return DescribeTree();
     const uint32_t piece_length = kPieceLengthMin << rng_.Below(3);
     const uint64_t edge = uint64_t{kBlockSize} << rng_.Below(4);
     std::string bytes(rng_.Chance(1, 3) ? rng_.Between(edge - 1, edge + 1) : rng_.Between(1, 200'000), '\0');
@@ -73,14 +74,62 @@ class Run {
     metainfo_ = builder.Finish();
     const uint64_t pieces = (bytes.size() + piece_length - 1) / piece_length;
     const uint64_t blocks = (bytes.size() + kBlockSize - 1) / kBlockSize;
-    Metainfo expected{name, bytes.size(), piece_length, TreeRoot(bytes, 0, std::bit_ceil(blocks)), {}, {},
-                      {}, {}};
+    Metainfo expected{name, bytes.size(), piece_length, TreeRoot(bytes, 0, std::bit_ceil(blocks)),
+                      {},   {},           {},           {}};
     const uint64_t blocks_each = piece_length / kBlockSize;
     for (uint64_t piece = 0; piece < pieces; ++piece) {
       expected.v1_pieces.push_back(Sha1(std::string_view(bytes).substr(piece * piece_length, piece_length)));
       if (pieces > 1) expected.piece_layer.push_back(TreeRoot(bytes, piece * blocks_each, blocks_each));
     }
     if (metainfo_ != expected) Fail("a content is not described as BEP 3 and BEP 52 have it");
+    torrent_.metainfo = metainfo_;
+    DrawTrackers();
+  }
+
+  // Files of any length in a few directories; each is described as if it were alone, but for its pieces'
+  // hashes of version 1, which go on to the end of the piece.
+  void DescribeTree() {
+    const uint32_t piece_length = kPieceLengthMin << rng_.Below(3);
+    std::vector<FileTree::File> files;
+    for (uint64_t i = rng_.Between(2, 9); i > 0; --i) {
+      FileTree::File file{{absl::StrCat("f", i)}, 0, {}, rng_.Chance(1, 3)};
+      if (rng_.Chance(1, 2)) file.path.insert(file.path.begin(), absl::StrCat("d", rng_.Below(3)));
+      if (rng_.Chance(3, 4))
+        file.length = rng_.Chance(1, 2) ? rng_.Between(1, 70'000) : piece_length * rng_.Between(1, 2);
+      files.push_back(std::move(file));
+    }
+    if (std::all_of(files.begin(), files.end(), [](const auto& file) { return file.length == 0; }))
+      files[0].length = 1;
+    std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    const FileTree tree(files, piece_length, rng_.Chance(1, 3));
+    std::string bytes(tree.length(), '\0');
+    Rng source(rng_.Next());
+    for (char& byte : bytes) byte = static_cast<char>(source.Next());
+    MetainfoBuilder builder("tree", tree, piece_length);
+    builder.Update(bytes);
+    metainfo_ = builder.Finish();
+    std::vector<Sha1Digest> v1;
+    std::string_view left = bytes;
+    for (size_t i = 0; i < files.size(); ++i) {
+      const std::string_view file = left.substr(0, files[i].length);
+      left.remove_prefix(file.size());
+      if (file.empty()) continue;
+      const uint64_t blocks = (file.size() + kBlockSize - 1) / kBlockSize;
+      if (metainfo_.tree.files()[i].pieces_root != TreeRoot(file, 0, std::bit_ceil(blocks)))
+        Fail("a file of a tree has another root");
+      for (size_t at = 0; at < file.size(); at += piece_length) {
+        std::string piece(file.substr(at, piece_length));
+        if (left.empty() && !tree.padded_end()) {
+          v1.push_back(Sha1(piece));
+          continue;
+        }
+        piece.resize(piece_length, '\0');
+        v1.push_back(Sha1(piece));
+      }
+    }
+    if (metainfo_.v1_pieces != v1) Fail("the pieces of a tree are not hashed as BEP 3 and BEP 47 have it");
+    if (metainfo_.pieces_root != metainfo_.tree.Root() || !metainfo_.Validate().ok())
+      Fail("a tree is not valid");
     torrent_.metainfo = metainfo_;
     DrawTrackers();
   }
@@ -119,11 +168,45 @@ class Run {
 
   void Damaged(TorrentFormat format) {
     const std::string text = Write(format);
+    if (!metainfo_.tree.empty()) return DamagedTree(text);
     const TorrentDamage& damage = DrawTorrentDamage(rng_);
     const auto damaged = damage.make(rng_, torrent_, text);
     if (!damaged || *damaged == text) return;
     const auto read = ParseTorrent(*damaged);
     if (read.ok()) Fail(absl::StrFormat("%s is accepted (format %d)", damage.what, static_cast<int>(format)));
+  }
+
+  // A file of another length, another name or another place in the order on one side alone, or hashes that
+  // are not its own.
+  void DamagedTree(const std::string& text) {
+    std::string damaged = text;
+    const auto put = [&](std::string_view from, std::string_view to) {
+      const size_t at = damaged.find(from);
+      if (at == std::string::npos) return;
+      damaged.replace(at, from.size(), to);
+    };
+    const FileTree::File& file = metainfo_.tree.files()[rng_.Below(metainfo_.tree.files().size())];
+    const std::string name = absl::StrCat(file.path.back().size(), ":", file.path.back());
+    switch (rng_.Below(5)) {
+      case 0:
+        put(name, "2:..");
+        break;
+      case 1:
+        put(absl::StrCat("6:lengthi", file.length, "e"), absl::StrCat("6:lengthi", file.length + 1, "e"));
+        break;
+      case 2:
+        put(name, "3:a/b");
+        break;
+      case 3:
+        put(BytesOf(metainfo_.piece_layer[rng_.Below(metainfo_.piece_layer.size())]), std::string(32, 'x'));
+        break;
+      default:
+        put("4:attr1:p6:lengthi", "4:attr1:p6:lengthi1");
+    }
+    if (damaged == text) return;
+    const auto read = ParseTorrent(damaged);
+    if (read.ok() && read->metainfo.content() == metainfo_.content())
+      Fail("a damaged tree is accepted as the same");
   }
 
   // Whatever a few bytes become: it is refused, or it is a torrent that can be written and read again.
@@ -160,7 +243,7 @@ class Run {
   // BEP 52, hash requests: what a range of the piece layer and its uncles prove, and nothing else.
   void Proofs() {
     const std::vector<Sha256Digest>& layer = metainfo_.piece_layer;
-    if (layer.empty()) return;
+    if (layer.empty() || !metainfo_.tree.empty()) return;
     const uint32_t layer_height = merkle::HeightFor(metainfo_.piece_length / kBlockSize);
     const uint32_t layers = merkle::HeightFor(layer.size());
     const uint32_t range_layers = static_cast<uint32_t>(rng_.Below(layers + 1));

@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
 from files import make_file, same_bytes
-from processes import check, tell, wait_until
+from processes import check, tell
 from swarm import Client, Cluster, wait_for_offers
 
 SIZE = 300 * 1000 * 1000
@@ -27,7 +27,7 @@ def story(world):
 
     for blow in (signal.SIGINT, signal.SIGKILL):
         result = world.path(f"result-{int(blow)}")
-        first = stop_in_the_middle(client, offer, torrent, result)
+        first = client.begin_download(offer, torrent, result)
         if blow == signal.SIGINT:
             check(first.stop() not in (0, -signal.SIGINT), f"Ctrl-C must end a download with a status of failure: {first.status}")
         else:
@@ -56,16 +56,6 @@ def change_a_verified_block(data, part):
                 file.write(b"changed!")
                 return
     check(False, f"{part} holds nothing yet")
-
-
-def stop_in_the_middle(client, offer, torrent, result):
-    """A download that has begun and cannot go on, because its only source is stopped."""
-    process = client.start("download", torrent, "-o", result)
-    # What it has written, not what the file takes on the disk: that is reserved beforehand.
-    wait_until(lambda: process.written_bytes() > 10_000_000 or not process.running(), 60, "the download to begin")
-    offer.process.signal(signal.SIGSTOP)
-    check(process.running(), lambda: f"the download ended before it could be interrupted: {process.err()}")
-    return process
 
 
 if __name__ == "__main__":

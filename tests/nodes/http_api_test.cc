@@ -53,6 +53,7 @@ api::Peers ScatteredPeers() {
   for (uint32_t i = 0; i < 100; i += 2) pieces.Add(PieceIndex(i));
   peers.peers.push_back({Address::V4(10, 0, 0, 1, 6881), pieces, false});
   peers.cursor = 17;
+  peers.info_hashes = {InfoHash{1}, InfoHash{2, 3}};
   return peers;
 }
 

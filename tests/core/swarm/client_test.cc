@@ -203,6 +203,19 @@ TEST_F(ClientTest, ATorrentWhoseV1HashesDisagreeWithTheDataIsNotOffered) {
   EXPECT_FALSE(world_.client(seeder).verified().Has(PieceIndex(5)));
 }
 
+// One content under two names: each side knows it by info-hashes that the other has never derived.
+TEST_F(ClientTest, PeersMeetAlthoughTheyHaveTheContentUnderDifferentNames) {
+  Metainfo other = torrent_;
+  other.name = "the same under another name";
+  world_.told_info_hashes = torrent_.AllInfoHashes();
+  for (const InfoHash& hash : other.AllInfoHashes()) world_.told_info_hashes.push_back(hash);
+  AddSeeder(1);
+  Config config = Downloading(2);
+  config.metainfo = other;
+  const size_t download = world_.Add(config, "");
+  EXPECT_TRUE(world_.RunUntil([&] { return world_.Completed(download); }, Seconds(5)));
+}
+
 TEST_F(ClientTest, AnUnregisteredTorrentIsAnErrorThatSaysSo) {
   world_.registered.reset();
   const size_t seeder = AddSeeder(1);

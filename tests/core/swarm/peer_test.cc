@@ -371,6 +371,41 @@ TEST_F(PeerTest, TheWholeLastBlockIsServedPaddedUnderTheV2HashAndRejectedElsewhe
   }
 }
 
+// BEP 47: clients that know no padding files ask for them; a piece of version 1 ends with those zeros.
+TEST_F(PeerTest, TheZerosBehindAFileOfATreeAreServedAndNothingBehindTheLastFile) {
+  const FileTree tree({{{"a"}, kPieceLength + 5, {}, false}, {{"b"}, 7, {}, false}}, kPieceLength);
+  MetainfoBuilder builder("tree", tree, kPieceLength);
+  builder.Update(std::string(tree.length(), 't'));
+  const Metainfo metainfo = builder.Finish();
+  std::string file(metainfo.end_offset(), 't');
+  std::fill(file.begin() + kPieceLength + 5, file.begin() + 2 * kPieceLength, '\0');
+  world_.registered = metainfo;
+  Config config = Offering();
+  config.metainfo = metainfo;
+  const size_t seeder = world_.Add(config, file);
+  world_.RunUntil([&] { return world_.Claimed(Host(1)).all(); });
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(20));
+  world_.RawConnect(raw, seeder);
+  wire::Handshake hello = Hello(true);
+  hello.info_hash = metainfo.InfoHashV1(TorrentFormat::kHybrid);
+  world_.RawSend(raw, wire::EncodeHandshake(hello) + Bytes(wire::Interested{}));
+  world_.RunFor(Milliseconds(100));
+  world_.RawSend(raw, Bytes(wire::Request{{PieceIndex(1), 0, kBlockSize}}) +
+                          Bytes(wire::Request{{PieceIndex(1), kBlockSize, kBlockSize}}) +
+                          Bytes(wire::Request{{PieceIndex(2), 0, kBlockSize}}));
+  world_.RunFor(Milliseconds(100));
+  Script script;
+  Read(raw, script);
+  EXPECT_FALSE(raw.closed);
+  EXPECT_EQ(Count<wire::Reject>(script), 1u) << "of what is behind the last file";
+  std::vector<std::string> blocks;
+  for (const auto& message : script.messages) {
+    if (const auto* piece = std::get_if<wire::Piece>(&message)) blocks.emplace_back(piece->bytes.view());
+  }
+  EXPECT_EQ(blocks, (std::vector<std::string>{"ttttt" + std::string(kBlockSize - 5, '\0'),
+                                              std::string(kBlockSize, '\0')}));
+}
+
 TEST_F(PeerTest, AConnectionToItselfIsClosedAndNotTriedAgain) {
   SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
   int visits = 0;

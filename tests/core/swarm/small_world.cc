@@ -248,6 +248,7 @@ tracker_api::Response SmallWorld::Answer(const tracker_api::Request& request) {
     tracker_api::Peers peers;
     peers.content = registered->content();
     peers.piece_count = pieces;
+    peers.info_hashes = told_info_hashes;
     for (const auto& [address, claimed] : claims) peers.peers.push_back({address, claimed, claimed.all()});
     response.body = peers;
   } else if (std::holds_alternative<tracker_api::Fetch>(request)) {

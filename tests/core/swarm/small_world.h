@@ -95,6 +95,7 @@ class SmallWorld {
   std::map<Address, PieceMap> claims;
   PieceMap Claimed(const Address& peer) const;
   std::optional<Metainfo> registered;
+  std::vector<InfoHash> told_info_hashes;                        // with each lookup
   std::vector<std::pair<uint32_t, tracker_api::Request>> asked;  // in order: which node, what
 
   std::vector<Protocol::Response> replies;

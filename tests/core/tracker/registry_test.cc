@@ -23,6 +23,10 @@ Registry Limited(const Limits& limits) {
 
 constexpr auto kName = [](const char* name) { return tracker_api::TorrentKey(std::string(name)); };
 
+std::string EncodeAlone(const Registry& registry) {
+  return ReplicatedState(registry, Sessions(), 0).Encode();
+}
+
 TEST(RegistrationTest, TheFirstIsCreatedAndTheSameAgainIsAnIdempotentSuccess) {
   Registry registry;
   const Metainfo song = MakeTorrent("song", 1);
@@ -98,6 +102,64 @@ TEST(RegistrationTest, OneContentMayHaveSeveralNamesEachBoundForEver) {
       EXPECT_EQ(std::get<tracker_api::Fetched>(fetched.body).metainfo, metainfo);
     }
   }
+}
+
+// Peers that hold the content under one name are dialled by others under another.
+TEST(RegistrationTest, ALookupTellsTheInfoHashesOfAllNamesOnceThereAreSeveral) {
+  Registry registry;
+  const Metainfo song = MakeTorrent("song", 1);
+  registry.Apply(At(1), RegisterOf(song));
+  const auto told = [&](const Registry& of) {
+    return PeersIn(of.Lookup(LookupOf(song.content()), 0)).info_hashes;
+  };
+  EXPECT_TRUE(told(registry).empty()) << "those of one name are derived";
+  Metainfo copy = song;
+  copy.name = "copy";
+  copy.foreign_info_hashes = {InfoHash{1, 2, 3}};
+  registry.Apply(At(2), RegisterOf(copy));
+  std::vector<InfoHash> all = song.AllInfoHashes();
+  const std::vector<InfoHash> others = copy.AllInfoHashes();
+  all.insert(all.end(), others.begin(), others.end());
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(told(registry), all);
+  const auto restored = ReplicatedState::Decode(Slice::Own(EncodeAlone(registry)));
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(told(restored->registry()), all);
+}
+
+Metainfo MakeTree(const std::string& name) {
+  const FileTree tree({{{"a"}, 5, {}, false}, {{"b", "c"}, kPieceLengthMin + 1, {}, true}}, kPieceLengthMin);
+  MetainfoBuilder builder(name, tree, kPieceLengthMin);
+  builder.Update(std::string(tree.length(), 't'));
+  return builder.Finish();
+}
+
+TEST(RegistrationTest, ATreeIsKeptWithItsFilesInCommandsAndSnapshots) {
+  Registry registry;
+  const Metainfo tree = MakeTree("tree");
+  const absl::StatusOr<Command> command = DecodeCommand(EncodeCommand({}, RegisterOf(tree)));
+  ASSERT_TRUE(command.ok()) << command.status();
+  const auto& registration = std::get<tracker_api::Register>(command->operation);
+  EXPECT_EQ(registration.metainfo, tree);
+  EXPECT_EQ(registry.Apply(At(1), registration).outcome, Outcome::kCreated);
+  const auto restored = ReplicatedState::Decode(Slice::Own(EncodeAlone(registry)));
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  const Response fetched = restored->registry().Fetch({std::string("tree"), false});
+  EXPECT_EQ(std::get<tracker_api::Fetched>(fetched.body).metainfo, tree);
+  EXPECT_EQ(restored->registry().digest(), registry.digest());
+}
+
+// The root of a known content is not hashed anew: what claims to be it is compared.
+TEST(RegistrationTest, OtherFilesUnderTheIdOfATreeAreRefused) {
+  Registry registry;
+  registry.Apply(At(1), RegisterOf(MakeTree("tree")));
+  Metainfo other = MakeTree("other");
+  std::vector<FileTree::File> files = other.tree.files();
+  files[0].path = {"aa"};
+  other.tree = FileTree(files, kPieceLengthMin);
+  const Response refused = registry.Apply(At(2), RegisterOf(other));
+  EXPECT_EQ(refused.outcome, Outcome::kConflict);
+  EXPECT_NE(refused.reason.find("with other files"), std::string::npos) << refused.reason;
 }
 
 TEST(RegistrationTest, AForeignInfoHashMeansOneContentOnly) {
@@ -324,10 +386,6 @@ TEST(AgreementTest, EqualPrefixesGiveEqualDigestsAndResponses) {
     a.CheckInvariants();
   }
   EXPECT_EQ(a.Lookup(LookupOf(std::string("song")), 3), b.Lookup(LookupOf(std::string("song")), 3));
-}
-
-std::string EncodeAlone(const Registry& registry) {
-  return ReplicatedState(registry, Sessions(), 0).Encode();
 }
 
 TEST(AgreementTest, TheDigestTellsDifferentStatesApart) {

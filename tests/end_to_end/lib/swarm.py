@@ -222,6 +222,16 @@ class Client:
         return self.run("download", what, "-o", path, *flags, seconds=seconds)
 
 
+    def begin_download(self, offer, torrent, result):
+        """A download that has begun and cannot go on, because its only source is stopped."""
+        process = self.start("download", torrent, "-o", result)
+        # What it has written, not what the file takes on the disk: that is reserved beforehand.
+        wait_until(lambda: process.written_bytes() > 10_000_000 or not process.running(), 60, "the download to begin")
+        offer.process.signal(signal.SIGSTOP)
+        check(process.running(), lambda: f"the download ended before it could be interrupted: {process.err()}")
+        return process
+
+
 def many_names(world, client, count):
     """Torrent files of one content under `count` names, each with hashes of 3.4 MB, which go into the log with the name."""
     file = world.path("sparse")

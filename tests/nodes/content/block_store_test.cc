@@ -228,6 +228,147 @@ TEST_F(BlockStoreTest, ATargetThatAppearsDuringTheDownloadIsNotOverwritten) {
   EXPECT_EQ(net::ReadFile(directory_ / "film"), std::string(kBlock, 'n'));
 }
 
+// --- trees ---
+
+constexpr uint64_t kPieceBytes = 2 * kBlock;
+
+class TreeStoreTest : public BlockStoreTest {
+ protected:
+  // Its files lie at pieces 0, 2 and 3; the second is empty.
+  OpenFile Tree(FileMode mode) {
+    return {kFile,
+            mode,
+            "tree",
+            3 * kPieceBytes + 9,
+            {{"a", 0, kPieceBytes + 5, false},
+             {"b/empty", 2 * kPieceBytes, 0, false},
+             {"b/c/tool", 2 * kPieceBytes, kPieceBytes, true},
+             {"z", 3 * kPieceBytes, 9, false}}};
+  }
+  FileOpened OpenTree(FileMode mode) {
+    store_->Execute(Tree(mode));
+    return Next<FileOpened>();
+  }
+  void Store(uint64_t offset, const std::string& bytes) {
+    store_->Execute(StoreBlock{BlockToken(1), kFile, offset, Slice::Copy(bytes)});
+    const BlockStored stored = Next<BlockStored>();
+    EXPECT_TRUE(stored.status.ok()) << stored.status;
+  }
+  void StoreTree() {
+    Store(0, std::string(kBlock, 'a'));
+    Store(kBlock, std::string(kBlock, 'b'));
+    Store(kPieceBytes, "tail.");
+    Store(2 * kPieceBytes, std::string(kBlock, 'c'));
+    Store(2 * kPieceBytes + kBlock, std::string(kBlock, 'd'));
+    Store(3 * kPieceBytes, "zzzzzzzzz");
+  }
+};
+
+TEST_F(TreeStoreTest, ADownloadIsADirectoryThatGetsItsNameWhenAllFilesAreThere) {
+  ASSERT_TRUE(OpenTree(FileMode::kDownload).status.ok());
+  StoreTree();
+  EXPECT_TRUE(Exists("tree.part/b/c/tool"));
+  EXPECT_FALSE(Exists("tree"));
+  store_->Execute(FinishFile{kFile});
+  const FileFinished finished = Next<FileFinished>();
+  EXPECT_TRUE(finished.status.ok()) << finished.status;
+  EXPECT_EQ(net::ReadFile(directory_ / "tree/a"),
+            std::string(kBlock, 'a') + std::string(kBlock, 'b') + "tail.");
+  EXPECT_EQ(net::ReadFile(directory_ / "tree/b/empty"), "");
+  EXPECT_EQ(net::ReadFile(directory_ / "tree/b/c/tool"), std::string(kBlock, 'c') + std::string(kBlock, 'd'));
+  EXPECT_EQ(net::ReadFile(directory_ / "tree/z"), "zzzzzzzzz");
+  EXPECT_EQ(access((directory_ / "tree/b/c/tool").c_str(), X_OK), 0);
+  EXPECT_FALSE(Exists("tree.part"));
+  // What is offered on is found where it lies.
+  const net::FileSpot spot = store_->Find(kFile, 2 * kPieceBytes + 7);
+  ASSERT_NE(spot.file, nullptr);
+  EXPECT_EQ(spot.offset, 7u);
+}
+
+TEST_F(TreeStoreTest, HashesOfVersionOneGoOnInZerosBehindAFile) {
+  ASSERT_TRUE(OpenTree(FileMode::kDownload).status.ok());
+  StoreTree();
+  const auto sha1 = [&](uint64_t offset, uint64_t length) {
+    store_->Execute(HashRange{BlockToken(2), kFile, offset, length, RangeHash::kSha1});
+    const RangeHashed hashed = Next<RangeHashed>();
+    EXPECT_TRUE(hashed.status.ok()) << hashed.status;
+    return hashed.sha1;
+  };
+  std::string second = "tail.";
+  second.resize(kPieceBytes, '\0');
+  EXPECT_EQ(sha1(kPieceBytes, kPieceBytes), Sha1(second));
+  std::string last = "zzzzzzzzz";
+  EXPECT_EQ(sha1(3 * kPieceBytes, 9), Sha1(last));
+  last.resize(kPieceBytes, '\0');
+  EXPECT_EQ(sha1(3 * kPieceBytes, kPieceBytes), Sha1(last));
+  store_->Execute(HashRange{BlockToken(3), kFile, 2 * kPieceBytes, kPieceBytes, RangeHash::kLeaves});
+  EXPECT_EQ(Next<RangeHashed>().leaves,
+            (std::vector<Sha256Digest>{Sha256(std::string(kBlock, 'c')), Sha256(std::string(kBlock, 'd'))}));
+}
+
+TEST_F(TreeStoreTest, ACheckpointIsFoundAgainUnlessAFileOfTheTreeIsGone) {
+  ASSERT_TRUE(OpenTree(FileMode::kDownload).status.ok());
+  StoreTree();
+  store_->Execute(Checkpoint{kFile, Slice::Static("half")});
+  EXPECT_TRUE(Next<Checkpointed>().status.ok());
+  Restart();
+  const FileOpened again = OpenTree(FileMode::kDownload);
+  EXPECT_EQ(again.resume.view(), "half");
+  EXPECT_TRUE(again.existing);
+  Restart();
+  unlink((directory_ / "tree.part/z").c_str());
+  const FileOpened without = OpenTree(FileMode::kDownload);
+  EXPECT_TRUE(without.resume.empty());
+  EXPECT_TRUE(without.existing);
+}
+
+TEST_F(TreeStoreTest, NothingIsWrittenThroughALinkOrOverAnotherDirectory) {
+  mkdir((directory_ / "elsewhere").c_str(), 0700);
+  mkdir((directory_ / "tree.part").c_str(), 0700);
+  ASSERT_EQ(symlink((directory_ / "elsewhere").c_str(), (directory_ / "tree.part/b").c_str()), 0);
+  EXPECT_FALSE(OpenTree(FileMode::kDownload).status.ok());
+  EXPECT_FALSE(Exists("elsewhere/c"));
+  Restart();
+  unlink((directory_ / "tree.part/b").c_str());
+  mkdir((directory_ / "tree").c_str(), 0700);
+  EXPECT_EQ(OpenTree(FileMode::kDownload).status.code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(TreeStoreTest, ADirectoryThatNothingWasStoredInIsTakenAway) {
+  ASSERT_TRUE(OpenTree(FileMode::kDownload).status.ok());
+  EXPECT_TRUE(Exists("tree.part/b/c/tool"));
+  Restart();
+  EXPECT_FALSE(Exists("tree.part"));
+}
+
+TEST_F(TreeStoreTest, AnOfferedTreeHasAllItsFilesInTheirLengths) {
+  EXPECT_EQ(OpenTree(FileMode::kRead).status.code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(OpenTree(FileMode::kDownload).status.ok());
+  StoreTree();
+  store_->Execute(FinishFile{kFile});
+  EXPECT_TRUE(Next<FileFinished>().status.ok());
+  Restart();
+  EXPECT_TRUE(OpenTree(FileMode::kRead).status.ok());
+  Restart();
+  ASSERT_EQ(truncate((directory_ / "tree/b/c/tool").c_str(), 5), 0);
+  const absl::Status shorter = OpenTree(FileMode::kRead).status;
+  EXPECT_NE(shorter.message().find("tree/b/c/tool has 5 bytes"), std::string::npos) << shorter;
+}
+
+// Names of up to 255 bytes are names of torrents, and of files.
+TEST_F(BlockStoreTest, ADownloadOfTheLongestNameHasAPartFileWithAShorterOne) {
+  const std::string name(255, 'n');
+  ASSERT_TRUE(Open(FileMode::kDownload, name, kBlock).status.ok());
+  StoreAll(std::string(kBlock, 'x'));
+  store_->Execute(Checkpoint{kFile, Slice::Static("half")});
+  EXPECT_TRUE(Next<Checkpointed>().status.ok());
+  Restart();
+  EXPECT_EQ(Open(FileMode::kDownload, name, kBlock).resume.view(), "half");
+  store_->Execute(FinishFile{kFile});
+  EXPECT_TRUE(Next<FileFinished>().status.ok());
+  EXPECT_TRUE(Exists(name));
+}
+
 // After a failed sync Linux calls the dropped pages clean, and the next one says that all is well.
 TEST(ContentFile, AFileWhoseSyncFailedOnceNeverGetsItsName) {
   const net::TemporaryDirectory directory;
