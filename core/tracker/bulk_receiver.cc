@@ -9,6 +9,9 @@
 namespace bt::tracker {
 namespace {
 
+// A message of which nothing has come for so long makes room for another where there is none.
+constexpr Duration kMakesRoom = Seconds(1);
+
 bool IsPossible(const Chunk& chunk) {
   return !chunk.bytes.empty() && chunk.size <= kLongMessageBytesMax && chunk.bytes.size() <= chunk.size &&
          chunk.offset <= chunk.size - chunk.bytes.size();
@@ -33,14 +36,22 @@ BulkReceiver::Assembly* BulkReceiver::FindOrBegin(const Chunk& chunk, Instant no
   if (const auto found = assemblies_.find(chunk.message); found != assemblies_.end()) {
     return found->second.bytes.size() == chunk.size ? &found->second : nullptr;
   }
-  absl::erase_if(assemblies_, [&](const auto& entry) {
-    if (now - entry.second.touched < config_.bulk_idle) return false;
-    held_bytes_ -= entry.second.bytes.size();
-    return true;
-  });
-  const bool room = assemblies_.size() < config_.bulk_messages_max &&
-                    held_bytes_ + chunk.size <= config_.bulk_queued_bytes_max;
-  if (!room && !assemblies_.empty()) return nullptr;
+  const auto forget = [&](Duration idle) {
+    absl::erase_if(assemblies_, [&](const auto& entry) {
+      if (now - entry.second.touched < idle) return false;
+      held_bytes_ -= entry.second.bytes.size();
+      return true;
+    });
+  };
+  const auto has_room = [&] {
+    return assemblies_.empty() || (assemblies_.size() < config_.bulk_messages_max &&
+                                   held_bytes_ + chunk.size <= config_.bulk_queued_bytes_max);
+  };
+  forget(config_.bulk_idle);
+  // The sender may have given up some of what was begun, and sends in order: it would wait for the room that
+  // they take. What it has not given up begins anew.
+  if (!has_room()) forget(kMakesRoom);
+  if (!has_room()) return nullptr;
   Assembly& assembly = assemblies_[chunk.message];
   assembly.number = next_assembly_++;
   assembly.bytes.resize(chunk.size);
