@@ -285,9 +285,10 @@ void JournalDisk::GoBack(const std::string& segment) {
 Slice JournalDisk::MaybeStale(const std::string& name, Slice bytes) {
   if (faults_.stale_read_ppm == 0 || !rng_.Chance(faults_.stale_read_ppm, 1'000'000)) return bytes;
   if (!wal::ParseSegmentFileName(name).has_value()) return bytes;
+  const uint64_t proven = std::min<uint64_t>(ProvenBytes(name), bytes.size());
+  if (proven == 0) return bytes;  // there was nothing there before
   world_.Count(Fault::kStaleRead);
   misread_ = true;
-  const uint64_t proven = std::min<uint64_t>(ProvenBytes(name), bytes.size());
   const uint64_t from = rng_.Below(proven) / kSectorBytes * kSectorBytes;
   std::string stale(bytes.view());
   std::fill_n(stale.begin() + static_cast<ptrdiff_t>(from), std::min(kSectorBytes, proven - from), '\0');
