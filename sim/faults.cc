@@ -43,6 +43,9 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"let_in_anew", "a node whose disk was damaged votes again, under another id"},
     {"handed_over", "a leader lets another lead because of its disk"},
     {"refused_for_room", "a leader refuses mutations for want of room on a disk"},
+    {"older_release", "a life is one of an older release"},
+    {"too_old", "stops, because its release is too old for what is agreed"},
+    {"level_raised", "the cluster agrees on a newer format level"},
     {"clock_origin", "a life begins with a clock of another origin"},
     {"clock_drift", "a clock runs at a rate of its own"},
     {"clock_freeze", "a clock stands still in a stall"},
@@ -101,7 +104,8 @@ bool IsConsequence(Fault fault) {
   return fault == Fault::kRestart || fault == Fault::kKeptWrite || fault == Fault::kKeptEntry ||
          fault == Fault::kKeptPageCache || fault == Fault::kBegunFromSnapshot ||
          fault == Fault::kTookSnapshot || fault == Fault::kSnapshotAsked || fault == Fault::kLetInAnew ||
-         fault == Fault::kHandedOver || fault == Fault::kRefusedForRoom;
+         fault == Fault::kHandedOver || fault == Fault::kRefusedForRoom || fault == Fault::kTooOld ||
+         fault == Fault::kLevelRaised;
 }
 
 std::optional<FaultCounts> FaultCounts::FromPlain(const Plain& plain) {

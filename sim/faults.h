@@ -44,6 +44,9 @@ enum class Fault : uint8_t {
   kLetInAnew,
   kHandedOver,
   kRefusedForRoom,
+  kOlderRelease,
+  kTooOld,
+  kLevelRaised,
   // clocks
   kClockOrigin,
   kClockDrift,

@@ -14,9 +14,6 @@ namespace {
 
 using tracker_api::MutationId;
 
-// Added to the number of Register when the content is a tree, which follows.
-constexpr uint8_t kWithTree = 0x80;
-
 // Visits an operation's fields except its id, which stands in front of it, and a tree, which stands behind
 // it.
 template <class Codec>
@@ -61,7 +58,7 @@ Slice EncodeCommand(const MutationId& id, const T& operation, Source source) {
   encoder.Put(source);
   if constexpr (std::same_as<T, tracker_api::Register>) {
     const FileTree& tree = operation.metainfo.tree;
-    encoder.Put(static_cast<uint8_t>(IndexOf<T>() | (tree.empty() ? 0 : kWithTree)));
+    encoder.Put(tree.empty() ? static_cast<uint8_t>(IndexOf<T>()) : kRegisterTreeNumber);
     T::Fields(operation, WithoutId<Encoder>{encoder});
     if (!tree.empty()) encoder.Put(tree);
   } else {
@@ -77,18 +74,28 @@ template Slice EncodeCommand(const MutationId&, const tracker_api::Withdraw&, So
 template Slice EncodeCommand(const MutationId&, const Claims&, Source);
 template Slice EncodeCommand(const MutationId&, const Tick&, Source);
 template Slice EncodeCommand(const MutationId&, const SetLimits&, Source);
+template Slice EncodeCommand(const MutationId&, const RaiseLevel&, Source);
+
+namespace {
+
+CommandHead TakeHead(Decoder& decoder) {
+  CommandHead head;
+  decoder("id", head.id);
+  decoder("source", head.source);
+  decoder("operation", head.operation);
+  return head;
+}
+
+}  // namespace
 
 absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
-  Command command;
   Decoder decoder(bytes);
-  decoder("id", command.id);
-  decoder("source", command.source);
-  uint8_t index = 0;
-  decoder("operation", index);
-  const bool with_tree = index == (IndexOf<tracker_api::Register>() | kWithTree);
-  if (with_tree) index = static_cast<uint8_t>(IndexOf<tracker_api::Register>());
+  const CommandHead head = TakeHead(decoder);
+  Command command{.id = head.id, .source = head.source};
+  const bool with_tree = head.operation == kRegisterTreeNumber;
+  const uint8_t index = with_tree ? IndexOf<tracker_api::Register>() : head.operation;
   if (decoder.ok() && index >= std::variant_size_v<Operation>) {
-    return absl::InvalidArgumentError("unknown operation");
+    return absl::UnimplementedError("a command of a kind that this program does not know");
   }
   if (decoder.ok()) {
     DecodeOperation(index, decoder, command.operation,
@@ -105,12 +112,11 @@ absl::StatusOr<Command> DecodeCommand(const Slice& bytes) {
   return command;
 }
 
-absl::StatusOr<MutationId> DecodeCommandId(const Slice& bytes) {
-  MutationId id;
+absl::StatusOr<CommandHead> DecodeCommandHead(const Slice& bytes) {
   Decoder decoder(bytes);
-  decoder("id", id);
+  const CommandHead head = TakeHead(decoder);
   if (!decoder.ok()) return decoder.status();
-  return id;
+  return head;
 }
 
 }  // namespace bt::tracker

@@ -71,9 +71,25 @@ struct SetLimits {
   friend bool operator==(const SetLimits&, const SetLimits&) = default;
 };
 
+// The format level in force from here on (format_level.h); one that is not above the level in force changes
+// nothing. Proposed by leaders alone.
+struct RaiseLevel {
+  tracker_api::MutationId id;
+  uint32_t to = 0;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("to", self.to);
+  }
+  friend bool operator==(const RaiseLevel&, const RaiseLevel&) = default;
+};
+
 // In the order in which they were added to the format: the log's oldest commands are read for ever.
-using Operation =
-    std::variant<tracker_api::Register, tracker_api::Offer, tracker_api::Withdraw, Claims, Tick, SetLimits>;
+using Operation = std::variant<tracker_api::Register, tracker_api::Offer, tracker_api::Withdraw, Claims, Tick,
+                               SetLimits, RaiseLevel>;
+
+// The number of Register, which is 0 else, when the content is a tree, which follows its fields.
+inline constexpr uint8_t kRegisterTreeNumber = 0x80;
 
 // The id is in front, once, and is the one that counts; the operation's own `id` equals it after decoding.
 struct Command {
@@ -85,9 +101,15 @@ struct Command {
 // `operation`'s own id is not encoded.
 template <class T>
 Slice EncodeCommand(const tracker_api::MutationId& id, const T& operation, Source source = {});
-// kInvalidArgument says which field is wrong.
+// kInvalidArgument says which field is wrong. kUnimplemented: a kind of operation that this program does not
+// know, so a later release's.
 absl::StatusOr<Command> DecodeCommand(const Slice& bytes);
-// The id alone, without reading the rest.
-absl::StatusOr<tracker_api::MutationId> DecodeCommandId(const Slice& bytes);
+// What stands in front of the operation, without reading that.
+struct CommandHead {
+  tracker_api::MutationId id;
+  Source source;
+  uint8_t operation = 0;  // its number among the kinds, known or not
+};
+absl::StatusOr<CommandHead> DecodeCommandHead(const Slice& bytes);
 
 }  // namespace bt::tracker

@@ -9,11 +9,16 @@
 
 #include "core/base/time.h"
 #include "core/paxos/config.h"
+#include "core/tracker/format_level.h"
 
 namespace bt::tracker {
 
 struct Config {
   paxos::Config replica;  // who this node is, who the members are, timeouts
+
+  // What this program reads, as it tells the others: less than it can, where an operator holds the cluster at
+  // an older level. It refuses what is above.
+  LevelRange levels;
 
   // A mutation or a linearizable read that is not done by then is answered kUnavailable.
   Duration deadline = Seconds(5);

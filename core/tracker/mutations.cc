@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/tracker/disk_watch.h"
+#include "core/tracker/format_level.h"
 #include "core/tracker/registry.h"
 #include "core/tracker/sessions.h"
 
@@ -120,17 +121,22 @@ void Mutations::SubmitClaims(const Claims& claims) {
 // Only a leader takes commands of others, and it answers them when it has applied them itself. A reply that
 // was true once stays true, so one that arrives late, from a leader that has lost its place, does no harm.
 void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool leading,
-                            const std::string& refusal, Context<Protocol>& context) {
+                            const std::string& refusal, uint32_t level, Context<Protocol>& context) {
   if (!leading) return;  // the sender learns who leads, and sends again
   for (const Slice& command : message.commands) {
-    const auto id = DecodeCommandId(command);
-    if (!id.ok() || id->session.value() == 0) continue;
+    const auto head = DecodeCommandHead(command);
+    if (!head.ok() || head->id.session.value() == 0) continue;
+    if (head->operation == Operation(RaiseLevel()).index()) continue;  // whoever leads knows for itself
+    const MutationId* const id = &head->id;
+    const uint32_t needed = LevelOfOperation(head->operation);
     const auto known = by_id_.find(*id);
     if (known != by_id_.end()) {
       Pending& entry = entries_[known->second];
       if (std::find(entry.nodes.begin(), entry.nodes.end(), from) == entry.nodes.end())
         entry.nodes.push_back(from);
       undispatched_.push_back(entries_.KeyOf(known->second));
+    } else if (needed > level) {
+      replies_[from].push_back({*id, Unavailable(NotInForceYet(needed, level), kOverloadPause)});
     } else if (!refusal.empty()) {
       replies_[from].push_back({*id, Unavailable(refusal, kDiskPause)});
     } else if (!HasRoom(command.size())) {

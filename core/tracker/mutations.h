@@ -50,9 +50,10 @@ class Mutations {
   void SubmitClaims(const Claims& claims);
   void Cancel(CallId call) { callers_.erase(call); }
 
-  // `refusal`: why this node, which leads, takes none that it does not know already; empty: it does.
+  // `refusal`: why this node, which leads, takes none that it does not know already; empty: it does. It takes
+  // none of a format level above `level`, the one in force.
   void OnForwarded(NodeId from, const ForwardCommands& message, bool leading, const std::string& refusal,
-                   Context<Protocol>& context);
+                   uint32_t level, Context<Protocol>& context);
   void OnReplies(const ForwardReplies& message, Context<Protocol>& context);
   void OnApplied(const MutationId& id, Response response, Context<Protocol>& context);
   // The local replica did not take a proposal.

@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/overloaded.h"
+#include "core/base/version.h"
 
 namespace bt::tracker {
 
@@ -50,7 +51,8 @@ TrackerNode::TrackerNode(Config config)
       announces_(config_),
       snapshots_(config_),
       bulk_(config_),
-      disk_(config_) {
+      disk_(config_),
+      levels_(config_) {
   port_.emplace(config_.replica);
 }
 
@@ -78,7 +80,8 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
           },
           [&](const ForwardCommands& message) {
             mutations_.OnForwarded(received.from, message, replica().is_leader(),
-                                   disk_.Refusal(replica(), context.now).value_or(""), context);
+                                   disk_.Refusal(replica(), context.now).value_or(""), registry().level(),
+                                   context);
           },
           [&](const ForwardReplies& message) { mutations_.OnReplies(message, context); },
           [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, *port_, context); },
@@ -96,6 +99,7 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
             bulk_.OnAcknowledged(received.from, ack, context.now);
           },
           [&](const TellRoom& told) { disk_.OnTold(received.from, told, context.now); },
+          [&](const TellLevels& told) { levels_.OnTold(received.from, told, context.now); },
       },
       received.message);
 }
@@ -181,6 +185,9 @@ bool TrackerNode::CheckRanges(CallId call, const std::vector<PieceRange>& pieces
 
 template <class Mutation>
 void TrackerNode::Submit(CallId call, const Mutation& mutation, Source source, Ctx& context) {
+  if (LevelOfKind<Mutation>() > registry().level()) {
+    return context.out.Reply(call, Unavailable(NotInForceYet(LevelOfKind<Mutation>(), registry().level())));
+  }
   if (auto full = disk_.Refusal(replica(), context.now)) {
     ++counters_.refused_for_room;
     return context.out.Reply(call, Unavailable(*std::move(full), kDiskPause));
@@ -247,6 +254,10 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Source, Ctx
   for (const paxos::Member& member : replica().members().membership.members)
     status.members.push_back(member.id);
   status.has_quorum = replica().has_quorum();
+  status.program = kVersion;
+  status.level = registry().level();
+  status.oldest_level = config_.levels.oldest;
+  status.newest_level = config_.levels.newest;
   Response response;
   response.body = std::move(status);
   context.out.Reply(call, std::move(response));
@@ -279,11 +290,13 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Scrape& request, Sou
 
 void TrackerNode::Settle(Ctx& context) {
   disk_.Tend(*port_, context);
+  levels_.Tend(*port_, registry().level(), context);
   bool again = true;
   while (again) {
     RouteReplicaAnswers(context);
     again = ApplyDecided(context);
     again |= InstallArrived(context);
+    if (unusable_) return;
     const bool leader_changed = LeaderChanged();
     PumpAnnounces(context);
     mutations_.Poll(leader_changed, *port_, context);
@@ -311,7 +324,7 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
 bool TrackerNode::ApplyDecided(Ctx& context) {
   for (paxos::Decided& entry : port_->machine().TakeDecided()) decided_.push_back(std::move(entry));
   bool applied = false;
-  while (!decided_.empty() && bytes_left_ > 0 && commands_left_ > 0) {
+  while (!decided_.empty() && bytes_left_ > 0 && commands_left_ > 0 && !unusable_) {
     const paxos::Decided& entry = decided_.front();
     commands_left_ -= static_cast<int64_t>(entry.batch.commands.size());
     for (const Slice& command : entry.batch.commands) bytes_left_ -= static_cast<int64_t>(command.size());
@@ -331,7 +344,10 @@ bool TrackerNode::ApplyDecided(Ctx& context) {
 void TrackerNode::Apply(const paxos::Decided& entry, Ctx& context) {
   CHECK(entry.slot == applied_.next());
   for (const Slice& command : entry.batch.commands) {
-    CommandResult result = state_.Apply(entry.batch.stamp, command);
+    CommandResult result = state_.Apply(entry.batch.stamp, command, config_.levels);
+    if (!result.unreadable.empty()) {
+      return GiveUp(absl::StrCat("slot ", entry.slot.value(), " of the log: ", result.unreadable), context);
+    }
     if (!result.well_formed) ++counters_.malformed_commands;
     if (result.id.session.value() != 0) mutations_.OnApplied(result.id, std::move(result.response), context);
   }
@@ -440,6 +456,7 @@ uint64_t TrackerNode::Digest() const {
   digest.Add(listings_);
   digest.Add(bulk_.Digest());
   digest.Add(disk_.Digest());
+  digest.Add(levels_.Digest());
   return digest.value();
 }
 

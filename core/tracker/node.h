@@ -20,6 +20,7 @@
 #include "core/tracker/bulk.h"
 #include "core/tracker/config.h"
 #include "core/tracker/disk_watch.h"
+#include "core/tracker/level_watch.h"
 #include "core/tracker/mutations.h"
 #include "core/tracker/orders.h"
 #include "core/tracker/protocol.h"
@@ -75,12 +76,16 @@ class TrackerNode final {
   const paxos::Replica& replica() const { return port_->machine(); }
   const Bulk& bulk() const { return bulk_; }
   const DiskWatch& disk() const { return disk_; }
+  const LevelWatch& levels() const { return levels_; }
+  const Config& config() const { return config_; }
   const Counters& counters() const { return counters_; }
   // What an operator should look at: in the registry, and at this node.
   std::vector<tracker_api::Alarm> Alarms(Instant now) const;
   Slot applied() const { return applied_; }
   // The replica inside takes part.
   bool begun() const { return !recovering_ && !unusable_; }
+  // It has said Unusable, and does nothing any more.
+  bool unusable() const { return unusable_; }
   // What the journal held is not all applied yet. percent_recovered() says how far it is.
   bool recovering() const { return recovering_ || recovered_ > applied_; }
   uint32_t percent_recovered() const;
@@ -97,6 +102,8 @@ class TrackerNode final {
 
   void On(const Started& started, Ctx& context);
   // --- node_recovery.cc ---
+  // From here on the node does nothing.
+  void GiveUp(std::string why, Ctx& context);
   // A step while recovering(); false: it goes on as any other.
   bool StepOfRecovery(const Input<Protocol>& input, Ctx& context);
   void ReadOn(Ctx& context);
@@ -186,6 +193,7 @@ class TrackerNode final {
   Snapshots snapshots_;
   Bulk bulk_;
   DiskWatch disk_;
+  LevelWatch levels_;
   Counters counters_;
   Slot applied_;
   Instant applied_at_{};  // local time of the last batch

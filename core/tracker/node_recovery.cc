@@ -7,12 +7,23 @@
 #include <utility>
 #include <variant>
 
+#include "core/base/version.h"
+#include "core/paxos/journal.h"
 #include "core/tracker/node.h"
 
 namespace bt::tracker {
 
 using tracker_api::Unavailable;
 using Timer = Protocol::Timer;
+
+namespace {
+
+bool IsRecordType(uint8_t type) {
+  return type >= static_cast<uint8_t>(paxos::RecordType::kPromised) &&
+         type <= static_cast<uint8_t>(paxos::RecordType::kSnapshotPart);
+}
+
+}  // namespace
 
 void TrackerNode::On(const Started& started, Ctx& context) {
   // The host's generator may start alike after a restart; the journal's end or the time does not.
@@ -28,9 +39,17 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   listings_ = seed.value();
   bulk_.Start(seed.value(), context.out.last_write());
   disk_.Start(context.out.last_write());
+  for (const JournalRecord& record : started.records) {
+    if (IsRecordType(record.type)) continue;
+    return GiveUp(absl::StrCat("record ", record.seq.value(), " of the journal is of type ", record.type,
+                               ", which this program (", kVersion,
+                               ") does not know: start the release that ran here before, or a newer one; "
+                               "nothing was changed"),
+                  context);
+  }
   paxos::Snapshot snapshot = paxos::FindSnapshot(started.records);
   if (snapshot.empty()) return Begin(started, {}, context);
-  recovering_.emplace(Recovering{started, std::move(snapshot), {}, 0});
+  recovering_.emplace(Recovering{started, std::move(snapshot), StateBuilder(config_.levels), 0});
   context.out.Arm(Timer::kSnapshot, context.now);
 }
 
@@ -51,6 +70,11 @@ bool TrackerNode::StepOfRecovery(const Input<Protocol>& input, Ctx& context) {
   const auto* fired = std::get_if<TimerFired<Protocol>>(&input);
   if (fired != nullptr && fired->timer == Timer::kSnapshot) ReadOn(context);
   return recovering_ || unusable_;
+}
+
+void TrackerNode::GiveUp(std::string why, Ctx& context) {
+  unusable_ = true;
+  context.out.Note(Unusable{std::move(why)});
 }
 
 absl::Status TrackerNode::ReadParts(const std::vector<Slice>& parts, size_t& parts_read,
@@ -74,9 +98,13 @@ void TrackerNode::ReadOn(Ctx& context) {
   absl::StatusOr<ReplicatedState> state =
       status.ok() ? std::move(read.builder).Finish() : absl::StatusOr<ReplicatedState>(status);
   if (!state.ok()) {
-    unusable_ = true;
-    return context.out.Note(Unusable{std::string(state.status().message())});
+    return GiveUp(
+        absl::StrCat("the snapshot in the journal cannot be used: ", state.status().message(),
+                     absl::IsUnimplemented(state.status()) ? "" : "; start this node anew from its peers"),
+        context);
   }
+  if (auto problem = LevelProblem(state->registry().level(), config_.levels))
+    return GiveUp(absl::StrCat("the snapshot: ", *problem), context);
   Restore(*std::move(state), read.snapshot, context);
   Begin(read.started, std::move(read.snapshot), context);
 }
@@ -103,7 +131,7 @@ bool TrackerNode::InstallArrived(Ctx& context) {
     return true;
   }
   if (!installing_ || installing_->prefix != arrived->prefix)
-    installing_ = Installing{arrived->prefix, {}, 0};
+    installing_ = Installing{arrived->prefix, StateBuilder(config_.levels), 0};
   const absl::Status status = ReadParts(arrived->parts, installing_->parts_read, installing_->builder);
   if (status.ok() && installing_->parts_read < arrived->parts.size()) {
     context.out.Arm(Timer::kApply, context.now);
@@ -112,6 +140,10 @@ bool TrackerNode::InstallArrived(Ctx& context) {
   Installing read = *std::exchange(installing_, std::nullopt);
   absl::StatusOr<ReplicatedState> state =
       status.ok() ? std::move(read.builder).Finish() : absl::StatusOr<ReplicatedState>(status);
+  if (absl::IsUnimplemented(state.status())) {
+    GiveUp(absl::StrCat("the snapshot that this node was given: ", state.status().message()), context);
+    return false;
+  }
   if (state.ok()) Restore(*std::move(state), *arrived, context);
   if (!state.ok()) ++counters_.unreadable_snapshots;
   port_->Call(CallId(0), paxos::InstallSnapshot{state.ok()}, context);

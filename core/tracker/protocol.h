@@ -3,6 +3,7 @@
 // What tracker nodes say to each other beside Paxos, their timers, and their notes for judges and logs.
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "core/machine/files.h"
 #include "core/paxos/protocol.h"
 #include "core/tracker/command.h"
+#include "core/tracker/format_level.h"
 #include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
@@ -102,6 +104,18 @@ struct TellRoom {
   friend bool operator==(const TellRoom&, const TellRoom&) = default;
 };
 
+// To all members, every second: what the sender's program is, and which format levels it reads.
+struct TellLevels {
+  LevelRange levels;
+  std::string program;  // its version, for people
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("levels", self.levels);
+    visit("program", self.program);
+  }
+  friend bool operator==(const TellLevels&, const TellLevels&) = default;
+};
+
 // --- long messages, in parts (bulk.h) ---
 
 // Bytes [offset, offset + bytes.size()) of a message, encoded as Protocol::Message, of `size` bytes.
@@ -167,8 +181,8 @@ struct Acked {
   }
 };
 
-// The snapshot in this node's journal cannot be read: a later release wrote it, or it is damaged. The node
-// takes no part, and must stop.
+// What this node's journal holds, or what the cluster gives it, cannot be read: a later release wrote it, or
+// it is damaged. The node takes no part, and must stop.
 struct Unusable {
   std::string why;
 
@@ -204,7 +218,7 @@ struct DiskRoom {
 
 struct Protocol {
   using Message = std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer,
-                               ForwardOrder, OrderAnswer, Chunk, ChunkAck, TellRoom>;
+                               ForwardOrder, OrderAnswer, Chunk, ChunkAck, TellRoom, TellLevels>;
   enum class Timer : uint8_t {
     kReplica,   // the earliest of the replica's own
     kFlush,     // what was held back to be sent together
@@ -213,6 +227,7 @@ struct Protocol {
     kSnapshot,  // the next piece of one: to save, or at a start to read
     kApply,     // the next slots that are chosen and not applied
     kBulk,      // chunks that are not acknowledged in time
+    kLevel,     // the leader raises the format level
     kCount
   };
   using FileEffect = NoFiles;

@@ -23,6 +23,9 @@ Response Registry::Apply(Instant stamp, const Operation& operation, Source sourc
   CHECK(stamp >= state_.log_time);
   state_.log_time = stamp;
   Expire(limits().expiries_per_command);
+  const uint32_t needed = LevelOf(operation);
+  if (needed > level() && !std::holds_alternative<RaiseLevel>(operation))
+    return tracker_api::Unavailable(NotInForceYet(needed, level()));
   return std::visit([&](const auto& op) { return ApplyOne(op, source); }, operation);
 }
 
@@ -39,6 +42,15 @@ Response Registry::ApplyOne(const SetLimits& op, Source) {
   ++state_.limits_version;
   state_.limits = op.limits;
   digest_ += DigestOfLimits(state_);
+  return {};
+}
+
+// Two leaders may have proposed one rise. The level never falls: what it allowed has been written.
+Response Registry::ApplyOne(const RaiseLevel& op, Source) {
+  if (op.to <= level()) return {};
+  digest_ -= DigestOfLevel(state_);
+  state_.level = op.to;
+  digest_ += DigestOfLevel(state_);
   return {};
 }
 
@@ -63,6 +75,13 @@ void Registry::CheckInvariants() const {
 uint64_t DigestOfLimits(const RegistryState& state) {
   RollingDigest digest;
   digest.Add(state.limits_version, DigestOf(state.limits));
+  return digest.value();
+}
+
+uint64_t DigestOfLevel(const RegistryState& state) {
+  if (state.level == kFirstLevel) return 0;
+  RollingDigest digest;
+  digest.Add(state.level);
   return digest.value();
 }
 

@@ -57,6 +57,7 @@ class Registry {
   // For StateWalk, which changes nothing that state() shows.
   RegistryState& mutable_state() { return state_; }
   const Limits& limits() const { return state_.limits; }
+  uint32_t level() const { return state_.level; }
   uint64_t torrents() const { return state_.torrents.size(); }
   uint64_t claims() const { return claims_; }
   uint64_t accounted_bytes() const { return bytes_; }
@@ -77,6 +78,7 @@ class Registry {
   tracker_api::Response ApplyOne(const Claims& op, Source source);
   tracker_api::Response ApplyOne(const Tick& op, Source source);
   tracker_api::Response ApplyOne(const SetLimits& op, Source source);
+  tracker_api::Response ApplyOne(const RaiseLevel& op, Source source);
 
   // --- registry_registration.cc ---
   std::optional<tracker_api::Response> Conflict(const Metainfo& metainfo, const Torrent* known) const;
@@ -161,6 +163,8 @@ inline constexpr uint64_t kInfoHashBytes = 64;  // an info-hash with its name
 
 // The digest of each part of the state; the registry's digest is their sum.
 uint64_t DigestOfLimits(const RegistryState& state);
+uint64_t DigestOfLevel(
+    const RegistryState& state);                   // 0 at the first level, of which states once said nothing
 uint64_t DigestOfTorrent(const Torrent& torrent);  // without its claims
 uint64_t DigestOfClaim(const Torrent& torrent, const Claim& claim);
 uint64_t DigestOfName(const std::string& name, const NameBinding& binding);

@@ -110,7 +110,7 @@ absl::StatusOr<Registry> Registry::Restore(RegistryState state) {
   Registry registry;
   registry.state_ = std::move(state);
   if (auto problem = LimitsProblem(registry.limits())) return Contradiction(*problem);
-  registry.digest_ = DigestOfLimits(registry.state_);
+  registry.digest_ = DigestOfLimits(registry.state_) + DigestOfLevel(registry.state_);
   if (absl::Status status = registry.RebuildTorrents(); !status.ok()) return status;
   if (absl::Status status = registry.RebuildNames(); !status.ok()) return status;
   if (absl::Status status = registry.RebuildInfoHashes(); !status.ok()) return status;

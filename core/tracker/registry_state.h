@@ -16,6 +16,7 @@
 #include "core/torrent/piece_map.h"
 #include "core/tracker/command.h"
 #include "core/tracker/dense_table.h"
+#include "core/tracker/format_level.h"
 #include "core/tracker/limits.h"
 #include "core/tracker/source.h"
 
@@ -79,7 +80,8 @@ struct InfoHashBinding {
 };
 
 struct RegistryState {
-  uint64_t limits_version = 0;  // how often the limits were set
+  uint32_t level = kFirstLevel;  // the format level in force
+  uint64_t limits_version = 0;   // how often the limits were set
   Limits limits;
   Instant log_time{};
   uint64_t bindings = 0;          // names and info-hashes bound so far

@@ -1,17 +1,39 @@
 #include "core/tracker/replicated_state.h"
 
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
 #include <limits>
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
+#include "core/base/version.h"
 #include "core/tracker/state_builder.h"
 
 namespace bt::tracker {
 
-CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes) {
-  ++commands_;
+namespace {
+
+// Why a program of these levels must not go on behind the command; empty: it may.
+std::string Unreadable(const absl::StatusOr<Command>& command, const LevelRange& levels) {
+  if (absl::IsUnimplemented(command.status())) {
+    return absl::StrCat(command.status().message(), " (", kVersion, ", which reads ", LevelsText(levels),
+                        "): start the release that ran here before, or a newer one; nothing was changed");
+  }
+  if (!command.ok()) return {};  // no command at all
+  const auto* raise = std::get_if<RaiseLevel>(&command->operation);
+  const uint32_t level = std::max(LevelOf(command->operation), raise == nullptr ? kFirstLevel : raise->to);
+  return LevelProblem(level, {kFirstLevel, levels.newest}).value_or("");
+}
+
+}  // namespace
+
+CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes, const LevelRange& levels) {
   CommandResult applied;
   const absl::StatusOr<Command> command = DecodeCommand(bytes);
+  applied.unreadable = Unreadable(command, levels);
+  if (!applied.unreadable.empty()) return applied;
+  ++commands_;
   if (!command.ok()) {
     applied.well_formed = false;
     applied.response =

@@ -22,6 +22,9 @@ struct CommandResult {
   tracker_api::MutationId id;  // session 0: not a mutation of anybody's
   tracker_api::Response response;
   bool well_formed = true;
+  // Not empty: this program cannot read the command, and why. Nothing was done, and nothing that follows may
+  // be applied.
+  std::string unreadable;
 };
 
 class ReplicatedState {
@@ -31,8 +34,8 @@ class ReplicatedState {
       : registry_(std::move(registry)), sessions_(std::move(sessions)), commands_(commands) {}
 
   // `stamp`: log time of the command's batch, never less than the one before. Bytes that are no command
-  // change nothing and are answered kInvalid, on every node alike.
-  CommandResult Apply(Instant stamp, const Slice& command);
+  // change nothing and are answered kInvalid, on every node alike. `levels`: what this program reads.
+  CommandResult Apply(Instant stamp, const Slice& command, const LevelRange& levels = {});
 
   // The state as it is now, encoded piece by piece while commands go on being applied: Begin, then NextPiece
   // of about so many bytes until walking() is false. The pieces one behind the other are Encode() of now.

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "core/base/fields.h"
+#include "core/base/version.h"
 
 namespace bt::tracker {
 
@@ -19,6 +20,7 @@ absl::Status Wrong(const char* what) {
 }  // namespace
 
 absl::Status StateBuilder::Add(const Slice& bytes) {
+  if (absl::Status status = has_head_ ? absl::OkStatus() : CheckFormat(bytes); !status.ok()) return status;
   Decoder decoder(bytes);
   while (decoder.remaining() > 0) {
     StateItem item;
@@ -32,12 +34,23 @@ absl::Status StateBuilder::Add(const Slice& bytes) {
   return absl::OkStatus();
 }
 
+absl::Status StateBuilder::CheckFormat(const Slice& bytes) const {
+  Decoder decoder(bytes);
+  uint64_t item = 0;
+  uint64_t format = 0;
+  decoder("item", item);
+  decoder("format", format);
+  if (!decoder.ok() || item != StateItem(StateHead()).index()) return absl::OkStatus();  // no head: see Add
+  const uint64_t newest = StateFormatOf(levels_.newest);
+  if (format >= kOldestStateFormat && format <= newest) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("the tracker's state has format ", format, ", and this program (", kVersion, ") reads ",
+                   kOldestStateFormat, " to ", newest, " (", LevelsText(levels_),
+                   "): start the release that ran here before, or a newer one; nothing was changed"));
+}
+
 absl::Status StateBuilder::Take(StateHead head) {
   if (has_head_) return Wrong("it has two heads");
-  if (head.format != kStateFormat) {
-    return absl::DataLossError(
-        absl::StrCat("the tracker's state has format ", head.format, "; this release reads ", kStateFormat));
-  }
   has_head_ = true;
   registry_.limits_version = head.limits_version;
   registry_.limits = head.limits;
@@ -45,6 +58,17 @@ absl::Status StateBuilder::Take(StateHead head) {
   registry_.bindings = head.bindings;
   sessions_.log_time = head.session_time;
   head_ = std::move(head);
+  return absl::OkStatus();
+}
+
+absl::Status StateBuilder::Take(LevelItem item) {
+  if (head_.format < StateFormatOf(item.level) || registry_.level != kFirstLevel ||
+      !registry_.torrents.empty())
+    return Wrong("a level in a wrong place");
+  if (auto problem = LevelProblem(item.level, levels_)) {
+    return absl::UnimplementedError(absl::StrCat("the tracker's state: ", *problem));
+  }
+  registry_.level = item.level;
   return absl::OkStatus();
 }
 
@@ -95,6 +119,7 @@ absl::Status StateBuilder::Take(Session session) {
 
 absl::StatusOr<ReplicatedState> StateBuilder::Finish() && {
   if (!has_head_) return Wrong("nothing is there");
+  if (head_.format != StateFormatOf(registry_.level)) return Wrong("its format is not that of its level");
   absl::StatusOr<Registry> registry = Registry::Restore(std::move(registry_));
   if (!registry.ok()) return registry.status();
   absl::StatusOr<Sessions> sessions = Sessions::Restore(std::move(sessions_));

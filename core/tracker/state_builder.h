@@ -16,13 +16,20 @@ namespace bt::tracker {
 
 class StateBuilder {
  public:
-  // kDataLoss for bytes that are no items, or not in their order; the builder is of no use afterwards.
+  // `levels`: what this program reads.
+  explicit StateBuilder(LevelRange levels = {}) : levels_(levels) {}
+
+  // kDataLoss for bytes that are no items, or not in their order; kUnimplemented for those of a level that
+  // this program does not read, with what to do. The builder is of no use afterwards.
   absl::Status Add(const Slice& bytes);
   // The whole state, once. kDataLoss when it contradicts itself or does not have its digest.
   absl::StatusOr<ReplicatedState> Finish() &&;
 
  private:
+  // Bytes that begin with a head of a format that is not read here, whatever follows on it.
+  absl::Status CheckFormat(const Slice& bytes) const;
   absl::Status Take(StateHead head);
+  absl::Status Take(LevelItem item);
   absl::Status Take(TorrentItem item);
   absl::Status Take(TreeItem item);
   absl::Status Take(ClaimItem item);
@@ -30,6 +37,7 @@ class StateBuilder {
   absl::Status Take(InfoHashItem item);
   absl::Status Take(Session session);
 
+  LevelRange levels_;
   bool has_head_ = false;
   StateHead head_;
   RegistryState registry_;

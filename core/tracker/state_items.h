@@ -1,25 +1,25 @@
 #pragma once
 
 // StateItem: the replicated state as a sequence of small items, in which it is kept in snapshots and travels.
-// A head, then each torrent and behind it its claims, the names, the info-hashes, the sessions, each in the
-// order of its table. Items stand one behind the other, encoded by their Fields; a sequence may be cut
-// between any two of them. Counts and indexes are no items: they are rebuilt (registry_restore.cc). Equal
-// states give equal items. Written by StateWalk, read by StateBuilder.
+// A head, the format level unless it is the first, then each torrent and behind it its claims, the names, the
+// info-hashes, the sessions, each in the order of its table. Items stand one behind the other, encoded by
+// their Fields; a sequence may be cut between any two of them. Counts and indexes are no items: they are
+// rebuilt (registry_restore.cc). Equal states give equal items. Written by StateWalk, read by StateBuilder.
 
 #include <cstdint>
 #include <string>
 #include <variant>
 
+#include "core/tracker/format_level.h"
 #include "core/tracker/registry_state.h"
 #include "core/tracker/sessions.h"
 
 namespace bt::tracker {
 
-// Version 1 was one encoding of the whole state; version 2 knew no sources.
-inline constexpr uint64_t kStateFormat = 3;
-
+// Format 1 was one encoding of the whole state; format 2 knew no sources. In format 3 the first level is in
+// force; in format 4 a LevelItem stands behind the head. StateFormatOf says which one is written.
 struct StateHead {
-  uint64_t format = kStateFormat;
+  uint64_t format = kOldestStateFormat;
   uint64_t limits_version = 0;
   Limits limits;
   Instant log_time{};
@@ -90,6 +90,15 @@ struct InfoHashItem {
   }
 };
 
-using StateItem = std::variant<StateHead, TorrentItem, ClaimItem, NameItem, InfoHashItem, Session, TreeItem>;
+// The format level in force.
+struct LevelItem {
+  uint32_t level = kFirstLevel;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("level", self.level); }
+};
+
+// In the order in which they were added to the format.
+using StateItem = std::variant<StateHead, TorrentItem, ClaimItem, NameItem, InfoHashItem, Session, LevelItem,
+                               TreeItem>;
 
 }  // namespace bt::tracker

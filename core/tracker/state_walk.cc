@@ -9,13 +9,15 @@ void Put(StateItem item, Encoder& out) { out.Put(item); }
 }  // namespace
 
 StateWalk::StateWalk(RegistryState& registry, SessionsState& sessions, uint64_t commands, uint64_t digest)
-    : head_{.limits_version = registry.limits_version,
+    : head_{.format = StateFormatOf(registry.level),
+            .limits_version = registry.limits_version,
             .limits = registry.limits,
             .log_time = registry.log_time,
             .bindings = registry.bindings,
             .session_time = sessions.log_time,
             .commands = commands,
             .digest = digest},
+      level_(registry.level),
       torrents_(registry.torrents.size()) {
   for (Torrent& torrent : registry.torrents) torrent.claims.Freeze();
   sessions.sessions.Freeze();
@@ -33,6 +35,10 @@ std::string StateWalk::Next(size_t bytes, RegistryState& registry, SessionsState
     switch (part_) {
       case Part::kHead:
         Put(head_, encoder);
+        part_ = level_ > kFirstLevel ? Part::kLevel : Part::kTorrents;
+        break;
+      case Part::kLevel:
+        Put(LevelItem{level_}, encoder);
         part_ = Part::kTorrents;
         break;
       case Part::kTorrents:

@@ -29,7 +29,7 @@ class StateWalk {
   static void Abandon(RegistryState& registry, SessionsState& sessions);
 
  private:
-  enum class Part : uint8_t { kHead, kTorrents, kNames, kInfoHashes, kSessions, kDone };
+  enum class Part : uint8_t { kHead, kLevel, kTorrents, kNames, kInfoHashes, kSessions, kDone };
 
   // Each puts one item, or moves on to the next part.
   void PutTorrentOrClaim(RegistryState& registry, Encoder& out);
@@ -38,6 +38,7 @@ class StateWalk {
   void PutSession(SessionsState& sessions, Encoder& out);
 
   StateHead head_;
+  uint32_t level_;
   size_t torrents_;
   Part part_ = Part::kHead;
   // Where the walk stands within the part.

@@ -156,6 +156,10 @@ struct NodeStatus {
   std::vector<NodeId> members;
   bool has_quorum = false;  // a leader that hears a majority, or a follower that hears such a leader
   std::vector<Alarm> alarms;
+  std::string program;        // the version it runs
+  uint32_t level = 0;         // the format level in force (core/tracker/format_level.h)
+  uint32_t oldest_level = 0;  // of those that the program reads
+  uint32_t newest_level = 0;
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("node", self.node);
@@ -170,6 +174,10 @@ struct NodeStatus {
     visit("members", self.members);
     visit("has_quorum", self.has_quorum);
     visit("alarms", self.alarms);
+    visit("program", self.program);
+    visit("level", self.level);
+    visit("oldest_level", self.oldest_level);
+    visit("newest_level", self.newest_level);
   }
   friend bool operator==(const NodeStatus&, const NodeStatus&) = default;
 };

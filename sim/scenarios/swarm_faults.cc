@@ -60,6 +60,7 @@ class SwarmRun {
     }
     Nemesis nemesis(world_, network_, &streams_, plan_.faults, victims, bystanders);
     if (tracker_faults_) nemesis.MayDamage([this] { return cluster_.processes(); });
+    if (tracker_faults_ && !plan_.calm) cluster_.levels().Mix();
     cluster_.Start();
     swarm_.Start();
     nemesis.Begin();
@@ -69,6 +70,10 @@ class SwarmRun {
       cluster_.OrderLimits(0, *limits);
     }
     world_.RunFor(rng_.Between(Milliseconds(200), Seconds(12)));
+    if (tracker_faults_ && !plan_.calm) {
+      cluster_.UpgradeAll();
+      world_.RunFor(rng_.Fork("upgrade").Between(Milliseconds(200), Seconds(4)));
+    }
     if (world_.failed()) return;
 
     clients_ = plan_.calm ? swarm_.honest() : swarm_.DrawCore(rng_);

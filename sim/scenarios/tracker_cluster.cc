@@ -122,6 +122,7 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   tracker::Config config = cluster_->config();
   config.replica.self = NodeId(host.index() + 1);
   if (host.index() >= cluster_->first_members()) config.replica.members.clear();
+  config.levels = cluster_->levels().Begin(host.index());
   chosen_ = Slot(0);
   begins_ = true;
   handed_over_ = taken_ = 0;
@@ -155,6 +156,7 @@ void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message
 void TrackerAdaptor::Writes(TrackerHost& host, const JournalWrite& write) {
   cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
   cluster_->lockstep().OnWrite(NodeOf(host), write.seq, write.type, write.body);
+  cluster_->levels().OnWrite(host.index(), write);
 }
 
 void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& bytes) {
@@ -239,7 +241,8 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
   } else if (const auto* carries = std::get_if<tracker::Carries>(&note)) {
     Leaves(host, carries->to, carries->message);
   } else if (const auto* unusable = std::get_if<tracker::Unusable>(&note)) {
-    host.world().Fail("snapshot: " + host.name() + " cannot read its own: " + unusable->why);
+    cluster_->levels().OnUnusable(host.index(), unusable->why, cluster_->lockstep().paxos().membership());
+    cluster_->EndSoon(host.index());
   }
 }
 
@@ -254,6 +257,8 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   if (chosen < chosen_) host.world().Fail("never goes back: the chosen prefix of " + host.name() + " shrank");
   chosen_ = chosen;
   cluster_->SawState(host.machine()->state());
+  cluster_->levels().OnLevel(host.index(), host.machine()->registry().level(),
+                             cluster_->lockstep().paxos().membership());
   if (host.machine()->counters().unreadable_snapshots > 0) {
     host.world().Fail("snapshot: " + host.name() + " was given one that it cannot read, and no tracker lies");
   }
@@ -319,6 +324,7 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
       judge_(world),
       lockstep_(world, Members(count + spares), count),
       availability_(world, config_.replica),
+      levels_(world, count + spares, count),
       closings_(world.Stream("closings")),
       repairs_(world.Stream("repairs")) {
   RandomStream rng = world.Stream("tracker config");

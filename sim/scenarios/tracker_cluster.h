@@ -25,6 +25,7 @@
 #include "sim/nemesis.h"
 #include "sim/network.h"
 #include "sim/plan.h"
+#include "sim/scenarios/format_levels.h"
 
 namespace bt::sim {
 
@@ -113,6 +114,7 @@ class TrackerCluster final : public EventSink {
   AgreementJudge& judge() { return judge_; }
   LockstepJudge& lockstep() { return lockstep_; }
   AvailabilityJudge& availability() { return availability_; }
+  FormatLevels& levels() { return levels_; }
   World& world() { return world_; }
   const tracker::Config& config() const { return config_; }
 
@@ -139,7 +141,10 @@ class TrackerCluster final : public EventSink {
   void OnMembers(const paxos::Membership& members);
   // The node has sent something.
   void Spoke(NodeId node) { spoken_.insert(node); }
+  // 0: it is time to ask for the lost ones again; else the node of this number less one has given up.
   void Fire(uint64_t argument) override;
+  // The node's process ends by itself, when its step is over.
+  void EndSoon(uint32_t index);
   // No change is under way or may come any more, if nobody orders one: the log's last word on the members is
   // in force, all of them vote, and none of them has lost its journal.
   bool MembersSettled() const;
@@ -156,6 +161,13 @@ class TrackerCluster final : public EventSink {
     log_time_ = std::max(log_time_, state.registry().log_time());
     session_time_ = std::max(session_time_, state.sessions().state().log_time);
   }
+
+  // Everybody is to be of the newest release. Whoever lives as an older one ends, and is started again by
+  // whoever starts the dead.
+  void UpgradeAll();
+  // Every member lives in the core, and has applied the newest level; true as well if one is held at an
+  // older.
+  bool AtNewestLevel() const;
 
   // At least a majority, of nodes whose disks are whole, about to be healed: from here on it must become
   // available, and stay so.
@@ -193,6 +205,7 @@ class TrackerCluster final : public EventSink {
   AgreementJudge judge_;
   LockstepJudge lockstep_;
   AvailabilityJudge availability_;
+  FormatLevels levels_;
   RandomStream closings_;
   std::vector<std::unique_ptr<TrackerHost>> hosts_;
   std::vector<uint32_t> targets_;

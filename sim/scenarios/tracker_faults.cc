@@ -108,6 +108,7 @@ class TrackerRun {
         history_(world) {}
 
   void Run() {
+    cluster_.levels().Mix();
     if (world_.Stream("disks have sizes").Chance(1, 3)) rooms_.emplace(world_, cluster_);
     RandomStream first_orders = rng_.Fork("first orders");
     const bool orders_first = spares_ > 0 && first_orders.Chance(1, 2);
@@ -144,6 +145,7 @@ class TrackerRun {
       cluster_.OrderMembers(rng_);
       world_.RunFor(rng_.Between(Milliseconds(1), Seconds(2)));
     }
+    cluster_.UpgradeAll();
     world_.RunFor(rng_.Between(Seconds(1), Seconds(6)));
     if (world_.failed()) return;
     if (spares_ == 0) {
@@ -242,6 +244,10 @@ class TrackerRun {
     if (!RunUntilDone(world_, kLivenessBound, [&] { return Quiet(); })) {
       return world_.Fail("queues: something is left that nobody waits for: " + cluster_.Situation());
     }
+    if (!Within(
+            kLivenessBound, [&] { return cluster_.AtNewestLevel(); },
+            "all members read a newer format level, and it does not rise"))
+      return;
     if (!JudgeAnnounces()) return;
     if (knobs_.has_value() && rng_.Chance(1, 3) && !JudgeExpiry()) return;
     if (rng_.Chance(1, 4) && !JudgeOrder()) return;

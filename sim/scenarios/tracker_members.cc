@@ -1,5 +1,5 @@
 // The members of a simulated cluster: what the operator orders, how nodes whose disks were damaged come back,
-// and whose may be damaged meanwhile.
+// whose may be damaged meanwhile, and when all are of the newest release.
 
 #include <absl/status/status.h>
 #include <absl/strings/str_format.h>
@@ -25,7 +25,13 @@ void TrackerCluster::RepairDamaged() {
   world_.After(repairs_.Between(Milliseconds(1), kAskPauseMax), this, 0);
 }
 
-void TrackerCluster::Fire(uint64_t) {
+void TrackerCluster::Fire(uint64_t argument) {
+  if (argument > 0) {
+    TrackerHost& host = *hosts_[argument - 1];
+    if (host.alive() && host.machine()->unusable())
+      host.Stop(absl::FailedPreconditionError("it has given up"));
+    return;
+  }
   AskForTheLost();
   const Duration pause_max = repairs_.Chance(1, 2) ? kAskAgainMax : kAskPauseMax;
   world_.After(repairs_.Between(Milliseconds(1), pause_max), this, 0);
@@ -186,6 +192,27 @@ void TrackerCluster::MakeMembersCore() {
     targets_.push_back(core_.back()->index());
   }
   ExpectAvailability();
+}
+
+// --- releases ---
+
+void TrackerCluster::EndSoon(uint32_t index) { world_.After(Duration{0}, this, index + 1); }
+
+void TrackerCluster::UpgradeAll() {
+  levels_.UpgradeAll();
+  for (const auto& host : hosts_) {
+    if (host->alive() && levels_.IsOld(host->index()) && !levels_.IsHeld(host->index())) host->Crash();
+  }
+}
+
+bool TrackerCluster::AtNewestLevel() const {
+  if (!levels_.MustRise()) return true;
+  const std::vector<paxos::Member>& members = lockstep_.paxos().membership().members;
+  if (members.size() > core_.size()) return true;  // some are gone, and say nothing
+  return std::all_of(core_.begin(), core_.end(), [this](const Process* process) {
+    const TrackerHost& host = *hosts_[process->index()];
+    return host.alive() && host.machine()->registry().level() == tracker::kNewestLevel;
+  });
 }
 
 }  // namespace bt::sim

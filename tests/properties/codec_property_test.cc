@@ -80,7 +80,7 @@ TEST(CommandCodec, DecodesWhatItEncodes) {
     RC_ASSERT(decoded->id == command.id);
     RC_ASSERT(decoded->source == command.source);
     RC_ASSERT(decoded->operation == command.operation);
-    RC_ASSERT(*tracker::DecodeCommandId(bytes) == command.id);
+    RC_ASSERT(tracker::DecodeCommandHead(bytes)->id == command.id);
   }));
 }
 

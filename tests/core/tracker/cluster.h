@@ -49,6 +49,7 @@ class Cluster {
     CHECK(process.runner == nullptr);
     Config config = base_;
     config.replica.self = NodeId(static_cast<uint32_t>(node) + 1);
+    if (const auto own = levels.find(node); own != levels.end()) config.levels = own->second;
     process.runner =
         std::make_unique<NodeRunner>(std::make_unique<TrackerNode>(std::move(config)), process.effects);
     // A restarted host's generator starts alike: nodes must not rely on it alone.
@@ -130,6 +131,8 @@ class Cluster {
   const TrackerNode& node(size_t index) const { return processes_[index]->runner->machine(); }
   Instant now() const { return now_; }
   uint64_t steps(size_t index) const { return processes_[index]->steps; }
+  // What the programs of these nodes read, from their next start on; of the others: what `base` says.
+  std::map<size_t, LevelRange> levels;
   // Called for each message before it is sent; false drops it.
   std::function<bool(size_t from, size_t to, const Protocol::Message&)> filter;
   std::map<std::string, uint64_t> sent;  // by kind: "paxos", "forward", "replies", ...
@@ -200,8 +203,9 @@ class Cluster {
   }
 
   static const char* Kind(const Protocol::Message& message) {
-    constexpr const char* kKinds[] = {"paxos", "forward",      "replies", "ask_read",  "read_index",
-                                      "order", "order_answer", "chunk",   "chunk_ack", "tell_room"};
+    constexpr const char* kKinds[] = {"paxos",      "forward",   "replies",      "ask_read",
+                                      "read_index", "order",     "order_answer", "chunk",
+                                      "chunk_ack",  "tell_room", "tell_levels"};
     return kKinds[message.index()];
   }
 

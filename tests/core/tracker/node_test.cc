@@ -257,7 +257,7 @@ TEST_F(NodeTest, AnAnnounceOfAnUnregisteredInfoHashIsNotFound) {
 TEST_F(NodeTest, UnchangedAnnouncesCoalesceUntilHalfTheLifetimeIsGone) {
   RegisterSong();
   cluster_.Do(follower_, AnnounceOf(1, 0));
-  cluster_.RunFor(Milliseconds(300));
+  cluster_.RunFor(Seconds(3));  // and the format level has risen
   const Slot quiet = cluster_.node(leader_).applied();
   for (int i = 0; i < 10; ++i) {
     cluster_.Do(follower_, AnnounceOf(1, 0));

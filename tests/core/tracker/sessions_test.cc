@@ -136,7 +136,7 @@ TEST(CommandTest, WhatWasEncodedIsDecoded) {
     ASSERT_TRUE(command.ok()) << command.status();
     EXPECT_EQ(command->id, operation.id);
     EXPECT_EQ(std::get<std::decay_t<decltype(operation)>>(command->operation), operation);
-    EXPECT_EQ(*DecodeCommandId(bytes), operation.id);
+    EXPECT_EQ(DecodeCommandHead(bytes)->id, operation.id);
   };
   const Metainfo song = MakeTorrent("song", 1);
   same(RegisterOf(song, Id(1, 2)));
