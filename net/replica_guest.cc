@@ -36,8 +36,11 @@ void ReplicaGuest::Dial() {
   untried_.pop_front();
   reader_ = FrameReader();
   asked_ = false;
-  const ReplicaHandshake::Identity nobody{
-      .cluster = options_.cluster, .secret = options_.secret, .self = kGuest};
+  const ReplicaHandshake::Identity nobody{.cluster = options_.cluster,
+                                          .secret = options_.secret,
+                                          .self = kGuest,
+                                          .oldest_level = options_.oldest_level,
+                                          .newest_level = options_.newest_level};
   handshake_.emplace(nobody, ReplicaHandshake::FreshNonce(), kGuest);
   connection_ = std::make_unique<Connection>(loop_, options_.connection, counters_, address,
                                              [this](ConnectionEvent event) { OnEvent(event); });
@@ -75,7 +78,9 @@ void ReplicaGuest::OnFrame(const Slice& body) {
   }
   ReplicaHandshake::Step step = handshake_->Receive(body);
   if (step.outcome != ReplicaHandshake::Outcome::kDone) {
-    return GiveUp("it cannot prove the cluster's secret, or is of another version");
+    return GiveUp(step.outcome == ReplicaHandshake::Outcome::kOtherVersion
+                      ? handshake_->difference()
+                      : "it cannot prove the cluster's secret");
   }
   WriteFrame(*connection_, Slice::Own(std::move(step.answer)));
   WriteFrame(*connection_, options_.question);

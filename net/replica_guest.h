@@ -27,6 +27,8 @@ namespace bt::net {
 struct ReplicaGuestOptions {
   uint64_t cluster = 0;
   ReplicaSecret secret{};
+  uint32_t oldest_level = 0;  // that the question's sender reads, as in its handshake
+  uint32_t newest_level = 0;
   std::vector<HostAndPort> places;  // where members are; not empty
   Slice question;                   // of at most kHelloBytesMax bytes
   Lookup::Resolver resolve = ResolveAll;

@@ -4,9 +4,13 @@
 // to hold the cluster's secret. One object per connection and side; it does no I/O and trusts nothing that it
 // is given. Each frame's body is one word of it:
 //
-//   who dials:    Hello{version, cluster, first members, from, to, incarnation, nonce}
+//   who dials:    Hello{version, cluster, first members, from, to, incarnation, nonce, levels, program}
 //   who accepts:  Challenge{its own Hello, proof}
 //   who dials:    Proof{proof}
+//
+// `version` stays in front in every version of the handshake, so that of any two it can be said which they
+// speak. Levels are what the programs read of everything that comes after it: two that have none in common
+// have nothing to say to each other.
 //
 // A guest is one that knows the secret and is no member: it dials as kGuest, and whoever is there.
 //
@@ -25,6 +29,7 @@
 #include "core/base/digest.h"
 #include "core/base/ids.h"
 #include "core/base/slice.h"
+#include "core/base/version.h"
 
 namespace bt::net {
 
@@ -34,7 +39,7 @@ using ReplicaNonce = std::array<uint8_t, 32>;
 inline constexpr NodeId kGuest{0};
 
 struct ReplicaHello {
-  static constexpr uint64_t kVersion = 6;
+  static constexpr uint64_t kVersion = 7;
 
   uint64_t version = kVersion;
   uint64_t cluster = 0;
@@ -43,6 +48,9 @@ struct ReplicaHello {
   NodeId to;
   uint64_t incarnation = 0;  // of `from`: another one after its data were lost and it was initialised anew
   ReplicaNonce nonce{};
+  uint32_t oldest_level = 0;
+  uint32_t newest_level = 0;
+  std::string program = bt::kVersion;  // its version, for people
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("version", self.version);
@@ -52,6 +60,9 @@ struct ReplicaHello {
     visit("to", self.to);
     visit("incarnation", self.incarnation);
     visit("nonce", self.nonce);
+    visit("oldest_level", self.oldest_level);
+    visit("newest_level", self.newest_level);
+    visit("program", self.program);
   }
   friend bool operator==(const ReplicaHello&, const ReplicaHello&) = default;
 };
@@ -82,13 +93,16 @@ class ReplicaHandshake {
     ReplicaSecret secret{};
     NodeId self;
     uint64_t incarnation = 0;
+    uint32_t oldest_level = 0;  // what this program reads
+    uint32_t newest_level = 0;
   };
   enum class Outcome : uint8_t {
-    kMore,       // another word is awaited; peer() is who it claims to be
-    kDone,       // the peer is who peer() says
-    kMalformed,  // not a word of this handshake
-    kForeign,    // another protocol version, cluster or node than meant
-    kUnproven,   // does not know the secret
+    kMore,          // another word is awaited; peer() is who it claims to be
+    kDone,          // the peer is who peer() says
+    kMalformed,     // not a word of this handshake
+    kForeign,       // another cluster or node than meant
+    kOtherVersion,  // of a release that this one cannot speak with: difference() says both versions
+    kUnproven,      // does not know the secret
   };
   struct Step {
     Outcome outcome = Outcome::kMalformed;
@@ -109,11 +123,15 @@ class ReplicaHandshake {
   // Valid from the first kMore or kDone on.
   NodeId peer() const { return own_.to; }
   uint64_t peer_incarnation() const { return theirs_->incarnation; }
+  const std::string& difference() const { return difference_; }
 
  private:
   enum class Role : uint8_t { kDials, kAccepts };
 
   bool IsForMe(const ReplicaHello& hello) const;
+  // Whether the word, which begins with a Hello, is of a version of the handshake that is not spoken here.
+  bool IsOfOtherVersion(const Slice& body);
+  bool ReadsNothingInCommon(const ReplicaHello& hello);
   Sha256Digest ProofOf(Role author) const;
   Step OnHello(const Slice& body);
   Step OnChallenge(const Slice& body);
@@ -123,6 +141,7 @@ class ReplicaHandshake {
   Role role_;
   ReplicaHello own_;
   std::optional<ReplicaHello> theirs_;
+  std::string difference_;
 };
 
 }  // namespace bt::net

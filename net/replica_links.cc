@@ -102,13 +102,13 @@ bool ReplicaLinks::connected(NodeId peer) const {
 }
 
 // Anyone can make refusals happen as often as he likes, so they are counted one by one and told of rarely.
-void ReplicaLinks::Refuse(uint64_t& counter, const Address& address, const char* why) {
+void ReplicaLinks::Refuse(uint64_t& counter, const Address& address, std::string_view why) {
   ++counter;
   ++refused_;
   if (loop_.now() < next_note_) return;
   next_note_ = loop_.now() + options_.note_pause;
   options_.note(absl::StrCat("node ", options_.identity.self.value(), " refuses a replica link with ",
-                             address.ToString(), ": ", why, " (", std::exchange(refused_, 0),
+                             address.ToString(), ": ", std::string(why), " (", std::exchange(refused_, 0),
                              " refused since this was last said)"));
 }
 
@@ -132,6 +132,8 @@ bool ReplicaLinks::MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHands
                     "it is of another cluster, of other members, or another node than meant; compare the "
                     "--node flags, and the cluster that init printed on each node"),
              false;
+    case ReplicaHandshake::Outcome::kOtherVersion:
+      return Refuse(counters_.foreign, address, handshake.difference()), false;
     case ReplicaHandshake::Outcome::kUnproven:
       return Refuse(counters_.unproven, address, "it cannot prove the cluster's secret"), false;
   }

@@ -10,7 +10,7 @@
 // may be known later.
 //
 // A connection begins with a handshake (replica_handshake.h) in which both sides prove to know the cluster's
-// secret, within hello_timeout. A stranger (other protocol version, cluster or node, garbage, no proof) is
+// secret, within hello_timeout. A stranger (other version, cluster or node, garbage, no proof) is
 // disconnected, counted, and told of at most once in note_pause. At most inbound_max connections are accepted
 // at a time; one that has not proven itself makes room for the next, and never displaces one that has. A node
 // id that is in use by a living connection is not given to another: who claims it is disconnected and may try
@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/address.h"
@@ -133,7 +134,7 @@ class ReplicaLinks {
   void OnReadable(uint64_t id);
   bool Greet(Incoming& incoming, const Slice& body);
   bool IdIsFree(NodeId node);
-  void Refuse(uint64_t& counter, const Address& address, const char* why);
+  void Refuse(uint64_t& counter, const Address& address, std::string_view why);
   bool MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHandshake& handshake, const Address& address);
   void Drop(uint64_t id);
 

@@ -79,20 +79,57 @@ TEST_F(ReplicaHandshakeTest, AProofCoversEveryFieldOfBothHellos) {
       [](ReplicaHello& hello) { hello.to = NodeId(3); },
       [](ReplicaHello& hello) { hello.incarnation = 3; },
       [](ReplicaHello& hello) { hello.nonce = kNonce3; },
+      [](ReplicaHello& hello) { hello.newest_level = 9; },
+      [](ReplicaHello& hello) { hello.program = "9.9.9"; },
   };
   for (size_t i = 0; i < changes.size(); ++i) {
     auto changed = Decoded<ReplicaChallenge>(challenge);
     changes[i](changed.hello);
     const Outcome outcome = ToDialler(Encode(changed)).outcome;
-    EXPECT_TRUE(outcome == Outcome::kForeign || outcome == Outcome::kUnproven) << i;
+    EXPECT_TRUE(outcome == Outcome::kForeign || outcome == Outcome::kUnproven ||
+                outcome == Outcome::kOtherVersion)
+        << i;
 
     auto hello = Decoded<ReplicaHello>(dialler_.Open());
     changes[i](hello);
     ReplicaHandshake acceptor(Node(2), kNonce2);
     const auto answer = acceptor.Receive(Slice::Copy(Encode(hello)));
-    if (answer.outcome == Outcome::kForeign) continue;
+    if (answer.outcome == Outcome::kForeign || answer.outcome == Outcome::kOtherVersion) continue;
     EXPECT_NE(ToDialler(answer.answer).outcome, Outcome::kDone) << i;
   }
+}
+
+TEST_F(ReplicaHandshakeTest, BothVersionsAreNamedWhereTheyCannotSpeakWithEachOther) {
+  // Of another version nothing is known but that its version stands in front.
+  std::string hello = dialler_.Open();
+  hello.resize(50);
+  hello[0] = ReplicaHello::kVersion - 1;
+  EXPECT_EQ(ToAcceptor(hello).outcome, Outcome::kOtherVersion);
+  EXPECT_NE(acceptor_.difference().find("version 6 of the handshake"), std::string::npos);
+  EXPECT_NE(acceptor_.difference().find("speaks 7"), std::string::npos) << acceptor_.difference();
+  EXPECT_EQ(ToDialler(hello).outcome, Outcome::kOtherVersion) << "its challenge begins with its Hello";
+}
+
+TEST(ReplicaHandshake, WhoReadsNoLevelInCommonIsToldOf) {
+  const auto acceptor_of = [](uint32_t oldest, uint32_t newest) {
+    ReplicaHandshake::Identity one = Node(1);
+    ReplicaHandshake::Identity two = Node(2);
+    one.oldest_level = 3;
+    one.newest_level = 5;
+    two.oldest_level = oldest;
+    two.newest_level = newest;
+    const ReplicaHandshake dialler(one, kNonce1, NodeId(2));
+    ReplicaHandshake acceptor(two, kNonce2);
+    const Outcome outcome = acceptor.Receive(Slice::Own(dialler.Open())).outcome;
+    return std::pair(outcome, acceptor.difference());
+  };
+  EXPECT_EQ(acceptor_of(1, 3).first, Outcome::kMore);
+  EXPECT_EQ(acceptor_of(5, 9).first, Outcome::kMore);
+  EXPECT_EQ(acceptor_of(6, 9).first, Outcome::kOtherVersion);
+  const auto [outcome, difference] = acceptor_of(1, 2);
+  EXPECT_EQ(outcome, Outcome::kOtherVersion);
+  EXPECT_NE(difference.find("reads format levels 3 to 5"), std::string::npos) << difference;
+  EXPECT_NE(difference.find("reads 1 to 2"), std::string::npos) << difference;
 }
 
 TEST_F(ReplicaHandshakeTest, AProofThatWasOverheardIsOfNoUseInAnotherHandshake) {

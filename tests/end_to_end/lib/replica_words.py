@@ -44,9 +44,11 @@ def _numbers(data, count):
 
 
 def hello(version, cluster, sender, receiver, incarnation, first_members=0):
-    """Of one that has joined later, unless its first members are given."""
+    """Of one that has joined later, unless its first members are given, and that reads every format level."""
     words = (version, cluster, first_members, sender, receiver, incarnation)
-    return frame(b"".join(number(word) for word in words) + bytes(32))
+    program = b"1.0.0"
+    levels = number(1) + number(1000)
+    return frame(b"".join(number(word) for word in words) + bytes(32) + levels + number(len(program)) + program)
 
 
 def wrong_proof():
