@@ -164,6 +164,7 @@ struct ClusterMembersCommands {
   const CLI::App* replace;
   const CLI::App* transfer;
   const CLI::App* snapshot;
+  const CLI::App* level;
 };
 
 ClusterMembersCommands AddClusterMembers(CLI::App& cluster, ClusterMembersOptions& options) {
@@ -209,7 +210,12 @@ ClusterMembersCommands AddClusterMembers(CLI::App& cluster, ClusterMembersOption
       add("snapshot", "have a node on this machine save its state now, and cut its journal",
           "\nNodes do so by themselves. What was acknowledged before is in the snapshot.\n\nExample:\n"
           "  bytetorrent cluster snapshot --data-dir /var/lib/bytetorrent");
-  return {status, join, remove, replace, transfer, snapshot};
+  CLI::App* level =
+      add("level", "show the format level in force, and which levels each member's release reads",
+          "\nIt rises by itself when every member reads the next one, and never falls; a node started with\n"
+          "\"bytetorrent-tracker --newest-level N\" holds it at N.\n\nExample:\n"
+          "  bytetorrent cluster level --data-dir /var/lib/bytetorrent");
+  return {status, join, remove, replace, transfer, snapshot, level};
 }
 
 CLI::App* AddClusterLimits(CLI::App& cluster, ClusterLimitsOptions& options) {
@@ -307,6 +313,7 @@ int Main(int argc, char** argv) {
   if (download->parsed()) return static_cast<int>(RunDownload(options.download));
   if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
   if (status->parsed()) return static_cast<int>(RunStatus(options.status));
+  if (members.level->parsed()) return static_cast<int>(RunClusterLevel(options.cluster_members));
   if (limits->parsed()) return static_cast<int>(RunClusterLimits(options.cluster_limits));
   if (members.status->parsed()) return static_cast<int>(RunClusterStatus(options.cluster_members));
   if (members.add->parsed() || members.replace->parsed()) {

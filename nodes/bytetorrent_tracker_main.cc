@@ -128,6 +128,7 @@ class Tracker {
     const absl::Status aside = SetJournalAside(flags_.data_dir, state_);
     if (!aside.ok()) return aside;
     AdmissionRequest request{.state = state_};
+    request.levels.newest = flags_.newest_level;
     for (const auto& [id, member] : flags_.members) {
       if (id != flags_.self) request.places.push_back(member.replica);
     }
@@ -213,6 +214,7 @@ class Tracker {
     config.replica.self = self();
     config.replica.members = state_.members;
     config.snapshot_log_bytes = uint64_t{flags_.snapshot_after_mib} << 20;
+    config.levels.newest = flags_.newest_level;
     config.disk_reserve_bytes = uint64_t{flags_.disk_reserve_mib} << 20;
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
@@ -264,7 +266,9 @@ class Tracker {
                         .first_members = state_.first_members(),
                         .secret = state_.secret,
                         .self = self(),
-                        .incarnation = state_.incarnation};
+                        .incarnation = state_.incarnation,
+                        .oldest_level = tracker::kFirstLevel,
+                        .newest_level = flags_.newest_level};
     absl::StatusOr<MetPeers> met = MetPeers::Read(flags_.data_dir);
     if (!met.ok()) return met.status();
     met_.emplace(*std::move(met));

@@ -65,6 +65,7 @@ struct ClusterLimitsOptions {
   std::vector<std::string> set;  // NAME=VALUE
 };
 ExitStatus RunClusterLimits(const ClusterLimitsOptions& options);
+ExitStatus RunClusterLevel(const ClusterMembersOptions& options);
 ExitStatus RunClusterStatus(const ClusterMembersOptions& options);
 // Also replace: with `old`.
 ExitStatus RunClusterAdd(const ClusterMembersOptions& options);

@@ -99,19 +99,26 @@ class StatusRound {
   size_t waiting_ = 0;
 };
 
+// The level in force, and which ones the node reads.
+std::string LevelText(const tracker_api::NodeStatus& status) {
+  if (status.newest_level == 0) return "-";  // of an older release
+  return absl::StrCat(status.level, " of ", status.oldest_level, "-", status.newest_level);
+}
+
 void PrintTable(const std::vector<NodeView>& views) {
-  std::printf("%-5s %-10s %-28s %8s %10s %10s %9s %8s  %s\n", "NODE", "ROLE", "TRACKER", "BALLOT", "CHOSEN",
-              "APPLIED", "TORRENTS", "CLAIMS", "DIGEST");
+  std::printf("%-5s %-10s %-28s %8s %10s %10s %9s %8s  %-16s  %-10s %s\n", "NODE", "ROLE", "TRACKER",
+              "BALLOT", "CHOSEN", "APPLIED", "TORRENTS", "CLAIMS", "DIGEST", "RELEASE", "LEVEL");
   for (const NodeView& view : views) {
     if (!view.status) {
       std::printf("%-5s %-10s %-28s %s\n", "-", "no answer", view.url.c_str(), view.trouble.c_str());
       continue;
     }
     const tracker_api::NodeStatus& status = *view.status;
-    std::printf("%s\n", absl::StrFormat("%-5d %-10s %-28s %8d %10d %10d %9d %8d  %016x", status.node.value(),
-                                        tracker_api::RoleName(status.role), view.url, status.ballot_round,
-                                        status.chosen.value(), status.applied.value(), status.torrents,
-                                        status.claims, status.registry_digest)
+    std::printf("%s\n", absl::StrFormat("%-5d %-10s %-28s %8d %10d %10d %9d %8d  %016x  %-10s %s",
+                                        status.node.value(), tracker_api::RoleName(status.role), view.url,
+                                        status.ballot_round, status.chosen.value(), status.applied.value(),
+                                        status.torrents, status.claims, status.registry_digest,
+                                        Printable(status.program), LevelText(status))
                             .c_str());
   }
 }

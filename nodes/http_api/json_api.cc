@@ -278,6 +278,10 @@ std::string WriteStatus(const api::NodeStatus& status, std::string_view cluster,
   json["registry_digest"] = absl::StrCat(absl::Hex(status.registry_digest, absl::kZeroPad16));
   json["torrents"] = status.torrents;
   json["claims"] = status.claims;
+  json["version"] = status.program;
+  json["level"] = status.level;
+  json["oldest_level"] = status.oldest_level;
+  json["newest_level"] = status.newest_level;
   json["alarms"] = Json::array();
   for (const api::Alarm& alarm : status.alarms) {
     Json item;
@@ -398,6 +402,12 @@ absl::StatusOr<api::NodeStatus> ParseStatus(std::string_view text) {
   status.registry_digest = LoadBig(BytesOf(bytes).data(), 8);
   status.torrents = reader.Unsigned<uint64_t>("torrents");
   status.claims = reader.Unsigned<uint64_t>("claims");
+  if (reader.Has("level")) {  // nodes of the first releases do not say it
+    status.program = reader.Text("version");
+    status.level = reader.Unsigned<uint32_t>("level");
+    status.oldest_level = reader.Unsigned<uint32_t>("oldest_level");
+    status.newest_level = reader.Unsigned<uint32_t>("newest_level");
+  }
   const Json* alarms = reader.Array("alarms");
   if (alarms == nullptr) return reader.status();
   for (const Json& item : *alarms) {

@@ -39,7 +39,7 @@ constexpr std::string_view kBody = R"html(<body>
 <h2>Cluster</h2>
 <table><thead><tr><th>node</th><th>role</th><th>clients connect to</th><th class="number">ballot</th>
 <th class="number">chosen</th><th class="number">applied</th><th class="number">torrents</th><th class="number">claims</th>
-<th>registry digest</th></tr></thead><tbody id="nodes"></tbody></table>
+<th>registry digest</th><th>release</th><th class="number">format level</th></tr></thead><tbody id="nodes"></tbody></table>
 <h2>Torrents</h2>
 <table><thead><tr><th>name</th><th class="number">size</th><th class="number">seeders</th><th class="number">others</th>
 <th>content</th></tr></thead><tbody id="torrents"></tbody></table>
@@ -100,6 +100,8 @@ async function refresh() {
     cell(row, link);
     for (const key of ['ballot_round', 'chosen', 'applied', 'torrents', 'claims']) cell(row, status ? status[key] : '', 'number');
     cell(row, status ? element('code', status.registry_digest) : '');
+    cell(row, status ? status.version : '');
+    cell(row, status ? status.level + ' (reads ' + status.oldest_level + ' to ' + status.newest_level + ')' : '', 'number');
     return row;
   });
   byId('nodes').replaceChildren(...rows);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/version.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
@@ -101,6 +102,20 @@ std::string MembersText(const paxos::Replica& replica) {
       "]}\n");
 }
 
+std::string LevelText(const tracker::TrackerNode& node, Instant now) {
+  const auto member = [&](std::string* out, const paxos::Member& member) {
+    std::optional<tracker::LevelWatch::Told> told = node.levels().Of(member.id, now);
+    if (member.id == node.config().replica.self) told = {node.config().levels, kVersion, now};
+    absl::StrAppend(out, "{\"id\": ", member.id.value(), ", \"program\": ");
+    if (!told) return absl::StrAppend(out, "null}");
+    absl::StrAppend(out, JsonQuote(told->program), ", \"oldest\": ", told->levels.oldest,
+                    ", \"newest\": ", told->levels.newest, "}");
+  };
+  return absl::StrCat("{\"node\": ", node.config().replica.self.value(),
+                      ", \"level\": ", node.registry().level(), ", \"members\": [",
+                      absl::StrJoin(node.replica().members().membership.members, ", ", member), "]}\n");
+}
+
 net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t cluster,
                                  const paxos::Snapshot& snapshot) {
   const std::optional<Target> target = ParseTarget(request.target);
@@ -134,7 +149,7 @@ net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t clust
 
 AdminEdge::AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router,
                      const tracker::TrackerNode& node, About about)
-    : router_(router), node_(node), about_(std::move(about)) {
+    : loop_(loop), router_(router), node_(node), about_(std::move(about)) {
   server_ = std::make_unique<net::HttpServer>(
       loop, std::move(listener), net::HttpServerLimits{.connections = kConnections},
       [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address&) {
@@ -146,6 +161,9 @@ AdminEdge::AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router
 void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& request) {
   if (request.method == "GET" && request.target == "/members") {
     return server_->Reply(exchange, ApiResponse(200, MembersText(node_.replica())));
+  }
+  if (request.method == "GET" && request.target == "/level") {
+    return server_->Reply(exchange, ApiResponse(200, LevelText(node_, loop_.now())));
   }
   if (request.method == "GET" && request.target.starts_with("/backup")) {
     return server_->Reply(exchange, BackupResponse(request, about_.cluster, node_.replica().snapshot()));

@@ -7,6 +7,7 @@
 //   POST /members/add?id=4&contact=R/C     &replaces=3
 //   POST /members/remove?id=3
 //   POST /leader?to=2                      without `to`: whoever is nearest
+//   GET  /level                            the format level in force, and what each member's program reads
 //   GET  /limits                           what the node is limited to
 //   POST /limits?version=3&claims=5000     agrees on another value of the limits of that version
 //   POST /snapshot                         has this node write a snapshot that holds all that was
@@ -35,6 +36,8 @@ namespace bt::nodes {
 absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request);
 // As GET /members answers.
 std::string MembersText(const paxos::Replica& replica);
+// As GET /level answers; `now` by the clock of the node.
+std::string LevelText(const tracker::TrackerNode& node, Instant now);
 // As GET /backup answers, of the cluster with that id.
 net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t cluster,
                                  const paxos::Snapshot& snapshot);
@@ -62,6 +65,7 @@ class AdminEdge final : public CallOrigin {
   // `limits`: they, and not the members, are the answer.
   void Ask(net::HttpExchange exchange, tracker::Protocol::Request request, bool limits = false);
 
+  net::Loop& loop_;
   CallRouter& router_;
   const tracker::TrackerNode& node_;
   const About about_;

@@ -113,6 +113,7 @@ struct AdmissionRequest {
   NodeState state;                       // without an id
   std::vector<net::HostAndPort> places;  // where members may be
   AdmissionQuestion question;
+  tracker::LevelRange levels;
 };
 
 class AdmissionSeeker {

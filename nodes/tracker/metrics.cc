@@ -119,6 +119,12 @@ void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
     Sample("role", absl::StrCat("{role=\"", Absl(tracker_api::RoleName(role)), "\"}"),
            status.role == role ? 1 : 0, out);
   }
+  Single("format_level", "gauge", "The format level in force, as far as this node has applied the log.",
+         status.level, out);
+  Single("format_level_oldest", "gauge", "The oldest format level that this node reads.", status.oldest_level,
+         out);
+  Single("format_level_newest", "gauge", "The newest format level that this node reads.", status.newest_level,
+         out);
   Single("has_quorum", "gauge", "1 when this node leads or hears a leader that has a majority.",
          status.has_quorum ? 1 : 0, out);
   Single("ballot_round", "gauge", "Round of the highest ballot this node has seen.", status.ballot_round,

@@ -36,9 +36,9 @@ void TrackerEdge::OnReply(CallId call, tracker_api::Response response) {
 
 void TrackerEdge::OnNote(const tracker::Protocol::Note& note) {
   if (const auto* unusable = std::get_if<tracker::Unusable>(&note)) {
-    fatal_(absl::DataLossError(absl::StrCat(
-        "the snapshot in the data directory cannot be used: ", unusable->why,
-        "; if a later release wrote it, run that release; else start this node anew from its peers")));
+    fatal_(absl::DataLossError(absl::StrCat("node ", self_.value(),
+                                            " cannot go on with what its data directory ",
+                                            "or the cluster holds: ", unusable->why)));
   }
   const auto* replica = std::get_if<paxos::Note>(&note);
   if (replica == nullptr) return;

@@ -68,6 +68,7 @@ struct Given {
   std::string from_backup;
   uint32_t snapshot_after_mib = TrackerFlags().snapshot_after_mib;
   uint32_t disk_reserve_mib = kDiskReserveMib;
+  uint32_t newest_level = tracker::kNewestLevel;
   std::string log_format = "text";
 };
 
@@ -119,6 +120,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .from_backup = given.from_backup,
                      .snapshot_after_mib = given.snapshot_after_mib,
                      .disk_reserve_mib = given.disk_reserve_mib,
+                     .newest_level = given.newest_level,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText};
   const bool alone = flags.members.size() == 1;
   flags.self = given.id ? NodeId(*given.id) : flags.members.begin()->first;
@@ -164,13 +166,23 @@ void AddDiskFlags(CLI::App& app, Given& given) {
       ->type_name("MIB");
 }
 
+void AddLevelFlag(CLI::App& app, Given& given) {
+  app.add_option("--newest-level", given.newest_level,
+                 absl::StrCat("read no format newer than this one, so that the cluster stays at it and older "
+                              "releases can come back (default: ",
+                              tracker::kNewestLevel, "; see `bytetorrent cluster level`)"))
+      ->check(CLI::Range(tracker::kFirstLevel, tracker::kNewestLevel))
+      ->type_name("LEVEL");
+}
+
 // nullopt: as ParseTrackerFlags.
 std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   Given given;
   CLI::App app("ByteTorrent's tracker: one node of a replicated cluster (or a cluster of one).",
                "bytetorrent-tracker");
   app.footer(kFooter);
-  app.set_version_flag("--version", absl::StrCat("bytetorrent-tracker ", kVersion));
+  app.set_version_flag("--version",
+                       absl::StrCat("bytetorrent-tracker ", kVersion, " (", tracker::LevelsText({}), ")"));
   app.add_option("--id", given.id, "which of the --node entries this process is");
   app.add_option("--node", given.nodes,
                  "a member of the cluster: ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT (once per member)")
@@ -182,6 +194,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       "--data-dir", given.data_dir,
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
   AddDiskFlags(app, given);
+  AddLevelFlag(app, given);
   app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");

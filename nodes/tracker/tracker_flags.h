@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/ids.h"
+#include "core/tracker/format_level.h"
 #include "core/wal/format.h"
 #include "net/resolve.h"
 #include "nodes/shared/member_address.h"
@@ -35,6 +36,7 @@ struct TrackerFlags {
   std::string from_backup;     // of init; empty: the cluster begins with nothing
   uint32_t snapshot_after_mib = 64;
   uint32_t disk_reserve_mib = kDiskReserveMib;
+  uint32_t newest_level = tracker::kNewestLevel;  // of the formats that the node says it reads
   LogFormat log_format = LogFormat::kText;
 
   const MemberAddress& own() const { return members.at(self); }

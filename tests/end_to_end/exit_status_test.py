@@ -97,7 +97,7 @@ def words_about_itself(world):
     for program in (world.binaries.client, world.binaries.tracker):
         said = world.run("version", [program, "--version"])
         expect(said, DONE)
-        match = re.fullmatch(r"(\S+) (\d+\.\d+\.\d+)\n", said.out())
+        match = re.fullmatch(r"(\S+) (\d+\.\d+\.\d+)(?: \(format levels \d+ to \d+\))?\n", said.out())
         check(match and match.group(1) == os.path.basename(program), f"--version says {said.out()!r}")
         versions.add(match.group(2))
     check(len(versions) == 1, f"the programs have different versions: {versions}")

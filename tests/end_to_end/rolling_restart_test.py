@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python3 -B
-"""Every node is stopped in order and started again, one after the other, the leader too, while clients that go on to the next node write without a failed request."""
+"""Every node is stopped in order and started again as a newer release, one after the other, the leader too, while clients that go on to the next node write without a failed request. The format level rises with the last one, and the older release refuses to come back."""
 
 import http.client
+import json
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from raw import small_torrent
 from swarm import START_SECONDS, Cluster, wait_for_agreement
 
 WRITERS = 4
+OLDER_RELEASE = ("--newest-level", "1")
 
 
 class Writer(threading.Thread):
@@ -69,8 +71,32 @@ def ready(node):
         return False
 
 
+def level_of(world, node):
+    """(the level in force, {id: newest level it reads}) as the node tells."""
+    process = world.run("level", [world.binaries.client, "cluster", "level", "--json", "--data-dir", node.data])
+    check(process.status == 0, lambda: f"cluster level failed: {process.err()}")
+    answer = json.loads(process.out())
+    return answer["level"], {member["id"]: member.get("newest") for member in answer["members"]}
+
+
+def refuse_to_go_back(world, cluster):
+    """A release that is too old for what is agreed on says so, changes nothing, and the newer one starts again."""
+    node = cluster.nodes[0]
+    node.process.signal(signal.SIGTERM)
+    check(node.process.wait(20) == 0, lambda: f"node 1 did not stop in order: {node.process.err()}")
+    cluster.serving_flags = OLDER_RELEASE
+    node.start()
+    check(node.process.wait(START_SECONDS) == 1, "a node that is too old for the level in force serves")
+    for word in ("format level 2", "reads format level 1", "start the release that ran here before"):
+        check(word in node.process.err(), lambda w=word: f"{w!r} is not in what a node that is too old says: {node.process.err()}")
+    cluster.serving_flags = ()
+    node.start()
+    wait_until(lambda: ready(node), START_SECONDS, "the node to be ready as the newer release")
+
+
 def story(world):
-    cluster = Cluster(world).start()
+    cluster = Cluster(world, serving_flags=OLDER_RELEASE).start()
+    cluster.serving_flags = ()
     writers = [Writer(cluster.nodes, number) for number in range(WRITERS)]
     for writer in writers:
         writer.start()
@@ -80,6 +106,8 @@ def story(world):
             wait_until(lambda b=before: sum(len(writer.done) for writer in writers) > b + 50, START_SECONDS, "writes to go on")
             node.process.signal(signal.SIGTERM)
             check(node.process.wait(20) == 0, lambda n=node: f"node {n.id} did not stop in order: {n.process.err()}")
+            levels = {other.status()["level"] for other in cluster.nodes if other is not node}
+            check(levels == {1}, f"the level has risen to {levels} before all nodes were upgraded")
             node.start()
             wait_until(lambda n=node: ready(n), START_SECONDS, f"node {node.id} to be ready again")
     finally:
@@ -89,6 +117,8 @@ def story(world):
             writer.join(60)
     failed = [failure for writer in writers for failure in writer.failed]
     check(not failed, f"{len(failed)} requests failed at every node: {failed[:3]}")
+    wait_until(lambda: level_of(world, cluster.nodes[0]) == (2, {1: 2, 2: 2, 3: 2}), START_SECONDS, "the format level to rise")
+    refuse_to_go_back(world, cluster)
     wait_for_agreement(cluster.nodes)
     acknowledged = sum(len(writer.done) for writer in writers)
     held = cluster.nodes[0].status()["torrents"]

@@ -114,6 +114,10 @@ TEST(HttpApi, EveryAnswerIsUnderstoodByTheClientAsItWasGiven) {
   api::NodeStatus status{NodeId(2), api::Role::kLeader,  NodeId(2), 9, Slot(100),
                          Slot(99),  0xfedcba9876543210u, 3,         4, {NodeId(1), NodeId(2)},
                          true};
+  status.program = "1.2.3";
+  status.level = 2;
+  status.oldest_level = 1;
+  status.newest_level = 3;
   const std::vector<std::pair<api::Request, api::Response>> pairs = {
       {api::Register{{}, metainfo}, {api::Outcome::kCreated, "", {}, api::Registered{metainfo.content()}}},
       {api::Register{{}, metainfo}, {api::Outcome::kConflict, "the name is taken", {}, {}}},
