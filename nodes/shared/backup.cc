@@ -9,6 +9,7 @@
 #include "core/base/bytes.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
+#include "core/base/version.h"
 #include "core/tracker/state_builder.h"
 #include "nodes/shared/files.h"
 
@@ -47,7 +48,8 @@ absl::StatusOr<BackupHead> TakeHead(Slice& rest, const std::string& name) {
   if (!body) return Unusable(name, "its head is damaged or cut off");
   const absl::StatusOr<BackupHead> head = Decode<BackupHead>(*body);
   if (!head.ok() || head->version != BackupHead::kVersion) {
-    return Unusable(name, "its head is of another version of this program");
+    return Unusable(name, absl::StrCat("its head is of another version of the format than ",
+                                       BackupHead::kVersion, ", which this program (", kVersion, ") reads"));
   }
   if (head->parts > 0 && head->parts <= paxos::kSnapshotPartsMax) return head;
   return Unusable(name, absl::StrCat("it says that it has ", head->parts, " parts"));

@@ -16,6 +16,7 @@
 #include "core/base/check.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
+#include "core/base/version.h"
 #include "net/fd.h"
 #include "net/posix_directory.h"
 #include "nodes/shared/files.h"
@@ -213,12 +214,19 @@ absl::StatusOr<NodeState> ReadNodeState(const std::string& directory) {
   const absl::StatusOr<std::string> text = ReadSmallFile(path);
   if (!text.ok()) return text.status();
   const auto body = OpenState(kName, *text);
-  const auto state = Decode<NodeState>(Slice::Copy(body.value_or("")));
-  if (!state.ok() || state->version != NodeState::kVersion) {
+  const Slice bytes = Slice::Copy(body.value_or(""));
+  Decoder decoder(bytes);  // the version stands in front in every version
+  uint64_t version = NodeState::kVersion;
+  decoder("version", version);
+  if (body && decoder.ok() && version != NodeState::kVersion) {
+    return absl::DataLossError(absl::StrCat(path, " is of version ", version, ", and this program (",
+                                            kVersion, ") reads ", NodeState::kVersion,
+                                            ": start the release that wrote it; nothing was changed"));
+  }
+  const auto state = Decode<NodeState>(bytes);
+  if (!state.ok()) {
     return absl::DataLossError(absl::StrCat(
-        path,
-        " is damaged, or of another version of this program; restore that file from a copy, or let the ",
-        "cluster go on without this node"));
+        path, " is damaged; restore that file from a copy, or let the cluster go on without this node"));
   }
   return *state;
 }
