@@ -21,11 +21,8 @@ uint32_t LevelOfNumber(uint8_t number, std::index_sequence<I...>) {
 }  // namespace
 
 uint32_t LevelOfOperation(uint8_t number) {
+  if (number == kRegisterTreeNumber) return 2;
   return LevelOfNumber(number, std::make_index_sequence<std::variant_size_v<Operation>>());
-}
-
-uint32_t LevelOf(const Operation& operation) {
-  return LevelOfOperation(static_cast<uint8_t>(operation.index()));
 }
 
 std::string LevelsText(const LevelRange& range) {

@@ -7,7 +7,8 @@
 //
 //   level 1   the formats of version 0.1: docs/formats.md
 //   level 2   the command RaiseLevel itself, which a program of level 1 cannot read, and the item LevelItem
-//             of snapshots (format 4 of the state), which says what level is in force
+//             of snapshots (format 4 of the state), which says what level is in force; registrations of trees
+//             (kRegisterTreeNumber) and their item TreeItem
 //
 // Whoever adds a kind of command, a field, a record, a snapshot's item or a message adds a row here and gives
 // it its level below; a new field is a new kind, because the old one's bytes are read for ever. The golden
@@ -17,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <variant>
 
 #include "core/tracker/command.h"
 
@@ -37,12 +39,21 @@ struct LevelRange {
   friend bool operator==(const LevelRange&, const LevelRange&) = default;
 };
 
-// The level that must be in force before an operation of this kind may be put into the log.
+// The level that must be in force before an operation may be put into the log: by its kind, and by what it holds.
 template <class T>
 constexpr uint32_t LevelOfKind() {
   return std::is_same_v<T, RaiseLevel> ? 2 : kFirstLevel;
 }
-uint32_t LevelOf(const Operation& operation);
+template <class T>
+uint32_t LevelOf(const T& operation) {
+  if constexpr (std::is_same_v<T, tracker_api::Register>) {
+    if (!operation.metainfo.tree.empty()) return 2;
+  }
+  return LevelOfKind<T>();
+}
+inline uint32_t LevelOf(const Operation& operation) {
+  return std::visit([](const auto& one) { return LevelOf(one); }, operation);
+}
 // By its number among the kinds; of one that this program does not know: above all that it knows.
 uint32_t LevelOfOperation(uint8_t number);
 

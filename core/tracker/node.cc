@@ -185,8 +185,8 @@ bool TrackerNode::CheckRanges(CallId call, const std::vector<PieceRange>& pieces
 
 template <class Mutation>
 void TrackerNode::Submit(CallId call, const Mutation& mutation, Source source, Ctx& context) {
-  if (LevelOfKind<Mutation>() > registry().level()) {
-    return context.out.Reply(call, Unavailable(NotInForceYet(LevelOfKind<Mutation>(), registry().level())));
+  if (const uint32_t needed = LevelOf(mutation); needed > registry().level()) {
+    return context.out.Reply(call, Unavailable(NotInForceYet(needed, registry().level())));
   }
   if (auto full = disk_.Refusal(replica(), context.now)) {
     ++counters_.refused_for_room;

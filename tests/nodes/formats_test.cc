@@ -35,7 +35,9 @@ namespace {
 // What no entry names is as old as the first level.
 const std::map<std::string, uint32_t> kSince = {
     {"command/RaiseLevel", 2},
+    {"command/RegisterTree", 2},
     {"item/LevelItem", 2},
+    {"item/TreeItem", 2},
     {"state/at_level_2", 2},
 };
 
@@ -79,6 +81,8 @@ class Filler {
     } else if constexpr (std::same_as<T, PieceMap>) {
       value = PieceMap(70);
       for (const uint32_t piece : {0u, 3u, 64u}) value.Add(PieceIndex(piece));
+    } else if constexpr (std::same_as<T, FileTree>) {
+      value = FileTree({{{"a", "b"}, 5, Sha256Digest{1}, true}, {{"c"}, 0, {}, false}}, 1 << 14, true);
     } else if constexpr (std::same_as<T, std::monostate>) {
     } else {
       T::Fields(value, *this);
@@ -150,13 +154,21 @@ std::string ReadAndWriteCommand(const Slice& bytes) {
       read->operation);
 }
 
+template <class T>
+void AddCommand(const std::string& name, const T& operation, Formats& formats) {
+  const Slice bytes = tracker::EncodeCommand({SessionId(3), 9}, operation, Sample<tracker::Source>());
+  formats[name] = {std::string(bytes.view()), ReadAndWriteCommand};
+}
+
 template <size_t... I>
 void AddCommands(Formats& formats, std::index_sequence<I...>) {
   const auto add = [&]<class T>(std::type_identity<T>) {
-    const Slice bytes = tracker::EncodeCommand({SessionId(3), 9}, Sample<T>(), Sample<tracker::Source>());
-    formats[NameOf<T>("command")] = {std::string(bytes.view()), ReadAndWriteCommand};
+    T sample = Sample<T>();
+    if constexpr (std::same_as<T, tracker_api::Register>) sample.metainfo.tree = FileTree();
+    AddCommand(NameOf<T>("command"), sample, formats);
   };
   (add(std::type_identity<std::variant_alternative_t<I, tracker::Operation>>()), ...);
+  AddCommand("command/RegisterTree", Sample<tracker_api::Register>(), formats);
 }
 
 // The alternatives of a record are bare: the journal's record says which one it is.

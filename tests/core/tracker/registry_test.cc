@@ -136,6 +136,7 @@ Metainfo MakeTree(const std::string& name) {
 
 TEST(RegistrationTest, ATreeIsKeptWithItsFilesInCommandsAndSnapshots) {
   Registry registry;
+  registry.Apply(At(0), RaiseLevel{{}, 2});
   const Metainfo tree = MakeTree("tree");
   const absl::StatusOr<Command> command = DecodeCommand(EncodeCommand({}, RegisterOf(tree)));
   ASSERT_TRUE(command.ok()) << command.status();
@@ -152,6 +153,9 @@ TEST(RegistrationTest, ATreeIsKeptWithItsFilesInCommandsAndSnapshots) {
 // The root of a known content is not hashed anew: what claims to be it is compared.
 TEST(RegistrationTest, OtherFilesUnderTheIdOfATreeAreRefused) {
   Registry registry;
+  EXPECT_EQ(registry.Apply(At(0), RegisterOf(MakeTree("tree"))).outcome, Outcome::kUnavailable)
+      << "not all members can read it";
+  registry.Apply(At(0), RaiseLevel{{}, 2});
   registry.Apply(At(1), RegisterOf(MakeTree("tree")));
   Metainfo other = MakeTree("other");
   std::vector<FileTree::File> files = other.tree.files();
