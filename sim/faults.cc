@@ -59,6 +59,7 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"crash_while_recovering", "crashes while it recovers"},
     {"slow_disk", "a sync is slow"},
     {"altered_file", "others change a file"},
+    {"edited_file", "others write into a file that is offered"},
     {"hung_disk", "a sync hangs"},
     {"gray_disk", "a sync takes seconds, and nobody is told why"},
     {"throttled_disk", "a sync takes as long as the disk is throttled to"},

@@ -62,6 +62,7 @@ enum class Fault : uint8_t {
   kCrashWhileRecovering,
   kSlowDisk,
   kAlteredFile,
+  kEditedFile,
   kHungDisk,
   kGrayDisk,
   kThrottledDisk,

@@ -207,6 +207,8 @@ class Host final : public Process, public Endpoint, public StreamUser {
 
   // --- for the surroundings ---
 
+  // Inputs are kept for later.
+  bool waits() const { return stalled_ || (pace_ > Duration{0} && !taking_); }
   void Enter(Input<P> input) {
     if (!alive() || world_.failed()) return;
     if (waits()) return Wait(std::move(input));
@@ -238,7 +240,6 @@ class Host final : public Process, public Endpoint, public StreamUser {
     next_is_due_ = false;
     backlog_.Clear();
   }
-  bool waits() const { return stalled_ || (pace_ > Duration{0} && !taking_); }
   void Wait(typename Backlog<P>::Item item) {
     backlog_.Push(std::move(item));
     if (!stalled_ && !next_is_due_) TakeLater();

@@ -150,7 +150,14 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
     if (!torrent_->Add(verdict.piece)) return;
     tracker_.HoldChanged();
     peers_.EachReady([&](Peer& peer) { peers_.Queue(peer, wire::Have{verdict.piece}); });
-  } else if (config_.role == Role::kOffer) {
+    return;
+  }
+  // Hashed before the file was changed, and again after.
+  if (torrent_->Lose(verdict.piece)) {
+    uploads_->Lost(verdict.piece);
+    tracker_.HoldChanged();
+  }
+  if (config_.role == Role::kOffer || phase_ == Phase::kOffering) {
     unusable_why_ = verdict.why;
     context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
   }
@@ -231,16 +238,42 @@ void Client::Engine::Handle(const FileFinished& input, Ctx& context) {
   peers_.EachReady([&](Peer& peer) { PartIfBothComplete(peer, context); });
 }
 
+// Somebody has written to the file that is offered, or put another in its place: what it holds now is proven
+// anew, and what it holds again is offered again.
+void Client::Engine::Handle(const FileChanged& input, Ctx& context) {
+  const bool offers = config_.role == Role::kOffer || phase_ == Phase::kOffering;
+  if (!speaking() || !torrent_ || !offers || config_.skip_verify || input.length == 0) return;
+  const PieceMap touched = PiecesIn(input.offset, input.length);
+  OfferChanged note{0, std::string(input.status.message())};
+  for (uint32_t i = 0; i < touched.size(); ++i) {
+    if (!touched.Has(PieceIndex(i)) || !torrent_->Lose(PieceIndex(i))) continue;
+    uploads_->Lost(PieceIndex(i));
+    ++note.pieces;
+  }
+  digest_.Add(uint64_t{note.pieces});
+  tracker_.HoldChanged();
+  context.out.Note(std::move(note));
+  if (input.status.ok()) torrent_->Check(touched, false, context);
+}
+
+PieceMap Client::Engine::PiecesIn(uint64_t offset, uint64_t length) const {
+  const Metainfo& metainfo = torrent_->metainfo();
+  PieceMap pieces(verified().size());
+  const uint64_t last = std::min(offset + length, metainfo.end_offset()) - 1;
+  for (uint64_t piece = offset / metainfo.piece_length; piece <= last / metainfo.piece_length; ++piece) {
+    pieces.Add(PieceIndex(static_cast<uint32_t>(piece)));
+  }
+  return pieces;
+}
+
 // The file has changed under us, or its disk fails: what cannot be read is not had, until it is proven anew.
 void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
   if (!speaking() || !torrent_ || input.length == 0) return;
-  const Metainfo& metainfo = torrent_->metainfo();
-  const uint64_t last = std::min(input.offset + input.length, metainfo.end_offset()) - 1;
+  const PieceMap touched = PiecesIn(input.offset, input.length);
   PieceMap lost(verified().size());
-  for (uint64_t piece = input.offset / metainfo.piece_length; piece <= last / metainfo.piece_length;
-       ++piece) {
-    const PieceIndex index(static_cast<uint32_t>(piece));
-    if (!torrent_->Lose(index)) continue;
+  for (uint32_t i = 0; i < touched.size(); ++i) {
+    const PieceIndex index(i);
+    if (!touched.Has(index) || !torrent_->Lose(index)) continue;
     lost.Add(index);
     uploads_->Lost(index);
     context.out.Note(PieceUnusable{index, std::string(input.status.message())});

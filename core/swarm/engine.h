@@ -69,6 +69,7 @@ class Client::Engine {
   void Handle(const FileOpened& input, Ctx& context);
   void Handle(const RangeHashed& input, Ctx& context);
   void Handle(const BlockStored& input, Ctx& context);
+  void Handle(const FileChanged& input, Ctx& context);
   void Handle(const ReadFailed& input, Ctx& context);
   void Handle(const Checkpointed& input, Ctx& context);
   void Handle(const FileFinished& input, Ctx& context);
@@ -76,6 +77,7 @@ class Client::Engine {
   void Fetched(tracker_api::Response response, Ctx& context);
   void TrackerEvent(TrackerSession::Event event, Ctx& context);
   void Heard(const tracker_api::Peers& answer, Ctx& context);
+  PieceMap PiecesIn(uint64_t offset, uint64_t length) const;  // of the content; length > 0
   void CheckedPiece(FileCheck::Verdict verdict, Ctx& context);
   void ReadBack(FileCheck::Verdict verdict, Ctx& context);
   void Ready(Ctx& context);

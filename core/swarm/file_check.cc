@@ -19,10 +19,16 @@ constexpr uint32_t kGroupPieces = (1 << kPlaceBits) - 2;
 FileCheck::FileCheck(const Metainfo& metainfo, bool both)
     : metainfo_(&metainfo),
       both_(both && metainfo.v1_pieces.size() == metainfo.piece_count()),
-      waiting_(metainfo.piece_count()) {}
+      waiting_(metainfo.piece_count()),
+      alone_(metainfo.piece_count()) {}
 
 void FileCheck::Add(const PieceMap& pieces, Context<Protocol>& context) {
   waiting_.AddAll(pieces);
+  for (auto& [serial, group] : groups_) {
+    for (uint32_t i = 0; i < group.count; ++i) {
+      if (pieces.Has(PieceIndex(group.first.value() + i))) group.outdated[i] = true;
+    }
+  }
   next_piece_ = 0;
   Begin(context);
 }
@@ -36,14 +42,17 @@ void FileCheck::Begin(Context<Protocol>& context) {
     while (next_piece_ < waiting_.size() && waiting_.Has(PieceIndex(next_piece_)) &&
            group.count < kGroupPieces) {
       const uint64_t size = metainfo_->piece_size(next_piece_);
-      if (group.count > 0 && length + size > kRangeBytes) break;
+      const bool alone = alone_.Has(PieceIndex(next_piece_));
+      if (group.count > 0 && (alone || length + size > kRangeBytes)) break;
+      alone_.Remove(PieceIndex(next_piece_));
       length += size;
       ++group.count;
       waiting_.Remove(PieceIndex(next_piece_++));
       // The end of a file, and behind it what nobody hashes.
-      if (size < metainfo_->piece_length) break;
+      if (alone || size < metainfo_->piece_length) break;
     }
     group.why.resize(group.count);
+    group.outdated.resize(group.count);
     const uint64_t serial = next_serial_++;
     const uint64_t token = kCheckToken | serial << kPlaceBits;
     context.out.File(
@@ -90,6 +99,16 @@ std::vector<FileCheck::Verdict> FileCheck::Hashed(const RangeHashed& hashed, Con
   if (found == groups_.end()) return verdicts;
   Group& group = found->second;
   const uint32_t place = static_cast<uint32_t>(token & ((1 << kPlaceBits) - 1));
+  if (place == 0 && !hashed.status.ok() && group.count > 1) {
+    for (uint32_t i = 0; i < group.count; ++i) {
+      waiting_.Add(PieceIndex(group.first.value() + i));
+      alone_.Add(PieceIndex(group.first.value() + i));
+    }
+    next_piece_ = 0;
+    groups_.erase(found);
+    Begin(context);
+    return verdicts;
+  }
   if (place == 0) {
     JudgeLeaves(group, hashed);
   } else {
@@ -98,6 +117,7 @@ std::vector<FileCheck::Verdict> FileCheck::Hashed(const RangeHashed& hashed, Con
   }
   if (--group.pending > 0) return verdicts;
   for (uint32_t i = 0; i < group.count; ++i) {
+    if (group.outdated[i]) continue;
     verdicts.push_back({PieceIndex(group.first.value() + i), group.why[i].empty(), std::move(group.why[i])});
   }
   groups_.erase(found);

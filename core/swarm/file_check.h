@@ -34,7 +34,7 @@ class FileCheck {
   // `metainfo` must outlive this. `both`: SHA-1 too, if the torrent has it.
   FileCheck(const Metainfo& metainfo, bool both);
 
-  // Adds pieces to be checked and begins.
+  // Adds pieces to be checked and begins. What is under way of them does not count any more.
   void Add(const PieceMap& pieces, Context<Protocol>& context);
   // What a completed range has decided, in order of pieces; begins the next.
   std::vector<Verdict> Hashed(const RangeHashed& hashed, Context<Protocol>& context);
@@ -46,6 +46,7 @@ class FileCheck {
     uint32_t count = 0;
     uint32_t pending = 0;          // ranges not hashed yet
     std::vector<std::string> why;  // by piece; empty: nothing against it
+    std::vector<bool> outdated;    // by piece: it was added again while its hash was under way
   };
 
   void Begin(Context<Protocol>& context);
@@ -56,6 +57,7 @@ class FileCheck {
   const Metainfo* metainfo_;
   bool both_;
   PieceMap waiting_;
+  PieceMap alone_;  // read one by one: something in a range with them could not be read
   uint32_t next_piece_ = 0;  // nothing waits before it
   uint64_t next_serial_ = 1;
   absl::btree_map<uint64_t, Group> groups_;  // by serial

@@ -136,6 +136,22 @@ struct FileFinished {
     visit("status", self.status);
   }
 };
-using FileDone = std::variant<FileOpened, BlockStored, RangeHashed, Checkpointed, FileFinished>;
+// Of no effect: hosts look at a file that is offered (size, modification time, inode) every few seconds. What
+// is in [offset, offset + length) may be other bytes than were hashed. `status`: not ok while there is
+// nothing to be read.
+struct FileChanged {
+  FileId file;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  absl::Status status;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("file", self.file);
+    visit("offset", self.offset);
+    visit("length", self.length);
+    visit("status", self.status);
+  }
+};
+using FileDone = std::variant<FileOpened, BlockStored, RangeHashed, Checkpointed, FileFinished, FileChanged>;
 
 }  // namespace bt::swarm

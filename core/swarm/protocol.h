@@ -98,6 +98,12 @@ struct TrackerTrouble {
   NodeId tracker;
   std::string why;
 };
+// An offered file was changed under the client: so many pieces are neither claimed nor served until they are
+// hashed anew. `why`: nothing can be read of it at all; else empty.
+struct OfferChanged {
+  uint32_t pieces = 0;
+  std::string why;
+};
 struct PeersFound {
   uint32_t peers = 0;
 };
@@ -141,7 +147,7 @@ struct Protocol {
   using Response = std::variant<Stopped, Progress>;
   using Note = std::variant<TorrentKnown, FileReady, PieceUnusable, PieceVerified, PieceRejected,
                             PeerConnected, PeerDisconnected, PeerBanned, Offered, Withdrawn, TrackerTrouble,
-                            PeersFound, DownloadComplete, Failed, Stopped, InquiryDone>;
+                            OfferChanged, PeersFound, DownloadComplete, Failed, Stopped, InquiryDone>;
 };
 
 }  // namespace bt::swarm

@@ -33,7 +33,8 @@ std::string_view AttributesOf(const Value& file) {
 absl::StatusOr<uint64_t> LengthOf(const Value& file, const char* path) {
   const auto value = file.Find("length");
   const auto number = value ? value->integer() : std::nullopt;
-  if (!number || *number < 0) return Invalid(path, ": a file has no length, or a negative one");
+  if (!number) return Invalid(path, ": the length of a file is missing, or no integer");
+  if (*number < 0) return Invalid(path, ": the length of a file is negative (", *number, ")");
   return static_cast<uint64_t>(*number);
 }
 
@@ -54,6 +55,7 @@ absl::StatusOr<FileTree::File> ReadLeaf(const Value& leaf) {
     if (root) return Invalid(kPath, ": an empty file has a pieces root");
     return file;
   }
+  if (!root) return Invalid(kPath, ": the pieces root of a file is missing");
   if (bytes.size() != file.pieces_root.size())
     return Invalid(kPath, ": a file has no pieces root of 32 bytes");
   std::copy(bytes.begin(), bytes.end(), file.pieces_root.begin());

@@ -116,6 +116,17 @@ void Reporter::Unusable(const swarm::PieceUnusable& piece) {
   if (unusable_ == kUnusableShown) Line("more such pieces are not listed");
 }
 
+void Reporter::Changed(const swarm::OfferChanged& changed, const std::string& name) {
+  unusable_ = 0;
+  if (json_) {
+    return PrintLine({{"event", "changed"}, {"pieces", changed.pieces}, {"why", changed.why}});
+  }
+  Line(changed.why.empty()
+           ? absl::StrCat(name, " was changed: ", changed.pieces, " pieces are withdrawn and looked at again")
+           : absl::StrCat(name, " cannot be offered any more: ", changed.why,
+                          "; it is offered again when it is back"));
+}
+
 void Reporter::Rejected(const swarm::PieceRejected& rejected) {
   ++rejected_;
   if (json_) {

@@ -28,6 +28,7 @@ class Reporter {
   void Checked(const swarm::FileReady& ready, std::string_view file);
   void Listening(const Address& address);
   void Unusable(const swarm::PieceUnusable& piece);
+  void Changed(const swarm::OfferChanged& changed, const std::string& name);
   void Rejected(const swarm::PieceRejected& rejected);
   void Banned(const swarm::PeerBanned& banned);
   void Trouble(std::string_view tracker, std::string_view why);

@@ -30,6 +30,7 @@ BlockStore::BlockStore(net::Loop& loop, BlockStoreOptions options, Resolve resol
                       const auto refused = std::exchange(refused_, {});
                       for (const swarm::FileDone& completion : refused) deliver_(completion);
                     }),
+      watch_timer_(loop, [this] { LookAtOffered(); }),
       alive_(std::make_shared<bool>(true)) {
   CHECK(options_.hash_threads >= 1 && options_.queued_bytes_low <= options_.queued_bytes_high);
   workers_ = std::make_unique<BlockWorkers>(options_.hash_threads, options_.write_back_bytes,
@@ -144,6 +145,23 @@ void BlockStore::Start(swarm::FinishFile effect) {
 
 void BlockStore::Start(swarm::CloseFile effect) { files_.erase(effect.file); }
 
+void BlockStore::LookAtOffered() {
+  bool offers = false;
+  for (const auto& [id, file] : files_) {
+    if (file == nullptr || (file->mode == swarm::FileMode::kDownload && !file->finished)) continue;
+    offers = true;
+    if (file->looked_at.exchange(true)) continue;
+    workers_->QueueSlow([file = file]() -> std::optional<BlockWorkers::Completion> {
+      std::shared_ptr<ContentFile> opened;
+      std::optional<swarm::FileChanged> changed = LookAgain(*file, opened);
+      file->looked_at = false;
+      if (!changed) return std::nullopt;
+      return BlockWorkers::Completion{*std::move(changed), std::move(opened)};
+    });
+  }
+  if (offers) watch_timer_.Arm(net::Loop::ReadClock() + options_.watch_period);
+}
+
 void BlockStore::OnDone() {
   BlockWorkers::Done done = workers_->TakeDone();
   counters_.block_bytes += done.stored_bytes;
@@ -158,6 +176,14 @@ void BlockStore::OnDone() {
       const auto entry = files_.find(opened->file);
       if (entry != files_.end() && opened->status.ok()) entry->second = completion.opened;
       if (entry != files_.end() && !opened->status.ok()) files_.erase(entry);
+    }
+    if (const auto* changed = std::get_if<swarm::FileChanged>(&completion.input)) {
+      const auto entry = files_.find(changed->file);
+      if (entry == files_.end()) continue;
+      if (completion.opened != nullptr) entry->second = completion.opened;
+    } else if (std::holds_alternative<swarm::FileOpened>(completion.input) ||
+               std::holds_alternative<swarm::FileFinished>(completion.input)) {
+      watch_timer_.Arm(net::Loop::ReadClock() + options_.watch_period);
     }
     deliver_(std::move(completion.input));
   }

@@ -33,6 +33,7 @@ struct BlockStoreOptions {
   uint64_t queued_bytes_max = 128 * 1024 * 1024;
   // The kernel is asked to start writing back after so many new bytes; 0: never.
   uint64_t write_back_bytes = 16 * 1024 * 1024;
+  Duration watch_period = Seconds(2);  // how often offered files are looked at
 };
 
 class BlockStore {
@@ -74,6 +75,7 @@ class BlockStore {
   std::shared_ptr<ContentFile> FindOpen(FileId file) const;
   void Refuse(swarm::FileDone completion);
   void OnDone();
+  void LookAtOffered();
   void SetCongested(bool congested);
 
   const BlockStoreOptions options_;
@@ -86,6 +88,7 @@ class BlockStore {
   net::Deferred flush_;
   std::vector<swarm::FileDone> refused_;  // completions found without a worker
   net::Deferred tell_refused_;
+  net::Timer watch_timer_;
   uint64_t queued_bytes_ = 0;
   bool congested_ = false;
   std::shared_ptr<bool> alive_;  // cleared by the destructor: posted functions may come after it

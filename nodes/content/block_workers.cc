@@ -124,7 +124,8 @@ void BlockWorkers::RunSlow() {
     const SlowJob job = std::move(slow_jobs_.front());
     slow_jobs_.pop_front();
     lock.unlock();
-    done.completions.push_back(job());
+    std::optional<Completion> completion = job();
+    if (completion) done.completions.push_back(*std::move(completion));
     Report(done);
     lock.lock();
   }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <variant>
@@ -34,9 +35,9 @@ class BlockWorkers {
 
   struct Completion {
     swarm::FileDone input;
-    std::shared_ptr<ContentFile> opened;  // by an OpenFile that succeeded
+    std::shared_ptr<ContentFile> opened;  // by an OpenFile that succeeded, or in place of a file that is gone
   };
-  using SlowJob = std::function<Completion()>;
+  using SlowJob = std::function<std::optional<Completion>()>;  // nullopt: there is nothing to tell
 
   struct Done {
     std::vector<Completion> completions;

@@ -189,6 +189,28 @@ absl::Status SyncContent(const ContentFile& file) {
   return status;
 }
 
+absl::StatusOr<std::shared_ptr<ContentFile>> OpenFileForReading(const FilePlace& place,
+                                                                const swarm::OpenFile& effect) {
+  const uint64_t length = effect.length;
+  auto file = std::make_shared<ContentFile>();
+  // O_NONBLOCK: opening a FIFO must not hang.
+  file->fd = net::Fd(open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file->fd.valid()) return FileError("open", place.path, errno);
+  struct stat info {};
+  if (fstat(file->fd.get(), &info) != 0) return FileError("look at", place.path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(place.path, " is not a regular file"));
+  }
+  if (static_cast<uint64_t>(info.st_size) != length) {
+    return absl::FailedPreconditionError(absl::StrCat(place.path, " has ", info.st_size,
+                                                      " bytes, the torrent says ", length,
+                                                      "; it is not the torrent's file, or has been changed"));
+  }
+  file->path = file->target = place.path;
+  file->length = length;
+  return file;
+}
+
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenTreeForReading(const FilePlace& place,
                                                                 const swarm::OpenFile& effect) {
   auto file = std::make_shared<ContentFile>();
@@ -253,25 +275,34 @@ absl::StatusOr<TreeFiles::Extent> ContentFile::Locate(const std::shared_ptr<cons
 
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place,
                                                             const swarm::OpenFile& effect) {
-  if (!effect.parts.empty()) return OpenTreeForReading(place, effect);
-  const uint64_t length = effect.length;
-  auto file = std::make_shared<ContentFile>();
-  // O_NONBLOCK: opening a FIFO must not hang.
-  file->fd = net::Fd(open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file->fd.valid()) return FileError("open", place.path, errno);
-  struct stat info {};
-  if (fstat(file->fd.get(), &info) != 0) return FileError("look at", place.path, errno);
-  if (!S_ISREG(info.st_mode)) {
-    return absl::FailedPreconditionError(absl::StrCat(place.path, " is not a regular file"));
-  }
-  if (static_cast<uint64_t>(info.st_size) != length) {
-    return absl::FailedPreconditionError(absl::StrCat(place.path, " has ", info.st_size,
-                                                      " bytes, the torrent says ", length,
-                                                      "; it is not the torrent's file, or has been changed"));
-  }
-  file->path = file->target = place.path;
-  file->length = length;
+  absl::StatusOr<std::shared_ptr<ContentFile>> file =
+      effect.parts.empty() ? OpenFileForReading(place, effect) : OpenTreeForReading(place, effect);
+  if (!file.ok()) return file;
+  (*file)->opened_as = effect;
+  (*file)->watch = std::make_unique<ContentWatch>(place.path, effect.length, effect.parts);
   return file;
+}
+
+std::optional<swarm::FileChanged> LookAgain(const ContentFile& file, std::shared_ptr<ContentFile>& opened) {
+  const std::optional<ContentWatch::Change> change = file.watch->Look();
+  if (!change) return std::nullopt;
+  swarm::FileChanged changed{file.opened_as.file, change->offset, change->length, absl::OkStatus()};
+  // Files of a tree are found by their paths, but those that are open just now.
+  if (file.tree != nullptr) file.tree->CloseAll();
+  struct stat here {};
+  struct stat there {};
+  const int fd = file.tree != nullptr ? file.tree->directory() : file.fd.get();
+  const bool same = fstat(fd, &here) == 0 && stat(file.target.c_str(), &there) == 0 &&
+                    here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+  if (same) return changed;
+  swarm::OpenFile again = file.opened_as;
+  again.mode = swarm::FileMode::kRead;
+  absl::StatusOr<std::shared_ptr<ContentFile>> reopened = OpenForReading({file.target, false}, again);
+  changed.status = reopened.status();
+  changed.offset = 0;
+  changed.length = file.length;
+  if (reopened.ok()) opened = *std::move(reopened);
+  return changed;
 }
 
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place,
@@ -284,6 +315,7 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
   file->path = PartPath(place.path);
   file->overwrite = place.overwrite;
   file->mode = swarm::FileMode::kDownload;
+  file->opened_as = effect;
   file->length = length;
   if (!effect.parts.empty()) {
     status = OpenTreeForDownload(*file, effect, resume);
@@ -340,6 +372,7 @@ absl::Status FinishDownload(ContentFile& file) {
   }
   if (error != 0) return FileError("rename the finished", file.path, error);
   file.finished = true;
+  file.watch = std::make_unique<ContentWatch>(file.target, file.length, file.opened_as.parts);
   unlink((file.path + ".state").c_str());
   return SyncDirectory(DirectoryOf(file.target));
 }

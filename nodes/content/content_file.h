@@ -10,11 +10,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/slice.h"
 #include "core/swarm/file_effects.h"
 #include "net/fd.h"
+#include "nodes/content/content_watch.h"
 #include "nodes/content/tree_files.h"
 
 namespace bt::nodes {
@@ -37,8 +39,11 @@ struct ContentFile : net::ReadableFile {
   absl::StatusOr<TreeFiles::Extent> Locate(const std::shared_ptr<const ContentFile>& self,
                                            uint64_t offset) const;
 
-  std::unique_ptr<TreeFiles> tree;  // instead of `fd`
-  std::string target;               // the final name
+  std::unique_ptr<TreeFiles> tree;      // instead of `fd`
+  std::unique_ptr<ContentWatch> watch;  // once it is offered
+  std::atomic<bool> looked_at{false};   // just now
+  swarm::OpenFile opened_as;
+  std::string target;  // the final name
   bool overwrite = false;
   swarm::FileMode mode = swarm::FileMode::kRead;
   uint64_t length = 0;
@@ -60,6 +65,10 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& pla
 // `resume` is the last checkpoint's state if it is this very file's, else empty. Never follows a link.
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place,
                                                              const swarm::OpenFile& open, Slice& resume);
+
+// What the last look at an offered file has found, nullopt if it is as it was. Another file under its name is
+// opened, and put into `opened` in place of this one.
+std::optional<swarm::FileChanged> LookAgain(const ContentFile& file, std::shared_ptr<ContentFile>& opened);
 
 // Syncs the data, then replaces TARGET.part.state atomically and durably.
 absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state);

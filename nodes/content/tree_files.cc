@@ -194,6 +194,12 @@ absl::Status TreeFiles::Sync() const {
   return absl::OkStatus();
 }
 
+void TreeFiles::CloseAll() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  open_.clear();
+  recent_.clear();
+}
+
 int64_t TreeFiles::ModifiedNs() const {
   int64_t latest = 0;
   for (const swarm::FilePart& part : parts_) {

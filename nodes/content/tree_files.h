@@ -51,6 +51,8 @@ class TreeFiles {
   void Written(uint64_t offset) const;
   // All that was written, and the directories if they are new.
   absl::Status Sync() const;
+  // What is open is opened anew when it is asked for: another file may be under its name.
+  void CloseAll() const;
   // The latest modification of any file, ns since the epoch. 0: none can be looked at.
   int64_t ModifiedNs() const;
 

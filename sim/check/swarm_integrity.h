@@ -36,6 +36,8 @@ class SwarmIntegrity {
   // The byte at `offset` of its part file is not what it was in its last life.
   void OnAltered(const std::string& who, const Address& address, uint64_t offset);
   // The piece of the file it offers is not the content's, or cannot be read: it has to notice.
+  // It has been told that its file was changed: from now on nothing is served of what it does not hold.
+  void OnNoticed(const std::string& who) { altered_.erase(who); }
   void OnDamaged(const std::string& who, uint32_t piece) { damaged_[who].insert(piece); }
   void OnWholeFile(const std::string& who) { damaged_.erase(who); }
   void OnFinished(const std::string& who, std::string_view file);

@@ -29,6 +29,17 @@ void ContentDisk::ProvidePart(const std::string& name, std::string bytes, Slice 
   file.state = std::move(state);
 }
 
+void ContentDisk::Edit(const std::string& name, uint64_t offset) {
+  const auto found = provided_.find(name);
+  if (found == provided_.end() || offset >= found->second.size()) return;
+  std::string bytes(found->second.view());
+  bytes[offset] = static_cast<char>(bytes[offset] ^ 0x55);
+  found->second = Slice::Own(std::move(bytes));
+  for (auto& [file, open] : open_) {
+    if (open.name == name) open.whole = found->second;
+  }
+}
+
 void ContentDisk::Cut(const std::string& name, uint64_t length) {
   const auto found = provided_.find(name);
   if (found == provided_.end() || length > found->second.size()) return;

@@ -49,6 +49,8 @@ class ContentDisk {
   void Provide(std::string name, Slice content);
   // A part file with the word of some checkpoint, durable, of an earlier program.
   void ProvidePart(const std::string& name, std::string bytes, Slice state);
+  // One byte of the file, which was provided, is another from now on; the same again puts it back.
+  void Edit(const std::string& name, uint64_t offset);
   // The file, which was provided, ends here from now on.
   void Cut(const std::string& name, uint64_t length);
   std::optional<std::string_view> Look(std::string_view name) const;

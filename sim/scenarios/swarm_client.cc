@@ -36,6 +36,9 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   offered_ = failed_ = unread_ = withdrawn_ = false;
   ++life_;
   cut_from_ = UINT32_MAX;
+  put_back_ = false;
+  edits_.clear();
+  if (!plan_.downloads) swarm_->judge().OnNoticed(host.name());
   stops_since_ = Instant::Never();
   // A download that was finished before the process died is offered by the next one.
   const bool has_it = host.files().Look(metainfo.name).has_value();
@@ -213,6 +216,50 @@ void ClientAdaptor::FileCut(ClientHost& host, uint32_t first) {
     swarm_->judge().OnDamaged(host.name(), piece);
   }
   host.files().Cut(metainfo.name, uint64_t{first} * metainfo.piece_length);
+}
+
+void ClientAdaptor::FileEdited(ClientHost& host, uint32_t piece, uint64_t offset_in_piece) {
+  const Metainfo metainfo = torrent();
+  const uint64_t offset =
+      uint64_t{piece} * metainfo.piece_length + offset_in_piece % metainfo.piece_size(piece);
+  host.world().Count(Fault::kEditedFile);
+  swarm_->judge().OnDamaged(host.name(), piece);
+  swarm_->judge().OnAltered(host.name(), plan_.address, offset);
+  host.files().Edit(metainfo.name, offset);
+  edits_.push_back(offset);
+}
+
+void ClientAdaptor::FilePutBack(ClientHost& host) {
+  for (const uint64_t offset : edits_) host.files().Edit(torrent().name, offset);
+  put_back_ |= !edits_.empty();
+  edits_.clear();
+}
+
+void ClientAdaptor::FileLookedAt(ClientHost& host) {
+  const Metainfo metainfo = torrent();
+  const bool at_once = host.alive() && !host.waits() && host.machine()->phase() == "offering";
+  host.Enter(FileCompleted<swarm::Protocol>{
+      swarm::FileChanged{swarm::kContentFile, 0, metainfo.end_offset(), absl::OkStatus()}});
+  if (!at_once || !host.alive()) return;
+  swarm_->judge().OnNoticed(host.name());
+  for (const uint64_t offset : edits_) {
+    const PieceIndex piece(static_cast<uint32_t>(offset / metainfo.piece_length));
+    if (!host.machine()->verified().Has(piece)) continue;
+    host.world().Fail(
+        absl::StrFormat("edits: %s has been told that its file was changed, and still takes piece %d "
+                        "for verified",
+                        host.name(), piece.value()));
+  }
+}
+
+std::string ClientAdaptor::NotOfferedAgain(const ClientHost& host) const {
+  if (!put_back_ || edited() || cut_from_ != UINT32_MAX || !plan_.damaged.empty() ||
+      host.machine() == nullptr || host.machine()->phase() != "offering" ||
+      host.machine()->verified().all()) {
+    return {};
+  }
+  return absl::StrFormat("%s has its file back and offers %d pieces of it", host.name(),
+                         host.machine()->verified().count());
 }
 
 void ClientAdaptor::Serves(ClientHost& host, const LinkSendFile& send, std::string_view bytes) {

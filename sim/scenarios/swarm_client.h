@@ -65,10 +65,20 @@ class ClientAdaptor : public DefaultAdaptor {
   uint64_t bytes_served() const { return bytes_served_; }
   // The pieces of its file from `first` on can no longer be read.
   void FileCut(ClientHost& host, uint32_t first);
+  // Somebody writes into the offered file, and puts back what was there; the host looks, and tells the
+  // machine.
+  void FileEdited(ClientHost& host, uint32_t piece, uint64_t offset_in_piece);
+  void FilePutBack(ClientHost& host);
+  void FileLookedAt(ClientHost& host);
+  bool edited() const { return !edits_.empty(); }
+  // Its file was changed in this life and is right again, and it offers other pieces than all.
+  std::string NotOfferedAgain(const ClientHost& host) const;
 
  private:
   void ProvideOffered(ClientHost& host);
   void ProvidePart(ClientHost& host);
+  std::vector<uint64_t> edits_;  // offsets
+  bool put_back_ = false;
   // The torrent as this client has it.
   Metainfo torrent() const;
   Slice PieceBytes(ClientHost& host, uint32_t piece);

@@ -121,6 +121,9 @@ class SwarmRun {
       if (!finished()) swarm_.StartRescuer();
     }
     if (!Within(finished, "a download that could finish has not")) return;
+    if (!Within([&] { return swarm_.NotOfferedAgain(clients_).empty(); },
+                "a file that was put back is not offered"))
+      return;
     if (plan_.calm) JudgeEffort();
     if (tracker_faults_ && !Within([&] { return cluster_.Converged(); }, "the trackers have not converged"))
       return;

@@ -7,11 +7,30 @@ SwarmUser::SwarmUser(World& world, SwarmWorld& swarm)
       swarm_(swarm),
       rng_(world.Stream("swarm user")),
       stop_percent_(rng_.Chance(1, 2) ? static_cast<uint32_t>(rng_.Between(5, 60)) : 0),
-      cut_percent_(rng_.Chance(1, 4) ? static_cast<uint32_t>(rng_.Between(1, 20)) : 0) {}
+      cut_percent_(rng_.Chance(1, 4) ? static_cast<uint32_t>(rng_.Between(1, 20)) : 0),
+      edit_percent_(rng_.Chance(1, 4) ? static_cast<uint32_t>(rng_.Between(5, 40)) : 0) {}
+
+void SwarmUser::Quiet() {
+  quiet_ = true;
+  for (size_t i = 0; i < swarm_.clients().size(); ++i) {
+    ClientHost& client = *swarm_.clients()[i];
+    if (!client.adaptor().edited()) continue;
+    client.adaptor().FilePutBack(client);
+    LookSoon(i);
+  }
+}
+
+void SwarmUser::LookSoon(size_t client) {
+  world_.After(rng_.Between(Milliseconds(1), Seconds(2)), this, 1 + client);
+}
 
 void SwarmUser::Begin() { world_.After(rng_.Between(Milliseconds(1), Seconds(1)), this, 0); }
 
-void SwarmUser::Fire(uint64_t) {
+void SwarmUser::Fire(uint64_t argument) {
+  if (argument > 0) {
+    ClientHost& client = *swarm_.clients()[argument - 1];
+    return client.adaptor().FileLookedAt(client);
+  }
   for (const auto& client : swarm_.clients()) {
     if (!client->alive() || client->stalled() || !client->machine()->stopped()) continue;
     // Who was told to stop in the last moment begins again.
@@ -24,7 +43,8 @@ void SwarmUser::Fire(uint64_t) {
 }
 
 void SwarmUser::Act() {
-  ClientHost& client = *swarm_.clients()[rng_.Below(swarm_.clients().size())];
+  const size_t which = rng_.Below(swarm_.clients().size());
+  ClientHost& client = *swarm_.clients()[which];
   const ClientPlan& plan = client.adaptor().plan();
   if (!plan.honest || !client.alive() || client.machine()->stopped()) return;
   if (rng_.Chance(stop_percent_, 100)) {
@@ -32,6 +52,9 @@ void SwarmUser::Act() {
     client.Call(CallId(1), swarm::Stop{});
   } else if (!plan.downloads && rng_.Chance(cut_percent_, 100)) {
     swarm_.CutShort(client);
+  } else if (!plan.downloads && rng_.Chance(edit_percent_, 100)) {
+    swarm_.EditFile(client);
+    LookSoon(which);
   }
 }
 

@@ -18,18 +18,22 @@ class SwarmUser final : public EventSink {
   SwarmUser(World& world, SwarmWorld& swarm);
 
   void Begin();
-  void Quiet() { quiet_ = true; }
+  // What was written into files is put back, and nothing more happens.
+  void Quiet();
 
   void Fire(uint64_t argument) override;
 
  private:
   void Act();
+  // The client's host looks at its file within two seconds.
+  void LookSoon(size_t client);
 
   World& world_;
   SwarmWorld& swarm_;
   RandomStream rng_;
   uint32_t stop_percent_;
   uint32_t cut_percent_;
+  uint32_t edit_percent_;
   bool quiet_ = false;
 };
 

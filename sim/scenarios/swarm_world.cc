@@ -338,6 +338,24 @@ void SwarmWorld::CutShort(ClientHost& client) {
   client.adaptor().FileCut(client, static_cast<uint32_t>(rng_.Below(judge_->metainfo().piece_count())));
 }
 
+void SwarmWorld::EditFile(ClientHost& client) {
+  const bool put_back = client.adaptor().edited() && rng_.Chance(1, 2);
+  world_.Trace({.who = "user"},
+               [&] { return (put_back ? "mends the file of " : "edits the file of ") + client.name(); });
+  if (put_back) return client.adaptor().FilePutBack(client);
+  const uint32_t piece = static_cast<uint32_t>(rng_.Below(judge_->metainfo().piece_count()));
+  client.adaptor().FileEdited(client, piece, rng_.Next());
+}
+
+std::string SwarmWorld::NotOfferedAgain(const std::vector<Process*>& core) const {
+  for (const auto& client : clients_) {
+    if (std::find(core.begin(), core.end(), client.get()) == core.end()) continue;
+    std::string which = client->adaptor().NotOfferedAgain(*client);
+    if (!which.empty()) return which;
+  }
+  return {};
+}
+
 uint64_t SwarmWorld::bytes_served() const {
   uint64_t bytes = 0;
   for (const auto& client : clients_) bytes += client->adaptor().bytes_served();

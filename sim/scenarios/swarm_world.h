@@ -68,6 +68,11 @@ class SwarmWorld {
   std::optional<PieceMap> Claimed(const Address& address) const;
   // Somebody who offers finds its file cut short.
   void CutShort(ClientHost& client);
+  // Somebody writes into it, or puts back what was there.
+  void EditFile(ClientHost& client);
+  // Of the clients in the core whose files were put back, one that does not offer all of it again; empty:
+  // there is none.
+  std::string NotOfferedAgain(const std::vector<Process*>& core) const;
 
   uint64_t bytes_served() const;
   uint64_t bytes_needed() const;  // if each downloader fetches each byte once

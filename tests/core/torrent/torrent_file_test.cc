@@ -101,7 +101,7 @@ TEST(ParseTorrent, RefusesCommonFieldsThatAreWrong) {
       {kV1, [](Parts& p) { p.info["piece length"] = Number(16385); }, "not a power of two"},
       {kV1, [](Parts& p) { p.info["piece length"] = Number(INT64_MAX); }, "info.piece length 9223"},
       {kV1, [](Parts& p) { p.info["piece length"] = Number((int64_t{1} << 32) + 16384); }, "is over"},
-      {kV1, [](Parts& p) { p.info["files"] = "le"; }, "several files are not supported"},
+      {kV1, [](Parts& p) { p.info["files"] = "le"; }, "info has both files and length"},
       {kHybrid, [](Parts& p) { p.info.clear(); }, "neither pieces"},
   });
 }
@@ -147,14 +147,14 @@ TEST(ParseTorrent, RefusesV2FieldsThatAreWrong) {
       {kV2, [](Parts& p) { p.info["meta version"] = Number(-2); }, "info.meta version is negative"},
       {kV2, [](Parts& p) { p.info.erase("meta version"); }, "info.meta version is missing"},
       {kV2, [](Parts& p) { p.info.erase("file tree"); }, "info.file tree is missing"},
-      {kV2, [](Parts& p) { p.info["file tree"] = "le"; }, "info.file tree holds no file"},
+      {kV2, [](Parts& p) { p.info["file tree"] = "le"; }, "info.file tree is not a dictionary"},
       {kV2, [](Parts& p) { p.info["file tree"] = "de"; }, "info.file tree holds no file"},
-      {kV2, [](Parts& p) { p.info["file tree"] = FileTree("other", {}); }, "several files are not supported"},
+      {kV2, [](Parts& p) { p.info["file tree"] = FileTree("other", {}); }, "the length of a file is missing"},
       {kV2,
        [](Parts& p) {
          p.info["file tree"] = Bencoded({{kName, "i1e"}});
        },
-       "several files"},
+       "holds no file"},
       {kV2,
        [](Parts& p) {
          p.info["file tree"] = Bencoded({{kName, Bencoded({{"", "i1e"}})}});
@@ -164,17 +164,17 @@ TEST(ParseTorrent, RefusesV2FieldsThatAreWrong) {
        [](Parts& p) {
          p.info["file tree"] = Bencoded({{kName, "de"}, {"second", "de"}});
        },
-       "several files"},
+       "holds no file"},
       {kV2,
        [](Parts& p) {
          p.info["file tree"] = Bencoded({{kName, Bencoded({{"", "de"}, {"a", "de"}})}});
        },
-       "several files"},
+       "what has an entry \"\" is no file"},
       {kV2,
        [](Parts& p) {
          p.info["file tree"] = FileTree(kName, {{"pieces root", Text(kRoot)}});
        },
-       "info.file tree length is missing"},
+       "the length of a file is missing"},
       {kV2,
        [](Parts& p) {
          p.info["file tree"] = FileTree(kName, {{"length", Number(0)}});
@@ -189,7 +189,7 @@ TEST(ParseTorrent, RefusesV2FieldsThatAreWrong) {
        [](Parts& p) {
          p.info["file tree"] = FileTree(kName, {{"length", Number(9)}});
        },
-       "pieces root is missing"},
+       "the pieces root of a file is missing"},
       {kV2, [](Parts& p) { p.top.erase("piece layers"); }, "piece layers is missing"},
       {kV2, [](Parts& p) { p.top["piece layers"] = "le"; }, "piece layers is not a dictionary"},
       {kV2, [](Parts& p) { p.top["piece layers"] = "de"; }, "piece layers has no entry for the file"},

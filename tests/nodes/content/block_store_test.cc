@@ -20,6 +20,7 @@ using swarm::BlockStored;
 using swarm::BlockToken;
 using swarm::Checkpoint;
 using swarm::Checkpointed;
+using swarm::FileChanged;
 using swarm::FileFinished;
 using swarm::FileMode;
 using swarm::FileOpened;
@@ -353,6 +354,49 @@ TEST_F(TreeStoreTest, AnOfferedTreeHasAllItsFilesInTheirLengths) {
   ASSERT_EQ(truncate((directory_ / "tree/b/c/tool").c_str(), 5), 0);
   const absl::Status shorter = OpenTree(FileMode::kRead).status;
   EXPECT_NE(shorter.message().find("tree/b/c/tool has 5 bytes"), std::string::npos) << shorter;
+}
+
+TEST_F(TreeStoreTest, AFileOfAnOfferedTreeThatIsReplacedIsSaidByItsPlace) {
+  ASSERT_TRUE(OpenTree(FileMode::kDownload).status.ok());
+  StoreTree();
+  store_->Execute(FinishFile{kFile});
+  EXPECT_TRUE(Next<FileFinished>().status.ok());
+  Restart({.watch_period = Milliseconds(5)});
+  ASSERT_TRUE(OpenTree(FileMode::kRead).status.ok());
+  ASSERT_NE(store_->Find(kFile, 3 * kPieceBytes).file, nullptr);  // so that it is open
+  net::WriteFile(directory_ / "fresh", "123456789");
+  ASSERT_EQ(rename((directory_ / "fresh").c_str(), (directory_ / "tree/z").c_str()), 0);
+  const FileChanged changed = Next<FileChanged>();
+  EXPECT_TRUE(changed.status.ok()) << changed.status;
+  EXPECT_EQ(changed.offset, 3 * kPieceBytes);
+  EXPECT_EQ(changed.length, 9u);
+  store_->Execute(HashRange{BlockToken(3), kFile, 3 * kPieceBytes, 9, RangeHash::kLeaves});
+  EXPECT_EQ(Next<RangeHashed>().leaves, std::vector<Sha256Digest>{Sha256("123456789")});
+}
+
+TEST_F(BlockStoreTest, AnOfferedFileThatIsWrittenReplacedOrGoneIsSaidAndReadAnew) {
+  Restart({.watch_period = Milliseconds(5)});
+  net::WriteFile(directory_ / "film", std::string(kBlock, 'a'));
+  ASSERT_TRUE(Open(FileMode::kRead, "film", kBlock).status.ok());
+  const auto leaf = [&] {
+    store_->Execute(HashRange{BlockToken(3), kFile, 0, kBlock, RangeHash::kLeaves});
+    const RangeHashed hashed = Next<RangeHashed>();
+    return hashed.leaves.empty() ? Sha256Digest{} : hashed.leaves[0];
+  };
+  EXPECT_EQ(leaf(), Sha256(std::string(kBlock, 'a')));
+  ASSERT_EQ(truncate((directory_ / "film").c_str(), 5), 0);
+  EXPECT_TRUE(Next<FileChanged>().status.ok());
+  EXPECT_EQ(leaf(), Sha256Digest{}) << "there are no such bytes any more";
+  net::WriteFile(directory_ / "fresh", std::string(kBlock, 'c'));
+  ASSERT_EQ(rename((directory_ / "fresh").c_str(), (directory_ / "film").c_str()), 0);
+  EXPECT_TRUE(Next<FileChanged>().status.ok());
+  EXPECT_EQ(leaf(), Sha256(std::string(kBlock, 'c')));
+  unlink((directory_ / "film").c_str());
+  EXPECT_EQ(Next<FileChanged>().status.code(), absl::StatusCode::kNotFound);
+  net::WriteFile(directory_ / "fresh", std::string(kBlock, 'd'));
+  ASSERT_EQ(rename((directory_ / "fresh").c_str(), (directory_ / "film").c_str()), 0);
+  EXPECT_TRUE(Next<FileChanged>().status.ok());
+  EXPECT_EQ(leaf(), Sha256(std::string(kBlock, 'd')));
 }
 
 // Names of up to 255 bytes are names of torrents, and of files.
