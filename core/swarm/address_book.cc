@@ -6,8 +6,11 @@
 namespace bt::swarm {
 
 void AddressBook::Add(const Address& address, Source source) {
-  if (address.port == 0 || address == self_ || banned(address) || entries_.contains(address)) return;
+  if (address.port == 0 || address == self_ || banned(address)) return;
+  const auto known = entries_.find(address);
+  if (known != entries_.end() && known->second.source <= source) return;
   if (count(source) >= LimitOf(source) && !MakeRoom(source)) return;
+  if (known != entries_.end()) --count(known->second.source);
   entries_[address].source = source;
   ++count(source);
 }
@@ -37,19 +40,34 @@ void AddressBook::Erase(const Address& address) {
 
 std::vector<Address> AddressBook::TakeDue(Instant now, uint32_t count) {
   std::vector<Address> due;
-  for (auto& [address, entry] : entries_) {
-    if (due.size() == count) break;
-    if (entry.in_use || entry.never || entry.due > now) continue;
-    entry.in_use = true;
-    due.push_back(address);
+  uint32_t hearsay = HearsayRoom();
+  for (size_t source = 0; source < static_cast<size_t>(Source::kCount); ++source) {
+    if (counts_[source] == 0) continue;
+    for (auto& [address, entry] : entries_) {
+      if (due.size() == count) return due;
+      if (entry.source != static_cast<Source>(source)) continue;
+      if (entry.in_use || entry.never || entry.due > now) continue;
+      if (IsHearsay(entry) && hearsay == 0) continue;
+      if (IsHearsay(entry)) --hearsay;
+      entry.in_use = true;
+      due.push_back(address);
+    }
   }
   return due;
 }
 
+uint32_t AddressBook::HearsayRoom() const {
+  if (counts_[static_cast<size_t>(Source::kPeers)] == 0) return 0;
+  uint32_t dialled = 0;
+  for (const auto& [address, entry] : entries_) dialled += IsHearsay(entry) && entry.in_use ? 1 : 0;
+  return kHearsayDials - std::min(dialled, kHearsayDials);
+}
+
 Instant AddressBook::next_due() const {
   Instant next = Instant::Never();
+  const bool room = HearsayRoom() > 0;
   for (const auto& [address, entry] : entries_) {
-    if (!entry.in_use && !entry.never) next = std::min(next, entry.due);
+    if (!entry.in_use && !entry.never && (room || !IsHearsay(entry))) next = std::min(next, entry.due);
   }
   return next;
 }
@@ -89,7 +107,9 @@ void AddressBook::Refused(const Address& address, uint32_t hashes, bool at_once,
 
 void AddressBook::Greeted(const Address& address) {
   const auto found = entries_.find(address);
-  if (found != entries_.end()) found->second.refusals = 0;
+  if (found == entries_.end()) return;
+  found->second.refusals = 0;
+  found->second.met = true;
 }
 
 void AddressBook::Worked(const Address& address) {

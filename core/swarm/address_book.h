@@ -2,8 +2,9 @@
 
 // AddressBook: the addresses of peers this client may dial, who has named them, when to try each again
 // (exponential back-off with jitter), and who is banned. Each source has a limit of its own, so that a source
-// that names thousands cannot crowd out what another has named. Iteration order is by address. The client's
-// engine is its user.
+// that names thousands cannot crowd out what another has named. What peers tell comes last: it is dialled
+// when nobody else's word is due, and a few at a time until they have answered. Iteration order is by source
+// and address. The client's engine is its user.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
@@ -23,12 +24,15 @@ namespace bt::swarm {
 
 class AddressBook {
  public:
-  enum class Source : uint8_t { kUser, kTracker, kCount };
+  // Whose word is worth more comes first.
+  enum class Source : uint8_t { kUser, kTracker, kPeers, kCount };
+  // Addresses that only peers have told and that have never answered: so many are dialled at a time.
+  static constexpr uint32_t kHearsayDials = 8;
 
   AddressBook(Timing timing, Limits limits, Address self) : timing_(timing), limits_(limits), self_(self) {}
 
   // Heard of an address. Ignored: our own, banned ones, port 0, and new ones beyond the source's limit when
-  // none of the same source can be forgotten.
+  // none of the same source can be forgotten. One that is known already counts to the better source.
   void Add(const Address& address, Source source);
   // Up to `count` addresses that are due; they are then being dialled until Lost or Failed.
   std::vector<Address> TakeDue(Instant now, uint32_t count);
@@ -66,6 +70,7 @@ class AddressBook {
     Source source = Source::kUser;
     bool in_use = false;
     bool never = false;
+    bool met = false;  // it has answered a handshake
     uint32_t failures = 0;
     uint32_t attempt = 0;   // which info-hash is its turn
     uint32_t refusals = 0;  // info-hashes tried in vain without a pause
@@ -74,8 +79,17 @@ class AddressBook {
   using Entries = absl::btree_map<Address, Entry>;
   void Schedule(Entry& entry, Instant now, Rng& rng);
   uint32_t LimitOf(Source source) const {
-    return source == Source::kUser ? limits_.given_addresses : limits_.told_addresses;
+    switch (source) {
+      case Source::kUser:
+        return limits_.given_addresses;
+      case Source::kTracker:
+        return limits_.told_addresses;
+      default:
+        return limits_.exchanged_addresses;
+    }
   }
+  static bool IsHearsay(const Entry& entry) { return entry.source == Source::kPeers && !entry.met; }
+  uint32_t HearsayRoom() const;
   bool MakeRoom(Source source);
   Entries::iterator Remove(Entries::iterator entry);
   uint32_t& count(Source source) { return counts_[static_cast<size_t>(source)]; }

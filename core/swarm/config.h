@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/base/address.h"
+#include "core/base/digest.h"
+#include "core/base/slice.h"
 #include "core/base/time.h"
 #include "core/torrent/metainfo.h"
 #include "core/tracker_api/tracker_api.h"
@@ -29,6 +31,7 @@ inline constexpr uint64_t kLinkQueueHardLimit = 4 << 20;  // beyond: the peer do
 struct Limits {
   uint32_t given_addresses = 200;       // addresses to dial that the user has given
   uint32_t told_addresses = 1800;       // ... that trackers have told
+  uint32_t exchanged_addresses = 200;   // ... that only peers have told (BEP 11)
   uint32_t bans = 4096;                 // banned addresses; beyond, the oldest is forgotten
   uint32_t waiting_requests = 512;      // a peer's to us, as told to it (BEP 10, reqq)
   uint64_t bytes_in_flight = 32 << 20;  // asked for or being stored, all peers together
@@ -58,13 +61,25 @@ struct Timing {
   Duration exclusive_limit = Seconds(30);  // one peer's time for a piece it has to deliver alone
 };
 
+// What a magnet link says of a torrent: at least one of its info-hashes.
+struct Magnet {
+  std::optional<Sha1Digest> v1;
+  std::optional<Sha256Digest> v2;
+};
+
 struct Config {
   Role role = Role::kDownload;
   // The torrent. An offer needs it; a download may have only `key` and fetches it from the trackers.
   std::optional<Metainfo> metainfo;
   std::optional<tracker_api::TorrentKey> key;
+  // A download may also have only this: see metadata_fetch.h.
+  std::optional<Magnet> magnet;
   // The form of the file `metainfo` was read from: peers are first met under its info-hash.
   std::optional<TorrentFormat> format;
+  // The bytes of that file's info dictionary, if they are at hand: served to who has only its info-hash.
+  Slice info;
+  // Tell peers of each other and listen to what they tell (BEP 11). Never done for private torrents.
+  bool peer_exchange = true;
   // Where this client listens, as claimed at the tracker; port 0: it does not, and claims nothing.
   Address listen;
   // How many trackers: NodeId(i) is the i-th of the torrent's list. 0: none (peers are only given below).

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/swarm/peer_id.h"
 
 namespace bt::swarm {
 namespace {
 
-constexpr std::string_view kPeerIdPrefix = "-BY0100-";
 // Claims of a file still being proven wait this long, so that a file soon proven is claimed in one go.
 constexpr Duration kClaimPatience = Seconds(2);
 
@@ -67,10 +67,7 @@ void Client::Engine::EndOfStep(Ctx& context) {
 // --- start ---
 
 void Client::Engine::Handle(const Started&, Ctx& context) {
-  std::copy(kPeerIdPrefix.begin(), kPeerIdPrefix.end(), self_id_.begin());
-  for (size_t i = kPeerIdPrefix.size(); i < self_id_.size(); ++i) {
-    self_id_[i] = static_cast<uint8_t>("0123456789abcdefghijklmnopqrstuvwxyz"[context.rng.Below(36)]);
-  }
+  self_id_ = DrawPeerId(context.rng);
   for (const Address& peer : config_.peers) book_.Add(peer, AddressBook::Source::kUser);
   const bool download = config_.role == Role::kDownload;
   if (config_.metainfo) {
@@ -93,6 +90,7 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
     return Fail(absl::StrCat("unusable torrent: ", status.message()), context);
   }
   torrent_.emplace(std::move(metainfo), config_);
+  metadata_.emplace(torrent_->metainfo(), config_.info);
   downloads_.emplace(*torrent_, peers_, totals_, config_);
   uploads_.emplace(*torrent_, peers_, totals_, config_);
   phase_ = Phase::kVerifying;
@@ -450,7 +448,8 @@ std::vector<PeerView> Client::Engine::peers() const {
 
 void Client::Engine::CheckInvariants() const {
   CHECK(peers_.links() <= kPeerLimit);
-  CHECK(book_.known() <= config_.limits.given_addresses + config_.limits.told_addresses);
+  CHECK(book_.known() <=
+        config_.limits.given_addresses + config_.limits.told_addresses + config_.limits.exchanged_addresses);
   CHECK(book_.bans() <= config_.limits.bans);
   CHECK(phase_ != Phase::kFinishing || torrent_->proven());
   if (downloads_) downloads_->CheckInvariants();

@@ -13,6 +13,7 @@
 #include "core/swarm/address_book.h"
 #include "core/swarm/client.h"
 #include "core/swarm/downloads.h"
+#include "core/swarm/metadata_source.h"
 #include "core/swarm/peer_table.h"
 #include "core/swarm/probation.h"
 #include "core/swarm/torrent.h"
@@ -115,10 +116,14 @@ class Client::Engine {
   void OnHave(Peer& peer, PieceIndex piece, Ctx& context);
   void OnReject(Peer& peer, const wire::BlockSpan& span, Ctx& context);
   void OnSuggest(Peer& peer, PieceIndex piece, Ctx& context);
-  void OnExtended(Peer& peer, const wire::ExtendedHandshake& handshake);
+  void OnExtended(Peer& peer, const wire::ExtendedHandshake& handshake, Ctx& context);
+  void OnMetadata(Peer& peer, const wire::Metadata& message);
+  void OnExchange(Peer& peer, const wire::PeerExchange& exchange, Ctx& context);
+  void OnHashRequest(Peer& peer, const wire::HashSpan& span, Ctx& context);
   void PartIfBothComplete(Peer& peer, Ctx& context);
 
   bool speaking() const { return phase_ < Phase::kStopping; }
+  bool exchanges_peers() const { return config_.peer_exchange && !metadata_->may_be_private(); }
   bool dials() const { return phase_ == Phase::kDownloading || phase_ == Phase::kOffering; }
 
   Config config_;
@@ -131,8 +136,9 @@ class Client::Engine {
   AddressBook book_;
   Probation probation_;
   PeerTable peers_;
-  // All three or none: a peer is in the table only while there is a torrent.
+  // All four or none: a peer is in the table only while there is a torrent.
   std::optional<Torrent> torrent_;
+  std::optional<MetadataSource> metadata_;
   std::optional<Downloads> downloads_;
   std::optional<Uploads> uploads_;
 

@@ -165,6 +165,9 @@ void Client::Engine::Greet(Peer& peer, const wire::Handshake& handshake, Ctx& co
     if (config_.listen.port != 0) extended.port = config_.listen.port;
     extended.client = kClientName;
     extended.your_ip = IpBytes(peer.address);
+    extended.metadata_id = wire::kMetadataId;
+    extended.metadata_size = metadata_->size(*under);
+    if (exchanges_peers()) extended.peer_exchange_id = wire::kPeerExchangeId;
     peers_.Queue(peer, extended);
   }
   if (peer.fast && verified().none()) {
@@ -175,6 +178,8 @@ void Client::Engine::Greet(Peer& peer, const wire::Handshake& handshake, Ctx& co
     peers_.Queue(peer, wire::Bitfield{Slice::Own(verified().ToBitfield())});
   }
   peers_.Touch(peer, context);
+  // Those of whom only peers have told wait until others have answered.
+  if (!peer.inbound()) Dial(context);
 }
 
 // Two links to one peer: both ends keep the one that the smaller peer id has opened, except that a link
@@ -267,6 +272,7 @@ void Client::Engine::PeerTimers(Ctx& context) {
       downloads_->Refill(peer, context);
     }
     if (context.now >= peer.LeadDeadline()) downloads_->LeadIsOver(peer);
+    if (peer.state == Peer::State::kReady) TellPeers(peers_, peer, context.now);
     peers_.Touch(peer, context);
   });
   if (uploads_) uploads_->Spread(context);

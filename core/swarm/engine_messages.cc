@@ -7,6 +7,12 @@
 #include "core/swarm/engine.h"
 
 namespace bt::swarm {
+namespace {
+
+constexpr uint64_t kMetadataQueueLimit = 1 << 20;  // bytes queued at a peer; beyond, its requests are refused
+
+}  // namespace
+
 void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& context) {
   std::visit(
       Overloaded{
@@ -38,12 +44,10 @@ void Client::Engine::OnMessage(Peer& peer, const wire::Message& message, Ctx& co
           [&](const wire::HaveNone&) {
             OnPieces(peer, PieceMap(torrent_->metainfo().piece_count()), context);
           },
-          [&](const wire::ExtendedHandshake& handshake) { OnExtended(peer, handshake); },
-          [&](const wire::HashRequest& request) {
-            if (!peer.under.v2()) return ProtocolError(peer, "hash message on a v1 connection", context);
-            // Every client of this content has the piece layers from its torrent.
-            peers_.Queue(peer, wire::HashReject{request.span});
-          },
+          [&](const wire::ExtendedHandshake& handshake) { OnExtended(peer, handshake, context); },
+          [&](const wire::Metadata& metadata) { OnMetadata(peer, metadata); },
+          [&](const wire::PeerExchange& exchange) { OnExchange(peer, exchange, context); },
+          [&](const wire::HashRequest& request) { OnHashRequest(peer, request.span, context); },
           [&](const wire::Hashes&) {
             ProtocolError(peer,
                           peer.under.v2() ? "hashes nobody asked for" : "hash message on a v1 connection",
@@ -73,9 +77,48 @@ void Client::Engine::OnBlock(Peer& peer, const wire::Piece& piece, Ctx& context)
   }
 }
 
-void Client::Engine::OnExtended(Peer& peer, const wire::ExtendedHandshake& handshake) {
+void Client::Engine::OnExtended(Peer& peer, const wire::ExtendedHandshake& handshake, Ctx& context) {
   if (handshake.reqq) peer.reqq = std::max(1u, *handshake.reqq);
   if (handshake.port && peer.inbound()) peer.listens.port = *handshake.port;
+  peer.metadata_id = handshake.metadata_id;
+  if (!exchanges_peers()) return;
+  peer.exchange.Begin(handshake.peer_exchange_id, context.now);
+  peers_.Touch(peer, context);
+}
+
+// BEP 9. This client has its torrent and asks for none.
+void Client::Engine::OnMetadata(Peer& peer, const wire::Metadata& message) {
+  if (message.kind != wire::Metadata::Kind::kRequest || peer.metadata_id == 0) {
+    ++totals_.messages_ignored;
+    return;
+  }
+  wire::Metadata answer;
+  answer.kind = wire::Metadata::Kind::kReject;
+  answer.piece = message.piece;
+  // What it does not read is not piled up.
+  if (peer.queued_total + peer.outgoing.size() - peer.sent_total < kMetadataQueueLimit) {
+    answer = metadata_->Answer(message, peer.under, peer.served);
+  }
+  answer.id = peer.metadata_id;
+  peers_.Queue(peer, answer);
+}
+
+void Client::Engine::OnExchange(Peer& peer, const wire::PeerExchange& exchange, Ctx& context) {
+  if (!exchanges_peers() || phase_ != Phase::kDownloading || !peer.exchange.Hears(context.now)) {
+    ++totals_.messages_ignored;
+    return;
+  }
+  for (const wire::PeerExchange::Added& added : exchange.added) {
+    book_.Add(added.peer, AddressBook::Source::kPeers);
+  }
+  Dial(context);
+}
+
+void Client::Engine::OnHashRequest(Peer& peer, const wire::HashSpan& span, Ctx& context) {
+  if (!peer.under.v2()) return ProtocolError(peer, "hash message on a v1 connection", context);
+  const std::optional<wire::Hashes> hashes = metadata_->Answer(span, peer.served);
+  if (!hashes) return peers_.Queue(peer, wire::HashReject{span});
+  peers_.Queue(peer, *hashes);
 }
 
 // A bitfield, also a repeated one (aria2 sends such), replaces what was known.

@@ -14,6 +14,8 @@
 #include "core/base/time.h"
 #include "core/swarm/config.h"
 #include "core/swarm/info_hashes.h"
+#include "core/swarm/metadata_source.h"
+#include "core/swarm/peer_exchange.h"
 #include "core/swarm/picker.h"
 #include "core/swarm/wire.h"
 #include "core/torrent/piece_map.h"
@@ -145,6 +147,11 @@ struct Peer {
   uint32_t unrequested = 0;
   Rate rate;
   bool delivered = false;  // at least one block, ever
+
+  // Extensions (BEP 10).
+  uint8_t metadata_id = 0;  // under which it takes pieces of info dictionaries; 0: it does not
+  MetadataSource::Served served;
+  PeerExchange exchange;
 
   Lead lead;
   // Since then it has given nothing and suggested nothing; while it owes blocks it goes on leading.

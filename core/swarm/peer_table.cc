@@ -91,6 +91,7 @@ Instant PeerTable::Deadline(const Peer& peer) const {
   Instant deadline =
       std::min(peer.last_sent + timing_.keepalive_after, peer.last_received + timing_.idle_limit);
   deadline = std::min(deadline, SnubDeadline(peer));
+  deadline = std::min(deadline, peer.exchange.next);
   if (peer.ask_from != Instant{}) deadline = std::min(deadline, peer.ask_from);
   return std::min(deadline, peer.LeadDeadline());
 }

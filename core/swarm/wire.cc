@@ -6,7 +6,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
-#include "core/torrent/bencode.h"
+#include "core/swarm/wire_extensions.h"
 
 namespace bt::swarm::wire {
 namespace {
@@ -14,7 +14,6 @@ namespace {
 constexpr std::string_view kProtocolName =
     "\x13"
     "BitTorrent protocol";
-constexpr size_t kClientNameLimit = 64;
 
 enum Id : uint8_t {
   kChoke = 0,
@@ -30,7 +29,7 @@ enum Id : uint8_t {
   kHaveAll = 14,
   kHaveNone = 15,
   kReject = 16,
-  kExtended = 20,
+  kExtended = kExtendedId,
   kHashRequest = 21,
   kHashes = 22,
   kHashReject = 23,
@@ -60,8 +59,8 @@ BlockSpan GetSpan(std::string_view body) {
 
 constexpr size_t kHashSpanSize = 32 + 16;
 
-void PutHashSpan(std::string& out, uint8_t id, const HashSpan& span) {
-  PutFrame(out, id, kHashSpanSize);
+void PutHashSpan(std::string& out, uint8_t id, const HashSpan& span, uint32_t more = 0) {
+  PutFrame(out, id, kHashSpanSize + more);
   out.append(reinterpret_cast<const char*>(span.pieces_root.data()), span.pieces_root.size());
   Put32(out, span.base_layer);
   Put32(out, span.index);
@@ -77,6 +76,13 @@ HashSpan GetHashSpan(std::string_view body) {
   span.length = Get32(body, 40);
   span.proof_layers = Get32(body, 44);
   return span;
+}
+
+void PutExtended(std::string& out, uint8_t id, std::string_view dictionary, std::string_view bytes) {
+  PutFrame(out, kExtended, static_cast<uint32_t>(1 + dictionary.size() + bytes.size()));
+  out.push_back(static_cast<char>(id));
+  out.append(dictionary);
+  out.append(bytes);
 }
 
 struct Appender {
@@ -108,67 +114,30 @@ struct Appender {
   void operator()(const HaveAll&) { PutFrame(out, kHaveAll, 0); }
   void operator()(const HaveNone&) { PutFrame(out, kHaveNone, 0); }
   void operator()(const Reject& reject) { PutSpan(out, kReject, reject.block); }
-  void operator()(const ExtendedHandshake& handshake) {
-    std::string dict;
-    bencode::Writer writer(dict);
-    // "m" names the extension messages this client understands: none but this handshake so far.
-    writer.BeginDictionary().Key("m").BeginDictionary().End();
-    if (handshake.port) writer.Key("p").Integer(*handshake.port);
-    if (handshake.reqq) writer.Key("reqq").Integer(*handshake.reqq);
-    if (!handshake.client.empty()) writer.Key("v").Text(handshake.client);
-    if (!handshake.your_ip.empty()) writer.Key("yourip").Text(handshake.your_ip);
-    writer.End();
-    PutFrame(out, kExtended, static_cast<uint32_t>(dict.size()) + 1);
-    out.push_back(0);
-    out.append(dict);
+  void operator()(const ExtendedHandshake& handshake) { PutExtended(out, 0, ExtensionText(handshake), {}); }
+  void operator()(const Metadata& metadata) {
+    PutExtended(out, metadata.id, ExtensionText(metadata), metadata.bytes.view());
+  }
+  void operator()(const PeerExchange& exchange) {
+    PutExtended(out, exchange.id, ExtensionText(exchange), {});
   }
   void operator()(const HashRequest& request) { PutHashSpan(out, kHashRequest, request.span); }
-  void operator()(const Hashes& hashes) { PutHashSpan(out, kHashes, hashes.span); }
+  void operator()(const Hashes& hashes) {
+    PutHashSpan(out, kHashes, hashes.span, static_cast<uint32_t>(hashes.hashes.size()));
+    out.append(hashes.hashes.view());
+  }
   void operator()(const HashReject& reject) { PutHashSpan(out, kHashReject, reject.span); }
   void operator()(const Ignored& ignored) { PutFrame(out, ignored.id, 0); }
 };
 
-// BEP 10. What cannot be read is as good as not sent: not every client writes canonical bencode.
-ExtendedHandshake ParseExtendedHandshake(std::string_view bytes) {
-  ExtendedHandshake handshake;
-  const absl::StatusOr<bencode::Document> document = bencode::Document::Parse(bytes);
-  if (!document.ok()) return handshake;
-  const auto number = [&](std::string_view key) -> std::optional<int64_t> {
-    const auto value = document->root().Find(key);
-    return value ? value->integer() : std::nullopt;
-  };
-  const auto text = [&](std::string_view key) -> std::string_view {
-    const auto value = document->root().Find(key);
-    return value ? value->text().value_or(std::string_view()) : std::string_view();
-  };
-  if (const auto port = number("p"); port && *port > 0 && *port <= 65535) {
-    handshake.port = static_cast<uint16_t>(*port);
-  }
-  if (const auto reqq = number("reqq"); reqq && *reqq > 0) {
-    handshake.reqq = static_cast<uint32_t>(std::min<int64_t>(*reqq, UINT32_MAX));
-  }
-  handshake.client = text("v").substr(0, kClientNameLimit);
-  if (const std::string_view ip = text("yourip"); ip.size() == 4 || ip.size() == 16) handshake.your_ip = ip;
-  return handshake;
-}
-
-const char* ParseExtended(std::string_view body, Message& message) {
-  if (body.empty()) return "extension message without an id";
-  if (body[0] == 0) {
-    message = ParseExtendedHandshake(body.substr(1));
-  } else {
-    message = Ignored{kExtended};  // we have announced none
-  }
-  return nullptr;
-}
-
 // The three messages of BEP 52 about hashes; nullptr or what is wrong.
-const char* ParseHashes(uint8_t id, std::string_view body, Message& message) {
+const char* ParseHashes(uint8_t id, const Slice& payload, Message& message) {
+  const std::string_view body = payload.view();
   if (id == kHashes) {
     if (body.size() < kHashSpanSize || (body.size() - kHashSpanSize) % 32 != 0) {
       return "hashes of wrong length";
     }
-    message = Hashes{GetHashSpan(body)};
+    message = Hashes{GetHashSpan(body), payload.From(kHashSpanSize)};
     return nullptr;
   }
   if (body.size() != kHashSpanSize) {
@@ -234,11 +203,11 @@ const char* Parse(const Slice& frame, Message& message) {
       message = Reject{GetSpan(body)};
       return nullptr;
     case kExtended:
-      return ParseExtended(body, message);
+      return ParseExtension(frame.From(1), message);
     case kHashRequest:
     case kHashes:
     case kHashReject:
-      return ParseHashes(id, body, message);
+      return ParseHashes(id, frame.From(1), message);
     default:
       message = Ignored{id};
       return nullptr;

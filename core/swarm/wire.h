@@ -1,7 +1,8 @@
 #pragma once
 
 // The BitTorrent peer wire as bytes: handshake and messages of BEP 3, 6 (fast), 10 (extension
-// handshake) and 52 (hash messages). Pure codec; what a message means is peer_session's business.
+// handshake) with 9 (info dictionaries) and 11 (peer exchange), and 52 (hash messages). Pure codec; what a
+// message means is the engine's business.
 // The decoder takes any cut of the stream. A frame that lies within one received slice is referenced,
 // not copied; one that straddles slices is copied once. What it holds back is at most one frame.
 
@@ -11,7 +12,9 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "core/base/address.h"
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/torrent/content_id.h"
@@ -24,6 +27,11 @@ inline constexpr uint32_t kPieceFrameLimit = kBlockSize + 9;  // the frame of a 
 inline constexpr uint32_t kFrameLimit = 1 << 20;              // of any other
 inline constexpr uint32_t kExtendedLimit = 64 << 10;          // of an extension message (BEP 10)
 inline constexpr size_t kBlockHeaderSize = 13;
+inline constexpr uint32_t kMetadataPiece = 16 << 10;  // bytes of an info dictionary per message (BEP 9)
+inline constexpr size_t kExchangeLimit = 50;          // addresses in each list of a peer exchange (BEP 11)
+// The ids under which we understand these extension messages. A peer has ids of its own for them.
+inline constexpr uint8_t kPeerExchangeId = 1;
+inline constexpr uint8_t kMetadataId = 2;
 
 using PeerId = std::array<uint8_t, 20>;
 
@@ -104,7 +112,34 @@ struct ExtendedHandshake {
   std::optional<uint16_t> port;  // where it listens
   std::string client;            // "v", cut to 64 bytes
   std::string your_ip;           // 4 or 16 bytes
+  uint32_t metadata_size = 0;    // bytes of the info dictionary it can serve; 0: not said
+  // The ids under which it takes these messages; 0: it does not.
+  uint8_t peer_exchange_id = 0;
+  uint8_t metadata_id = 0;
   friend bool operator==(const ExtendedHandshake&, const ExtendedHandshake&) = default;
+};
+// BEP 9 (ut_metadata): pieces of the info dictionary. `id` is the receiver's for it.
+struct Metadata {
+  enum class Kind : uint8_t { kRequest, kData, kReject, kOther };  // kOther: to be ignored
+  uint8_t id = kMetadataId;
+  Kind kind = Kind::kRequest;
+  uint32_t piece = 0;
+  uint32_t total_size = 0;  // of kData: bytes of the whole dictionary
+  Slice bytes;              // of kData
+  friend bool operator==(const Metadata&, const Metadata&) = default;
+};
+// BEP 11 (ut_pex): with whom the sender is connected, as what has changed since it last said so. Of received
+// ones at most kExchangeLimit addresses of each list are kept.
+struct PeerExchange {
+  struct Added {
+    Address peer;
+    bool complete = false;  // flag 0x02: it has everything
+    friend bool operator==(const Added&, const Added&) = default;
+  };
+  uint8_t id = kPeerExchangeId;
+  std::vector<Added> added;
+  std::vector<Address> dropped;
+  friend bool operator==(const PeerExchange&, const PeerExchange&) = default;
 };
 // BEP 52: hash request and hash reject have one form.
 struct HashSpan {
@@ -121,6 +156,7 @@ struct HashRequest {
 };
 struct Hashes {
   HashSpan span;
+  Slice hashes;  // 32 bytes each: those of the span, then the proof's
   friend bool operator==(const Hashes&, const Hashes&) = default;
 };
 struct HashReject {
@@ -134,8 +170,8 @@ struct Ignored {
 };
 
 using Message = std::variant<KeepAlive, Choke, Unchoke, Interested, NotInterested, Have, Bitfield, Request,
-                             Piece, Cancel, HaveAll, HaveNone, Reject, ExtendedHandshake, HashRequest, Hashes,
-                             HashReject, Suggest, Ignored>;
+                             Piece, Cancel, HaveAll, HaveNone, Reject, ExtendedHandshake, Metadata,
+                             PeerExchange, HashRequest, Hashes, HashReject, Suggest, Ignored>;
 
 std::string EncodeHandshake(const Handshake& handshake);
 // Appends the message's frame. An Ignored encodes as an empty message of that id.

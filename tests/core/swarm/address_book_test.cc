@@ -93,5 +93,34 @@ TEST_F(AddressBookTest, WhatIsErasedMayBeHeardOfAgain) {
   EXPECT_EQ(book_.TakeDue(now_, 1), (std::vector<Address>{Numbered(2)}));
 }
 
+TEST_F(AddressBookTest, WhatPeersTellNeverTakesAPlaceFromWhatTrackersTell) {
+  for (uint32_t i = 0; i < limits_.exchanged_addresses + 500; ++i) book_.Add(Numbered(i), Source::kPeers);
+  EXPECT_EQ(book_.known(), limits_.exchanged_addresses);
+  for (uint32_t i = 0; i < limits_.told_addresses; ++i) book_.Add(Numbered(10'000 + i), Source::kTracker);
+  EXPECT_EQ(book_.known(), limits_.exchanged_addresses + limits_.told_addresses);
+  // Lower addresses, and yet later.
+  EXPECT_EQ(book_.TakeDue(now_, 1), (std::vector<Address>{Numbered(10'000)}));
+}
+
+TEST_F(AddressBookTest, OfWhatOnlyPeersTellAFewAreDialledAtATimeUntilTheyHaveAnswered) {
+  for (uint32_t i = 0; i < 3 * AddressBook::kHearsayDials; ++i) book_.Add(Numbered(i), Source::kPeers);
+  EXPECT_EQ(book_.TakeDue(now_, 50).size(), AddressBook::kHearsayDials);
+  EXPECT_TRUE(book_.TakeDue(now_, 50).empty());
+  EXPECT_EQ(book_.next_due(), Instant::Never()) << "nothing is due while none of them may be dialled";
+  book_.Greeted(Numbered(0));
+  book_.Failed(Numbered(1), now_, rng_);
+  EXPECT_EQ(book_.TakeDue(now_, 50).size(), 2u);
+}
+
+TEST_F(AddressBookTest, AnAddressThatATrackerTellsTooIsNoHearsayAnyMore) {
+  for (uint32_t i = 0; i < limits_.exchanged_addresses; ++i) book_.Add(Numbered(i), Source::kPeers);
+  book_.Add(Numbered(150), Source::kTracker);
+  book_.Add(Numbered(150), Source::kPeers);
+  EXPECT_EQ(book_.known(), limits_.exchanged_addresses);
+  EXPECT_EQ(book_.TakeDue(now_, 1), (std::vector<Address>{Numbered(150)}));
+  book_.Add(Numbered(5000), Source::kPeers);
+  EXPECT_EQ(book_.known(), limits_.exchanged_addresses + 1) << "its place is free again";
+}
+
 }  // namespace
 }  // namespace bt::swarm

@@ -23,6 +23,21 @@ std::vector<Message> Samples() {
   extended.port = 6881;
   extended.client = "a client";
   extended.your_ip = std::string("\x0a\x00\x00\x01", 4);
+  extended.metadata_size = 40'000;
+  extended.metadata_id = 3;
+  extended.peer_exchange_id = 7;
+  Metadata data;
+  data.kind = Metadata::Kind::kData;
+  data.piece = 1;
+  data.total_size = 16384 + 5;
+  data.bytes = Slice::Copy("4:e\xff\x01");
+  Metadata reject;
+  reject.kind = Metadata::Kind::kReject;
+  PeerExchange exchange;
+  exchange.added = {{Address::V4(10, 0, 0, 1, 6881), true},
+                    {Address::V4(10, 0, 0, 2, 6882), false},
+                    {*Address::Parse("[2001:db8::1]:6881"), true}};
+  exchange.dropped = {Address::V4(10, 0, 0, 3, 1), *Address::Parse("[2001:db8::2]:2")};
   return {
       KeepAlive{},
       Choke{},
@@ -38,7 +53,12 @@ std::vector<Message> Samples() {
       HaveNone{},
       Reject{{PieceIndex(1), 16384, 100}},
       extended,
+      Metadata{},
+      data,
+      reject,
+      exchange,
       HashRequest{span},
+      Hashes{span, Slice::Own(std::string(96, 'h'))},
       HashReject{span},
       Suggest{PieceIndex(70000)},
       Ignored{17},
@@ -74,6 +94,47 @@ TEST(WireTest, EveryMessageSurvivesEveryCut) {
     ASSERT_EQ(decoded.size(), 3 * samples.size());
     for (size_t i = 0; i < decoded.size(); ++i) EXPECT_EQ(decoded[i], samples[i % samples.size()]) << i;
   }
+}
+
+Message Extension(uint8_t id, const std::string& payload) {
+  std::string frame = {0, 0, 0, static_cast<char>(payload.size() + 2), 20, static_cast<char>(id)};
+  Decoder decoder;
+  const std::vector<Message> messages = DecodeAll(decoder, Slice::Own(frame + payload));
+  return messages.size() == 1 ? messages[0] : Message(KeepAlive{});
+}
+
+TEST(WireTest, APieceOfAnInfoDictionaryIsWhatLiesBehindTheMessage) {
+  // Another client's, with a key that BEP 9 does not have.
+  const Message message =
+      Extension(kMetadataId, "d8:msg_typei1e5:piecei0e10:total_sizei3e1:xld1:ai1eeeee\x01:");
+  const auto* piece = std::get_if<Metadata>(&message);
+  ASSERT_NE(piece, nullptr);
+  EXPECT_EQ(piece->kind, Metadata::Kind::kData);
+  EXPECT_EQ(piece->bytes.view(), "e\x01:");
+}
+
+TEST(WireTest, MisshapenPiecesOfInfoDictionariesAreIgnored) {
+  for (const char* payload : {"", "d", "de", "i1e", "d8:msg_typei9e5:piecei0ee", "d8:msg_typei0e5:piecei-1ee",
+                              "d8:msg_type99:", "ddddd", "eeee", "d8:msg_typei0e5:piecei99999999999ee"}) {
+    const Message message = Extension(kMetadataId, payload);
+    ASSERT_TRUE(std::holds_alternative<Metadata>(message)) << payload;
+    EXPECT_EQ(std::get<Metadata>(message).kind, Metadata::Kind::kOther) << payload;
+  }
+}
+
+TEST(WireTest, OfAPeerExchangeNoMoreIsKeptThanOneMayTell) {
+  PeerExchange exchange;
+  for (uint32_t i = 0; i < 3 * kExchangeLimit; ++i) {
+    exchange.added.push_back({Address::V4(10, 0, 1, static_cast<uint8_t>(i), 1), false});
+    exchange.dropped.push_back(Address::V4(10, 0, 2, static_cast<uint8_t>(i), 1));
+  }
+  std::string stream;
+  Append(exchange, stream);
+  Decoder decoder;
+  const std::vector<Message> messages = DecodeAll(decoder, Slice::Own(std::move(stream)));
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(std::get<PeerExchange>(messages[0]).added.size(), kExchangeLimit);
+  EXPECT_EQ(std::get<PeerExchange>(messages[0]).dropped.size(), kExchangeLimit);
 }
 
 TEST(WireTest, APieceWithinOneSliceIsReferencedNotCopied) {
