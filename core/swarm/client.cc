@@ -3,27 +3,56 @@
 #include <utility>
 
 #include "core/swarm/engine.h"
+#include "core/swarm/metadata_fetch.h"
 
 namespace bt::swarm {
 
-Client::Client(Config config) : engine_(std::make_unique<Engine>(std::move(config))) {}
+Client::Client(Config config) {
+  if (config.magnet && !config.metainfo) {
+    fetch_ = std::make_unique<MetadataFetch>(config);
+    config.key = config.magnet->v1 ? *config.magnet->v1 : CutToInfoHash(*config.magnet->v2);
+  }
+  engine_ = std::make_unique<Engine>(std::move(config));
+}
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
-void Client::Step(const Input<Protocol>& input, Context<Protocol>& context) { engine_->Step(input, context); }
-void Client::CheckInvariants() const { engine_->CheckInvariants(); }
-uint64_t Client::Digest() const { return engine_->Digest(); }
+void Client::Step(const Input<Protocol>& input, Context<Protocol>& context) {
+  if (fetch_ == nullptr) return engine_->Step(input, context);
+  fetch_->Step(input, context);
+  std::optional<MetadataFetch::Found> found = fetch_->Take();
+  if (!found) return;
+  // From here on it is a download like others, of a torrent that was given.
+  Config config = engine_->config();
+  config.metainfo = std::move(found->metainfo);
+  config.format = found->format;
+  config.info = std::move(found->info);
+  config.peers = std::move(found->peers);
+  // Trackers of others do not register anything.
+  config.wait_for_registration |= !config.info.empty();
+  fetch_.reset();
+  engine_ = std::make_unique<Engine>(std::move(config));
+  engine_->Step(Started{}, context);
+}
+
+void Client::CheckInvariants() const { fetch_ ? fetch_->CheckInvariants() : engine_->CheckInvariants(); }
+uint64_t Client::Digest() const { return fetch_ ? fetch_->Digest() : engine_->Digest(); }
 const Config& Client::config() const { return engine_->config(); }
 const Metainfo* Client::metainfo() const { return engine_->metainfo(); }
 const PieceMap& Client::verified() const { return engine_->verified(); }
-swarm::Progress Client::progress() const { return engine_->progress(); }
-bool Client::stopped() const { return engine_->phase() == Engine::Phase::kStopped; }
+swarm::Progress Client::progress() const { return fetch_ ? fetch_->progress() : engine_->progress(); }
+bool Client::stopped() const {
+  return fetch_ ? fetch_->stopped() : engine_->phase() == Engine::Phase::kStopped;
+}
 const std::array<uint8_t, 20>& Client::id() const { return engine_->id(); }
 std::vector<PeerView> Client::peers() const { return engine_->peers(); }
-bool Client::IsBanned(const Address& peer) const { return engine_->IsBanned(peer); }
+bool Client::IsBanned(const Address& peer) const {
+  return fetch_ ? fetch_->IsBanned(peer) : engine_->IsBanned(peer);
+}
 
 std::string_view Client::phase() const {
+  if (fetch_) return fetch_->stopped() ? "stopped" : "magnet";
   switch (engine_->phase()) {
     case Engine::Phase::kFetching:
       return "fetching";

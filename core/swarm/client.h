@@ -29,6 +29,8 @@ struct PeerView {
   bool peer_choking = true;
 };
 
+class MetadataFetch;
+
 class Client final {
  public:
   using Protocol = swarm::Protocol;
@@ -49,7 +51,7 @@ class Client final {
   // The pieces that are proven (or, under skip_verify, said to be).
   const PieceMap& verified() const;
   swarm::Progress progress() const;
-  // "fetching", "verifying", "downloading", "finishing", "offering", "stopping", "stopped".
+  // "magnet", "fetching", "verifying", "downloading", "finishing", "offering", "stopping", "stopped".
   std::string_view phase() const;
   bool stopped() const;
   bool IsBanned(const Address& peer) const;
@@ -59,6 +61,8 @@ class Client final {
 
  private:
   class Engine;
+  // While only a magnet link is known; the engine has not started then.
+  std::unique_ptr<MetadataFetch> fetch_;
   std::unique_ptr<Engine> engine_;
 };
 
