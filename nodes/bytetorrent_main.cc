@@ -103,10 +103,12 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
       "alone; if it holds the torrent's content, nothing is left to do. Interrupted, the same command goes "
       "on where it stopped.\n\nExamples:\n"
       "  bytetorrent download music.torrent -o copy.mp3\n"
-      "  bytetorrent download music.mp3 --tracker http://127.0.0.1:6969");
+      "  bytetorrent download music.mp3 --tracker http://127.0.0.1:6969\n"
+      "  bytetorrent download 'magnet:?xt=urn:btih:...&tr=http://127.0.0.1:6969' -o copy.mp3");
   command
       ->add_option("TORRENT", options.what,
-                   "a .torrent file, or the name, content id or info-hash of a registered torrent")
+                   "a .torrent file, a magnet link, or the name, content id or info-hash of a registered "
+                   "torrent")
       ->required();
   command->add_option("-o,--output", options.output,
                       "file to make, or directory to put it in (default: its name, here)");
@@ -126,9 +128,9 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
 }
 
 CLI::App* AddInspect(CLI::App& app, InspectOptions& options) {
-  CLI::App* command = app.add_subcommand("inspect", "show what a .torrent says");
+  CLI::App* command = app.add_subcommand("inspect", "show what a .torrent or a magnet link says");
   command->footer("\nExample:\n  bytetorrent inspect music.torrent --json");
-  command->add_option("TORRENT", options.torrent, "the .torrent file")->required();
+  command->add_option("TORRENT", options.torrent, "the .torrent file, or a magnet link")->required();
   command->add_flag("--json", options.json, "a line of JSON instead of text");
   return command;
 }

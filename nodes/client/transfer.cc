@@ -228,7 +228,7 @@ class Transfer {
       NoTracker();
     } else {
       failure_ = ExitStatus::kNobodyHasIt;
-      reporter_.Failed(absl::StrCat(name_, ": nobody has ",
+      reporter_.Failed(absl::StrCat(name_.empty() ? setup_.what : name_, ": nobody has ",
                                     progress.bytes_verified == 0 ? "it" : "the rest of it",
                                     ", nothing has arrived for ", setup_.timeout.seconds(),
                                     " s; what is verified is kept, run it again to go on"));
@@ -241,6 +241,11 @@ class Transfer {
     progress_timer_.Arm(now + reporter_.period());
     if (host_ == nullptr || stop_signal_ != 0) return;
     if (!name_.empty()) reporter_.Progress(host_->machine().progress(), now);
+    if (setup_.config.magnet && !waiting_told_ && name_.empty() && now - started_ >= kPatienceWithoutPeers) {
+      waiting_told_ = true;
+      reporter_.Warning(absl::StrCat("no tracker and no peer has told yet what ", setup_.what,
+                                     " is; waiting (Ctrl-C stops)"));
+    }
     if (!offer_ && !waiting_told_ && !name_.empty() && sources_.empty() &&
         now - started_ >= kPatienceWithoutPeers) {
       waiting_told_ = true;
@@ -288,6 +293,7 @@ ExitStatus RunTransfer(TransferSetup setup) {
   setup.path = DownloadPath(setup.path, *metainfo);
   setup.config.role = swarm::Role::kOffer;
   setup.config.metainfo = *metainfo;
+  setup.config.magnet.reset();
   return Transfer(std::move(setup)).Run();
 }
 

@@ -29,7 +29,7 @@ struct OfferOptions {
 ExitStatus RunOffer(const OfferOptions& options);
 
 struct DownloadOptions {
-  std::string what;    // a .torrent file, a name, a content id or an info-hash
+  std::string what;    // a .torrent file, a magnet link, a name, a content id or an info-hash
   std::string output;  // a file, or a directory to put it in; empty: the torrent's name, here
   std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::vector<std::string> trackers;

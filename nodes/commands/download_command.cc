@@ -1,7 +1,12 @@
 // bytetorrent download: fetches a torrent's content from every peer the trackers know.
 
+#include <utility>
+
+#include "net/resolve.h"
+#include "nodes/client/magnet_link.h"
 #include "nodes/client/transfer.h"
 #include "nodes/commands/commands.h"
+#include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
 #include "nodes/shared/tracker_url.h"
 
@@ -14,6 +19,30 @@ bool IsPath(const std::string& what) {
   return what.find('/') != std::string::npos || what.ends_with(".torrent");
 }
 
+void UseTorrent(ReadTorrent read, TransferSetup& setup, std::vector<std::string>& trackers) {
+  setup.config.info = Slice::Copy(read.info());
+  // Of a torrent that a tracker has rendered anew nobody knows here whether it is private.
+  setup.config.peer_exchange = read.torrent.told_info_hashes.empty();
+  setup.config.metainfo = std::move(read.torrent.metainfo);
+  setup.config.format = read.torrent.format;
+  trackers = std::move(read.torrent.trackers);
+}
+
+// A peer whose name has no address is a warning.
+void UseMagnetLink(MagnetLink link, TransferSetup& setup, std::vector<std::string>& trackers) {
+  setup.config.magnet = swarm::Magnet{link.v1, link.v2};
+  setup.what = link.name.empty() ? "the magnet link's torrent" : link.name;
+  for (const std::string& text : link.peers) {
+    const absl::StatusOr<Address> peer = net::Resolve(text);
+    if (peer.ok()) {
+      setup.config.peers.push_back(*peer);
+    } else {
+      setup.trackers.warnings.push_back("peer " + text + ": " + Message(peer.status()));
+    }
+  }
+  trackers = std::move(link.trackers);
+}
+
 }  // namespace
 
 ExitStatus RunDownload(const DownloadOptions& options) {
@@ -24,13 +53,16 @@ ExitStatus RunDownload(const DownloadOptions& options) {
   setup.config.keep_offering = options.keep_offering;
   std::vector<std::string> given = options.trackers;
   std::vector<std::string> listed;
-  absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.what);
-  if (torrent.ok()) {
-    setup.config.metainfo = std::move(torrent->metainfo);
-    setup.config.format = torrent->format;
-    listed = std::move(torrent->trackers);
+  absl::StatusOr<ReadTorrent> read = absl::NotFoundError("");
+  if (IsMagnetLink(options.what)) {
+    absl::StatusOr<MagnetLink> link = ParseMagnetLink(options.what);
+    if (!link.ok()) return Refuse("download", link.status(), ExitStatus::kWrongUsage);
+    UseMagnetLink(*std::move(link), setup, listed);
+    if (given.empty() && listed.empty() && setup.config.peers.empty()) given = {kDefaultTracker};
+  } else if (read = ReadTorrentAndBytes(options.what); read.ok()) {
+    UseTorrent(*std::move(read), setup, listed);
   } else if (IsPath(options.what)) {
-    return Refuse("download", torrent.status());
+    return Refuse("download", read.status());
   } else {
     const tracker_api::TorrentKey key = tracker_api::ParseTorrentKey(options.what);
     if (std::holds_alternative<std::string>(key)) {
@@ -41,8 +73,16 @@ ExitStatus RunDownload(const DownloadOptions& options) {
     if (given.empty()) given = {kDefaultTracker};
   }
   absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, listed);
-  if (!trackers.ok()) return RefuseTrackers("download", trackers.status());
-  setup.trackers = *std::move(trackers);
+  if (trackers.ok()) {
+    setup.trackers.addresses = std::move(trackers->addresses);
+    setup.trackers.names = std::move(trackers->names);
+    for (std::string& warning : trackers->warnings) setup.trackers.warnings.push_back(std::move(warning));
+  } else if (setup.config.peers.empty() || absl::IsInvalidArgument(trackers.status())) {
+    return RefuseTrackers("download", trackers.status());
+  } else if (!listed.empty() || !given.empty()) {
+    // The peers that the magnet link names may do without.
+    setup.trackers.warnings.push_back(Message(trackers.status()));
+  }
   setup.listen = options.listen;
   setup.path = options.output;
   setup.json = options.json;

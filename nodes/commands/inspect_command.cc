@@ -4,8 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "nodes/client/magnet_link.h"
+#include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
 #include "nodes/shared/torrent_format.h"
+#include "nodes/shared/tracker_url.h"
 
 namespace bt::nodes {
 namespace {
@@ -32,7 +35,7 @@ OwnHashes OwnHashesOf(const TorrentFile& torrent) {
   return own;
 }
 
-std::string AsJson(const TorrentFile& torrent) {
+std::string AsJson(const TorrentFile& torrent, std::string_view info) {
   const Metainfo& metainfo = torrent.metainfo;
   const OwnHashes own = OwnHashesOf(torrent);
   nlohmann::ordered_json json = {
@@ -52,10 +55,11 @@ std::string AsJson(const TorrentFile& torrent) {
   json["info_hashes"] = nlohmann::ordered_json::array();
   for (const InfoHash& hash : metainfo.AllInfoHashes()) json["info_hashes"].push_back(Hex(hash));
   json["trackers"] = torrent.trackers;
+  json["magnet"] = WriteMagnetLink(torrent, info);
   return json.dump();
 }
 
-void PrintForPeople(const TorrentFile& torrent) {
+void PrintForPeople(const TorrentFile& torrent, std::string_view info) {
   const Metainfo& metainfo = torrent.metainfo;
   const OwnHashes own = OwnHashesOf(torrent);
   std::printf("name: %s\n", metainfo.name.c_str());
@@ -71,17 +75,46 @@ void PrintForPeople(const TorrentFile& torrent) {
                 static_cast<unsigned long long>(file.length), file.executable ? ", executable" : "");
   }
   for (const std::string& tracker : torrent.trackers) std::printf("tracker: %s\n", tracker.c_str());
+  std::printf("magnet: %s\n", WriteMagnetLink(torrent, info).c_str());
+}
+
+std::string AsJson(const MagnetLink& link) {
+  nlohmann::ordered_json json;
+  if (!link.name.empty()) json["name"] = link.name;
+  if (link.v1) json["info_hash_v1"] = Hex(*link.v1);
+  if (link.v2) json["info_hash_v2"] = Hex(*link.v2);
+  json["trackers"] = link.trackers;
+  json["peers"] = link.peers;
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void PrintForPeople(const MagnetLink& link) {
+  if (!link.name.empty()) std::printf("name: %s\n", link.name.c_str());
+  if (link.v1) std::printf("info-hash-v1: %s\n", Hex(*link.v1).c_str());
+  if (link.v2) std::printf("info-hash-v2: %s\n", Hex(*link.v2).c_str());
+  for (const std::string& tracker : link.trackers) {
+    const absl::Status usable = ParseTrackerUrl(tracker).status();
+    std::printf("tracker: %s%s\n", Printable(tracker).c_str(),
+                usable.ok() ? "" : " (not asked by this client)");
+  }
+  for (const std::string& peer : link.peers) std::printf("peer: %s\n", peer.c_str());
 }
 
 }  // namespace
 
 ExitStatus RunInspect(const InspectOptions& options) {
-  const auto torrent = ReadTorrentFile(options.torrent);
-  if (!torrent.ok()) return Refuse("inspect", torrent.status());
+  if (IsMagnetLink(options.torrent)) {
+    const auto link = ParseMagnetLink(options.torrent);
+    if (!link.ok()) return Refuse("inspect", link.status(), ExitStatus::kWrongUsage);
+    options.json ? static_cast<void>(std::printf("%s\n", AsJson(*link).c_str())) : PrintForPeople(*link);
+    return std::fflush(stdout) == 0 ? ExitStatus::kDone : ExitStatus::kFailed;
+  }
+  const auto read = ReadTorrentAndBytes(options.torrent);
+  if (!read.ok()) return Refuse("inspect", read.status());
   if (options.json) {
-    std::printf("%s\n", AsJson(*torrent).c_str());
+    std::printf("%s\n", AsJson(read->torrent, read->info()).c_str());
   } else {
-    PrintForPeople(*torrent);
+    PrintForPeople(read->torrent, read->info());
   }
   return std::fflush(stdout) == 0 ? ExitStatus::kDone : ExitStatus::kFailed;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// bytetorrent inspect: what a .torrent says, for people or as one line of JSON on stdout.
+// bytetorrent inspect: what a .torrent or a magnet link says, for people or as one line of JSON on stdout.
 
 #include <string>
 
@@ -9,7 +9,7 @@
 namespace bt::nodes {
 
 struct InspectOptions {
-  std::string torrent;
+  std::string torrent;  // a .torrent file or a magnet link
   bool json = false;
 };
 

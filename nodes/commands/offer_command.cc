@@ -8,8 +8,9 @@
 namespace bt::nodes {
 
 ExitStatus RunOffer(const OfferOptions& options) {
-  absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.torrent);
-  if (!torrent.ok()) return Refuse("offer", torrent.status());
+  absl::StatusOr<ReadTorrent> read = ReadTorrentAndBytes(options.torrent);
+  if (!read.ok()) return Refuse("offer", read.status());
+  TorrentFile* const torrent = &read->torrent;
   if (torrent->metainfo.tree.empty()) {
     // For the error alone: the machine opens the file itself.
     const absl::StatusOr<InputFile> file = InputFile::Open(options.file);
@@ -23,6 +24,8 @@ ExitStatus RunOffer(const OfferOptions& options) {
   setup.config.role = swarm::Role::kOffer;
   setup.config.metainfo = std::move(torrent->metainfo);
   setup.config.format = torrent->format;
+  setup.config.info = Slice::Copy(read->info());
+  setup.config.peer_exchange = torrent->told_info_hashes.empty();
   setup.config.skip_verify = options.skip_verify;
   setup.trackers = *std::move(trackers);
   setup.listen = options.listen;

@@ -2,11 +2,19 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <optional>
 #include <utility>
 
+#include "core/torrent/bencode.h"
 #include "nodes/shared/files.h"
 
 namespace bt::nodes {
+
+std::string_view ReadTorrent::info() const {
+  const absl::StatusOr<bencode::Document> document = bencode::Document::Parse(bytes);
+  const auto info = document.ok() ? document->root().Find("info") : std::nullopt;
+  return info ? info->raw() : std::string_view();
+}
 
 absl::StatusOr<ReadTorrent> ReadTorrentAndBytes(const std::string& path) {
   const absl::StatusOr<InputFile> file = InputFile::Open(path);

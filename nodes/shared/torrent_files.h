@@ -6,6 +6,7 @@
 #include <absl/status/statusor.h>
 
 #include <string>
+#include <string_view>
 
 #include "core/torrent/metainfo.h"
 
@@ -15,6 +16,9 @@ namespace bt::nodes {
 struct ReadTorrent {
   TorrentFile torrent;
   std::string bytes;
+
+  // Of these, the info dictionary: what the info-hashes are hashes of.
+  std::string_view info() const;
 };
 
 // kNotFound, kPermissionDenied, kFailedPrecondition (a directory, a device, not a usable torrent, too

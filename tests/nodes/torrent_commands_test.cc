@@ -239,5 +239,44 @@ TEST(TorrentFilesOfOtherMakers, InspectShowsTheirOwnInfoHash) {
   std::filesystem::remove(path);
 }
 
+TEST_F(TorrentCommands, InspectWritesAMagnetLinkAndReadsItAgain) {
+  const std::string file = MakeFile("a b&c.bin", test::SampleBytes(100'000));
+  for (const std::string format : {"hybrid", "v1", "v2"}) {
+    ASSERT_EQ(
+        Create({.file = file, .trackers = {"http://a:1"}, .format = format, .output = Path("out.torrent")}),
+        0);
+    ASSERT_EQ(Inspect({.torrent = Path("out.torrent"), .json = true}), 0) << error_;
+    const auto torrent = nlohmann::json::parse(out_);
+    ASSERT_EQ(Inspect({.torrent = torrent["magnet"], .json = true}), 0) << error_;
+    const auto link = nlohmann::json::parse(out_);
+    EXPECT_EQ(link["name"], "a b&c.bin");
+    EXPECT_EQ(link["trackers"], torrent["trackers"]);
+    EXPECT_EQ(link.value("info_hash_v1", ""), torrent.value("info_hash_v1", ""));
+    EXPECT_EQ(link.value("info_hash_v2", ""), torrent.value("info_hash_v2", ""));
+  }
+}
+
+TEST_F(TorrentCommands, MagnetLinksAreReadInEachForm) {
+  const std::string digits = "00112233445566778899aabbccddeeff00112233";
+  const auto read = [&](const std::string& link) {
+    const int status = Inspect({.torrent = link});
+    return status == 0 ? out_ : std::to_string(status) + error_;
+  };
+  EXPECT_EQ(read("magnet:?xt=urn:btih:" + digits), "info-hash-v1: " + digits + "\n");
+  EXPECT_EQ(read("MAGNET:?xt.1=urn%3Abtih%3AAAISEM2EKVTHPCEZVK54ZXPO74ABCIRT"),
+            "info-hash-v1: " + digits + "\n");
+  EXPECT_EQ(read("magnet:?xt=urn:btmh:1220" + digits + digits.substr(0, 24) +
+                 "&dn=x+y&tr=udp://t:1&x.pe=[::1]:7&x.pe=h:8"),
+            "name: x y\ninfo-hash-v2: " + digits + digits.substr(0, 24) +
+                "\ntracker: udp://t:1 (not asked by this client)\npeer: [::1]:7\npeer: h:8\n");
+  for (const std::string& wrong : std::vector<std::string>{
+           "magnet:", "magnet:?", "magnet:?dn=x", "magnet:?xt=urn:btih:12", "magnet:?xt=urn:ed2k:1",
+           "magnet:?xt=urn:btmh:1114" + digits, "magnet:?xt=urn:btih:%", "magnet:?xt=urn:btih:1" + digits}) {
+    EXPECT_EQ(read(wrong).substr(0, 1), "2") << wrong;
+    EXPECT_NE(error_.find("magnet link: "), std::string::npos) << error_;
+  }
+  EXPECT_EQ(read("magnet:?xt=urn:btih:" + digits + "&x.pe=nowhere").substr(0, 1), "2");
+}
+
 }  // namespace
 }  // namespace bt::nodes
