@@ -8,9 +8,11 @@ namespace bt::swarm {
 void AddressBook::Add(const Address& address, Source source) {
   if (address.port == 0 || address == self_ || banned(address)) return;
   const auto known = entries_.find(address);
-  if (known != entries_.end() && known->second.source <= source) return;
+  std::optional<Source> before;
+  if (known != entries_.end()) before = known->second.source;
+  if (before && *before <= source) return;
   if (count(source) >= LimitOf(source) && !MakeRoom(source)) return;
-  if (known != entries_.end()) --count(known->second.source);
+  if (before) --count(*before);
   entries_[address].source = source;
   ++count(source);
 }
