@@ -87,6 +87,7 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"bad_handshake", "a liar shakes hands with garbage"},
     {"oversized_frame", "a liar sends a frame that is too long"},
     {"unasked_block", "a liar sends what nobody asked for"},
+    {"false_words", "a liar gives a wrong info dictionary, wrong hashes or addresses of nobody"},
 }};
 static_assert(kKinds.back().sentence != nullptr, "a kind of fault has no name or no sentence");
 

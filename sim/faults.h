@@ -91,6 +91,7 @@ enum class Fault : uint8_t {
   kBadHandshake,
   kOversizedFrame,
   kUnaskedBlock,
+  kFalseWords,
   kCount
 };
 

@@ -114,6 +114,7 @@ bool ByzantinePeer::SendHandshake(LinkId link, Visitor& visitor, const InfoHash&
   wire::Handshake ours;
   ours.info_hash = info_hash;
   ours.fast = fast;
+  ours.extended = vice_ == Vice::kFalseWords;
   for (uint8_t& byte : ours.peer_id) byte = static_cast<uint8_t>(rng_.Below(256));
   if (vice_ != Vice::kBadHandshake) {
     streams_.SendBytes(index_, link, Slice::Own(wire::EncodeHandshake(ours)));
@@ -147,6 +148,7 @@ void ByzantinePeer::Greet(LinkId link, Visitor& visitor, const wire::Handshake& 
     Send(link, wire::Bitfield{Slice::Own(PieceMap::All(pieces).ToBitfield())});
   }
   Send(link, wire::Unchoke{});
+  if (vice_ == Vice::kFalseWords) SendWords(link);
 }
 
 void ByzantinePeer::OnMessage(LinkId link, Visitor& visitor, const wire::Message& message) {
@@ -154,6 +156,8 @@ void ByzantinePeer::OnMessage(LinkId link, Visitor& visitor, const wire::Message
     OnRequest(link, visitor, request->block);
   } else if (std::holds_alternative<wire::Interested>(message)) {
     Send(link, wire::Unchoke{});
+  } else if (vice_ == Vice::kFalseWords) {
+    AnswerFalsely(link, message);
   }
 }
 
@@ -206,6 +210,9 @@ void ByzantinePeer::OnRequest(LinkId link, Visitor& visitor, const wire::BlockSp
       return SendOversized(link);
     case Vice::kUnasked:
       return SendUnasked(link);
+    case Vice::kFalseWords:
+      if (rng_.Chance(1, 4)) SendWords(link);
+      return Send(link, wire::Piece{block.piece, block.offset, bytes});
     case Vice::kFalseClaim:
     case Vice::kMute:
     case Vice::kBadHandshake:
@@ -243,6 +250,45 @@ void ByzantinePeer::SendUnasked(LinkId link) {
     default:
       for (int i = 0; i < 8; ++i) Send(link, wire::Piece{piece, 0, Truth({piece, 0, length})});
       return;
+  }
+}
+
+// What it says it has of the info dictionary, and whom it says it is connected with.
+void ByzantinePeer::SendWords(LinkId link) {
+  world_.Count(Fault::kFalseWords);
+  const size_t right = truth_.metainfo().InfoBytes(TorrentFormat::kHybrid).size();
+  const uint64_t sizes[] = {right, right, 1, right + rng_.Below(40'000), kTorrentFileLimit, UINT32_MAX};
+  wire::ExtendedHandshake extended;
+  extended.metadata_id = wire::kMetadataId;
+  extended.metadata_size = static_cast<uint32_t>(sizes[rng_.Below(std::size(sizes))]);
+  Send(link, extended);
+  for (uint64_t i = rng_.Between(1, 4); i > 0; --i) {
+    wire::PeerExchange exchange;
+    for (uint64_t j = rng_.Between(1, 2 * wire::kExchangeLimit); j > 0; --j) {
+      const auto low = static_cast<uint8_t>(rng_.Below(256));
+      exchange.added.push_back({Address::V4(10, 9, static_cast<uint8_t>(rng_.Below(256)), low, 6881), true});
+    }
+    Send(link, exchange);
+  }
+}
+
+void ByzantinePeer::AnswerFalsely(LinkId link, const wire::Message& message) {
+  if (const auto* request = std::get_if<wire::Metadata>(&message)) {
+    world_.Count(Fault::kFalseWords);
+    std::string info = truth_.metainfo().InfoBytes(TorrentFormat::kHybrid);
+    info[rng_.Below(info.size())] ^= static_cast<char>(rng_.Chance(1, 4) ? 0 : 1);
+    wire::Metadata answer;
+    answer.kind = rng_.Chance(1, 8) ? wire::Metadata::Kind::kReject : wire::Metadata::Kind::kData;
+    answer.piece = request->piece;
+    answer.total_size = static_cast<uint32_t>(info.size());
+    const size_t from = std::min(info.size(), size_t{request->piece} * wire::kMetadataPiece);
+    answer.bytes = Slice::Own(info.substr(from, wire::kMetadataPiece));
+    if (answer.kind == wire::Metadata::Kind::kReject) answer.bytes = {};
+    Send(link, answer);
+  } else if (const auto* hashes = std::get_if<wire::HashRequest>(&message)) {
+    world_.Count(Fault::kFalseWords);
+    std::string bytes(32 * rng_.Below(hashes->span.length + 4), static_cast<char>(rng_.Below(256)));
+    Send(link, wire::Hashes{hashes->span, Slice::Own(std::move(bytes))});
   }
 }
 

@@ -30,6 +30,7 @@ enum class Vice : uint8_t {
   kMute,           // takes connections and never says a word
   kBadHandshake,   // shakes hands with garbage, another content, or half a handshake
   kOversized,      // frames longer than any message
+  kFalseWords,     // gives wrong info dictionaries and hashes, and floods with addresses of nobody
   kUnasked,        // blocks nobody asked for, pieces that do not exist, more requests than it may
   kCount
 };
@@ -72,6 +73,8 @@ class ByzantinePeer final : public EventSink, public Endpoint, public StreamUser
   void SendGarbage(LinkId link);
   void SendOversized(LinkId link);
   void SendUnasked(LinkId link);
+  void SendWords(LinkId link);
+  void AnswerFalsely(LinkId link, const swarm::wire::Message& message);
   Slice Truth(const swarm::wire::BlockSpan& block) const;
 
   World& world_;

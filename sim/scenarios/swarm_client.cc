@@ -47,7 +47,10 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
     swarm_->judge().OnFinished(host.name(), *host.files().Look(metainfo.name));
   }
   config.role = has_it ? swarm::Role::kOffer : swarm::Role::kDownload;
-  if (plan_.by_key && !has_it) {
+  if (plan_.by_magnet && !has_it) {
+    config.magnet = {metainfo.InfoHashV1(TorrentFormat::kHybrid),
+                     metainfo.InfoHashV2(TorrentFormat::kHybrid)};
+  } else if (plan_.by_key && !has_it) {
     config.key = metainfo.content();
   } else {
     config.metainfo = metainfo;
@@ -112,6 +115,8 @@ void ClientAdaptor::ProvidePart(ClientHost& host) {
 void ClientAdaptor::Transmit(ClientHost& host, NodeId to, const Slice& message) {
   auto edge = Decode<EdgeMessage>(message);
   CHECK(edge.ok());
+  const auto* ask = std::get_if<tracker_api::Ask>(&*edge);
+  if (plan_.by_magnet && ask != nullptr && std::holds_alternative<tracker_api::Fetch>(ask->request)) return;
   std::visit([this](auto& one) { one.id |= uint64_t{life_} << 32; }, *edge);
   host.network().Send(host.index(), to.value(), Slice::Own(Encode(*edge)));
 }

@@ -36,6 +36,9 @@ struct ClientPlan {
   bool downloads = false;
   bool by_key = false;      // knows only the content id
   bool other_name = false;  // has the torrent that is registered under the content's second name
+  // Knows only the info-hashes, and the trackers never answer it when it asks for the torrent: they might be
+  // trackers of others.
+  bool by_magnet = false;
   bool keep_offering = true;
   std::vector<uint32_t> damaged = {};  // pieces of the offered file that are not the content's
   PartFile part = PartFile::kNone;
