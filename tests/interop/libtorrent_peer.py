@@ -1,4 +1,7 @@
-"""A libtorrent client that finds its peers through the torrent's trackers: libtorrent_peer.py seed|download TORRENT FOLDER PORT"""
+"""A libtorrent client that finds its peers through the torrent's trackers: libtorrent_peer.py seed|download TORRENT FOLDER PORT
+
+TORRENT is a .torrent file or a magnet link.
+"""
 
 import sys
 import time
@@ -14,8 +17,11 @@ def main():
             "enable_outgoing_utp": False, "enable_incoming_utp": False, "allow_multiple_connections_per_ip": True, "min_announce_interval": 1,
         }
     )  # fmt: skip
-    parameters = lt.add_torrent_params()
-    parameters.ti = lt.torrent_info(torrent)
+    if torrent.startswith("magnet:"):
+        parameters = lt.parse_magnet_uri(torrent)
+    else:
+        parameters = lt.add_torrent_params()
+        parameters.ti = lt.torrent_info(torrent)
     parameters.save_path = folder
     handle = session.add_torrent(parameters)
     while role == "seed" or not handle.status().is_seeding:

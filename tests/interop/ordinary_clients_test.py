@@ -4,6 +4,7 @@
 A client that is not installed is skipped, and the output says so.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -46,20 +47,31 @@ class Scene:
         os.makedirs(path)
         return path
 
-    def downloads(self, name, command, folder):
-        process = self.world.run(name, command, 120)
-        check(process.status == 0, f"{name} ended with {process.status}: {process.out()[-600:]}{process.err()[-600:]}")
-        check(same_bytes(self.file, os.path.join(folder, self.name)), f"{name}: the result differs")
-        print(f"{name}, {self.name}: the same bytes")
+    def magnet(self):
+        """The torrent's link, with its trackers."""
+        return json.loads(self.client.run("inspect", self.torrent, "--json").out())["magnet"]
 
-    def our_client_downloads_from(self, who):
-        """After the other client announced itself as the only source."""
-        result = self.world.path(f"from-{who}-{self.name}")
+    def download(self, command, folders):
+        """The other client: from the .torrent, and with a second folder also from the magnet link, at the same time."""
+        downloads = []
+        for what, folder in zip((self.torrent, self.magnet()), folders):
+            name = f"{os.path.basename(folder)}-download"
+            downloads.append((self.world.start(name, command(folder, what)), folder))
+        for process, folder in downloads:
+            process.wait(120)
+            check(process.status == 0, f"{process.name} ended with {process.status}: {process.out()[-600:]}{process.err()[-600:]}")
+            check(same_bytes(self.file, os.path.join(folder, self.name)), f"{process.name}: the result differs")
+            print(f"{process.name}, {self.name}: the same bytes")
+
+    def our_client_downloads_from(self, who, link):
+        """After the other client announced itself as the only source: from the .torrent, and from a magnet link."""
         wait_until(lambda: any((self.cluster.nodes[0].peers(self.name) or {}).values()), 60, f"{who} to announce itself")
-        process = self.client.download(self.torrent, result)
-        check(process.status == 0, f"our download from {who} failed: {process.err()}")
-        check(same_bytes(self.file, result), f"our download from {who} differs")
-        print(f"our client from {who}, {self.name}: the same bytes")
+        for kind, what in (("torrent", self.torrent), ("magnet", link)):
+            result = self.world.path(f"{kind}-from-{who}-{self.name}")
+            process = self.client.download(what, result)
+            check(process.status == 0, f"our download from {who} by {kind} failed: {process.err()}")
+            check(same_bytes(self.file, result), f"our download from {who} by {kind} differs")
+            print(f"our client from {who} by {kind}, {self.name}: the same bytes")
 
 
 def with_aria2(world, client):
@@ -67,12 +79,16 @@ def with_aria2(world, client):
     scene = Scene(client, "aria2", "v1")
     offer = scene.offer()
     folder = scene.folder("aria2-result")
-    scene.downloads("aria2", ARIA2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, scene.torrent], folder)
+    scene.download(
+        lambda folder, what: ARIA2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, what],
+        (folder,),
+    )
     offer.process.stop()
     seeder = world.start(
         "aria2-seeder", ARIA2 + ["--check-integrity=true", "--seed-ratio=0.0", "-V", f"--listen-port={world.free_port()}", "--dir", folder, scene.torrent]
     )
-    scene.our_client_downloads_from("aria2")
+    # A v1 dictionary alone is not enough for our client: the cluster gives it the torrent.
+    scene.our_client_downloads_from("aria2", scene.magnet())
     seeder.kill()
 
 
@@ -81,10 +97,16 @@ def with_libtorrent(world, client, form):
     offer = scene.offer()
     folder = scene.folder("libtorrent-result-" + form)
     peer = [SYSTEM_PYTHON, "-B", os.path.join(_HERE, "libtorrent_peer.py")]
-    scene.downloads("libtorrent-" + form, peer + ["download", scene.torrent, folder, str(world.free_port())], folder)
+    scene.download(
+        lambda folder, what: peer + ["download", what, folder, str(world.free_port())],
+        (folder, scene.folder("libtorrent-magnet-result-" + form)),
+    )
     offer.process.stop()
-    seeder = world.start("libtorrent-seeder-" + form, peer + ["seed", scene.torrent, folder, str(world.free_port())])
-    scene.our_client_downloads_from("libtorrent")
+    port = world.free_port()
+    seeder = world.start("libtorrent-seeder-" + form, peer + ["seed", scene.torrent, folder, str(port)])
+    # Without a tracker everything comes from the other client: info dictionary, piece layer, content.
+    alone = scene.magnet().split("&tr=")[0] + f"&x.pe=127.0.0.1:{port}"
+    scene.our_client_downloads_from("libtorrent", scene.magnet() if form == "v1" else alone)
     seeder.kill()
 
 
