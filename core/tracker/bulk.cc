@@ -36,6 +36,8 @@ size_t LengthOf(const Protocol::Message& message) {
   return std::visit(Overloaded{[](const paxos::Message& replica) { return LengthOf(replica); },
                                [](const ForwardCommands& forward) { return LengthOf(forward.commands); },
                                [](const ForwardReplies& forward) { return forward.replies.size() * kReply; },
+                               [](const ShipValue& shipped) { return shipped.command.size(); },
+                               [](const Abridged& abridged) { return LengthOf(abridged.message); },
                                [](const auto&) { return size_t{0}; }},
                     message);
 }
@@ -65,7 +67,7 @@ uint64_t KeyOf(const Protocol::Message& message) {
                         [&](const ForwardCommands& forward) {
                           for (const Slice& command : forward.commands) key.Add(command.view());
                         },
-                        whole},
+                        [&](const ShipValue& shipped) { key.Add(shipped.number); }, whole},
              message);
   return key.value();
 }
@@ -162,6 +164,16 @@ void Bulk::Flush(const paxos::Replica& replica, Context<Protocol>& context) {
       context.out.Send(node, chunk);
     }
   }
+}
+
+size_t Bulk::chunk_bytes(NodeId to) const {
+  const auto found = peers_.find(to);
+  return found == peers_.end() ? config_.chunk_bytes_min : found->second.sender.chunk_bytes();
+}
+
+bool Bulk::Knows(NodeId to, const Protocol::Message& message, Instant now) const {
+  const auto found = peers_.find(to);
+  return found != peers_.end() && found->second.sender.Knows(KeyOf(message), now);
 }
 
 Instant Bulk::next_timer() const {

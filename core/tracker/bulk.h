@@ -42,6 +42,10 @@ class Bulk {
   void Flush(const paxos::Replica& replica, Context<Protocol>& context);
   Instant next_timer() const;
 
+  // A message to this peer of at most so many bytes is not cut.
+  size_t chunk_bytes(NodeId to) const;
+  // Whether this message is on its way to the peer in chunks, or has arrived lately.
+  bool Knows(NodeId to, const Protocol::Message& message, Instant now) const;
   // When a chunk came or was acknowledged last.
   Instant progress() const { return progress_; }
   // Long messages that did not arrive, or could not be read; chunks refused.

@@ -53,6 +53,10 @@ struct Config {
   Duration bulk_idle = Seconds(10);
   uint32_t bulk_messages_max = 256;          // long messages to one peer, from one, and waiting for the disk
   size_t bulk_queued_bytes_max = 32u << 20;  // of them to one peer, and as much from one; one always fits
+  // Long commands are shipped ahead of their slots (shipments.h): so much of them at a time, to everybody,
+  // and half of bulk_messages_max; the rest waits. As much of what others ship is held here, and as many.
+  size_t shipped_bytes_max = 16u << 20;
+  size_t held_values_bytes_max = 32u << 20;
 
   // With less free space on the journal's file system a leader takes nothing new into the log.
   uint64_t disk_reserve_bytes = 0;
@@ -68,7 +72,7 @@ struct Config {
   uint32_t remote_reads_max = 1024;           // read rounds asked for by other nodes
   uint32_t unapplied_announces_max = 65'536;  // claims known here and not yet in the replicated state
   uint32_t forward_commands_max = 1024;       // in one message
-  size_t forward_bytes_max = 1u << 20;        // in one message; a longer command travels alone
+  size_t forward_bytes_max = 1u << 20;        // in one message; a long command travels alone
 };
 
 // How much longer than Config::deadline a command of so many bytes may take: what it takes at 32 KiB a

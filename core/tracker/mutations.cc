@@ -190,8 +190,10 @@ void Mutations::Complete(uint32_t place, const Response& response, Context<Proto
   Remove(place);
 }
 
-void Mutations::OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context) {
-  if (std::holds_alternative<paxos::Proposed>(response)) return;
+void Mutations::OnReplica(CallId call, const paxos::Response& response, Shipments& shipments,
+                          Context<Protocol>& context) {
+  if (const auto* proposed = std::get_if<paxos::Proposed>(&response))
+    return shipments.OnProposed(call.value(), proposed->slot, proposed->index);
   if (!entries_.Holds(call.value())) return;
   const uint32_t place = SlotMap<Pending>::NumberOf(call.value());
   if (std::holds_alternative<paxos::TooLarge>(response)) {
@@ -201,30 +203,40 @@ void Mutations::OnReplica(CallId call, const paxos::Response& response, Context<
   }
 }
 
-void Mutations::Dispatch(uint64_t key, ReplicaPort& port, Context<Protocol>& context) {
+// The proposal's CallId at the replica is the place's key: an answer that comes late finds nothing.
+void Mutations::Propose(uint64_t key, ReplicaPort& port, Context<Protocol>& context) {
+  if (!entries_.Holds(key)) return;
+  port.Call(CallId(key), paxos::Propose{entries_[SlotMap<Pending>::NumberOf(key)].command}, context);
+}
+
+void Mutations::Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context) {
   if (!entries_.Holds(key)) return;  // gone in the meantime
   Pending& entry = entries_[SlotMap<Pending>::NumberOf(key)];
   if (port.machine().is_leader()) {
     if (entry.proposed_in == epoch_) return;
     entry.proposed_in = epoch_;
-    // The proposal's CallId at the replica is the place's key: an answer that comes late finds nothing.
-    port.Call(CallId(key), paxos::Propose{entry.command}, context);
+    if (!shipments.Takes(key, entry.command, port.machine())) Propose(key, port, context);
   } else if (origin(entry) && port.machine().leader()) {
     entry.sent = context.now;
     to_forward_.push_back(key);
   }
 }
 
-void Mutations::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& context) {
+void Mutations::Poll(bool leader_changed, Shipments& shipments, ReplicaPort& port,
+                     Context<Protocol>& context) {
   if (leader_changed) {
     ++epoch_;
+    shipments.Clear();
     to_forward_.clear();
     undispatched_.clear();
     for (uint32_t place = oldest_; place != kNone; place = entries_[place].next)
       undispatched_.push_back(entries_.KeyOf(place));
   }
-  for (const uint64_t key : undispatched_) Dispatch(key, port, context);
+  for (const uint64_t key : undispatched_) Dispatch(key, shipments, port, context);
   undispatched_.clear();
+  shipments.Poll(
+      port.machine(), [&](uint64_t key) { return entries_.Holds(key); }, context);
+  for (const uint64_t key : shipments.TakeReady()) Propose(key, port, context);
   if (!to_forward_.empty()) {
     const Instant due = flushed_ + config_.coalesce;
     if (due <= context.now) {
@@ -251,6 +263,10 @@ void Mutations::Flush(const paxos::Replica& replica, Context<Protocol>& context)
     if (!entries_.Holds(key)) continue;
     Pending& entry = entries_[SlotMap<Pending>::NumberOf(key)];
     entry.sent = context.now;
+    if (entry.command.size() > config_.chunk_bytes_min) {  // alone: nothing short travels with it
+      context.out.Send(*leader, ForwardCommands{{entry.command}});
+      continue;
+    }
     if (message.commands.size() >= config_.forward_commands_max ||
         bytes + entry.command.size() > config_.forward_bytes_max) {
       send();

@@ -28,6 +28,7 @@
 #include "core/tracker/protocol.h"
 #include "core/tracker/replica_port.h"
 #include "core/tracker/session_pool.h"
+#include "core/tracker/shipments.h"
 
 namespace bt::tracker {
 
@@ -56,10 +57,11 @@ class Mutations {
                    uint32_t level, Context<Protocol>& context);
   void OnReplies(const ForwardReplies& message, Context<Protocol>& context);
   void OnApplied(const MutationId& id, Response response, Context<Protocol>& context);
-  // The local replica did not take a proposal.
-  void OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context);
+  // The local replica has taken a proposal, or not.
+  void OnReplica(CallId call, const paxos::Response& response, Shipments& shipments,
+                 Context<Protocol>& context);
   // Sends what is to be sent. `leader_changed`: whatever was under way is in doubt.
-  void Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& context);
+  void Poll(bool leader_changed, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context);
   // Answers what is overdue; marks for sending again what was not heard of for too long. Both wait for long
   // commands while long messages make progress, as last at `progress`.
   void OnRetryTimer(const paxos::Replica& replica, Instant progress, Context<Protocol>& context);
@@ -98,7 +100,8 @@ class Mutations {
   void Remove(uint32_t place);
   void Answer(CallId call, const MutationId& id, const Response& response, Context<Protocol>& context);
   void Complete(uint32_t place, const Response& response, Context<Protocol>& context);
-  void Dispatch(uint64_t key, ReplicaPort& port, Context<Protocol>& context);
+  void Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context);
+  void Propose(uint64_t key, ReplicaPort& port, Context<Protocol>& context);
   void Flush(const paxos::Replica& replica, Context<Protocol>& context);
   void FlushReplies(Context<Protocol>& context);
   bool origin(const Pending& entry) const { return entry.claims || !entry.calls.empty(); }

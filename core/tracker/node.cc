@@ -51,6 +51,8 @@ TrackerNode::TrackerNode(Config config)
       announces_(config_),
       snapshots_(config_),
       bulk_(config_),
+      shipments_(config_, bulk_),
+      held_values_(config_),
       disk_(config_),
       levels_(config_) {
   port_.emplace(config_.replica);
@@ -67,8 +69,10 @@ void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
       },
       input);
   Settle(context);
+  shipments_.Abridge(context);
   bulk_.Flush(replica(), context);
-  context.out.Arm(Timer::kBulk, bulk_.next_timer());
+  context.out.Arm(Timer::kBulk,
+                  std::min({bulk_.next_timer(), shipments_.next_timer(), held_values_.next_timer()}));
   disk_.EndStep(context.out.last_write(), context.now);
 }
 
@@ -100,6 +104,12 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
           },
           [&](const TellRoom& told) { disk_.OnTold(received.from, told, context.now); },
           [&](const TellLevels& told) { levels_.OnTold(received.from, told, context.now); },
+          [&](const ShipValue& shipped) { held_values_.Take(received.from, shipped, context); },
+          [&](const ValueHeld& said) { shipments_.OnHeld(received.from, said); },
+          [&](const Abridged& abridged) {
+            if (auto message = held_values_.Complete(received.from, abridged, context))
+              port_->Deliver(Received<paxos::Protocol>{received.from, *std::move(message)}, context);
+          },
       },
       received.message);
 }
@@ -116,6 +126,7 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     snapshots_.OnTimer(state_, *port_, context);
   } else if (fired.timer == Timer::kBulk) {
     bulk_.OnTimer(context.now);
+    held_values_.OnTimer(context.now);
   } else if (fired.timer == Timer::kRetry) {
     mutations_.OnRetryTimer(replica(), bulk_.progress(), context);
     orders_.AnswerOverdue(context);
@@ -299,7 +310,8 @@ void TrackerNode::Settle(Ctx& context) {
     if (unusable_) return;
     const bool leader_changed = LeaderChanged();
     PumpAnnounces(context);
-    mutations_.Poll(leader_changed, *port_, context);
+    if (leader_changed) held_values_.Clear();
+    mutations_.Poll(leader_changed, shipments_, *port_, context);
     reads_.Poll(leader_changed, *port_, context);
     AnswerReads(context);
     again |= leader_changed || port_->has_answers();
@@ -316,7 +328,7 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
     } else if (Orders::IsOrderCall(answer.call)) {
       orders_.OnReplica(answer.call, answer.response, context);
     } else {
-      mutations_.OnReplica(answer.call, answer.response, context);
+      mutations_.OnReplica(answer.call, answer.response, shipments_, context);
     }
   }
 }
@@ -441,6 +453,8 @@ void TrackerNode::CheckInvariants() const {
   state_.CheckInvariants();
   mutations_.CheckInvariants();
   bulk_.CheckInvariants();
+  shipments_.CheckInvariants();
+  held_values_.CheckInvariants();
   CHECK(applied_ <= port_->machine().chosen());
 }
 
@@ -455,6 +469,8 @@ uint64_t TrackerNode::Digest() const {
   digest.Add(announces_.size());
   digest.Add(listings_);
   digest.Add(bulk_.Digest());
+  digest.Add(shipments_.Digest());
+  digest.Add(held_values_.bytes());
   digest.Add(disk_.Digest());
   digest.Add(levels_.Digest());
   return digest.value();

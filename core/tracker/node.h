@@ -20,6 +20,7 @@
 #include "core/tracker/bulk.h"
 #include "core/tracker/config.h"
 #include "core/tracker/disk_watch.h"
+#include "core/tracker/held_values.h"
 #include "core/tracker/level_watch.h"
 #include "core/tracker/mutations.h"
 #include "core/tracker/orders.h"
@@ -27,6 +28,7 @@
 #include "core/tracker/reads.h"
 #include "core/tracker/replica_port.h"
 #include "core/tracker/replicated_state.h"
+#include "core/tracker/shipments.h"
 #include "core/tracker/snapshots.h"
 #include "core/tracker/state_builder.h"
 
@@ -75,6 +77,8 @@ class TrackerNode final {
   const ReplicatedState& state() const { return state_; }
   const paxos::Replica& replica() const { return port_->machine(); }
   const Bulk& bulk() const { return bulk_; }
+  const Shipments& shipments() const { return shipments_; }
+  const HeldValues& held_values() const { return held_values_; }
   const DiskWatch& disk() const { return disk_; }
   const LevelWatch& levels() const { return levels_; }
   const Config& config() const { return config_; }
@@ -192,6 +196,8 @@ class TrackerNode final {
   Announces announces_;
   Snapshots snapshots_;
   Bulk bulk_;
+  Shipments shipments_;
+  HeldValues held_values_;
   DiskWatch disk_;
   LevelWatch levels_;
   Counters counters_;

@@ -38,6 +38,7 @@ void TrackerNode::On(const Started& started, Ctx& context) {
   orders_.Start(seed.value());
   listings_ = seed.value();
   bulk_.Start(seed.value(), context.out.last_write());
+  shipments_.Start(seed.value());
   disk_.Start(context.out.last_write());
   for (const JournalRecord& record : started.records) {
     if (IsRecordType(record.type)) continue;

@@ -153,6 +153,62 @@ struct ChunkAck {
   friend bool operator==(const ChunkAck&, const ChunkAck&) = default;
 };
 
+// --- long commands, ahead of the slots that order them (shipments.h, held_values.h) ---
+
+// From the leader: a command that it means to propose. `number` never repeats, also not across the sender's
+// restarts.
+struct ShipValue {
+  uint64_t number = 0;
+  Slice command;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("number", self.number);
+    visit("command", self.command);
+  }
+  friend bool operator==(const ShipValue&, const ShipValue&) = default;
+};
+
+// To who shipped it: the sender holds the value, or does not, or no more.
+struct ValueHeld {
+  uint64_t number = 0;
+  bool held = false;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("number", self.number);
+    visit("held", self.held);
+  }
+  friend bool operator==(const ValueHeld&, const ValueHeld&) = default;
+};
+
+// Where a shipped value belongs: it is command `command` of the batch that is value `value` of the message.
+// `digest`: its xxh3-64.
+struct ValuePlace {
+  uint32_t value = 0;
+  uint32_t command = 0;
+  uint64_t number = 0;
+  uint64_t digest = 0;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("value", self.value);
+    visit("command", self.command);
+    visit("number", self.number);
+    visit("digest", self.digest);
+  }
+  friend bool operator==(const ValuePlace&, const ValuePlace&) = default;
+};
+
+// An Accept or a CatchUpReply to one who holds these values; where they belong the commands are empty.
+struct Abridged {
+  paxos::Message message;
+  std::vector<ValuePlace> places;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("message", self.message);
+    visit("places", self.places);
+  }
+  friend bool operator==(const Abridged&, const Abridged&) = default;
+};
+
 // --- notes ---
 
 // The registry and the sessions reflect every slot up to this one; `digest` is equal on every replica.
@@ -218,7 +274,8 @@ struct DiskRoom {
 
 struct Protocol {
   using Message = std::variant<paxos::Message, ForwardCommands, ForwardReplies, AskReadIndex, ReadIndexAnswer,
-                               ForwardOrder, OrderAnswer, Chunk, ChunkAck, TellRoom, TellLevels>;
+                               ForwardOrder, OrderAnswer, Chunk, ChunkAck, TellRoom, TellLevels, ShipValue,
+                               ValueHeld, Abridged>;
   enum class Timer : uint8_t {
     kReplica,   // the earliest of the replica's own
     kFlush,     // what was held back to be sent together

@@ -1,5 +1,7 @@
 // Slow links: trackers whose links have rates down to 1 Mbit/s, and registrations that take seconds to cross
-// them. Nothing else goes wrong, and so: nobody but the first leader leads, and every registration succeeds.
+// them. Nothing else goes wrong, and so: nobody but the first leader leads, and every registration succeeds;
+// small writes meanwhile are done in twice the time of a quiet one and that of two chunks (99 of 100 of
+// them); and in the end nobody holds a value any more that was shipped ahead of its slot.
 
 #include <absl/container/btree_map.h>
 #include <absl/strings/str_format.h>
@@ -98,9 +100,12 @@ class SlowLinks {
     const size_t led = cluster_.judge().leaderships();
     const uint64_t small = caller_.Ask(0, tracker_api::Register{{}, MakeTorrent("small", 2, 1)});
     if (!Answered(small, Seconds(5))) return Fail("a small registration is not answered");
+    MeasureQuiet();
     for (uint64_t large = rng_.Between(1, 2); large > 0; --large) Large(large + 1);
     if (world_.failed()) return;
     world_.RunFor(Seconds(2));
+    JudgeSmall();
+    JudgeHeld();
     if (cluster_.judge().leaderships() != led) {
       Fail(absl::StrFormat("leadership: load alone has made %d new leaders",
                            cluster_.judge().leaderships() - led));
@@ -144,7 +149,59 @@ class SlowLinks {
     if (!leader) return;
     tracker_api::Offer offer{{}, "small", {}, {{PieceIndex(0), 1}}};
     offer.peer = *Address::Parse("10.0.0.9:6881");
-    caller_.Ask(*leader, std::move(offer));
+    small_.push_back(caller_.Ask(*leader, std::move(offer)));
+  }
+
+  // How long small writes take that nothing is in the way of: way and back, and the disks.
+  void MeasureQuiet() {
+    for (int i = 0; i < 10 && !world_.failed(); ++i) {
+      AskSmall();
+      if (small_.empty() || !Answered(small_.back(), Seconds(5)))
+        return Fail("a small write is not answered");
+      quiet_ = std::max(quiet_, caller_.asked(small_.back()).took);
+    }
+    small_.clear();
+  }
+
+  // A chunk is at most what the link takes 50 ms for, but no shorter than the shortest.
+  Duration ChunkTime() const {
+    const tracker::Config config;
+    constexpr size_t kFraming = 128;
+    const size_t shortest = config.chunk_bytes_min + kFraming;
+    return std::max(config.bulk_delay, Seconds(static_cast<int64_t>(shortest)) / static_cast<int64_t>(rate_));
+  }
+
+  void JudgeSmall() {
+    std::vector<Duration> times;
+    for (const uint64_t id : small_) {
+      const Caller::Asked& asked = caller_.asked(id);
+      times.push_back(asked.answered() ? asked.took : world_.now() - asked.when);
+    }
+    if (times.empty()) return;
+    const size_t rank = (times.size() * 99 + 99) / 100 - 1;
+    std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(rank), times.end());
+    const Duration bound = quiet_ * 2 + ChunkTime() * 2;
+    if (times[rank] <= bound) return;
+    Fail(absl::StrFormat(
+        "latency: of %d small writes beside large ones 99 %% took up to %d ms; at most %d ms are "
+        "allowed, and a quiet one takes %d",
+        times.size(), times[rank].millis(), bound.millis(), quiet_.millis()));
+  }
+
+  void JudgeHeld() {
+    const auto holds = [&](uint32_t node) {
+      const tracker::TrackerNode& machine = *cluster_.host(node).machine();
+      return machine.held_values().count() > 0 || machine.shipments().under_way() > 0;
+    };
+    const auto nobody = [&] {
+      for (uint32_t node = 0; node < cluster_.size(); ++node) {
+        if (holds(node)) return false;
+      }
+      return true;
+    };
+    const tracker::Config config;
+    const Duration longest = config.deadline + tracker::LongestCrossing(uint64_t{1} << 22) + Seconds(2);
+    if (!RunUntilDone(world_, longest, nobody)) Fail("bounds: a value that was shipped is held for ever");
   }
 
   std::optional<uint32_t> Leader() {
@@ -166,6 +223,8 @@ class SlowLinks {
   TrackerCluster cluster_;
   Caller caller_;
   const uint64_t rate_;
+  Duration quiet_{};
+  std::vector<uint64_t> small_;  // calls
 };
 
 void Run(World& world) { SlowLinks(world).Run(); }
