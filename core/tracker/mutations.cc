@@ -215,7 +215,7 @@ void Mutations::Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, 
   if (port.machine().is_leader()) {
     if (entry.proposed_in == epoch_) return;
     entry.proposed_in = epoch_;
-    if (!shipments.Takes(key, entry.command, port.machine())) Propose(key, port, context);
+    if (!shipments.Takes(key, entry.command, port.machine(), context.now)) Propose(key, port, context);
   } else if (origin(entry) && port.machine().leader()) {
     entry.sent = context.now;
     to_forward_.push_back(key);

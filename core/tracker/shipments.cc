@@ -21,22 +21,23 @@ bool Shipments::Fits(NodeId node, size_t bytes) const {
   return bytes + kFramingBytes <= bulk_.chunk_bytes(node);
 }
 
-// A majority of those who would vote now. Whose votes decide the slot Paxos knows; this is only about time.
-bool Shipments::Suffices(const absl::btree_set<NodeId>& holders, size_t bytes,
-                         const paxos::Replica& replica) const {
+// A majority of those who would vote now has it, or can be sent it in one chunk: a voter that it was not
+// shipped to. Whose votes decide the slot Paxos knows; this is only about time.
+bool Shipments::Suffices(const Shipment& shipment, const paxos::Replica& replica, Instant now) const {
   const std::vector<NodeId> voters = replica.members().membership.voters();
   const auto has = [&](NodeId node) {
-    return node == config_.replica.self || holders.contains(node) || Fits(node, bytes);
+    if (node == config_.replica.self || shipment.holders.contains(node)) return true;
+    return Fits(node, shipment.command.size()) && !bulk_.Knows(node, ShipValue{shipment.number, {}}, now);
   };
   return static_cast<size_t>(std::count_if(voters.begin(), voters.end(), has)) * 2 > voters.size();
 }
 
-bool Shipments::Takes(uint64_t key, const Slice& command, const paxos::Replica& replica) {
+bool Shipments::Takes(uint64_t key, const Slice& command, const paxos::Replica& replica, Instant now) {
   if (command.size() + kFramingBytes <= config_.chunk_bytes_min) return false;
   const auto found = std::find_if(shipped_.begin(), shipped_.end(),
                                   [&](const Shipment& shipment) { return shipment.key == key; });
   if (found != shipped_.end()) return !found->ready;
-  if (Suffices({}, command.size(), replica)) return false;
+  if (Suffices({.command = command}, replica, now)) return false;
   waiting_.push_back({key, command});
   return true;
 }
@@ -119,7 +120,7 @@ void Shipments::Poll(const paxos::Replica& replica, const std::function<bool(uin
   if (look) MakeRoom(wanted, context.now);
   for (Shipment& shipment : shipped_) {
     if (shipment.ready) continue;
-    if (Suffices(shipment.holders, shipment.command.size(), replica)) {
+    if (Suffices(shipment, replica, context.now)) {
       MakeReady(shipment);
     } else if (look && shipment.sent + config_.retry <= context.now) {
       Ship(shipment, replica, context);

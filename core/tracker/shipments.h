@@ -41,7 +41,7 @@ class Shipments {
 
   // The mutation `key` is to be proposed by this node, which leads. False: it may be, now; true: TakeReady
   // will say when.
-  bool Takes(uint64_t key, const Slice& command, const paxos::Replica& replica);
+  bool Takes(uint64_t key, const Slice& command, const paxos::Replica& replica, Instant now);
   // This node has proposed it.
   void OnProposed(uint64_t key, Slot slot, uint32_t index);
   void OnHeld(NodeId from, const ValueHeld& said);
@@ -81,7 +81,7 @@ class Shipments {
     uint32_t index = 0;  // in the slot's batch
   };
 
-  bool Suffices(const absl::btree_set<NodeId>& holders, size_t bytes, const paxos::Replica& replica) const;
+  bool Suffices(const Shipment& shipment, const paxos::Replica& replica, Instant now) const;
   bool Fits(NodeId node, size_t bytes) const;
   void Begin(Waiting waiting, Instant now);
   void Ship(Shipment& shipment, const paxos::Replica& replica, Context<Protocol>& context) const;
