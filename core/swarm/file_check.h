@@ -57,7 +57,7 @@ class FileCheck {
   const Metainfo* metainfo_;
   bool both_;
   PieceMap waiting_;
-  PieceMap alone_;  // read one by one: something in a range with them could not be read
+  PieceMap alone_;           // read one by one: something in a range with them could not be read
   uint32_t next_piece_ = 0;  // nothing waits before it
   uint64_t next_serial_ = 1;
   absl::btree_map<uint64_t, Group> groups_;  // by serial

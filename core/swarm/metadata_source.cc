@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,18 @@ namespace bt::swarm {
 namespace {
 
 constexpr uint32_t kSpare = 16;  // requests a peer has beyond its share, for what it asks for again
+
+// The piece layer of the file with this root; empty: there is no such file, or it is not longer than a piece.
+std::span<const Sha256Digest> LayerUnder(const Metainfo& metainfo, const Sha256Digest& root) {
+  if (metainfo.tree.empty()) {
+    return root == metainfo.pieces_root ? metainfo.piece_layer : std::span<const Sha256Digest>();
+  }
+  for (size_t i = 0; i < metainfo.tree.files().size(); ++i) {
+    const std::span<const Sha256Digest> layer = metainfo.LayerOf(i);
+    if (metainfo.tree.files()[i].pieces_root == root && layer.size() > 1) return layer;
+  }
+  return {};
+}
 
 uint32_t MetadataPieces(uint32_t size) { return (size + wire::kMetadataPiece - 1) / wire::kMetadataPiece; }
 
@@ -100,18 +113,17 @@ wire::Metadata MetadataSource::Answer(const wire::Metadata& request, const InfoH
 }
 
 std::optional<wire::Hashes> MetadataSource::Answer(const wire::HashSpan& request, Served& served) const {
-  const std::vector<Sha256Digest>& layer = metainfo_.piece_layer;
+  const std::span<const Sha256Digest> layer = LayerUnder(metainfo_, request.pieces_root);
   const uint32_t height = merkle::HeightFor(metainfo_.piece_length / kBlockSize);
-  if (layer.empty() || request.pieces_root != metainfo_.pieces_root || request.base_layer != height) {
-    return std::nullopt;
-  }
+  if (layer.empty() || request.base_layer != height) return std::nullopt;
   const uint64_t width = std::bit_ceil(layer.size());
   if (!std::has_single_bit(request.length) || request.length > kHashesPerRequest || request.length > width ||
       request.index % request.length != 0 || request.index >= layer.size()) {
     return std::nullopt;
   }
-  // BEP 52 has requests of 512 hashes. Each costs a walk over the whole layer.
-  if (served.hashes >= 2 * (layer.size() / 512 + 1) + kSpare) return std::nullopt;
+  // BEP 52 has requests of 512 hashes, of one file each. Each costs a walk over the whole layer.
+  const size_t files = std::max<size_t>(1, metainfo_.tree.files().size());
+  if (served.hashes >= 2 * (metainfo_.piece_layer.size() / 512 + files) + kSpare) return std::nullopt;
   ++served.hashes;
   std::vector<Sha256Digest> hashes = merkle::Range(layer, height, request.index, request.length);
   const std::vector<Sha256Digest> uncles =

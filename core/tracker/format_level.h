@@ -39,7 +39,8 @@ struct LevelRange {
   friend bool operator==(const LevelRange&, const LevelRange&) = default;
 };
 
-// The level that must be in force before an operation may be put into the log: by its kind, and by what it holds.
+// The level that must be in force before an operation may be put into the log: by its kind, and by what it
+// holds.
 template <class T>
 constexpr uint32_t LevelOfKind() {
   return std::is_same_v<T, RaiseLevel> ? 2 : kFirstLevel;

@@ -98,7 +98,7 @@ struct LevelItem {
 };
 
 // In the order in which they were added to the format.
-using StateItem = std::variant<StateHead, TorrentItem, ClaimItem, NameItem, InfoHashItem, Session, LevelItem,
-                               TreeItem>;
+using StateItem =
+    std::variant<StateHead, TorrentItem, ClaimItem, NameItem, InfoHashItem, Session, LevelItem, TreeItem>;
 
 }  // namespace bt::tracker

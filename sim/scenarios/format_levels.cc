@@ -22,10 +22,10 @@ FormatLevels::FormatLevels(World& world, uint32_t nodes, uint32_t first_members)
       refused_(nodes, false),
       lives_(nodes, 0) {}
 
-void FormatLevels::Mix() {
+void FormatLevels::Mix(bool may_hold) {
   if (rng_.Chance(1, 3)) return;
   mixed_ = true;
-  if (!rng_.Chance(1, 3)) return;
+  if (!rng_.Chance(1, 3) || !may_hold) return;
   held_[rng_.Below(first_members_)] = true;
   for (size_t node = 0; node < held_.size(); ++node)
     if (rng_.Chance(1, 4)) held_[node] = true;

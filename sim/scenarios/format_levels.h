@@ -26,8 +26,8 @@ class FormatLevels {
   // The first `first_members` of the nodes are members from the start.
   FormatLevels(World& world, uint32_t nodes, uint32_t first_members);
 
-  // From here on releases are drawn.
-  void Mix();
+  // From here on releases are drawn. `may_hold`: nobody needs the level to rise.
+  void Mix(bool may_hold = true);
   // Whoever is started from here on is of the newest release, unless it is held at an older one.
   void UpgradeAll() { upgrading_ = true; }
 

@@ -165,6 +165,7 @@ RegistryOperation DrawRegistration(RandomStream& rng, const RegistryHistory& his
   RegistryOperation op{.what = What::kRegister};
   op.name = absl::StrFormat("name-%d", rng.Below(names));
   op.content = static_cast<ContentNumber>(rng.Between(1, kTestContents));
+  if (!asker.trees && op.content % 2 == 0) --op.content;
   tracker_api::Register request{asker.next, TestContent(op.content)};
   request.metainfo.name = op.name;
   if (rng.Chance(1, 20)) {

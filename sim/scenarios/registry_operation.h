@@ -62,6 +62,7 @@ struct RegistryAsker {
   Address peer;       // of the claims that are judged
   Address announcer;  // of what it announces as an ordinary client would
   tracker_api::MutationId next;
+  bool trees = true;
 };
 
 // `names`: how many there are. A session's first mutation has to be a registration (see registry_client.h).

@@ -60,7 +60,7 @@ class SwarmRun {
     }
     Nemesis nemesis(world_, network_, &streams_, plan_.faults, victims, bystanders);
     if (tracker_faults_) nemesis.MayDamage([this] { return cluster_.processes(); });
-    if (tracker_faults_ && !plan_.calm) cluster_.levels().Mix();
+    if (tracker_faults_ && !plan_.calm) cluster_.levels().Mix(!swarm_.shares_a_tree());
     cluster_.Start();
     swarm_.Start();
     nemesis.Begin();

@@ -79,6 +79,7 @@ class SwarmWorld {
   const std::vector<std::unique_ptr<ClientHost>>& clients() const { return clients_; }
   const swarm::Config& client_config() const { return client_config_; }
   TrackerCluster& cluster() { return cluster_; }
+  bool shares_a_tree() const { return !judge_->metainfo().tree.empty(); }
   SwarmIntegrity& judge() { return *judge_; }
   Slice wrong_content() const { return wrong_content_; }
 

@@ -34,11 +34,8 @@ namespace {
 
 // What no entry names is as old as the first level.
 const std::map<std::string, uint32_t> kSince = {
-    {"command/RaiseLevel", 2},
-    {"command/RegisterTree", 2},
-    {"item/LevelItem", 2},
-    {"item/TreeItem", 2},
-    {"state/at_level_2", 2},
+    {"command/RaiseLevel", 2}, {"command/RegisterTree", 2}, {"item/LevelItem", 2},
+    {"item/TreeItem", 2},      {"state/at_level_2", 2},
 };
 
 // Fills a value so that no two members look alike, the same way each time.

@@ -203,9 +203,9 @@ class Cluster {
   }
 
   static const char* Kind(const Protocol::Message& message) {
-    constexpr const char* kKinds[] = {"paxos",      "forward",      "replies",     "ask_read",  "read_index",
-                                      "order",      "order_answer", "chunk",       "chunk_ack", "tell_room",
-                                      "tell_levels", "ship_value",  "value_held",  "abridged"};
+    constexpr const char* kKinds[] = {"paxos",       "forward",      "replies",    "ask_read",  "read_index",
+                                      "order",       "order_answer", "chunk",      "chunk_ack", "tell_room",
+                                      "tell_levels", "ship_value",   "value_held", "abridged"};
     return kKinds[message.index()];
   }
 
