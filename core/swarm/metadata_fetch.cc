@@ -175,7 +175,11 @@ void MetadataFetch::Received(NodeId from, const Protocol::Message& message, Ctx&
   const auto* peers = std::get_if<tracker_api::Peers>(&response.body);
   if (!announcing || peers == nullptr) return;
   for (const tracker_api::PeerClaim& claim : peers->peers) Hear(claim.peer, AddressBook::Source::kTracker);
-  tracker.due = std::max(tracker.due, context.now + std::min(peers->interval, kAnnounceMax));
+  // One that names nobody but who asks is asked again before its interval is over, at growing gaps.
+  const bool somebody = peers->peers.size() > 1 ||
+                        std::any_of(peers->peers.begin(), peers->peers.end(),
+                                    [](const tracker_api::PeerClaim& claim) { return claim.complete; });
+  if (somebody) tracker.due = std::max(tracker.due, context.now + std::min(peers->interval, kAnnounceMax));
 }
 
 void MetadataFetch::PollTrackers(Ctx& context) {

@@ -33,6 +33,7 @@ class FormatLevels {
 
   // A node begins a life: what its program reads.
   tracker::LevelRange Begin(uint32_t node);
+  uint32_t in_force() const { return in_force_; }
   bool IsOld(uint32_t node) const { return newest_[node] < tracker::kNewestLevel; }
   bool IsHeld(uint32_t node) const { return held_[node]; }
   // Nothing keeps the level from rising once everybody lives.

@@ -32,7 +32,6 @@ struct RegistryWorkload {
   uint32_t clients = 1;
   uint32_t strangers = 0;  // claims of a content that are of others than these
   uint32_t names = 6;
-  bool trees = true;                       // may be registered: the level that they need will be in force
   Duration think_max = Milliseconds(200);  // between operations
   uint32_t operations = 60;
   uint32_t churn_percent = 0;  // of the operations begin a new session
@@ -80,7 +79,7 @@ class RegistryClient final : public EventSink, public Endpoint {
   Address announcer() const { return AddressAt(6999); }
   Address AddressAt(uint16_t port) const;
   ClaimsJudge::Key claim(ContentNumber content) const { return {index_, content}; }
-  RegistryAsker asker() const { return {peer(), announcer(), {session_, sequence_ + 1}, workload_.trees}; }
+  RegistryAsker asker() const { return {peer(), announcer(), {session_, sequence_ + 1}, cluster_.levels().in_force() >= 2}; }
 
   // --- registry_client.cc ---
   void NewSession();

@@ -62,7 +62,7 @@ struct RegistryAsker {
   Address peer;       // of the claims that are judged
   Address announcer;  // of what it announces as an ordinary client would
   tracker_api::MutationId next;
-  bool trees = true;
+  bool trees = true;  // can be registered: the level that they need is in force
 };
 
 // `names`: how many there are. A session's first mutation has to be a registration (see registry_client.h).

@@ -15,6 +15,7 @@ namespace bt::sim {
 namespace {
 
 constexpr Duration kDownloadBound = Seconds(600);
+constexpr Duration kLevelBound = Seconds(60);  // until a cluster is at the newest format level
 // Left alone for so long, everybody has heard everything: longer than any pause before a client dials, asks
 // or offers again.
 constexpr Duration kPeace = Seconds(75);
@@ -60,8 +61,14 @@ class SwarmRun {
     }
     Nemesis nemesis(world_, network_, &streams_, plan_.faults, victims, bystanders);
     if (tracker_faults_) nemesis.MayDamage([this] { return cluster_.processes(); });
-    if (tracker_faults_ && !plan_.calm) cluster_.levels().Mix(!swarm_.shares_a_tree());
+    const bool tree = swarm_.shares_a_tree();
+    if (tracker_faults_ && !plan_.calm && !tree) cluster_.levels().Mix();
     cluster_.Start();
+    // A member that is lost for good would keep the level from rising, and the tree from being registered.
+    // So may one whose disk has failed already, in a world that is over then.
+    if (tree && !RunUntilDone(world_, kLevelBound, [&] { return cluster_.levels().in_force() >= 2; })) return;
+    if (tracker_faults_ && !plan_.calm && tree) cluster_.levels().Mix(false);
+    began_ = world_.now();
     swarm_.Start();
     nemesis.Begin();
     if (!plan_.calm) user_.Begin();
@@ -166,7 +173,7 @@ class SwarmRun {
     const uint64_t length = swarm_.judge().metainfo().length;
     const Duration fluid =
         Nanoseconds(static_cast<int64_t>(length * 1'000'000'000 / plan_.faults.streams.bytes_per_second));
-    const Duration took = world_.now() - Instant{0};
+    const Duration took = world_.now() - began_;
     if (took > fluid * kFluidMultiple + kMeeting) {
       world_.Fail(absl::StrFormat("effort: the downloads took %d ms where the fluid bound is %d ms",
                                   took.millis(), fluid.millis()));
@@ -185,6 +192,7 @@ class SwarmRun {
   TrackerCluster cluster_;
   SwarmWorld swarm_;
   SwarmUser user_;
+  Instant began_{};
   std::vector<Process*> clients_;
 };
 

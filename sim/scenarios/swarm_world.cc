@@ -80,7 +80,9 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
                       .downloads = true,
                       .by_key = rng.Chance(1, 2),
                       .other_name = false,
-                      .by_magnet = rng.Chance(1, 4),
+                      // Who has it under another name does not know the info dictionary; and in a calm world
+                      // time is judged.
+                      .by_magnet = !two_names && !plan.calm && rng.Chance(1, 4),
                       .keep_offering = rng.Chance(3, 4)};
     client.other_name = two_names && !client.by_key && !client.by_magnet && rng.Chance(1, 2);
     if (!plan.calm && rng.Chance(1, 4)) {

@@ -182,7 +182,6 @@ class TrackerRun {
     workload.operations = static_cast<uint32_t>(rng_.Between(20, 300));
     workload.churn_percent = knobs_ ? knobs_->churn_percent : 0;
     workload.edge = edge_;
-    workload.trees = cluster_.levels().MustRise();
     workload.sessions = {limits.session_lifetime, limits.session_eviction_age};
     for (; clients > 0; --clients) {
       clients_.push_back(

@@ -21,7 +21,10 @@ namespace {
 // What a machine hears of its links.
 struct Side {
   Side(Loop& loop, const ConnectionOptions& connection) : links(loop, {.connection = connection}) {
-    links.Connect([this](LinkInput input) { On(std::move(input)); }, [this](FileId) { return file; });
+    links.Connect([this](LinkInput input) { On(std::move(input)); },
+                  [this](FileId, uint64_t offset) {
+                    return FileSpot{file, offset};
+                  });
   }
   void On(LinkInput input) {
     if (const auto* link_up = std::get_if<LinkUp>(&input)) up = link_up->link;

@@ -18,7 +18,9 @@ constexpr FileId kFile(0);
 struct Side {
   explicit Side(Loop& loop, StreamLinksOptions options = {}) : links(loop, options) {
     links.Connect([this](LinkInput input) { On(std::move(input)); },
-                  [this](FileId id) { return id == kFile ? file : nullptr; });
+                  [this](FileId id, uint64_t offset) {
+                    return FileSpot{id == kFile ? file : nullptr, offset};
+                  });
   }
 
   void On(LinkInput input) {
