@@ -86,7 +86,9 @@ std::optional<FileTree> FileTree::FromPlain(Plain plain) {
     return plain.piece_length == 0 && !plain.padded_end ? std::optional(FileTree()) : std::nullopt;
   }
   if (plain.piece_length == 0) return std::nullopt;
-  return FileTree(std::move(plain.files), plain.piece_length, plain.padded_end);
+  FileTree tree(std::move(plain.files), plain.piece_length, plain.padded_end);
+  if (tree.padded_end() != plain.padded_end) return std::nullopt;  // there is nothing to pad
+  return tree;
 }
 
 size_t FileTree::FileOf(uint32_t piece) const {

@@ -79,7 +79,9 @@ class RegistryClient final : public EventSink, public Endpoint {
   Address announcer() const { return AddressAt(6999); }
   Address AddressAt(uint16_t port) const;
   ClaimsJudge::Key claim(ContentNumber content) const { return {index_, content}; }
-  RegistryAsker asker() const { return {peer(), announcer(), {session_, sequence_ + 1}, cluster_.levels().in_force() >= 2}; }
+  RegistryAsker asker() const {
+    return {peer(), announcer(), {session_, sequence_ + 1}, cluster_.levels().in_force() >= 2};
+  }
 
   // --- registry_client.cc ---
   void NewSession();

@@ -113,8 +113,8 @@ TEST_F(TorrentCommands, CreateHashesALargeFileOnTwoThreadsToTheSameMetainfo) {
 TEST_F(TorrentCommands, CreateRefusesFilesItCannotShare) {
   const std::string out = Path("out.torrent");
   ExpectRefused({.file = Path("absent"), .output = out}, 1, Path("absent") + ": no such file or directory");
-  ExpectRefused({.file = folder_.string(), .output = out}, 1, folder_.string() + ": it is a directory");
-  ExpectRefused({.file = folder_.string() + "/", .output = out}, 1, "it is a directory");
+  ExpectRefused({.file = folder_.string(), .output = out}, 1, folder_.string() + ": it holds no file");
+  ExpectRefused({.file = folder_.string() + "/", .output = out}, 1, "it holds no file");
   ExpectRefused({.file = MakeFile("empty", ""), .output = out}, 1, "it is empty");
   ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
   ExpectRefused({.file = Path("pipe"), .output = out}, 1, "not a regular file");
