@@ -106,9 +106,11 @@ void Announces::ForgetOld(Duration age, Instant now) {
 void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& announce,
                           const Registry& registry, uint64_t seed, tracker_api::Peers& peers) const {
   const uint32_t limit = std::min(announce.numwant, tracker_api::kLookupLimit);
-  // Two seeders have nothing to say to each other.
+  // Two seeders have nothing to say to each other. But who has only a magnet link may not know how much is
+  // left: aria2 begins with 0.
+  const bool seeds = announce.left == 0 && announce.event != tracker_api::AnnounceEvent::kStarted;
   const auto wanted = [&](const Address& peer, bool complete) {
-    return peer != announce.peer && !(complete && announce.left == 0);
+    return peer != announce.peer && !(complete && seeds);
   };
   const auto list = [&](const Address& peer, bool complete) {
     if (wanted(peer, complete) && peers.peers.size() < limit) peers.peers.push_back({peer, {}, complete});

@@ -329,6 +329,15 @@ TEST_F(NodeTest, WithoutAQuorumAnAnnounceIsAnsweredWithAWarningAndReplicatedLate
                                 cluster_.now() + Seconds(10)));
 }
 
+// aria2 says so when it begins with a magnet link.
+TEST_F(NodeTest, WhoBeginsWithNothingLeftIsToldOfSeedersAndASeederThatGoesOnIsNot) {
+  RegisterSong();
+  cluster_.Do(leader_, AnnounceOf(1, 0));
+  cluster_.RunFor(Milliseconds(300));
+  EXPECT_EQ(PeersIn(cluster_.Do(leader_, AnnounceOf(2, 0, AnnounceEvent::kStarted))).peers.size(), 1u);
+  EXPECT_TRUE(PeersIn(cluster_.Do(leader_, AnnounceOf(2, 0))).peers.empty());
+}
+
 TEST_F(NodeTest, ScrapeCountsSeedersAndOthers) {
   RegisterSong();
   cluster_.Do(leader_, AnnounceOf(1, 0));
