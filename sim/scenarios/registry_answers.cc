@@ -179,7 +179,9 @@ bool RegistryClient::OnAnnounced(const Response& response) {
   const auto& announce = std::get<tracker_api::Announce>(op_->request);
   for (const tracker_api::PeerClaim& one : peers->peers) {
     if (one.peer == announce.peer) return false;
-    if (one.complete && announce.left == 0) return false;  // two seeders have nothing to say to each other
+    // Two seeders have nothing to say to each other; who begins may not know yet what is left.
+    const bool begins = announce.event == tracker_api::AnnounceEvent::kStarted;
+    if (one.complete && announce.left == 0 && !begins) return false;
   }
   if (op_->verifies) announced_ = announce;
   return WellFormed(*peers, announce.numwant);

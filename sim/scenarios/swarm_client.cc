@@ -258,7 +258,7 @@ void ClientAdaptor::FileLookedAt(ClientHost& host) {
 }
 
 std::string ClientAdaptor::NotOfferedAgain(const ClientHost& host) const {
-  if (!put_back_ || edited() || cut_from_ != UINT32_MAX || !plan_.damaged.empty() ||
+  if (!put_back_ || unread_ || edited() || cut_from_ != UINT32_MAX || !plan_.damaged.empty() ||
       host.machine() == nullptr || host.machine()->phase() != "offering" ||
       host.machine()->verified().all()) {
     return {};
