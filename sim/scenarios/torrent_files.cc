@@ -14,6 +14,7 @@
 #include "core/torrent/merkle.h"
 #include "core/torrent/metainfo.h"
 #include "core/torrent/piece_map.h"
+#include "sim/scenarios/drawn_tree.h"
 #include "sim/scenarios/scenarios.h"
 #include "sim/scenarios/torrent_damage.h"
 
@@ -90,18 +91,8 @@ class Run {
   // hashes of version 1, which go on to the end of the piece.
   void DescribeTree() {
     const uint32_t piece_length = kPieceLengthMin << rng_.Below(3);
-    std::vector<FileTree::File> files;
-    for (uint64_t i = rng_.Between(2, 9); i > 0; --i) {
-      FileTree::File file{{absl::StrCat("f", i)}, 0, {}, rng_.Chance(1, 3)};
-      if (rng_.Chance(1, 2)) file.path.insert(file.path.begin(), absl::StrCat("d", rng_.Below(3)));
-      if (rng_.Chance(3, 4))
-        file.length = rng_.Chance(1, 2) ? rng_.Between(1, 70'000) : piece_length * rng_.Between(1, 2);
-      files.push_back(std::move(file));
-    }
-    if (std::all_of(files.begin(), files.end(), [](const auto& file) { return file.length == 0; }))
-      files[0].length = 1;
-    std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
-    const FileTree tree(files, piece_length, rng_.Chance(1, 3));
+    const FileTree tree = DrawTree(rng_, piece_length);
+    const std::vector<FileTree::File>& files = tree.files();
     std::string bytes(tree.length(), '\0');
     Rng source(rng_.Next());
     for (char& byte : bytes) byte = static_cast<char>(source.Next());
