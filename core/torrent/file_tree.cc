@@ -8,17 +8,13 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/torrent/invalid.h"
 #include "core/torrent/metainfo.h"
 
 namespace bt {
 namespace {
 
 using bencode::Value;
-
-template <class... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 // Whether `a`, which does not come after `b`, is `b` or a directory `b` is in.
 bool Contains(const std::vector<std::string>& a, const std::vector<std::string>& b) {

@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/torrent/bencode.h"
+#include "core/torrent/invalid.h"
 #include "core/torrent/merkle.h"
 
 namespace bt {
@@ -27,11 +28,6 @@ size_t Utf8Sequence(std::string_view text) {
   if (lead == 0xf0 && byte(1) < 0x90) return 0;
   if (lead == 0xf4 && byte(1) > 0x8f) return 0;
   return size;
-}
-
-template <class... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
 }  // namespace

@@ -9,17 +9,13 @@
 
 #include "core/base/check.h"
 #include "core/torrent/bencode.h"
+#include "core/torrent/invalid.h"
 #include "core/torrent/metainfo.h"
 
 namespace bt {
 namespace {
 
 using bencode::Value;
-
-template <class... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 // `path` names the value for the reader: "info.piece length".
 absl::StatusOr<Value> Member(const std::optional<Value>& dictionary, std::string_view key, const char* path) {

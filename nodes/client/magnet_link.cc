@@ -1,12 +1,11 @@
 #include "nodes/client/magnet_link.h"
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 
+#include "core/base/digest.h"
 #include "net/resolve.h"
 #include "nodes/http_api/uri.h"
 #include "nodes/shared/text.h"
@@ -28,15 +27,9 @@ std::string Lower(std::string_view text) {
 }
 
 template <class Digest>
-std::optional<Digest> FromHex(const std::string& digits) {
+std::optional<Digest> ReadHex(const std::string& digits) {
   Digest digest{};
-  const auto is_hex = [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; };
-  if (digits.size() != 2 * digest.size() || !std::all_of(digits.begin(), digits.end(), is_hex)) {
-    return std::nullopt;
-  }
-  const std::string bytes = absl::HexStringToBytes(digits);
-  std::memcpy(digest.data(), bytes.data(), digest.size());
-  return digest;
+  return FromHex(digits, digest) ? std::optional(digest) : std::nullopt;
 }
 
 // RFC 4648: 32 characters are 20 bytes.
@@ -64,13 +57,13 @@ bool ReadTopic(const std::string& topic, MagnetLink& link) {
   const std::string lower = Lower(topic);
   if (lower.starts_with(kV1)) {
     const std::string digits = lower.substr(kV1.size());
-    link.v1 = digits.size() == 32 ? FromBase32(digits) : FromHex<Sha1Digest>(digits);
+    link.v1 = digits.size() == 32 ? FromBase32(digits) : ReadHex<Sha1Digest>(digits);
     return link.v1.has_value();
   }
   if (lower.starts_with(kV2)) {
     const std::string digits = lower.substr(kV2.size());
     if (!digits.starts_with(kSha256)) return false;
-    link.v2 = FromHex<Sha256Digest>(digits.substr(kSha256.size()));
+    link.v2 = ReadHex<Sha256Digest>(digits.substr(kSha256.size()));
     return link.v2.has_value();
   }
   return true;  // a topic of other networks

@@ -41,7 +41,7 @@ bool HoldsContent(const std::string& path, const Metainfo& metainfo) {
   }
   const absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok() || file->size() != metainfo.length) return false;
-  const absl::StatusOr<Metainfo> found = HashFile(*file, path, metainfo.name, metainfo.piece_length);
+  const absl::StatusOr<Metainfo> found = HashFile(*file, metainfo.name, metainfo.piece_length);
   return found.ok() && found->content() == metainfo.content();
 }
 

@@ -157,7 +157,7 @@ absl::StatusOr<TorrentFile> Create(const CreateOptions& options, const Plan& pla
                      " bytes it has over ", kPieceCountLimit, " of them; use a larger --piece-length"));
   }
   const uint32_t length = static_cast<uint32_t>(piece_length);
-  auto metainfo = content->file ? HashFile(*content->file, options.file, plan.name, length)
+  auto metainfo = content->file ? HashFile(*content->file, plan.name, length)
                                 : HashTree(options.file, plan.name, content->files, length);
   if (!metainfo.ok()) return metainfo.status();
   if (absl::Status status = metainfo->Validate(); !status.ok()) {

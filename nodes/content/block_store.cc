@@ -2,11 +2,9 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/torrent/metainfo.h"
 
 namespace bt::nodes {
 namespace {
@@ -111,10 +109,9 @@ void BlockStore::Start(swarm::StoreBlock effect) {
 void BlockStore::Start(swarm::HashRange effect) {
   const std::shared_ptr<ContentFile> file = FindOpen(effect.file);
   if (file == nullptr) return Refuse(swarm::RangeHashed{effect.token, NotOpen(effect.file), {}, {}});
-  // Behind a tree's last file there may be zeros to be hashed, less than a piece of them.
-  const uint64_t padding =
-      file->tree != nullptr && effect.kind == swarm::RangeHash::kSha1 ? kPieceLengthMax : 0;
-  if (Outside(*file, effect.offset, effect.length - std::min(effect.length, padding))) {
+  // Behind a tree's last file there may be zeros to be hashed.
+  const bool padded = file->tree != nullptr && effect.kind == swarm::RangeHash::kSha1;
+  if (Outside(*file, effect.offset, padded ? 0 : effect.length)) {
     return Refuse(swarm::RangeHashed{
         effect.token, absl::InvalidArgumentError(absl::StrCat("a range outside of ", file->path)), {}, {}});
   }

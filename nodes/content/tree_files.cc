@@ -45,6 +45,14 @@ net::Fd TreeFiles::Walk(const std::string& path, int flags, unsigned mode) const
   }
 }
 
+TreeFiles::Place TreeFiles::PlaceOf(const std::string& path) const {
+  const size_t cut = path.rfind('/');
+  if (cut == std::string::npos) return {net::Fd(), directory_.get(), path};
+  net::Fd parent = Walk(path.substr(0, cut), O_PATH | O_DIRECTORY, 0);
+  const int at = parent.get();
+  return {std::move(parent), at, path.substr(cut + 1)};
+}
+
 std::vector<std::string> TreeFiles::Directories() const {
   absl::btree_set<std::string> directories;
   for (const swarm::FilePart& part : parts_) {
@@ -76,13 +84,9 @@ absl::Status TreeFiles::CheckAll() const {
 absl::Status TreeFiles::MakeAll(bool& made) {
   made = false;
   for (const std::string& directory : Directories()) {
-    const size_t cut = directory.rfind('/');
-    const net::Fd parent =
-        cut == std::string::npos ? net::Fd() : Walk(directory.substr(0, cut), O_PATH | O_DIRECTORY, 0);
-    const std::string name = cut == std::string::npos ? directory : directory.substr(cut + 1);
-    if (cut != std::string::npos && !parent.valid()) return FileError("open", path_ + "/" + directory, errno);
-    const int at = parent.valid() ? parent.get() : directory_.get();
-    if (mkdirat(at, name.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+    const Place place = PlaceOf(directory);
+    if (place.at < 0) return FileError("open", path_ + "/" + directory, errno);
+    if (mkdirat(place.at, place.name.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
       return FileError("create", path_ + "/" + directory, errno);
     }
   }
@@ -98,10 +102,7 @@ absl::Status TreeFiles::MakeAll(bool& made) {
           "cannot download to ", PathOf(i),
           ": it is not a file of this download (another length, a device, or linked elsewhere); remove it"));
     }
-    if (static_cast<uint64_t>(info.st_size) == part.length) {
-      // An empty one tells nothing about what was there before.
-      continue;
-    }
+    if (static_cast<uint64_t>(info.st_size) == part.length) continue;
     made = true;
     if (fallocate(fd.get(), 0, 0, static_cast<off_t>(part.length)) == 0) continue;
     if (errno == EOPNOTSUPP || errno == ENOSYS) {
@@ -114,12 +115,8 @@ absl::Status TreeFiles::MakeAll(bool& made) {
 
 void TreeFiles::RemoveAll() {
   const auto remove = [&](const std::string& path, int flags) {
-    const size_t cut = path.rfind('/');
-    const net::Fd parent =
-        cut == std::string::npos ? net::Fd() : Walk(path.substr(0, cut), O_PATH | O_DIRECTORY, 0);
-    if (cut != std::string::npos && !parent.valid()) return;
-    const std::string name = cut == std::string::npos ? path : path.substr(cut + 1);
-    unlinkat(parent.valid() ? parent.get() : directory_.get(), name.c_str(), flags);
+    const Place place = PlaceOf(path);
+    if (place.at >= 0) unlinkat(place.at, place.name.c_str(), flags);
   };
   for (const swarm::FilePart& part : parts_) remove(part.path, 0);
   std::vector<std::string> directories = Directories();

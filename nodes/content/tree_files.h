@@ -62,6 +62,13 @@ class TreeFiles {
   size_t PartAt(uint64_t offset) const;
   // Opens a part by walking down from the directory. A valid Fd or errno.
   net::Fd Walk(const std::string& path, int flags, unsigned mode) const;
+  // The directory that a path below the tree's ends in, open, and the path's last part.
+  struct Place {
+    net::Fd parent;
+    int at = -1;  // invalid: errno says why it cannot be opened
+    std::string name;
+  };
+  Place PlaceOf(const std::string& path) const;
   absl::StatusOr<std::shared_ptr<const net::ReadableFile>> Open(size_t part) const;
   // Every directory that a part is in, each behind the one it is in; without the root.
   std::vector<std::string> Directories() const;

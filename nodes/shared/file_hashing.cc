@@ -72,9 +72,9 @@ class ContentHasher {
     absl::StatusOr<InputFile> opened = open_(number);
     if (!opened.ok()) return opened.status();
     if (opened->size() != form_.file_length(piece)) {
-      return absl::AbortedError(
-          "a file has another length than when it was looked at; try again when nothing "
-          "writes to it");
+      return absl::AbortedError(absl::StrCat(opened->path(),
+                                             " has another length than when it was looked at; try again when "
+                                             "nothing writes to it"));
     }
     file.emplace(*std::move(opened));
     return absl::OkStatus();
@@ -136,8 +136,8 @@ absl::StatusOr<std::optional<FileTree::File>> Look(const std::filesystem::direct
 
 }  // namespace
 
-absl::StatusOr<Metainfo> HashFile(const InputFile& file, const std::string& path, const std::string& name,
-                                  uint32_t piece_length) {
+absl::StatusOr<Metainfo> HashFile(const InputFile& file, const std::string& name, uint32_t piece_length) {
+  const std::string& path = file.path();
   const Metainfo form{.name = name, .length = file.size(), .piece_length = piece_length};
   absl::StatusOr<Metainfo> hashed = ContentHasher(form, [&](size_t) { return InputFile::Open(path); }).Run();
   // What was opened by name was this file?

@@ -12,10 +12,8 @@
 
 namespace bt::nodes {
 
-// `path` is for messages. kAborted when the file changes while it is read. The length and piece length must
-// be of a valid metainfo.
-absl::StatusOr<Metainfo> HashFile(const InputFile& file, const std::string& path, const std::string& name,
-                                  uint32_t piece_length);
+// kAborted when the file changes while it is read. The length and piece length must be of a valid metainfo.
+absl::StatusOr<Metainfo> HashFile(const InputFile& file, const std::string& name, uint32_t piece_length);
 
 // The files below a directory, as a tree has them: their paths in order, lengths, executable bits; no hashes
 // yet. Directories without files are left out. kFailedPrecondition: a symbolic link, a device, too many
