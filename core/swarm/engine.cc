@@ -151,10 +151,7 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
     return;
   }
   // Hashed before the file was changed, and again after.
-  if (torrent_->Lose(verdict.piece)) {
-    uploads_->Lost(verdict.piece);
-    tracker_.HoldChanged();
-  }
+  LosePiece(verdict.piece);
   if (config_.role == Role::kOffer || phase_ == Phase::kOffering) {
     unusable_why_ = verdict.why;
     context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
@@ -244,14 +241,18 @@ void Client::Engine::Handle(const FileChanged& input, Ctx& context) {
   const PieceMap touched = PiecesIn(input.offset, input.length);
   OfferChanged note{0, std::string(input.status.message())};
   for (uint32_t i = 0; i < touched.size(); ++i) {
-    if (!touched.Has(PieceIndex(i)) || !torrent_->Lose(PieceIndex(i))) continue;
-    uploads_->Lost(PieceIndex(i));
-    ++note.pieces;
+    if (touched.Has(PieceIndex(i)) && LosePiece(PieceIndex(i))) ++note.pieces;
   }
   digest_.Add(uint64_t{note.pieces});
-  tracker_.HoldChanged();
   context.out.Note(std::move(note));
   if (input.status.ok()) torrent_->Check(touched, false, context);
+}
+
+bool Client::Engine::LosePiece(PieceIndex piece) {
+  if (!torrent_->Lose(piece)) return false;
+  uploads_->Lost(piece);
+  tracker_.HoldChanged();
+  return true;
 }
 
 PieceMap Client::Engine::PiecesIn(uint64_t offset, uint64_t length) const {
@@ -271,14 +272,12 @@ void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
   PieceMap lost(verified().size());
   for (uint32_t i = 0; i < touched.size(); ++i) {
     const PieceIndex index(i);
-    if (!touched.Has(index) || !torrent_->Lose(index)) continue;
+    if (!touched.Has(index) || !LosePiece(index)) continue;
     lost.Add(index);
-    uploads_->Lost(index);
     context.out.Note(PieceUnusable{index, std::string(input.status.message())});
   }
   if (lost.none()) return;
   digest_.Add(uint64_t{lost.count()});
-  tracker_.HoldChanged();
   if (config_.role == Role::kDownload && phase_ != Phase::kOffering) {
     return Fail(absl::StrCat("cannot read the download back: ", input.status.message()), context);
   }

@@ -78,6 +78,8 @@ class Client::Engine {
   void Fetched(tracker_api::Response response, Ctx& context);
   void TrackerEvent(TrackerSession::Event event, Ctx& context);
   void Heard(const tracker_api::Peers& answer, Ctx& context);
+  // It is not had any more; true if it was.
+  bool LosePiece(PieceIndex piece);
   PieceMap PiecesIn(uint64_t offset, uint64_t length) const;  // of the content; length > 0
   void CheckedPiece(FileCheck::Verdict verdict, Ctx& context);
   void ReadBack(FileCheck::Verdict verdict, Ctx& context);
