@@ -21,7 +21,7 @@ uint32_t LevelOfNumber(uint8_t number, std::index_sequence<I...>) {
 }  // namespace
 
 uint32_t LevelOfOperation(uint8_t number) {
-  if (number == kRegisterTreeNumber) return 2;
+  if (number == kRegisterTreeNumber) return kTreeLevel;
   return LevelOfNumber(number, std::make_index_sequence<std::variant_size_v<Operation>>());
 }
 

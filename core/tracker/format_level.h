@@ -26,6 +26,7 @@ namespace bt::tracker {
 
 inline constexpr uint32_t kFirstLevel = 1;  // of a cluster whose log says nothing
 inline constexpr uint32_t kNewestLevel = 2;
+inline constexpr uint32_t kTreeLevel = 2;  // of registrations of trees
 
 // What a program can read, both ends included.
 struct LevelRange {
@@ -48,7 +49,7 @@ constexpr uint32_t LevelOfKind() {
 template <class T>
 uint32_t LevelOf(const T& operation) {
   if constexpr (std::is_same_v<T, tracker_api::Register>) {
-    if (!operation.metainfo.tree.empty()) return 2;
+    if (!operation.metainfo.tree.empty()) return kTreeLevel;
   }
   return LevelOfKind<T>();
 }

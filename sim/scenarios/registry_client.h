@@ -80,7 +80,8 @@ class RegistryClient final : public EventSink, public Endpoint {
   Address AddressAt(uint16_t port) const;
   ClaimsJudge::Key claim(ContentNumber content) const { return {index_, content}; }
   RegistryAsker asker() const {
-    return {peer(), announcer(), {session_, sequence_ + 1}, cluster_.levels().in_force() >= 2};
+    return {
+        peer(), announcer(), {session_, sequence_ + 1}, cluster_.levels().in_force() >= tracker::kTreeLevel};
   }
 
   // --- registry_client.cc ---

@@ -66,7 +66,9 @@ class SwarmRun {
     cluster_.Start();
     // A member that is lost for good would keep the level from rising, and the tree from being registered.
     // So may one whose disk has failed already, in a world that is over then.
-    if (tree && !RunUntilDone(world_, kLevelBound, [&] { return cluster_.levels().in_force() >= 2; })) return;
+    if (tree && !RunUntilDone(world_, kLevelBound,
+                              [&] { return cluster_.levels().in_force() >= tracker::kTreeLevel; }))
+      return;
     if (tracker_faults_ && !plan_.calm && tree) cluster_.levels().Mix(false);
     began_ = world_.now();
     swarm_.Start();
