@@ -81,6 +81,8 @@ class ClientAdaptor : public DefaultAdaptor {
   void ProvideOffered(ClientHost& host);
   void ProvidePart(ClientHost& host);
   std::vector<uint64_t> edits_;  // offsets
+  std::vector<uint64_t> told_;   // of these, what its machine has been told of
+  void CheckEdits(ClientHost& host);
   bool put_back_ = false;
   // The torrent as this client has it.
   Metainfo torrent() const;

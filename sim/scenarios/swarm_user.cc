@@ -29,7 +29,11 @@ void SwarmUser::Begin() { world_.After(rng_.Between(Milliseconds(1), Seconds(1))
 void SwarmUser::Fire(uint64_t argument) {
   if (argument > 0) {
     ClientHost& client = *swarm_.clients()[argument - 1];
-    return client.adaptor().FileLookedAt(client);
+    client.adaptor().FileLookedAt(client);
+    // Again while what was told is being hashed.
+    if (quiet_ || !client.adaptor().edited() || !rng_.Chance(1, 3)) return;
+    swarm_.EditFile(client);
+    return world_.After(rng_.Between(Microseconds(1), Microseconds(400)), this, argument);
   }
   for (const auto& client : swarm_.clients()) {
     if (!client->alive() || client->stalled() || !client->machine()->stopped()) continue;
