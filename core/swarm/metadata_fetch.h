@@ -102,11 +102,10 @@ class MetadataFetch {
   void Dial(Ctx& context);
   void Up(LinkId link, Ctx& context);
   void Bytes(LinkId link, const Slice& bytes, Ctx& context);
-  bool Greet(LinkId link, Peer& peer, const wire::Handshake& handshake, Ctx& context);
-  // False: the link is gone.
-  bool OnMessage(LinkId link, Peer& peer, const wire::Message& message, Ctx& context);
-  bool OnMetadata(LinkId link, Peer& peer, const wire::Metadata& message, Ctx& context);
-  bool OnHashes(LinkId link, Peer& peer, const wire::Hashes& hashes, Ctx& context);
+  void Greet(LinkId link, Peer& peer, const wire::Handshake& handshake, Ctx& context);
+  void OnMessage(LinkId link, Peer& peer, const wire::Message& message, Ctx& context);
+  void OnMetadata(LinkId link, Peer& peer, const wire::Metadata& message, Ctx& context);
+  void OnHashes(LinkId link, Peer& peer, const wire::Hashes& hashes, Ctx& context);
   // Ended by us, or gone by itself. `fault`: it has not done what it should.
   void Close(LinkId link, bool fault, Ctx& context);
   void Gone(LinkId link, bool fault, Ctx& context);

@@ -55,29 +55,32 @@ void MetadataFetch::Send(LinkId link, const wire::Message& message, Ctx& context
 }
 
 void MetadataFetch::Bytes(LinkId link, const Slice& bytes, Ctx& context) {
-  const auto found = peers_.find(link);
-  if (found == peers_.end()) return;
-  Peer& peer = found->second;
   using Result = wire::Decoder::Result;
-  Result result = Result::kMessage;
-  peer.decoder.Feed(bytes);
-  if (peer.state == Peer::State::kHandshaking) {
+  bool fed = false;
+  // What one message brings about may close this link or another one, and the others move in the table then:
+  // the peer is looked up for each.
+  while (true) {
+    const auto found = peers_.find(link);
+    if (found == peers_.end()) return;
+    Peer& peer = found->second;
+    if (!std::exchange(fed, true)) peer.decoder.Feed(bytes);
     wire::Handshake handshake;
-    result = peer.decoder.NextHandshake(handshake);
-    if (result == Result::kMessage && !Greet(link, peer, handshake, context)) return;
+    wire::Message message;
+    const bool greeting = peer.state == Peer::State::kHandshaking;
+    const Result result = greeting ? peer.decoder.NextHandshake(handshake) : peer.decoder.Next(message);
+    if (result == Result::kNeedMore) return;
+    if (result == Result::kError) return Close(link, true, context);
+    if (greeting) {
+      Greet(link, peer, handshake, context);
+    } else {
+      OnMessage(link, peer, message, context);
+    }
   }
-  wire::Message message;
-  while (result == Result::kMessage) {
-    result = peer.decoder.Next(message);
-    if (result == Result::kMessage && !OnMessage(link, peer, message, context)) return;
-  }
-  if (result == Result::kError) Close(link, true, context);
 }
 
-bool MetadataFetch::Greet(LinkId link, Peer& peer, const wire::Handshake& handshake, Ctx& context) {
+void MetadataFetch::Greet(LinkId link, Peer& peer, const wire::Handshake& handshake, Ctx& context) {
   if (handshake.peer_id == self_id_ || handshake.info_hash != peer.dialled.hash || !handshake.extended) {
-    Close(link, true, context);
-    return false;
+    return Close(link, true, context);
   }
   book_.Greeted(peer.address);
   peer.state = Peer::State::kReady;
@@ -87,7 +90,6 @@ bool MetadataFetch::Greet(LinkId link, Peer& peer, const wire::Handshake& handsh
   extended.client = "ByteTorrent";
   Send(link, extended, context);
   if (handshake.fast) Send(link, wire::HaveNone{}, context);
-  return true;
 }
 
 void MetadataFetch::Close(LinkId link, bool fault, Ctx& context) {
@@ -131,68 +133,54 @@ void MetadataFetch::PeerTimers(Ctx& context) {
 
 // --- messages ---
 
-bool MetadataFetch::OnMessage(LinkId link, Peer& peer, const wire::Message& message, Ctx& context) {
-  return std::visit(
+void MetadataFetch::OnMessage(LinkId link, Peer& peer, const wire::Message& message, Ctx& context) {
+  std::visit(
       Overloaded{
           [&](const wire::ExtendedHandshake& handshake) {
             peer.metadata_id = handshake.metadata_id;
             peer.size = handshake.metadata_size;
-            return true;
           },
-          [&](const wire::Metadata& metadata) { return OnMetadata(link, peer, metadata, context); },
-          [&](const wire::Hashes& hashes) { return OnHashes(link, peer, hashes, context); },
-          [&](const wire::HashReject&) {
-            Close(link, true, context);
-            return false;
-          },
-          [](const auto&) { return true; },
+          [&](const wire::Metadata& metadata) { OnMetadata(link, peer, metadata, context); },
+          [&](const wire::Hashes& hashes) { OnHashes(link, peer, hashes, context); },
+          [&](const wire::HashReject&) { Close(link, true, context); },
+          [](const auto&) {},
       },
       message);
 }
 
-bool MetadataFetch::OnMetadata(LinkId link, Peer& peer, const wire::Metadata& message, Ctx& context) {
+void MetadataFetch::OnMetadata(LinkId link, Peer& peer, const wire::Metadata& message, Ctx& context) {
   using Kind = wire::Metadata::Kind;
   if (message.kind == Kind::kRequest && peer.metadata_id != 0) {
     wire::Metadata reject;
     reject.id = peer.metadata_id;
     reject.kind = Kind::kReject;
     reject.piece = message.piece;
-    Send(link, reject, context);
-    return true;
+    return Send(link, reject, context);
   }
-  if (message.kind == Kind::kReject && peer.busy) {
-    Close(link, true, context);
-    return false;
-  }
+  if (message.kind == Kind::kReject && peer.busy) return Close(link, true, context);
   // Also what comes after its attempt was given up.
-  if (message.kind != Kind::kData || !attempt_ || !attempt_->Arrived(link, message)) return true;
+  if (message.kind != Kind::kData || !attempt_ || !attempt_->Arrived(link, message)) return;
   peer.busy = false;
   peer.deadline = context.now + kIdle;
   senders_[link] = peer.address;
-  if (!attempt_->complete()) return true;
-  InfoComplete(context);
-  return peers_.contains(link);
+  if (attempt_->complete()) InfoComplete(context);
 }
 
-bool MetadataFetch::OnHashes(LinkId link, Peer& peer, const wire::Hashes& hashes, Ctx& context) {
+void MetadataFetch::OnHashes(LinkId link, Peer& peer, const wire::Hashes& hashes, Ctx& context) {
   const auto verdict = layers_ ? layers_->Arrived(link, hashes) : LayerAssembly::Verdict::kNotAskedFor;
   switch (verdict) {
     case LayerAssembly::Verdict::kNotAskedFor:
-      Close(link, true, context);
-      return false;
+      return Close(link, true, context);
     case LayerAssembly::Verdict::kWrong: {
       const Address liar = peer.address;
-      Convict(liar, "sent hashes that are not the torrent's", context);
-      return false;
+      return Convict(liar, "sent hashes that are not the torrent's", context);
     }
     case LayerAssembly::Verdict::kRight:
       break;
   }
   peer.busy = false;
   peer.deadline = context.now + kIdle;
-  if (!layers_->complete()) return true;
-  Conclude(layers_->PieceLayers(), context);
-  return false;
+  if (layers_->complete()) Conclude(layers_->PieceLayers(), context);
 }
 
 // --- putting together ---

@@ -81,7 +81,7 @@ def with_aria2(world, client):
     folder = scene.folder("aria2-result")
     scene.download(
         lambda folder, what: ARIA2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, what],
-        (folder,),
+        (folder, scene.folder("aria2-magnet-result")),
     )
     offer.process.stop()
     seeder = world.start(

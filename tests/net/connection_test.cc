@@ -276,7 +276,8 @@ TEST_F(ConnectionTest, TheUsersDeadlineTakesAnIdleConnectionDownUnlessItIsMoved)
 }
 
 TEST_F(ConnectionTest, AConnectionThatCannotBeMadeIsToldAfterTheCallThatAskedForIt) {
-  const Address nobody = Listen(Address::V4(127, 0, 0, 1, 0))->address;
+  const ReservedPort silent;
+  const Address nobody = silent.address();
   End refused(loop_, options_, nobody);
   EXPECT_TRUE(refused.events.empty());
   ASSERT_TRUE(Until([&] { return refused.Down(DownReason::kNotConnected); }));

@@ -172,8 +172,8 @@ TEST_F(FilterTest, AFlushingCloseEndsTheStreamInItsOwnTermsAndAnAbruptOneDoesNot
 
 TEST_F(FilterTest, ReplicaLinksTalkThroughTls) {
   const ReplicaSecret secret{1};
-  std::vector<Address> addresses;
-  for (int i = 0; i < 2; ++i) addresses.push_back(Listen(Address::V4(127, 0, 0, 1, 0))->address);
+  const ReservedPort ports[2];
+  const Address addresses[] = {ports[0].address(), ports[1].address()};
   std::vector<std::unique_ptr<ReplicaLinks>> nodes;
   std::vector<std::string> received;
   for (uint32_t i = 0; i < 2; ++i) {

@@ -50,8 +50,7 @@ struct Impatient {
 class ReplicaLinksTest : public testing::Test {
  protected:
   ReplicaLinksTest() {
-    // Ports first, so that each can name the other before either listens.
-    for (int i = 0; i < 2; ++i) addresses_.push_back(Listen(Address::V4(127, 0, 0, 1, 0))->address);
+    for (const ReservedPort& port : ports_) addresses_.push_back(port.address());
     for (uint32_t i = 0; i < 2; ++i) Start(i);
     for (auto& replica : replicas_) replica->Connect();
   }
@@ -116,6 +115,7 @@ class ReplicaLinksTest : public testing::Test {
   static std::string HelloFrame(ReplicaHello hello) { return Frame(Encode(hello)); }
 
   Loop loop_;
+  const ReservedPort ports_[2];  // so that each can name the other before either listens
   std::vector<Address> addresses_;
   std::vector<std::string> notes_;
   std::vector<std::unique_ptr<Replica>> replicas_;
@@ -406,7 +406,8 @@ struct Text {
 TEST(MessageLinksTest, MessagesAreEncodedAndDecodedAndNonsenseIsMalformed) {
   using Message = std::variant<Ping, Text>;
   Loop loop;
-  const Address address = Listen(Address::V4(127, 0, 0, 1, 0))->address;
+  const ReservedPort port;
+  const Address address = port.address();
   ReplicaLinksOptions at{.identity = {.cluster = 1, .self = NodeId(1)}};
   at.peers[NodeId(2)] = {"127.0.0.1", 1};
   ReplicaLinksOptions from{.identity = {.cluster = 1, .self = NodeId(2)}};

@@ -122,7 +122,8 @@ TEST_F(ReplicaNamesTest, ANameThatIsUnknownAtFirstIsFoundLaterAndSaidOnce) {
 }
 
 TEST_F(ReplicaNamesTest, EveryAddressOfANameIsTriedWithinOneAttempt) {
-  const Address closed = Listen(Address::V4(127, 0, 0, 1, 0))->address;
+  const ReservedPort silent;
+  const Address closed = silent.address();
   const Address open = StartSecond();
   const uint64_t before = first_->counters().connects;
   names_.Set("second", {closed, closed, open});

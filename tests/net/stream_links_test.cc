@@ -150,11 +150,8 @@ TEST_F(StreamLinksTest, AFlushingCloseDeliversEverythingAndAPlainOneNothingMore)
 }
 
 TEST_F(StreamLinksTest, ARefusedConnectionIsReportedWithItsReason) {
-  Address nobody;
-  {
-    const auto listener = Listen(Address::V4(127, 0, 0, 1, 0));
-    nobody = listener->address;
-  }
+  const ReservedPort closed;
+  const Address nobody = closed.address();
   client_.links.Execute(LinkConnect{LinkId(1), nobody});
   ASSERT_TRUE(RunUntil(loop_, [&] { return client_.down.contains(LinkId(1)); }));
   EXPECT_NE(client_.down[LinkId(1)].find("refused"), std::string::npos) << client_.down[LinkId(1)];

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the tests of net/ share: a directory that cleans up after itself, and waiting for a condition on a
-// loop with a deadline.
+// What the tests of net/ share: a directory that cleans up after itself, waiting for a condition on a loop with
+// a deadline, and a port that nobody else is given.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,9 +15,11 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/address.h"
 #include "core/base/rng.h"
 #include "net/fd.h"
 #include "net/loop.h"
+#include "net/socket.h"
 
 namespace bt::net {
 
@@ -30,6 +32,26 @@ inline bool RunUntil(Loop& loop, const std::function<bool()>& done) {
   }
   return true;
 }
+
+// A port of 127.0.0.1 on which nobody listens until the test does. It is bound as long as this lives: the kernel
+// gives it to no other process, neither to one that listens nor to one that connects, and `Listen` may take it,
+// for both have SO_REUSEADDR.
+class ReservedPort {
+ public:
+  ReservedPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int on = 1;
+    EXPECT_EQ(setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    sockaddr_storage any{};
+    const socklen_t size = ToSockaddr(Address::V4(127, 0, 0, 1, 0), any);
+    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&any), size), 0);
+    address_ = LocalAddress(fd_.get()).value();
+  }
+  const Address& address() const { return address_; }
+
+ private:
+  Fd fd_;
+  Address address_;
+};
 
 class TemporaryDirectory {
  public:

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "net/http/client.h"
+#include "tests/net/support.h"
 
 namespace bt::net {
 namespace {
@@ -438,9 +439,8 @@ TEST_F(HttpServerTest, TheClientReportsRefusedConnectionsAndSilence) {
   Until([&] { return silent.has_value(); });
   EXPECT_EQ(silent->status().code(), absl::StatusCode::kDeadlineExceeded);
 
-  absl::StatusOr<Listener> closed = Listen(Address::V4(127, 0, 0, 1, 0));
-  const Address nobody = closed->address;
-  closed->fd.Reset();
+  const ReservedPort closed;
+  const Address nobody = closed.address();
   std::optional<absl::StatusOr<HttpResponse>> refused;
   client.Send(nobody, request, Seconds(5), [&](auto r) { refused = std::move(r); });
   Until([&] { return refused.has_value(); });
