@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -346,6 +349,41 @@ TEST(HttpApi, AnswersWrongPathsMethodsAndBodiesWithTheRightStatus) {
     const ParsedRequest call = Parse(method, target, body);
     EXPECT_FALSE(call.request.has_value()) << method << " " << target;
     EXPECT_EQ(call.answer.status, status) << method << " " << target << " " << body.substr(0, 80);
+  }
+}
+
+// What the rows of a page's table begin with, "`GET /status`" say, without the quotes.
+std::vector<std::string> RowsOf(const std::string& page) {
+  std::vector<std::string> rows;
+  std::ifstream in(page);
+  EXPECT_TRUE(in.is_open()) << page;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("| `")) rows.push_back(line.substr(3, line.find('`', 3) - 3));
+  }
+  return rows;
+}
+
+TEST(HttpApi, ItsPageNamesEveryEndpointWithItsMethodAndNoOther) {
+  std::map<std::string, std::set<std::string>> methods;  // of each path
+  std::set<Endpoint> named;
+  for (std::string row : RowsOf("docs/http_api.md")) {
+    const size_t space = row.find(' ');
+    const size_t id = row.find("{id}");
+    if (id != std::string::npos) row.replace(id, 4, "music.mp3");
+    const std::string path = row.substr(space + 1);
+    methods[path].insert(row.substr(0, space));
+    const ParsedRequest parsed = Parse(row.substr(0, space), path);
+    EXPECT_TRUE(named.insert(parsed.rendering.endpoint).second) << row << " is there twice";
+    EXPECT_NE(parsed.rendering.endpoint, Endpoint::kOther) << row << ": " << parsed.answer.body;
+  }
+  for (size_t i = 0; i < static_cast<size_t>(Endpoint::kCount); ++i) {
+    const Endpoint endpoint = static_cast<Endpoint>(i);
+    EXPECT_EQ(named.contains(endpoint), endpoint != Endpoint::kOther) << EndpointName(endpoint);
+  }
+  for (const auto& [path, allowed] : methods) {
+    for (const std::string method : {"GET", "PUT", "POST", "DELETE", "PATCH"}) {
+      EXPECT_EQ(Parse(method, path).answer.status == 405, !allowed.contains(method)) << method << " " << path;
+    }
   }
 }
 
