@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/base/fields.h"
 
@@ -35,8 +36,8 @@ void WriteAll(int out, std::string_view bytes) {
 // A report's bytes, behind their length.
 void Tell(int out, const Report& report) {
   const std::string bytes = Encode(report);
-  const uint64_t size = bytes.size();
-  std::string framed(reinterpret_cast<const char*>(&size), kLengthBytes);
+  std::string framed(kLengthBytes, '\0');
+  StoreLittle(framed.data(), bytes.size(), kLengthBytes);
   WriteAll(out, framed + bytes);
 }
 
@@ -107,9 +108,8 @@ bool Apart::Read() {
 }
 
 std::optional<Report> Apart::Next() {
-  uint64_t size = 0;
   if (bytes_.size() < kLengthBytes) return std::nullopt;
-  std::memcpy(&size, bytes_.data(), kLengthBytes);
+  const uint64_t size = LoadLittle(bytes_.data(), kLengthBytes);
   if (bytes_.size() - kLengthBytes < size) return std::nullopt;
   absl::StatusOr<Report> report = Decode<Report>(Slice::Own(bytes_.substr(kLengthBytes, size)));
   bytes_.erase(0, kLengthBytes + size);

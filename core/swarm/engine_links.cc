@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/swarm/engine.h"
 
 namespace bt::swarm {
@@ -13,8 +14,7 @@ namespace {
 constexpr std::string_view kClientName = "ByteTorrent";
 
 std::string IpBytes(const Address& address) {
-  const char* bytes = reinterpret_cast<const char*>(address.ip.data());
-  return address.is_v4() ? std::string(bytes + 12, 4) : std::string(bytes, 16);
+  return std::string(BytesOf(address.ip).substr(address.is_v4() ? 12 : 0));
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ constexpr size_t kHashSpanSize = 32 + 16;
 
 void PutHashSpan(std::string& out, uint8_t id, const HashSpan& span, uint32_t more = 0) {
   PutFrame(out, id, kHashSpanSize + more);
-  out.append(reinterpret_cast<const char*>(span.pieces_root.data()), span.pieces_root.size());
+  out.append(BytesOf(span.pieces_root));
   Put32(out, span.base_layer);
   Put32(out, span.index);
   Put32(out, span.length);
@@ -223,8 +223,8 @@ std::string EncodeHandshake(const Handshake& handshake) {
   if (handshake.fast) reserved[7] |= 0x04;
   if (handshake.v2) reserved[7] |= 0x10;
   out.append(reserved, sizeof(reserved));
-  out.append(reinterpret_cast<const char*>(handshake.info_hash.data()), handshake.info_hash.size());
-  out.append(reinterpret_cast<const char*>(handshake.peer_id.data()), handshake.peer_id.size());
+  out.append(BytesOf(handshake.info_hash));
+  out.append(BytesOf(handshake.peer_id));
   return out;
 }
 

@@ -18,8 +18,7 @@ constexpr uint8_t kCompleteFlag = 0x02;  // BEP 11
 // An address as peer exchanges carry it: 4 or 16 bytes and the port.
 void PutCompact(const Address& address, std::string& v4, std::string& v6) {
   std::string& out = address.is_v4() ? v4 : v6;
-  const std::string_view ip(reinterpret_cast<const char*>(address.ip.data()), address.ip.size());
-  out.append(address.is_v4() ? ip.substr(12) : ip);
+  out.append(BytesOf(address.ip).substr(address.is_v4() ? 12 : 0));
   AppendBig(out, address.port, 2);
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
 #include "net/socket.h"
@@ -46,8 +47,7 @@ int64_t ModifiedNs(const struct stat& info) {
 
 std::string ChecksumText(std::string_view bytes) {
   std::string text(8, '\0');
-  const uint64_t checksum = HashBytes(bytes);
-  for (size_t i = 0; i < 8; ++i) text[i] = static_cast<char>(checksum >> (8 * i) & 0xff);
+  StoreLittle(text.data(), HashBytes(bytes), 8);
   return Hex(text);
 }
 

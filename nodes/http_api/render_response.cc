@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/torrent/bencode.h"
 #include "nodes/http_api/form.h"
@@ -48,8 +49,7 @@ std::string_view IpBytes(const Address& address) {
 
 void AppendCompact(const api::PeerClaim& claim, std::string& out) {
   out.append(IpBytes(claim.peer));
-  out.push_back(static_cast<char>(claim.peer.port >> 8));
-  out.push_back(static_cast<char>(claim.peer.port));
+  AppendBig(out, claim.peer.port, 2);
 }
 
 // BEP 23 and BEP 7: 6 bytes per IPv4 peer, 18 per IPv6 peer, apart.

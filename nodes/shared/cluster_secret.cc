@@ -26,7 +26,7 @@ ClusterSecret DrawClusterSecret() {
 
 uint64_t ClusterId(const ClusterSecret& secret) {
   std::string text = "bytetorrent cluster id\n";
-  text.append(reinterpret_cast<const char*>(secret.data()), secret.size());
+  text.append(BytesOf(secret));
   return LoadBig(BytesOf(Sha256(text)).data(), 8);
 }
 
