@@ -22,6 +22,26 @@ class EventSink {
   ~EventSink() = default;
 };
 
+// An argument that says more than one thing: a kind, in the highest 8 bits, a number of kMiddleBits, and
+// another in the rest. Each number is cut to its width.
+template <int kMiddleBits, class Kind>
+struct EventArgument {
+  static constexpr int kLowBits = 56 - kMiddleBits;
+  static constexpr uint64_t kMiddleMask = (uint64_t{1} << kMiddleBits) - 1;
+  static constexpr uint64_t kLowMask = (uint64_t{1} << kLowBits) - 1;
+
+  Kind kind;
+  uint64_t middle = 0;
+  uint64_t low = 0;
+
+  static EventArgument From(uint64_t packed) {
+    return {static_cast<Kind>(packed >> 56), packed >> kLowBits & kMiddleMask, packed & kLowMask};
+  }
+  uint64_t packed() const {
+    return static_cast<uint64_t>(kind) << 56 | (middle & kMiddleMask) << kLowBits | (low & kLowMask);
+  }
+};
+
 struct Event {
   int64_t time;
   uint64_t sequence;

@@ -76,6 +76,7 @@ constexpr std::array<Kind, kFaultCount> kKinds = {{
     {"older_file", "a file is an older version of itself"},
     {"truncated_file", "a file has lost its end"},
     {"disk_low", "a disk has less room than its reserve"},
+    {"paused_reading", "reads nothing until its disk has caught up"},
     {"wrong_bytes", "a liar serves wrong bytes"},
     {"lying_bitfield", "a liar claims pieces it has not"},
     {"serves_nothing", "a liar does not answer"},
@@ -107,7 +108,7 @@ bool IsConsequence(Fault fault) {
          fault == Fault::kKeptPageCache || fault == Fault::kBegunFromSnapshot ||
          fault == Fault::kTookSnapshot || fault == Fault::kSnapshotAsked || fault == Fault::kLetInAnew ||
          fault == Fault::kHandedOver || fault == Fault::kRefusedForRoom || fault == Fault::kTooOld ||
-         fault == Fault::kLevelRaised;
+         fault == Fault::kLevelRaised || fault == Fault::kPausedReading;
 }
 
 std::optional<FaultCounts> FaultCounts::FromPlain(const Plain& plain) {

@@ -79,6 +79,7 @@ enum class Fault : uint8_t {
   kOlderFile,
   kTruncatedFile,
   kDiskLow,
+  kPausedReading,
   // malicious peers
   kWrongBytes,
   kLyingBitfield,

@@ -47,6 +47,7 @@ struct NoDisk {
   NoDisk(World&, uint32_t /*node*/, DiskFaults) {}
   absl::StatusOr<Slice> Read(FileId, uint64_t, uint64_t) { return absl::NotFoundError("there are no files"); }
   void Commit(uint64_t) {}  // the effect with this ticket completes: what it promises is durable
+  bool congested() const { return false; }  // so much waits for the disk that reading should pause
   void Crash() {}
   void StopFaults() {}
 };
@@ -201,7 +202,12 @@ class Host final : public Process, public Endpoint, public StreamUser {
     adaptor().Deliver(*this, from, bytes);
   }
   void StreamUp(LinkId link, const Address& peer) override { Enter(LinkUp{link, peer}); }
-  void StreamBytes(LinkId link, const Slice& bytes) override { Enter(LinkReceived{link, bytes}); }
+  void StreamBytes(LinkId link, const Slice& bytes) override {
+    if (surroundings_.files().congested()) {
+      return world_.Fail("congestion: " + name() + " reads although its disk has not caught up");
+    }
+    Enter(LinkReceived{link, bytes});
+  }
   void StreamSent(LinkId link, uint64_t total) override { Enter(LinkSent{link, total}); }
   void StreamDown(LinkId link, const std::string& why) override { Enter(LinkDown{link, why}); }
 

@@ -20,8 +20,7 @@ uint32_t Network::Attach(Endpoint* endpoint) {
 }
 
 Network::Way& Network::Between(uint32_t from, uint32_t to) {
-  const uint64_t key = uint64_t{from} << 32 | to;
-  std::unique_ptr<Way>& way = ways_[key];
+  std::unique_ptr<Way>& way = ways_[{from, to}];
   if (way == nullptr) way = std::make_unique<Way>(world_.Stream("network from", from).Fork("to", to));
   return *way;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/slice.h"
@@ -96,7 +97,7 @@ class Network final : public EventSink {
   World& world_;
   NetworkFaults faults_;
   std::vector<Endpoint*> endpoints_;
-  absl::flat_hash_map<uint64_t, std::unique_ptr<Way>> ways_;  // look-up only
+  absl::flat_hash_map<std::pair<uint32_t, uint32_t>, std::unique_ptr<Way>> ways_;  // look-up only
   SlotMap<InFlight> messages_;
   uint64_t sent_ = 0;
 };

@@ -28,6 +28,7 @@ void Streams::Limit(uint32_t node, uint64_t up, uint64_t down) {
 
 void Streams::SetUp(uint32_t node, bool up) {
   nodes_[node].up = up;
+  nodes_[node].reading_paused = false;
   if (up) return;
   std::vector<uint64_t> ids;
   for (const auto& [id, stream] : streams_) {
@@ -242,12 +243,36 @@ void Streams::Left(Stream& stream, int from) {
 
 void Streams::Arrive(Stream& stream, int from) {
   Direction& way = stream.way[from];
-  if (way.wire.empty()) return;
-  const Slice chunk = way.wire.front();
-  way.wire.pop_front();
+  if (way.unread == way.wire.size()) return;
+  ++way.unread;
+  Read(stream, from);
+}
+
+void Streams::Read(Stream& stream, int from) {
+  const uint64_t id = stream.id;
   const int to = 1 - from;
-  if (!stream.open[to]) return;
-  nodes_[stream.node[to]].user->StreamBytes(stream.link[to], chunk);
+  Direction& way = stream.way[from];
+  while (way.unread > 0 && !nodes_[stream.node[to]].reading_paused) {
+    const Slice chunk = way.wire.front();
+    way.wire.pop_front();
+    --way.unread;
+    if (stream.open[to]) nodes_[stream.node[to]].user->StreamBytes(stream.link[to], chunk);
+    if (!streams_.contains(id)) return;
+  }
+  if (way.end_unread && !nodes_[stream.node[to]].reading_paused) Down(stream, to, stream.end_reason);
+}
+
+void Streams::PauseReading(uint32_t node, bool paused) {
+  if (nodes_[node].reading_paused == paused) return;
+  nodes_[node].reading_paused = paused;
+  if (paused) return world_.Count(Fault::kPausedReading, {node});
+  for (const uint64_t id : Ids()) {
+    for (int from = 0; from < 2; ++from) {
+      const auto found = streams_.find(id);
+      if (found != streams_.end() && found->second->node[1 - from] == node) Read(*found->second, from);
+    }
+    Reap(id);
+  }
 }
 
 void Streams::Consumed(uint32_t node, LinkId link, uint64_t bytes) {
@@ -316,10 +341,14 @@ void Streams::Reap(uint64_t id) {
   streams_.erase(found);
 }
 
-void Streams::Wake() {
+std::vector<uint64_t> Streams::Ids() const {
   std::vector<uint64_t> ids;
   for (const auto& [id, stream] : streams_) ids.push_back(id);
-  for (const uint64_t id : ids) {
+  return ids;
+}
+
+void Streams::Wake() {
+  for (const uint64_t id : Ids()) {
     for (int end = 0; end < 2; ++end) {
       const auto found = streams_.find(id);
       if (found != streams_.end()) Pump(*found->second, end);
@@ -337,9 +366,8 @@ void Streams::StopFaults() {
 }
 
 void Streams::Fire(uint64_t argument) {
-  const Kind kind = static_cast<Kind>(argument >> 56);
-  const int end = static_cast<int>(argument >> 48 & 0xff);
-  const uint64_t id = argument & 0xffff'ffff'ffffu;
+  const auto [kind, middle, id] = Packed::From(argument);
+  const int end = static_cast<int>(middle);
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   Stream& stream = *found->second;
@@ -360,7 +388,8 @@ void Streams::Fire(uint64_t argument) {
       Arrive(stream, end);
       break;
     case Kind::kEnd:
-      Down(stream, 1 - end, stream.end_reason);
+      stream.way[end].end_unread = true;
+      Read(stream, end);
       break;
     case Kind::kGiveUp: {
       Direction& way = stream.way[end];

@@ -2,7 +2,8 @@
 
 // Streams: ordered, reliable byte streams between the endpoints of a world, as TCP gives them: a bounded
 // window in flight, bandwidth of each stream and of each node, latency, arbitrary cuts on arrival, connection
-// refused, resets, peers that vanish without a word (half-open), partitions that block and later release. A
+// refused, resets, peers that vanish without a word (half-open), partitions that block and later release, and
+// nodes that read nothing for a while. A
 // stream either delivers a prefix of what was sent, in order, or ends.
 
 #include <absl/container/btree_map.h>
@@ -72,6 +73,9 @@ class Streams final : public EventSink {
   // The host itself gives the link up (a file could not be read): both ends hear of it.
   void Reset(uint32_t node, LinkId link);
   void Consumed(uint32_t node, LinkId link, uint64_t bytes);
+  // As net::StreamLinks::PauseReading: what arrives, ends of streams included, stays in the node's system
+  // until it reads again; senders run into their windows. Not from within a call of StreamUser.
+  void PauseReading(uint32_t node, bool paused);
   // Ways have been cut or mended, or the faults are over: streams that waited move again.
   void Wake();
   void StopFaults();
@@ -82,15 +86,18 @@ class Streams final : public EventSink {
 
  private:
   enum class Kind : uint64_t { kSyn, kSynAck, kRefuse, kTransmitted, kArrive, kEnd, kGiveUp };
+  using Packed = EventArgument<8, Kind>;  // which end of which stream
   struct Direction {
     std::deque<Slice> queue;  // handed over by the node, not yet on the wire
-    std::deque<Slice> wire;   // on the wire, in order
+    std::deque<Slice> wire;   // on the wire, in order; the first `unread` have arrived
+    size_t unread = 0;
     uint64_t window_used = 0;
     uint64_t total = 0;
     bool transmitting = false;
-    bool in_line = false;  // for its sender's uplink
-    bool closing = false;  // Close(flush) was asked for: ends when the queue is empty
-    bool ended = false;    // the end is under way to the other side
+    bool in_line = false;     // for its sender's uplink
+    bool closing = false;     // Close(flush) was asked for: ends when the queue is empty
+    bool ended = false;       // the end is under way to the other side
+    bool end_unread = false;  // ... and has arrived there
     Instant last_arrival{0};
     Instant waiting_since = Instant::Never();
   };
@@ -110,6 +117,7 @@ class Streams final : public EventSink {
     StreamUser* user = nullptr;
     Address address;
     bool up = false;
+    bool reading_paused = false;
     uint64_t next_inbound = kInboundLink;
     uint64_t up_rate = 0;
     uint64_t down_rate = 0;
@@ -119,9 +127,11 @@ class Streams final : public EventSink {
   };
 
   uint64_t Argument(Kind kind, const Stream& stream, int end) const {
-    return static_cast<uint64_t>(kind) << 56 | static_cast<uint64_t>(end) << 48 | stream.id;
+    return Packed{kind, static_cast<uint64_t>(end), stream.id}.packed();
   }
   Stream* Find(uint32_t node, LinkId link, int& end);
+  // Of all streams: whoever does something for each may thereby end some.
+  std::vector<uint64_t> Ids() const;
   bool Blocked(const Stream& stream, int from);
   void Pump(Stream& stream, int from);
   void Launch(Stream& stream, int from);
@@ -132,6 +142,8 @@ class Streams final : public EventSink {
   void Transmitted(Stream& stream, int from);
   void Left(Stream& stream, int from);
   void Arrive(Stream& stream, int from);
+  // What has arrived is read, unless the node there pauses. The stream may be gone afterwards.
+  void Read(Stream& stream, int from);
   void Syn(Stream& stream);
   void SynAck(Stream& stream);
   // The end of the stream starts its way from `from` to the other side.

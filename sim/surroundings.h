@@ -152,6 +152,7 @@ class NodeSurroundings final : public EventSink {
     if (pending.has_value()) {
       CompleteLater(FileCompleted<P>{std::move(pending->completion)}, pending->delay, pending->ticket);
     }
+    HeedCongestion();
   }
   void Do(LinkEffect effect) {
     CHECK_MSG(streams_ != nullptr, "a machine with links in a world without streams");
@@ -175,8 +176,9 @@ class NodeSurroundings final : public EventSink {
 
   void Fire(uint64_t argument) override {
     // The event of an earlier life.
-    if ((argument >> 32 & 0xffffff) != (life_ & 0xffffff) || !host_.alive()) return;
-    switch (static_cast<Event>(argument >> 56)) {
+    const auto [event, life, detail] = Packed::From(argument);
+    if (life != (life_ & Packed::kMiddleMask) || !host_.alive()) return;
+    switch (event) {
       case Event::kWake:
         if (world_.now() != wake_.world) return;  // an earlier one took its place
         ForgetWake();
@@ -189,12 +191,13 @@ class NodeSurroundings final : public EventSink {
         return;
       }
       case Event::kCompletion: {
-        const auto found = completions_.find(argument & 0xffffffff);
+        const auto found = completions_.find(detail);
         CHECK(found != completions_.end());
         Completion completion = std::move(found->second);
         completions_.erase(found);
         files_.Commit(completion.ticket);
-        return host_.Enter(std::move(completion.input));
+        host_.Enter(std::move(completion.input));
+        return HeedCongestion();
       }
       case Event::kPace:
         return host_.OnPace();
@@ -212,14 +215,18 @@ class NodeSurroundings final : public EventSink {
 
  private:
   enum class Event : uint64_t { kWake, kSynced, kCompletion, kCrash, kStop, kPace };
+  using Packed = EventArgument<24, Event>;  // in which life, and a number
 
   struct Completion {
     Input<P> input;
     uint64_t ticket;
   };
 
-  uint64_t Argument(Event event, uint64_t detail = 0) const {
-    return static_cast<uint64_t>(event) << 56 | (life_ & 0xffffff) << 32 | detail;
+  uint64_t Argument(Event event, uint64_t detail = 0) const { return Packed{event, life_, detail}.packed(); }
+
+  // While too much waits for the content disk, nothing is read from the node's streams; see net/host.h.
+  void HeedCongestion() {
+    if (streams_ != nullptr) streams_->PauseReading(index_, files_.congested());
   }
 
   void EndLife() {

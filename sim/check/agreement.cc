@@ -35,8 +35,7 @@ void AgreementJudge::OnProposing(NodeId node, const paxos::Proposing& note) {
     return world_.Fail(absl::StrFormat("agreement: node %d proposes with node %d's ballot %s", node.value(),
                                        note.ballot.node.value(), BallotText(note.ballot)));
   }
-  const uint64_t ballot = note.ballot.round << 8 | note.ballot.node.value();
-  const auto [known, inserted] = proposed_.try_emplace({ballot, note.slot.value()}, note.value);
+  const auto [known, inserted] = proposed_.try_emplace({note.ballot, note.slot}, note.value);
   if (!inserted && known->second != note.value) {
     world_.Fail(absl::StrFormat("agreement: two values were proposed in slot %d under ballot %s",
                                 note.slot.value(), BallotText(note.ballot)));

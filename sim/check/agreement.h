@@ -50,8 +50,8 @@ class AgreementJudge {
   absl::btree_map<NodeId, Slot> next_;
   absl::btree_map<NodeId, paxos::Ballot> acknowledged_;
   absl::btree_set<paxos::Ballot> elected_;
-  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint64_t> proposed_;  // look-up only
-  absl::flat_hash_map<uint64_t, uint64_t> applied_;                        // by slot; look-up only
+  absl::btree_map<std::pair<paxos::Ballot, Slot>, uint64_t> proposed_;  // values
+  absl::flat_hash_map<uint64_t, uint64_t> applied_;                     // by slot; look-up only
 };
 
 }  // namespace bt::sim

@@ -167,6 +167,16 @@ swarm::BlockStored ContentDisk::DoStore(const swarm::StoreBlock& effect) {
   return {effect.token, absl::OkStatus(), world_.hashes().Sha256At(effect.offset, effect.bytes)};
 }
 
+// Writes behind a sync that takes long wait for it, as they do when the page cache is full.
+ContentDisk::Pending ContentDisk::AddStore(const swarm::StoreBlock& effect) {
+  const uint64_t ticket = ++next_ticket_;
+  stores_[ticket] = effect.bytes.size();
+  queued_ += effect.bytes.size();
+  if (queued_ > kQueuedHigh) congested_ = true;
+  const Instant done = std::max(world_.now() + WorkTime(effect.bytes.size()), busy_until_);
+  return {DoStore(effect), done - world_.now(), ticket};
+}
+
 swarm::RangeHashed ContentDisk::DoHash(const swarm::HashRange& effect) {
   swarm::RangeHashed hashed{effect.token, absl::OkStatus(), {}, {}};
   absl::StatusOr<Slice> bytes = Read(effect.file, effect.offset, effect.length);
@@ -202,32 +212,33 @@ ContentDisk::Pending ContentDisk::AddSync(FileId file, std::optional<Slice> stat
     told_.emplace(failure.message());
   }
   syncs_.push_back({ticket, open->second.name, bytes.unsynced(), std::move(state), rename, !failure.ok()});
-  return {Done{file, std::move(failure)}, SyncTime(world_, rng_, faults_, bytes.unsynced_bytes()), ticket};
+  const Duration takes = SyncTime(world_, rng_, faults_, bytes.unsynced_bytes());
+  if (takes > faults_.sync_max) busy_until_ = std::max(busy_until_, world_.now() + takes);
+  return {Done{file, std::move(failure)}, takes, ticket};
 }
 
 std::optional<ContentDisk::Pending> ContentDisk::Execute(const swarm::FileEffect& effect) {
-  return std::visit(Overloaded{
-                        [&](const swarm::OpenFile& open) -> std::optional<Pending> {
-                          return Pending{DoOpen(open), WorkTime(0)};
-                        },
-                        [&](const swarm::StoreBlock& store) -> std::optional<Pending> {
-                          return Pending{DoStore(store), WorkTime(store.bytes.size())};
-                        },
-                        [&](const swarm::HashRange& range) -> std::optional<Pending> {
-                          return Pending{DoHash(range), WorkTime(range.length)};
-                        },
-                        [&](const swarm::Checkpoint& checkpoint) -> std::optional<Pending> {
-                          return AddSync<swarm::Checkpointed>(checkpoint.file, checkpoint.state, false);
-                        },
-                        [&](const swarm::FinishFile& finish) -> std::optional<Pending> {
-                          return AddSync<swarm::FileFinished>(finish.file, std::nullopt, true);
-                        },
-                        [&](const swarm::CloseFile& close) -> std::optional<Pending> {
-                          open_.erase(close.file);
-                          return std::nullopt;
-                        },
-                    },
-                    effect);
+  return std::visit(
+      Overloaded{
+          [&](const swarm::OpenFile& open) -> std::optional<Pending> {
+            return Pending{DoOpen(open), WorkTime(0)};
+          },
+          [&](const swarm::StoreBlock& store) -> std::optional<Pending> { return AddStore(store); },
+          [&](const swarm::HashRange& range) -> std::optional<Pending> {
+            return Pending{DoHash(range), WorkTime(range.length)};
+          },
+          [&](const swarm::Checkpoint& checkpoint) -> std::optional<Pending> {
+            return AddSync<swarm::Checkpointed>(checkpoint.file, checkpoint.state, false);
+          },
+          [&](const swarm::FinishFile& finish) -> std::optional<Pending> {
+            return AddSync<swarm::FileFinished>(finish.file, std::nullopt, true);
+          },
+          [&](const swarm::CloseFile& close) -> std::optional<Pending> {
+            open_.erase(close.file);
+            return std::nullopt;
+          },
+      },
+      effect);
 }
 
 void ContentDisk::Apply(const Sync& sync) {
@@ -260,6 +271,12 @@ void ContentDisk::Apply(const Sync& sync) {
 
 void ContentDisk::Commit(uint64_t ticket) {
   if (ticket == 0) return;
+  if (const auto store = stores_.find(ticket); store != stores_.end()) {
+    queued_ -= store->second;
+    stores_.erase(store);
+    if (queued_ < kQueuedLow) congested_ = false;
+    return;
+  }
   // Syncs of one disk complete in the order they were asked for: an earlier one is covered by a later.
   while (!syncs_.empty() && syncs_.front().ticket <= ticket) {
     const Sync sync = syncs_.front();
@@ -271,6 +288,10 @@ void ContentDisk::Commit(uint64_t ticket) {
 void ContentDisk::Crash() {
   while (!syncs_.empty() && rng_.Chance(1, 2)) Commit(syncs_.front().ticket);
   syncs_.clear();
+  stores_.clear();
+  queued_ = 0;
+  congested_ = false;
+  busy_until_ = Instant{0};
   open_.clear();
   told_.clear();
   sync_failed_.clear();

@@ -25,6 +25,10 @@ namespace bt::sim {
 
 class ContentDisk {
  public:
+  // Much less than a real client's, as contents are smaller.
+  static constexpr uint64_t kQueuedHigh = 128 * 1024;
+  static constexpr uint64_t kQueuedLow = 64 * 1024;
+
   ContentDisk(World& world, uint64_t node, DiskFaults faults)
       : world_(world),
         rng_(world.Stream("content disk", node)),
@@ -39,6 +43,9 @@ class ContentDisk {
   };
   std::optional<Pending> Execute(const swarm::FileEffect& effect);
   void Commit(uint64_t ticket);
+  // As nodes::BlockStore: blocks that are not written yet are more than kQueuedHigh bytes, or were, and have
+  // not been fewer than kQueuedLow since.
+  bool congested() const { return congested_; }
   void Crash();
   void StopFaults() { faults_.StopFaults(); }
 
@@ -95,6 +102,7 @@ class ContentDisk {
   template <class Done>
   Pending AddSync(FileId file, std::optional<Slice> state, bool rename);
   Duration WorkTime(uint64_t bytes);
+  Pending AddStore(const swarm::StoreBlock& effect);
 
   World& world_;
   RandomStream rng_;
@@ -107,6 +115,10 @@ class ContentDisk {
   absl::btree_map<std::string, Slice> provided_;
   absl::btree_map<FileId, Open> open_;
   std::vector<Sync> syncs_;
+  absl::btree_map<uint64_t, uint64_t> stores_;  // under way: ticket and bytes
+  uint64_t queued_ = 0;                         // the sum of their bytes
+  bool congested_ = false;
+  Instant busy_until_{0};  // with a sync that takes long
   uint64_t next_ticket_ = 0;
 };
 

@@ -259,6 +259,33 @@ TEST(ContentDisk, ACheckpointUnderWayAtACrashIsThereWithItsDataOrNotAtAll) {
   EXPECT_TRUE(there && gone);
 }
 
+TEST(ContentDisk, BlocksWaitForASlowSyncAndTheDiskIsCongestedUntilMostAreWritten) {
+  World world(1);
+  DiskFaults faults;
+  faults.gray_ppm = 1'000'000;
+  Download download(world, faults);
+  const auto store = [&] {
+    return *download.disk.Execute(StoreBlock{BlockToken(1), kFile, 0, Slice::Copy(Bytes(16'384, 'a'))});
+  };
+  EXPECT_LT(store().delay, Milliseconds(1));
+  download.Checkpoint("one");
+  std::vector<uint64_t> tickets;
+  while (!download.disk.congested()) {
+    const auto pending = store();
+    EXPECT_GE(pending.delay, faults.gray);
+    tickets.push_back(pending.ticket);
+  }
+  EXPECT_EQ(tickets.size(), ContentDisk::kQueuedHigh / 16'384) << "and the one before the sync";
+  for (size_t i = 0; i < tickets.size() / 2; ++i) {
+    EXPECT_TRUE(download.disk.congested());
+    download.disk.Commit(tickets[i]);
+  }
+  download.disk.Commit(tickets[tickets.size() / 2]);
+  EXPECT_TRUE(download.disk.congested());
+  download.disk.Commit(tickets[tickets.size() / 2 + 1]);
+  EXPECT_FALSE(download.disk.congested());
+}
+
 TEST(ContentDisk, AnAlteredPartFileDiffersOnlyWhereItSaysSo) {
   World world(1);
   DiskFaults faults;

@@ -197,6 +197,36 @@ TEST(Streams, AReaderThatStopsReadingStopsTheSender) {
   EXPECT_EQ(wire.b().text.size(), 1'000'000u);
 }
 
+TEST(Streams, WhoPausesReadingGetsLaterWhatHasArrivedAndThenTheEnd) {
+  World world(1);
+  Wire wire(world);
+  wire.Connect();
+  world.RunFor(Milliseconds(5));
+  wire.streams.PauseReading(1, true);
+  const std::string text = Pattern(300'000);
+  wire.streams.SendBytes(0, kLink, Slice::Copy(text));
+  world.RunFor(Seconds(1));
+  EXPECT_EQ(wire.b().text, "");
+  EXPECT_EQ(wire.a().sent, 0u) << "the window bounds what waits unread";
+  wire.streams.SendBytes(1, wire.b().up[0], Slice::Copy("it may still write"));
+  world.RunFor(Seconds(1));
+  EXPECT_EQ(wire.a().text, "it may still write");
+  wire.streams.PauseReading(1, false);
+  world.RunFor(Seconds(1));
+  EXPECT_TRUE(wire.b().text == text);
+
+  wire.streams.PauseReading(1, true);
+  wire.streams.SendBytes(0, kLink, Slice::Copy("last words"));
+  wire.streams.Close(0, kLink, true);
+  world.RunFor(Seconds(1));
+  EXPECT_TRUE(wire.b().down.empty());
+  wire.streams.PauseReading(1, false);
+  EXPECT_TRUE(wire.b().text == text + "last words");
+  EXPECT_EQ(wire.b().down.size(), 1u);
+  EXPECT_EQ(wire.streams.open(), 0u);
+  EXPECT_EQ(world.faults().count(Fault::kPausedReading), 2u);
+}
+
 TEST(Streams, AFlushedCloseDeliversAllAndThenTheEnd) {
   World world(1);
   Wire wire(world);
