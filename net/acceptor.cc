@@ -9,7 +9,7 @@ namespace bt::net {
 namespace {
 
 // About a millisecond of accepting: a flood of connections must not keep the loop from what it has already.
-constexpr int kAcceptsPerWake = 256;
+constexpr int kAcceptsPerWake = 32;
 // While descriptors are lacking the listener stays readable, and without a pause the loop would spin. Nothing
 // tells when another part of the process closes a descriptor, so the listener is tried again after this long.
 constexpr Duration kPause = Milliseconds(100);

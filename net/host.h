@@ -14,6 +14,7 @@
 #include <absl/status/status.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -24,6 +25,7 @@
 #include "core/base/rng.h"
 #include "core/machine/runner.h"
 #include "net/journal.h"
+#include "net/latency_histogram.h"
 #include "net/loop.h"
 #include "net/stream_links.h"
 
@@ -41,6 +43,19 @@ inline uint64_t SystemSeed() {
   CHECK(getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed));
   return seed;
 }
+
+// How long steps took: of the machine, with the execution of what it left in its outbox. Nothing else of the
+// loop's thread goes on meanwhile, heartbeats included, so the longest one bounds what everybody may wait
+// for.
+struct StepTimes {
+  LatencyHistogram steps;
+  Duration longest;
+
+  void Add(Duration step) {
+    steps.Add(step);
+    longest = std::max(longest, step);
+  }
+};
 
 // Files executes P::FileEffect: it supplies
 //   void Connect(deliver, congestion);     deliver(P::FileDone) later; congestion(bool): reading should pause
@@ -79,9 +94,10 @@ class Host {
   size_t held_sends() const { return runner_.held(); }
   // Given up because too many waited.
   uint64_t dropped_sends() const { return runner_.dropped(); }
+  const StepTimes& step_times() const { return surroundings_.step_times; }
 
  private:
-  struct OnTheLoop : Unwatched<P> {
+  struct OnTheLoop {
     OnTheLoop(Loop& on, Edges& outside, Parts with, uint64_t seed, std::function<void()> fire)
         : loop(on), edges(outside), parts(with), random(seed), timer(on, std::move(fire)) {}
 
@@ -108,12 +124,17 @@ class Host {
     void Answer(CallId call, typename P::Response response) { edges.OnReply(call, std::move(response)); }
     void Note(typename P::Note note) { edges.OnNote(std::move(note)); }
     void Wake(Instant when) { timer.Arm(when); }
+    void StepBegins(const Input<P>&) { step_began = Loop::ReadClock(); }
+    void Holds(const typename Outbox<P>::Outgoing&) {}
+    void StepEnds(const Input<P>&) { step_times.Add(Loop::ReadClock() - step_began); }
 
     Loop& loop;
     Edges& edges;
     const Parts parts;
     Rng random;
     Timer timer;
+    Instant step_began;
+    StepTimes step_times;
   };
 
   void ConnectParts(Edges& edges, const Parts& parts) {

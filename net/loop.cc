@@ -46,6 +46,8 @@ Timer::Timer(Loop& loop, std::function<void()> due)
 Timer::~Timer() { Disarm(); }
 
 void Timer::Arm(Instant deadline) {
+  // Armed by a timer's callback for what is over: in the next iteration, after everything else that is due.
+  if (loop_.timers_run_ && deadline <= loop_.now_) deadline = loop_.now_ + Nanoseconds(1);
   if (deadline == deadline_) return;
   if (armed()) loop_.timers_.erase({deadline_, this});
   deadline_ = deadline;
@@ -175,14 +177,15 @@ void Loop::RunPosted() {
 }
 
 void Loop::RunTimers() {
-  // As many as there are now: one that arms itself for the past waits for the next iteration.
-  for (size_t left = timers_.size(); left > 0 && !timers_.empty() && timers_.begin()->first <= now_; --left) {
+  timers_run_ = true;
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
     Timer* timer = timers_.begin()->second;
     timers_.erase(timers_.begin());
     timer->deadline_ = Instant::Never();
     const auto due = timer->due_;
     (*due)();
   }
+  timers_run_ = false;
 }
 
 void Loop::RunDeferred() {

@@ -51,7 +51,8 @@ class Watcher {
   std::shared_ptr<Ready> ready_;
 };
 
-// Calls `due()` once when the deadline has come; Arm again from the callback for a period.
+// Calls `due()` once when the deadline has come; Arm again from the callback for a period. Armed there for
+// what is over, it is called in the next iteration.
 class Timer {
  public:
   Timer(Loop& loop, std::function<void()> due);
@@ -156,6 +157,7 @@ class Loop {
   // An event carries its watcher's key, so that one for a watcher destroyed meanwhile is dropped.
   SlotMap<Watcher*> watchers_;
   absl::btree_set<std::pair<Instant, Timer*>> timers_;
+  bool timers_run_ = false;
   std::vector<Deferred*> deferred_;
 
   std::mutex mutex_;

@@ -21,6 +21,7 @@
 #include "nodes/tracker/ended_by_signals.h"
 #include "nodes/tracker/first_start.h"
 #include "nodes/tracker/http_edge.h"
+#include "nodes/tracker/memory.h"
 #include "nodes/tracker/met_peers.h"
 #include "nodes/tracker/operator_log.h"
 #include "nodes/tracker/sentences.h"
@@ -176,10 +177,10 @@ class Tracker {
   // Everything before the journal is read: from then on clients are told that this node is recovering.
   absl::Status Listen() {
     const EndedBySignals preparing;
-    const absl::StatusOr<DescriptorShares> shares =
-        ShareDescriptors(DescriptorLimit(), flags_.members.size());
-    if (!shares.ok()) return shares.status();
-    descriptors_ = *shares;
+    absl::StatusOr<LocalLimits> limits =
+        DeriveLimits(DescriptorLimit(), flags_.memory_limit_mib, flags_.members.size());
+    if (!limits.ok()) return limits.status();
+    limits_ = *std::move(limits);
     absl::StatusOr<NodeState> state =
         StateToServe(flags_, [this](const std::string& line) { log_.Info(line); });
     if (!state.ok()) return state.status();
@@ -195,7 +196,7 @@ class Tracker {
     http_edge_ =
         std::make_unique<HttpEdge>(Identity(paxos::FirstMembership(state_.members)), edge_->router());
     server_ = std::make_unique<net::HttpServer>(
-        loop_, *std::move(clients), ClientLimits(),
+        loop_, *std::move(clients), limits_.clients,
         [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
           http_edge_->OnRequest(exchange, std::move(request), peer);
         },
@@ -215,6 +216,7 @@ class Tracker {
     config.replica.members = state_.members;
     config.snapshot_log_bytes = uint64_t{flags_.snapshot_after_mib} << 20;
     config.levels.newest = flags_.newest_level;
+    config.pending_bytes_max = limits_.mutation_bytes;
     config.disk_reserve_bytes = uint64_t{flags_.disk_reserve_mib} << 20;
     host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
                                                 TrackerEdge::Host::Parts{.journal = journal_.get()});
@@ -244,7 +246,7 @@ class Tracker {
         loop_, *std::move(admin), edge_->router(), host_->machine(),
         AdminEdge::About{
             .cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr, .own_limits = [this] {
-              return OwnLimits(*server_, ClientLimits(), host_->machine(), edge_->router().under_way());
+              return OwnLimits(*server_, limits_, host_->machine(), edge_->router().under_way());
             }});
     ::malloc_trim(0);  // recovery's working memory is not needed again
     if (HasSetAside(flags_.data_dir)) http_edge_->SayJournalSetAside();
@@ -256,8 +258,6 @@ class Tracker {
     NotifyServiceManager(kServiceReady);
     return absl::OkStatus();
   }
-
-  net::HttpServerLimits ClientLimits() const { return {.connections = descriptors_.clients}; }
 
   absl::Status StartLinks() {
     if (flags_.own().replica.port == 0) return absl::OkStatus();  // a cluster of one that does not grow
@@ -280,7 +280,7 @@ class Tracker {
     options.guest = [this](const Slice& question) { return desk_->Answer(question); };
     options.note = [this](const std::string& line) { log_.Warning(line); };
     options.linked = [this](NodeId peer, const Address& address, bool up) { OnLink(peer, address, up); };
-    options.inbound_max = descriptors_.replica_inbound;
+    options.inbound_max = limits_.replica_inbound;
     options.peers = Peers(paxos::FirstMembership(state_.members));
     links_ = std::make_unique<net::ReplicaLinks>(loop_, std::move(options), net::SystemSeed());
     const absl::StatusOr<Address> address = OwnAddress("replica port", flags_.own().replica);
@@ -436,7 +436,7 @@ class Tracker {
   const OperatorLog log_{flags_.log_format};
   NodeState state_;
   absl::btree_map<NodeId, MemberAddress> known_;  // the members as those say that let this node in
-  DescriptorShares descriptors_;
+  LocalLimits limits_;
   Address client_address_;
   bool serving_ = false;
   bool stopping_ = false;

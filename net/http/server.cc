@@ -25,7 +25,8 @@ HttpServer::HttpServer(Loop& loop, Listener listener, const HttpServerLimits& li
       handler_(std::move(handler)),
       gone_(std::move(gone)),
       buffer_(kReadSize),
-      drop_unread_(loop, [this] { DropUnread(); }) {
+      drop_unread_(loop, [this] { DropUnread(); }),
+      next_turns_(loop, [this] { TakeTurns(); }) {
   CHECK(limits_.pipelined < (size_t{1} << kSequenceBits));
   acceptor_.emplace(loop_, std::move(listener),
                     [this](Fd fd, const Address& peer) { Take(std::move(fd), peer); });
@@ -77,20 +78,33 @@ void HttpServer::OnEvent(Client& client, ConnectionEvent event) {
     case ConnectionEvent::kUp:
       return;
     case ConnectionEvent::kReadable:
-      return Read(client);
+      return TakeUp(client);
     case ConnectionEvent::kFlushed:
       CountUnsent(client);
-      return Parse(client, {});  // what had to wait for room
+      return HasInput(client) ? TakeUp(client) : GoOn(client);  // what had to wait for room
     case ConnectionEvent::kDown:
       if (client.connection->reason() == DownReason::kTimedOut) ++counters_.timed_out;
       return Remove(client.id);
   }
 }
 
-void HttpServer::Read(Client& client) {
+// There is something to read, or to be taken up that was read before: now, or when it is the client's turn.
+void HttpServer::TakeUp(Client& client) {
+  BeginIteration();
+  if (!MustWait()) return Go(client, until_);
+  WaitForTurn(client);
+  GoOn(client);
+}
+
+void HttpServer::Go(Client& client, Instant until) {
+  client.input.empty() ? Read(client, until) : Parse(client, {}, until);
+}
+
+void HttpServer::Read(Client& client, Instant until) {
+  taken_up_ = true;
   const IoResult got = client.connection->Read(buffer_.data(), buffer_.size());
-  if (got.state == IoResult::State::kDone) return Parse(client, {buffer_.data(), got.bytes});
-  if (got.state != IoResult::State::kEnd) return;
+  if (got.state == IoResult::State::kDone) return Parse(client, {buffer_.data(), got.bytes}, until);
+  if (got.state != IoResult::State::kEnd) return GoOn(client);
   // The sender may have shut its half only: what it asked is answered first.
   if (client.pending.empty() && client.connection->flushed()) return Remove(client.id);
   client.no_more = true;
@@ -102,24 +116,66 @@ bool HttpServer::Paused(const Client& client) const {
          client.connection->queued_bytes() + client.held >= limits_.output;
 }
 
+bool HttpServer::HasInput(const Client& client) const {
+  return !client.input.empty() && !client.no_more && !Paused(client);
+}
+
+void HttpServer::BeginIteration() {
+  if (iteration_ == loop_.now()) return;
+  iteration_ = loop_.now();
+  until_ = Loop::ReadClock() + limits_.iteration;
+  taken_up_ = false;
+}
+
+bool HttpServer::MustWait() const { return !turns_.empty() || (taken_up_ && Loop::ReadClock() >= until_); }
+
 // Takes up what was left when reading was paused, and `bytes` after it.
-void HttpServer::Parse(Client& client, std::string_view bytes) {
+void HttpServer::Parse(Client& client, std::string_view bytes, Instant until) {
   const uint64_t id = client.id;
   std::string waiting = std::exchange(client.input, {});
   if (!waiting.empty()) bytes = waiting.append(bytes);
-  while (!bytes.empty() && !client.no_more && !Paused(client)) {
+  bool in_time = true;
+  while (in_time && !bytes.empty() && !client.no_more && !Paused(client)) {
+    taken_up_ = true;
     if (!ParseOne(client, bytes)) break;
     // The handler may answer at once, but an answer removes nothing before the end of the iteration.
     CHECK(clients_.contains(id));
+    in_time = Loop::ReadClock() < until;
   }
+  if (!client.no_more) client.input.assign(bytes);
+  CountWaiting(client);
   while (receiving_.now() > limits_.receiving) {
     ++counters_.overloaded;
     const uint64_t dropped = WhoseRequestIsDropped(client);
     Remove(dropped);
     if (dropped == id) return;
   }
-  if (!client.no_more) client.input.assign(bytes);
+  if (HasInput(client)) WaitForTurn(client);
   GoOn(client);
+}
+
+void HttpServer::WaitForTurn(Client& client) {
+  ++counters_.deferred;
+  turns_.Wait(GroupOf(client.connection->peer()), client.id, client.turn);
+  ArmTurns();
+}
+
+void HttpServer::ArmTurns() {
+  // Later than now, or it would be in this iteration still.
+  if (!next_turns_.armed()) next_turns_.Arm(loop_.now() + Nanoseconds(1));
+}
+
+void HttpServer::TakeTurns() {
+  BeginIteration();
+  bool in_time = true;
+  while (in_time && !turns_.empty()) {
+    Client& client = *clients_.at(turns_.Next());
+    turns_.Leave(GroupOf(client.connection->peer()), client.turn);
+    const Instant until = std::min(until_, Loop::ReadClock() + limits_.turn);
+    Go(client, until);
+    in_time = Loop::ReadClock() < until_;
+  }
+  if (!turns_.empty()) ArmTurns();
 }
 
 // One request; false when there is no whole one.
@@ -154,6 +210,11 @@ void HttpServer::CountUnfinished(Client& client, size_t bytes) {
   client.unfinished = bytes;
 }
 
+void HttpServer::CountWaiting(Client& client) {
+  receiving_.Change(client.waiting, client.input.size());
+  client.waiting = client.input.size();
+}
+
 // The client that has just received, if its address has most of the unfinished bytes, else the newest client
 // of the address that has: nobody loses to another what is within its own share. Walks over all connections,
 // which a sender pays for with a read of bytes that the server then drops.
@@ -161,16 +222,18 @@ uint64_t HttpServer::WhoseRequestIsDropped(const Client& receiving) const {
   absl::flat_hash_map<Group, size_t> bytes;
   Group most = GroupOf(receiving.connection->peer());
   for (const auto& [id, client] : clients_) {
-    if (client->unfinished > 0) bytes[GroupOf(client->connection->peer())] += client->unfinished;
+    const size_t held = client->unfinished + client->waiting;
+    if (held > 0) bytes[GroupOf(client->connection->peer())] += held;
   }
   if (!bytes.contains(most)) bytes[most] = 0;
   for (const auto& [group, sum] : bytes) {
     if (sum > bytes[most]) most = group;
   }
-  if (receiving.unfinished > 0 && GroupOf(receiving.connection->peer()) == most) return receiving.id;
+  const auto holds = [](const Client& client) { return client.unfinished + client.waiting > 0; };
+  if (holds(receiving) && GroupOf(receiving.connection->peer()) == most) return receiving.id;
   uint64_t newest = 0;
   for (const auto& [id, client] : clients_) {
-    if (client->unfinished > 0 && GroupOf(client->connection->peer()) == most) newest = std::max(newest, id);
+    if (holds(*client) && GroupOf(client->connection->peer()) == most) newest = std::max(newest, id);
   }
   return newest;
 }
@@ -259,7 +322,7 @@ void HttpServer::GoOn(Client& client) {
                                                    : Connection::Drain::kAlways);
     return;
   }
-  client.connection->SetReading(!client.no_more && !Paused(client));
+  client.connection->SetReading(!client.no_more && !client.turn && !Paused(client));
   SetDeadline(client);
 }
 
@@ -278,7 +341,7 @@ void HttpServer::SetDeadline(Client& client) {
     }
     client.paid = client.unfinished;
     deadline = client.request_deadline;
-  } else if (client.pending.empty() && client.connection->flushed()) {
+  } else if (!client.turn && client.pending.empty() && client.connection->flushed()) {
     deadline = loop_.now() + limits_.idle;
   }
   // Otherwise it is ours to answer, which the node does in bounded time, or the connection's own deadline
@@ -294,6 +357,8 @@ void HttpServer::Remove(uint64_t id) {
   const std::unique_ptr<Client> client = std::move(found->second);
   clients_.erase(found);
   CountUnfinished(*client, 0);
+  receiving_.Change(client->waiting, 0);
+  turns_.Leave(GroupOf(client->connection->peer()), client->turn);
   unsent_.Change(client->unsent, 0);
   connections_.Change(1, 0);
   idle_.Set(false, id, client->idle);

@@ -2,6 +2,8 @@
 
 // HttpServer: HTTP/1.0 and 1.1 connections on one listening socket. Keep-alive; pipelined requests are
 // handed out as they arrive and answered in their order, whatever order Reply() is called in.
+// Requests take turns by the addresses they come from, so that none waits behind all that another address
+// has asked for at once.
 // Invariant: every exchange handed to the handler ends by one Reply() or by one call of `gone`; memory per
 // connection and their number are bounded by the limits. Loop thread only.
 
@@ -24,6 +26,7 @@
 #include "net/http/arrivals.h"
 #include "net/http/codec.h"
 #include "net/http/message.h"
+#include "net/http/turns.h"
 #include "net/loop.h"
 #include "net/socket.h"
 
@@ -42,13 +45,19 @@ struct HttpServerLimits {
   // Unsent bytes, all connections together; above, those whose answers have waited longest for their reader
   // are closed at the end of the loop's iteration. Counted when an answer is given and when all are taken.
   size_t unsent = 64 << 20;
-  // Bytes of unfinished requests, all connections together; above, the address with most of them loses one.
+  // Bytes of requests that are unfinished or wait for their turn, all connections together; above, the
+  // address with most of them loses one.
   size_t receiving = 256 << 20;
   Duration idle = Seconds(75);  // between requests
   // For a request. slow_bytes of it are worth a second more, but never more than this time from now on: a
   // sender must keep up that rate, and who stops is soon given up however much it has sent.
   Duration request = Seconds(20);
   size_t slow_bytes = 16 * 1024;
+  // What an iteration of the loop gives to requests, and at most so much of it to one connection while others
+  // wait; one request is taken in any case. The rest waits for the next iteration: what else is due on the
+  // loop's thread, heartbeats above all, comes in between.
+  Duration iteration = Microseconds(500);
+  Duration turn = Microseconds(100);
   ConnectionOptions connection;
 };
 
@@ -59,6 +68,7 @@ struct HttpServerCounters : ConnectionCounters {
   uint64_t overloaded = 0;  // dropped because unfinished requests fill the memory set aside for them
   uint64_t refused = 0;     // over the limit of connections
   uint64_t requests = 0;
+  uint64_t deferred = 0;   // times that a connection's requests had to wait for their turn
   uint64_t malformed = 0;  // not HTTP, or over a limit: answered 4xx and closed
   uint64_t timed_out = 0;
 };
@@ -86,6 +96,8 @@ class HttpServer {
   void StopAccepting();
 
  private:
+  using Group = std::array<uint8_t, 16>;  // an address without its port, of IPv6 the /64
+
   struct Pending {
     HttpExchange exchange;
     bool http_1_0;
@@ -102,25 +114,34 @@ class HttpServer {
     uint64_t next_sequence = 0;
     size_t held = 0;        // bytes of answers that wait for an earlier request's
     size_t unfinished = 0;  // bytes of the request that is being received
+    size_t waiting = 0;     // bytes of `input`, as last counted
     size_t unsent = 0;      // bytes of answers, as last counted
     Instant request_deadline;
     size_t paid = 0;         // bytes of `unfinished` that have moved the deadline
     bool receiving = false;  // a request has begun and is not complete
     Arrivals::Place idle;
     Arrivals::Place unread;
+    Turns<Group>::Place turn;
     bool no_more = false;  // nothing after the pending requests will be read
   };
-
-  using Group = std::array<uint8_t, 16>;  // an address without its port, of IPv6 the /64
 
   static Group GroupOf(const Address& peer);
   void Take(Fd fd, const Address& peer);
   bool DisplaceIdle(const Group* group);
   void OnEvent(Client& client, ConnectionEvent event);
-  void Read(Client& client);
-  void Parse(Client& client, std::string_view bytes);
+  void TakeUp(Client& client);
+  void Go(Client& client, Instant until);
+  void Read(Client& client, Instant until);
+  void BeginIteration();
+  bool MustWait() const;
+  bool HasInput(const Client& client) const;
+  void Parse(Client& client, std::string_view bytes, Instant until);
+  void WaitForTurn(Client& client);
+  void TakeTurns();
+  void ArmTurns();
   bool ParseOne(Client& client, std::string_view& rest);
   void CountUnfinished(Client& client, size_t bytes);
+  void CountWaiting(Client& client);
   void CountUnsent(Client& client);
   void DropUnread();
   uint64_t WhoseRequestIsDropped(const Client& receiving) const;
@@ -140,7 +161,7 @@ class HttpServer {
   HttpServerCounters counters_;
   Use connections_;
   Use unsent_;     // of all clients' `unsent`
-  Use receiving_;  // of all clients' `unfinished`
+  Use receiving_;  // of all clients' `unfinished` and `waiting`
   Arrivals idle_;
   Arrivals unread_;
   absl::flat_hash_map<Group, size_t> groups_;  // connections of each address
@@ -150,6 +171,11 @@ class HttpServer {
   std::string answer_;  // the one being written, kept for its room
   bool stopping_ = false;
   Deferred drop_unread_;
+  Turns<Group> turns_;
+  Timer next_turns_;
+  Instant iteration_;      // of the loop, in which a request was looked at last
+  Instant until_;          // when its time for requests is over
+  bool taken_up_ = false;  // one of its requests has been
   std::optional<Acceptor> acceptor_;
 };
 

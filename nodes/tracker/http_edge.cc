@@ -57,10 +57,10 @@ void HttpEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
 net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const {
   const auto* status = std::get_if<tracker_api::NodeStatus>(&response.body);
   CHECK(status != nullptr);
-  net::HttpResponse answer =
-      TextResponse(200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(), links_,
-                                     node_->leader_changes(), *status, node_->host().machine(),
-                                     node_->host().dropped_sends(), journal_set_aside_}));
+  net::HttpResponse answer = TextResponse(
+      200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(), links_,
+                        node_->leader_changes(), *status, node_->host().machine(), node_->host().step_times(),
+                        node_->host().dropped_sends(), journal_set_aside_}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
 }

@@ -80,20 +80,33 @@ std::vector<LimitRow> AgreedLimits(const tracker::ReplicatedState& state) {
   return rows;
 }
 
-std::vector<LimitRow> OwnLimits(const net::HttpServer& server, const net::HttpServerLimits& limits,
+std::vector<LimitRow> OwnLimits(const net::HttpServer& server, const LocalLimits& limits,
                                 const tracker::TrackerNode& node, size_t calls_under_way) {
-  const tracker::Config defaults;
+  const tracker::Config& config = node.config();
   const tracker::Waiting waiting = node.waiting();
   return {
-      {"connections", "", limits.connections, server.connections().now(), "an idle one makes room"},
-      {"connections_per_address", "", limits.connections_per_address, {}, "an idle one of it makes room"},
+      {"memory", "bytes", limits.memory, ResidentBytes(), "(the next ones are parts of it)"},
+      {"connections", "", limits.clients.connections, server.connections().now(), "an idle one makes room"},
+      {"connections_per_address",
+       "",
+       limits.clients.connections_per_address,
+       {},
+       "an idle one of it makes room"},
       {"calls_under_way", "", kCallLimit, calls_under_way, "requests are answered 503"},
-      {"unsent_bytes", "bytes", limits.unsent, server.unsent().now(), "who reads nothing is closed"},
-      {"unfinished_bytes", "bytes", limits.receiving, server.receiving().now(),
+      {"unsent_bytes", "bytes", limits.clients.unsent, server.unsent().now(), "who reads nothing is closed"},
+      {"unfinished_bytes", "bytes", limits.clients.receiving, server.receiving().now(),
        "the address with most loses one"},
-      {"mutations", "", defaults.pending_max, waiting.mutations, "mutations are answered 503"},
-      {"reads", "", defaults.reads_max, waiting.reads, "linearizable reads are answered 503"},
-      {"orders", "", defaults.orders_max, waiting.orders, "the operator's orders are answered 503"},
+      {"mutation_bytes", "bytes", config.pending_bytes_max, {}, "mutations are answered 503"},
+      {"mutations", "", config.pending_max, waiting.mutations, "mutations are answered 503"},
+      {"reads", "", config.reads_max, waiting.reads, "linearizable reads are answered 503"},
+      {"shipped_values", "", config.bulk_messages_max / 2, node.shipments().under_way(),
+       "the next ones wait"},
+      {"shipped_bytes", "bytes", config.shipped_bytes_max, node.shipments().under_way_bytes(),
+       "the next ones wait"},
+      {"held_values", "", config.bulk_messages_max, node.held_values().count(), "the oldest are forgotten"},
+      {"held_values_bytes", "bytes", config.held_values_bytes_max, node.held_values().bytes(),
+       "the oldest are forgotten"},
+      {"orders", "", config.orders_max, waiting.orders, "the operator's orders are answered 503"},
   };
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/tracker/node.h"
 #include "net/http/server.h"
+#include "nodes/tracker/memory.h"
 
 namespace bt::nodes {
 
@@ -25,7 +26,7 @@ struct LimitRow {
 };
 
 std::vector<LimitRow> AgreedLimits(const tracker::ReplicatedState& state);
-std::vector<LimitRow> OwnLimits(const net::HttpServer& server, const net::HttpServerLimits& limits,
+std::vector<LimitRow> OwnLimits(const net::HttpServer& server, const LocalLimits& limits,
                                 const tracker::TrackerNode& node, size_t calls_under_way);
 
 // {"version": 3, "agreed": [{"name", "unit", "value", "use", "at_limit"}], "own": [...]}

@@ -3,17 +3,16 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <optional>
 
 #include "core/base/version.h"
 #include "nodes/shared/text.h"
 #include "nodes/tracker/descriptors.h"
+#include "nodes/tracker/memory.h"
 
 namespace bt::nodes {
 
@@ -73,6 +72,20 @@ std::string SecondsText(Duration duration) {
   return absl::StrFormat("%.6f", static_cast<double>(duration.ns) / 1e9);
 }
 
+void Histogram(std::string_view name, std::string_view help, const net::LatencyHistogram& histogram,
+               std::string& out) {
+  Family(name, "histogram", help, out);
+  uint64_t count = 0;
+  for (size_t i = 0; i < histogram.counts.size(); ++i) {
+    const auto& most = net::LatencyHistogram::kMicrosecondsMax;
+    count += histogram.counts[i];
+    const std::string le = i < most.size() ? SecondsText(Microseconds(most[i])) : "+Inf";
+    Sample(absl::StrCat(Absl(name), "_bucket"), absl::StrCat("{le=\"", le, "\"}"), count, out);
+  }
+  Sample(absl::StrCat(Absl(name), "_count"), "", count, out);
+  absl::StrAppend(&out, "bytetorrent_", Absl(name), "_sum ", SecondsText(histogram.sum), "\n");
+}
+
 void AppendJournal(const net::Journal::Counters& journal, std::string& out) {
   Single("journal_records_total", "counter", "Records made durable.", journal.records, out);
   Single("journal_commits_total", "counter", "Group commits (one write and one fdatasync each).",
@@ -83,16 +96,15 @@ void AppendJournal(const net::Journal::Counters& journal, std::string& out) {
     Single("disk_free_bytes", "gauge", "Room on the journal's file system, as last looked at.",
            *journal.free_bytes, out);
   }
-  Family("journal_sync_seconds", "histogram", "How long the disk took for an fdatasync of a segment.", out);
-  uint64_t count = 0;
-  for (size_t i = 0; i < journal.syncs.counts.size(); ++i) {
-    const auto& most = net::LatencyHistogram::kMicrosecondsMax;
-    count += journal.syncs.counts[i];
-    const std::string le = i < most.size() ? SecondsText(Microseconds(most[i])) : "+Inf";
-    Sample("journal_sync_seconds_bucket", absl::StrCat("{le=\"", le, "\"}"), count, out);
-  }
-  Sample("journal_sync_seconds_count", "", count, out);
-  absl::StrAppend(&out, "bytetorrent_journal_sync_seconds_sum ", SecondsText(journal.syncs.sum), "\n");
+  Histogram("journal_sync_seconds", "How long the disk took for an fdatasync of a segment.", journal.syncs,
+            out);
+}
+
+void AppendSteps(const net::StepTimes& times, std::string& out) {
+  Histogram("step_seconds", "How long a step of the node took, in which it did nothing else.", times.steps,
+            out);
+  Family("step_seconds_highest", "gauge", "The longest step since the start.", out);
+  absl::StrAppend(&out, "bytetorrent_step_seconds_highest ", SecondsText(times.longest), "\n");
 }
 
 // The names that Prometheus' own client libraries use, so that dashboards for any process show this one.
@@ -100,9 +112,7 @@ void AppendProcess(std::string& out) {
   const auto sample = [&out](const char* name, const char* type, const auto& value) {
     absl::StrAppend(&out, "# TYPE process_", name, " ", type, "\nprocess_", name, " ", value, "\n");
   };
-  uint64_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages >> pages;  // the second number is the resident ones
-  sample("resident_memory_bytes", "gauge", pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  sample("resident_memory_bytes", "gauge", ResidentBytes());
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
   const auto duration = [](const timeval& time) { return Seconds(time.tv_sec) + Microseconds(time.tv_usec); };
@@ -142,6 +152,19 @@ void AppendNode(const tracker_api::NodeStatus& status, std::string& out) {
   Single("alarms", "gauge", "Things an operator should look at.", status.alarms.size(), out);
 }
 
+// Long commands on their way to the voters ahead of their slots.
+void AppendShipping(const tracker::TrackerNode& node, std::string& out) {
+  Single("shipped_values", "gauge", "Long commands this leader has shipped and nobody has given up.",
+         node.shipments().under_way(), out);
+  Single("shipped_bytes", "gauge", "Bytes of those that no majority holds yet.",
+         node.shipments().under_way_bytes(), out);
+  Single("shipments_waiting", "gauge", "Long commands that wait for room to be shipped.",
+         node.shipments().waiting(), out);
+  Single("held_values", "gauge", "Long commands that a leader has shipped to this node and it still holds.",
+         node.held_values().count(), out);
+  Single("held_values_bytes", "gauge", "Their bytes.", node.held_values().bytes(), out);
+}
+
 // What only the node itself knows, beyond its status.
 void AppendReplica(const MetricsSources& sources, std::string& out) {
   const tracker::TrackerNode& node = sources.node;
@@ -166,6 +189,8 @@ void AppendReplica(const MetricsSources& sources, std::string& out) {
   Single("refused_for_room_total", "counter",
          "Writes of this node's clients refused, while it led, for want of room on a disk.",
          node.counters().refused_for_room, out);
+  AppendShipping(node, out);
+  Single("sessions", "gauge", "Client sessions remembered.", node.state().sessions().size(), out);
   Single("disk_low", "gauge", "1 when the journal's disk has less room than the reserve.",
          node.disk().low() ? 1 : 0, out);
   Single("handed_over_total", "counter", "Times that this leader asked another to lead because of its disk.",
@@ -209,6 +234,8 @@ std::string MetricsText(const MetricsSources& sources) {
   Single("http_connections_total", "counter", "Accepted client connections.", http.accepted, out);
   Single("http_received_bytes_total", "counter", "Bytes from clients.", http.received_bytes, out);
   Single("http_sent_bytes_total", "counter", "Bytes to clients.", http.sent_bytes, out);
+  Single("http_deferred_total", "counter", "Times that requests of a connection had to wait for their turn.",
+         http.deferred, out);
   Family("http_dropped_total", "counter", "Client connections closed for a reason of their own.", out);
   Sample("http_dropped_total", "{why=\"garbage\"}", http.malformed, out);
   Sample("http_dropped_total", "{why=\"too_many\"}", http.refused, out);
@@ -217,6 +244,7 @@ std::string MetricsText(const MetricsSources& sources) {
   Sample("http_dropped_total", "{why=\"displaced\"}", http.displaced, out);
   Sample("http_dropped_total", "{why=\"unread\"}", http.unread, out);
   AppendJournal(sources.journal, out);
+  AppendSteps(sources.steps, out);
   Single("journal_set_aside", "gauge", "1 when a damaged journal of an earlier life is kept in damaged/.",
          sources.journal_set_aside ? 1 : 0, out);
   if (sources.links != nullptr) AppendLinks(*sources.links, sources.status, out);

@@ -8,6 +8,7 @@
 
 #include "core/tracker/node.h"
 #include "core/tracker_api/tracker_api.h"
+#include "net/host.h"
 #include "net/http/server.h"
 #include "net/journal.h"
 #include "net/replica_links.h"
@@ -38,6 +39,7 @@ struct MetricsSources {
   uint64_t leader_changes = 0;
   const tracker_api::NodeStatus& status;
   const tracker::TrackerNode& node;
+  const net::StepTimes& steps;
   uint64_t dropped_sends = 0;      // by the host, of messages that waited for the disk
   bool journal_set_aside = false;  // a damaged one, of an earlier life
 };

@@ -68,6 +68,7 @@ struct Given {
   std::string from_backup;
   uint32_t snapshot_after_mib = TrackerFlags().snapshot_after_mib;
   uint32_t disk_reserve_mib = kDiskReserveMib;
+  uint32_t memory_limit_mib = 0;
   uint32_t newest_level = tracker::kNewestLevel;
   std::string log_format = "text";
 };
@@ -120,6 +121,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .from_backup = given.from_backup,
                      .snapshot_after_mib = given.snapshot_after_mib,
                      .disk_reserve_mib = given.disk_reserve_mib,
+                     .memory_limit_mib = given.memory_limit_mib,
                      .newest_level = given.newest_level,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText};
   const bool alone = flags.members.size() == 1;
@@ -166,6 +168,15 @@ void AddDiskFlags(CLI::App& app, Given& given) {
       ->type_name("MIB");
 }
 
+void AddMemoryFlag(CLI::App& app, Given& given) {
+  app.add_option("--memory-limit", given.memory_limit_mib,
+                 "of the process, in MiB: what it keeps for clients beside the cluster's tables is a part of "
+                 "it (default: three quarters of the machine's memory, or of the control group's; at least "
+                 "128; see `bytetorrent cluster limits`)")
+      ->check(CLI::Range(1u, 1u << 30))
+      ->type_name("MIB");
+}
+
 void AddLevelFlag(CLI::App& app, Given& given) {
   app.add_option("--newest-level", given.newest_level,
                  absl::StrCat("read no format newer than this one, so that the cluster stays at it and older "
@@ -194,6 +205,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       "--data-dir", given.data_dir,
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
   AddDiskFlags(app, given);
+  AddMemoryFlag(app, given);
   AddLevelFlag(app, given);
   app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
       ->check(CLI::IsMember({"text", "json"}))

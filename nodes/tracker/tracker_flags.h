@@ -36,6 +36,7 @@ struct TrackerFlags {
   std::string from_backup;     // of init; empty: the cluster begins with nothing
   uint32_t snapshot_after_mib = 64;
   uint32_t disk_reserve_mib = kDiskReserveMib;
+  uint32_t memory_limit_mib = 0;                  // 0: what there is decides (nodes/tracker/memory.h)
   uint32_t newest_level = tracker::kNewestLevel;  // of the formats that the node says it reads
   LogFormat log_format = LogFormat::kText;
 

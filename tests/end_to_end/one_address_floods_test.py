@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """One address announces itself under ever other ports at every node of a cluster: it holds no more than its share, is told so,
-and is named to the operator; what others announce and offer is listed. When it leaves, the alarm is over."""
+and is named to the operator; what others announce and offer is listed. When it leaves, the alarm is over. Then it asks for long lists, many at
+once, and reads none: others are served, the leader leads on, and the node's memory stays bounded."""
 
 import http.client
 import json
@@ -13,12 +14,16 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 # pylint: disable=wrong-import-position
 from files import make_file
 from processes import check, tell, wait_until
+from raw import small_torrent
 from swarm import START_SECONDS, Client, Cluster
 
 GREEDY, HONEST = "127.0.0.66", "127.0.0.3"
 SHARE = 4096  # of one torrent's claims: source_claims_per_content
 PORTS = SHARE + 1500
 AT_ONCE = 64
+NAMES = 600  # long ones: a list has 150 KiB
+CROWD = 200  # connections that ask for 64 lists each: 1.8 GiB in all
+GROWTH_MIB = 200
 
 
 def ask(node, source, method, target, body=None):
@@ -62,6 +67,36 @@ def alarms(node):
 
 def log_of(cluster):
     return "".join(node.process.err() for node in cluster.nodes)
+
+
+def lists_nobody_reads(node):
+    """Connections from the greedy address, each with 64 lists asked for."""
+    crowd = []
+    for _ in range(CROWD):
+        connection = socket.create_connection(("127.0.0.1", node.client_port), START_SECONDS, (GREEDY, 0))
+        connection.setblocking(False)
+        try:
+            connection.send(b"GET /torrents?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n" * 64)
+        except OSError:
+            pass  # closed already, which is the node's right
+        crowd.append(connection)
+    return crowd
+
+
+def served_beside_the_lists(cluster, attempt):
+    """Honest requests at the leader while the lists are asked for; whether the same leader led all the time."""
+    leader = cluster.wait_for_leader()
+    before, ballot = leader.process.memory_kib(), status(leader)["ballot_round"]
+    crowd = lists_nobody_reads(leader)
+    most = 0
+    for number in range(40):
+        said = ask(leader, HONEST, "PUT", "/torrents", small_torrent(b"honest-%d-%d" % (attempt, number), 1000 * (attempt + 1) + number))
+        check(said[0] == 201, f"beside the lists an honest registration was answered {said}")
+        most = max(most, leader.process.memory_kib() - before)
+    check(most < GROWTH_MIB * 1024, f"lists that nobody reads took {most // 1024} MiB")
+    for connection in crowd:
+        connection.close()
+    return status(cluster.wait_for_leader())["ballot_round"] == ballot
 
 
 def story(world):
@@ -110,6 +145,12 @@ def story(world):
     wait_until(lambda: status(two)["claims"] == 2 and not alarms(two), START_SECONDS, "the tables to recover when the flood leaves")
     check(listed(), "honest claims left with the flood")
     wait_until(lambda: "over: the alarm about" in log_of(cluster), START_SECONDS, "the log to tell that the alarm is over")
+
+    for number in range(NAMES):
+        said = ask(one, HONEST, "PUT", "/torrents", small_torrent(b"n" * 180 + b"%d" % number, number + 1))
+        check(said[0] == 201, f"a registration was answered {said}")
+    # A machine that stalls may cost a leader its place without any lists: not each time.
+    check(any(served_beside_the_lists(cluster, attempt) for attempt in range(3)), "lists that nobody reads unseat each leader")
 
 
 if __name__ == "__main__":

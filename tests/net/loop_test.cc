@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -27,6 +29,26 @@ TEST(LoopTest, TimersFireInOrderOfTheirDeadlinesAndNotBeforeThem) {
   ASSERT_TRUE(RunUntil(loop, [&] { return fired.size() == 2; }));
   EXPECT_EQ(fired, (std::vector<int>{1, 2}));
   EXPECT_GE(Loop::ReadClock(), start + Milliseconds(20));
+}
+
+TEST(LoopTest, ATimerThatArmsItselfForThePastRunsOnceAnIterationHoweverManyOthersWait) {
+  Loop loop;
+  std::vector<std::unique_ptr<Timer>> others;
+  for (int i = 0; i < 100; ++i) {
+    others.push_back(std::make_unique<Timer>(loop, [] {}));
+    others.back()->Arm(loop.now() + Seconds(3600));
+  }
+  int calls = 0;
+  std::optional<Timer> again;
+  again.emplace(loop, [&] {
+    ++calls;
+    again->Arm(loop.now());
+  });
+  again->Arm(loop.now());
+  loop.RunOnce(Seconds(1));
+  EXPECT_EQ(calls, 1);
+  loop.RunOnce(Seconds(1));
+  EXPECT_EQ(calls, 2);
 }
 
 TEST(LoopTest, ATimerThatArmsItselfForThePastDoesNotKeepOutEverythingElse) {

@@ -174,6 +174,11 @@ TEST(TrackerProcess, ItsMetricsTellOfTheDiskTheProcessAndTheLeadership) {
             value("bytetorrent_journal_sync_seconds_bucket{le=\"+Inf\"}"));
   EXPECT_GT(value("bytetorrent_journal_sync_seconds_sum"), 0);
   const auto segment = Directory("metrics") + "/" + wal::SegmentFileName(WriteSeq(1));
+  EXPECT_GE(value("bytetorrent_step_seconds_count"), 1);
+  EXPECT_EQ(value("bytetorrent_step_seconds_count"), value("bytetorrent_step_seconds_bucket{le=\"+Inf\"}"));
+  EXPECT_GT(value("bytetorrent_step_seconds_highest"), 0);
+  EXPECT_GE(value("bytetorrent_step_seconds_sum"), value("bytetorrent_step_seconds_highest"));
+  EXPECT_EQ(value("bytetorrent_held_values"), 0);
   EXPECT_EQ(value("bytetorrent_journal_bytes"), std::filesystem::file_size(segment));
   EXPECT_GT(value("process_resident_memory_bytes"), 1 << 20);
   EXPECT_GT(value("process_cpu_seconds_total"), 0);

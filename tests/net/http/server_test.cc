@@ -261,6 +261,52 @@ TEST_F(HttpServerTest, WhoHasItsShareOfConnectionsDisplacesItsOwnAndNobodyElses)
   EXPECT_EQ(server_->open_connections(), 3u);
 }
 
+std::string Requests(const std::string& target, int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "GET " + target + " HTTP/1.1\r\n\r\n";
+  return text;
+}
+
+TEST_F(HttpServerTest, AnAddressWaitsForAllItsOwnRequestsAndForOneOfEachOther) {
+  // One request an iteration of the loop, so that whoever asked first does not matter.
+  Serve({.iteration = Duration{}, .turn = Duration{}});
+  std::vector<Fd> greedy;
+  for (int i = 0; i < 3; ++i) greedy.push_back(ConnectFrom("127.0.0.2"));
+  const Fd honest = ConnectFrom("127.0.0.3");
+  Until([&] { return server_->open_connections() == 4; });
+  for (const Fd& fd : greedy) Write(fd, Requests("/greedy", 20));
+  Write(honest, Requests("/honest", 2));
+  Until([&] { return requests_.size() == 62; });
+  std::vector<size_t> places;
+  for (size_t i = 0; i < requests_.size(); ++i) {
+    if (requests_[i].target == "/honest") places.push_back(i);
+  }
+  ASSERT_EQ(places.size(), 2u);
+  EXPECT_LE(places[0], 2u);
+  EXPECT_LE(places[1], 4u);
+  EXPECT_GT(server_->counters().deferred, 0u);
+  for (const Fd& fd : greedy) {
+    const std::string text = ReadUntil(fd, [](const std::string& t) { return Count(t, "/greedy") == 20; });
+    EXPECT_EQ(Count(text, "HTTP/1.1 200 OK"), 20u);
+  }
+  EXPECT_EQ(server_->receiving().now(), 0u);
+  EXPECT_GT(server_->receiving().highest(), 0u);
+}
+
+TEST_F(HttpServerTest, WhoWaitsForItsTurnIsNotIdleAndCountsForWhatItHasSent) {
+  Serve({.connections = 2, .iteration = Duration{}, .turn = Duration{}});
+  const Fd first = ConnectFrom("127.0.0.2");
+  const Fd second = ConnectFrom("127.0.0.3");
+  Until([&] { return server_->open_connections() == 2; });
+  Write(first, Requests("/first", 50));
+  Write(second, Requests("/second", 50));
+  Until([&] { return !requests_.empty(); });  // both have been read by then
+  const Fd third = ConnectFrom("127.0.0.4");
+  Until([&] { return server_->counters().refused == 1 || requests_.size() == 100; });
+  Until([&] { return requests_.size() == 100; });
+  EXPECT_EQ(server_->counters().displaced, 0u);
+}
+
 TEST_F(HttpServerTest, AnswersThatNobodyTakesAreDroppedWithTheirConnectionOldestFirst) {
   constexpr size_t kAnswer = 24 << 20;  // more than the kernel takes
   HttpServerLimits limits;
