@@ -14,9 +14,9 @@ from swarm import Client, Cluster
 _NAME = "bench.bin"
 
 
-def registered(world, size=3):
-    """A cluster with one registered torrent; (cluster, content id, v1 info-hash in hex)."""
-    cluster = Cluster(world, size=size).start()
+def registered(world, size=3, **options):
+    """A cluster (with these options) with one registered torrent; (cluster, content id, v1 info-hash in hex)."""
+    cluster = Cluster(world, size=size, **options).start()
     client = Client(world, cluster)
     torrent = client.create(make_file(world.path(_NAME), 1_000_000), world.path("bench.torrent"), "--format", "v1", "--name", _NAME)
     client.register(torrent)

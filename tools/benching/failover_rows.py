@@ -101,7 +101,7 @@ def _etcd(world, rounds):
         with etcd_nodes(world) as (nodes, ports):
             leader = wait_until(lambda p=ports: _etcd_leader(p), 30, "etcd to have a leader")
             survivor = random.choice([port for port in ports if port != leader])
-            probes = Prober(("127.0.0.1", survivor), _etcd_put, patience=0.1)
+            probes = Prober(("127.0.0.1", survivor), etcd_put, patience=0.1)
             try:
                 wait_until(lambda p=probes: len(p.answers) > 100, 30, "the probes to be answered")
                 lost = time.monotonic()
@@ -113,7 +113,7 @@ def _etcd(world, rounds):
     yield from _percentiles("failover: etcd, 3 nodes, leader killed", gaps, f"{rounds} times; 1,000 puts/s through its HTTP gateway")
 
 
-def _etcd_put(number):
+def etcd_put(number):
     key = base64.b64encode(b"key-%d" % number).decode()
     return _request(b"POST", "/v3/kv/put", json.dumps({"key": key, "value": key}).encode())
 

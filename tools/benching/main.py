@@ -13,6 +13,7 @@ import cluster_rows
 import distribute
 import download
 import failover_rows
+import overload_rows
 from processes import Binaries, Failure, World
 
 ROWS = {
@@ -24,6 +25,7 @@ ROWS = {
     "sim": cluster_rows.sim_rows,
     "idle": cluster_rows.idle_rows,
     "failover": failover_rows.rows,
+    "overload": overload_rows.rows,
 }
 
 

@@ -4,19 +4,19 @@ import socket
 import threading
 import time
 
-_PERIOD = 0.001
-
 
 class Prober:
-    """Sends request(number) each millisecond on one connection, whatever has been answered, until it is closed.
+    """Sends request(number) once a period (a millisecond) on one connection, whatever has been answered, until it is closed.
 
     `answers` are (sent, answered, status) of time.monotonic, in order; what is unanswered for `patience` seconds, or when the
     connection ends, counts as failed and a new connection is made. A server that answers one request after the other, and holds
     each for long, needs a short patience: what is queued would be measured.
     """
 
-    def __init__(self, target, request, patience=15.0):
+    def __init__(self, target, request, patience=15.0, period=0.001, source=""):
         self.target = target
+        self.period = period
+        self.source = (source, 0)  # the address it comes from
         self.request = request
         self.patience = patience
         self.answers = []
@@ -38,7 +38,7 @@ class Prober:
         number = 0
         while not self._stopping.is_set():
             try:
-                connection = socket.create_connection(self.target, timeout=1)
+                connection = socket.create_connection(self.target, timeout=1, source_address=self.source)
             except OSError:
                 self.failures.append(time.monotonic())
                 self._stopping.wait(0.005)
@@ -62,7 +62,7 @@ class Prober:
                     return number + 1
                 open_since.append(now)
                 number += 1
-                next_send = max(next_send + _PERIOD, now)
+                next_send = max(next_send + self.period, now)
             connection.settimeout(max(next_send - time.monotonic(), 1e-5))
             try:
                 part = connection.recv(65536)
