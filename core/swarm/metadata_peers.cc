@@ -134,18 +134,17 @@ void MetadataFetch::PeerTimers(Ctx& context) {
 // --- messages ---
 
 void MetadataFetch::OnMessage(LinkId link, Peer& peer, const wire::Message& message, Ctx& context) {
-  std::visit(
-      Overloaded{
-          [&](const wire::ExtendedHandshake& handshake) {
-            peer.metadata_id = handshake.metadata_id;
-            peer.size = handshake.metadata_size;
-          },
-          [&](const wire::Metadata& metadata) { OnMetadata(link, peer, metadata, context); },
-          [&](const wire::Hashes& hashes) { OnHashes(link, peer, hashes, context); },
-          [&](const wire::HashReject&) { Close(link, true, context); },
-          [](const auto&) {},
-      },
-      message);
+  std::visit(Overloaded{
+                 [&](const wire::ExtendedHandshake& handshake) {
+                   peer.metadata_id = handshake.metadata_id;
+                   peer.size = handshake.metadata_size;
+                 },
+                 [&](const wire::Metadata& metadata) { OnMetadata(link, peer, metadata, context); },
+                 [&](const wire::Hashes& hashes) { OnHashes(link, peer, hashes, context); },
+                 [&](const wire::HashReject&) { Close(link, true, context); },
+                 [](const auto&) {},
+             },
+             message);
 }
 
 void MetadataFetch::OnMetadata(LinkId link, Peer& peer, const wire::Metadata& message, Ctx& context) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the tests of net/ share: a directory that cleans up after itself, waiting for a condition on a loop with
-// a deadline, and a port that nobody else is given.
+// What the tests of net/ share: a directory that cleans up after itself, waiting for a condition on a loop
+// with a deadline, and a port that nobody else is given.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -33,9 +33,9 @@ inline bool RunUntil(Loop& loop, const std::function<bool()>& done) {
   return true;
 }
 
-// A port of 127.0.0.1 on which nobody listens until the test does. It is bound as long as this lives: the kernel
-// gives it to no other process, neither to one that listens nor to one that connects, and `Listen` may take it,
-// for both have SO_REUSEADDR.
+// A port of 127.0.0.1 on which nobody listens until the test does. It is bound as long as this lives: the
+// kernel gives it to no other process, neither to one that listens nor to one that connects, and `Listen` may
+// take it, for both have SO_REUSEADDR.
 class ReservedPort {
  public:
   ReservedPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
