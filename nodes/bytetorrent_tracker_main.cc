@@ -28,6 +28,7 @@
 #include "nodes/tracker/service_manager.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
+#include "nodes/tracker/udp_service.h"
 #include "nodes/tracker/walcat.h"
 
 namespace bt::nodes {
@@ -185,23 +186,22 @@ class Tracker {
         StateToServe(flags_, [this](const std::string& line) { log_.Info(line); });
     if (!state.ok()) return state.status();
     state_ = *std::move(state);
-    const absl::StatusOr<Address> client_address = OwnAddress("client port", flags_.own().client);
-    if (!client_address.ok()) return client_address.status();
-    absl::StatusOr<net::Listener> clients = net::Listen(*client_address);
-    if (!clients.ok()) return About("client port", clients.status());
-    client_address_ = clients->address;
+    absl::StatusOr<ClientPorts> clients = ListenForClients(flags_.own().client, flags_.udp);
+    if (!clients.ok()) return clients.status();
+    client_address_ = clients->http.address;
     edge_ = std::make_unique<TrackerEdge>([this](absl::Status status) { OnFatal(std::move(status)); },
                                           [this](const absl::Status& status) { OnForgot(status); },
                                           [this](const std::string& line) { log_.Info(line); });
     http_edge_ =
         std::make_unique<HttpEdge>(Identity(paxos::FirstMembership(state_.members)), edge_->router());
     server_ = std::make_unique<net::HttpServer>(
-        loop_, *std::move(clients), limits_.clients,
+        loop_, std::move(clients->http), limits_.clients,
         [this](net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
           http_edge_->OnRequest(exchange, std::move(request), peer);
         },
         [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
     http_edge_->Attach(server_.get());
+    if (clients->udp) udp_.emplace(loop_, *std::move(clients->udp), edge_->router(), *http_edge_);
     if (OwnClientAddress().IsAnywhere()) log_.Warning(NoOwnAddressLine(flags_.self));
     return absl::OkStatus();
   }
@@ -301,8 +301,7 @@ class Tracker {
     up ? log_.Info(line) : log_.Warning(line);
   }
 
-  // A peer is remembered before anything is said to it or heard from it: what this node has exchanged a
-  // message with is in its memory, whenever it crashes.
+  // A peer is remembered before a message is exchanged with it: it is known whenever this node crashes.
   bool Admit(NodeId peer, uint64_t incarnation, bool proven) {
     if (!met_->MayMeet(peer, incarnation)) return false;
     if (!proven) return true;
@@ -410,6 +409,7 @@ class Tracker {
     const bool waits = Leads() && loop_.now() < hand_over_deadline_;
     if (waits) return hand_over_timer_.Arm(loop_.now() + Milliseconds(2));
     server_->StopAccepting();
+    if (udp_) udp_->Stop();
     admin_edge_->StopAccepting();
     StopWhenDone();
   }
@@ -469,6 +469,7 @@ class Tracker {
   std::unique_ptr<net::ReplicaLinks> links_;
   std::unique_ptr<TrackerEdge::Links> message_links_;
   std::unique_ptr<net::HttpServer> server_;
+  std::optional<UdpService> udp_;
   std::unique_ptr<AdminEdge> admin_edge_;
 };
 

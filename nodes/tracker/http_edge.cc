@@ -28,7 +28,7 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
     Answer(exchange, endpoint,
            RenderResponse(parsed.rendering, tracker_api::Unavailable(why, Seconds(1)), identity_));
   };
-  if (!begun_) return refuse(recovering_());
+  if (const std::optional<std::string> why = Refusal()) return refuse(*why);
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return refuse("too many requests are under way at this node; ask another node, or again");
   asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering)});
@@ -60,7 +60,7 @@ net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const
   net::HttpResponse answer = TextResponse(
       200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(), links_,
                         node_->leader_changes(), *status, node_->host().machine(), node_->host().step_times(),
-                        node_->host().dropped_sends(), journal_set_aside_}));
+                        node_->host().dropped_sends(), journal_set_aside_, udp_}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
 }

@@ -7,6 +7,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "nodes/http_api/server.h"
 #include "nodes/tracker/call_router.h"
 #include "nodes/tracker/metrics.h"
+#include "nodes/tracker/udp_edge.h"
 
 namespace bt::nodes {
 
@@ -34,6 +36,12 @@ class HttpEdge final : public CallOrigin {
 
   // Says why clients are refused until Begin.
   void SayRecovering(std::function<std::string()> why) { recovering_ = std::move(why); }
+
+  // They stand among the metrics, and outlive this edge's last request.
+  void TellAlso(const UdpCounters& udp, const net::DatagramCounters& datagrams) { udp_ = {&udp, &datagrams}; }
+
+  // Why no request can be put to the node now; nullopt: it can.
+  std::optional<std::string> Refusal() const { return begun_ ? std::nullopt : std::optional(recovering_()); }
 
   // A damaged journal of an earlier life is kept.
   void SayJournalSetAside() { journal_set_aside_ = true; }
@@ -64,6 +72,7 @@ class HttpEdge final : public CallOrigin {
   const net::Journal* journal_ = nullptr;  // nullptr while recovering
   const net::ReplicaLinks* links_ = nullptr;
   const TrackerEdge* node_ = nullptr;
+  UdpSources udp_;
   bool begun_ = false;
   bool journal_set_aside_ = false;
   std::function<std::string()> recovering_ = [] { return std::string("recovering"); };

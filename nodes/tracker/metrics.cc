@@ -107,6 +107,27 @@ void AppendSteps(const net::StepTimes& times, std::string& out) {
   absl::StrAppend(&out, "bytetorrent_step_seconds_highest ", SecondsText(times.longest), "\n");
 }
 
+void AppendUdp(const UdpCounters& edge, const net::DatagramCounters& socket, std::string& out) {
+  Family("udp_requests_total", "counter", "Requests over UDP with a valid connection id, or for one.", out);
+  Sample("udp_requests_total", "{action=\"connect\"}", edge.connects, out);
+  Sample("udp_requests_total", "{action=\"announce\"}", edge.announces, out);
+  Sample("udp_requests_total", "{action=\"scrape\"}", edge.scrapes, out);
+  Single("udp_errors_total", "counter", "Requests over UDP that were answered with an error.", edge.errors,
+         out);
+  Single("udp_stale_total", "counter", "Requests whose connection id was none, or too old.", edge.stale, out);
+  Family("udp_dropped_total", "counter", "Datagrams that were not answered, and answers that were not sent.",
+         out);
+  Sample("udp_dropped_total", "{why=\"garbage\"}", edge.malformed, out);
+  Sample("udp_dropped_total", "{why=\"oversized\"}", socket.oversized, out);
+  Sample("udp_dropped_total", "{why=\"unsent\"}", socket.unsent, out);
+  Single("udp_refused_total", "counter", "Requests over UDP beyond the limits of those under way.",
+         edge.refused, out);
+  Single("udp_received_datagrams_total", "counter", "Datagrams from clients.", socket.received, out);
+  Single("udp_received_bytes_total", "counter", "Their bytes.", socket.received_bytes, out);
+  Single("udp_sent_datagrams_total", "counter", "Datagrams to clients.", socket.sent, out);
+  Single("udp_sent_bytes_total", "counter", "Their bytes.", socket.sent_bytes, out);
+}
+
 // The names that Prometheus' own client libraries use, so that dashboards for any process show this one.
 void AppendProcess(std::string& out) {
   const auto sample = [&out](const char* name, const char* type, const auto& value) {
@@ -243,6 +264,7 @@ std::string MetricsText(const MetricsSources& sources) {
   Sample("http_dropped_total", "{why=\"overload\"}", http.overloaded, out);
   Sample("http_dropped_total", "{why=\"displaced\"}", http.displaced, out);
   Sample("http_dropped_total", "{why=\"unread\"}", http.unread, out);
+  if (sources.udp.edge != nullptr) AppendUdp(*sources.udp.edge, *sources.udp.socket, out);
   AppendJournal(sources.journal, out);
   AppendSteps(sources.steps, out);
   Single("journal_set_aside", "gauge", "1 when a damaged journal of an earlier life is kept in damaged/.",

@@ -8,11 +8,13 @@
 
 #include "core/tracker/node.h"
 #include "core/tracker_api/tracker_api.h"
+#include "net/datagrams.h"
 #include "net/host.h"
 #include "net/http/server.h"
 #include "net/journal.h"
 #include "net/replica_links.h"
 #include "nodes/http_api/server.h"
+#include "nodes/tracker/udp_edge.h"
 
 namespace bt::nodes {
 
@@ -30,6 +32,12 @@ class RequestCounters {
   std::array<std::array<uint64_t, kStatuses.size() + 1>, static_cast<size_t>(Endpoint::kCount)> counts_{};
 };
 
+// Of a node that takes no datagrams: nothing.
+struct UdpSources {
+  const UdpCounters* edge = nullptr;
+  const net::DatagramCounters* socket = nullptr;
+};
+
 struct MetricsSources {
   const RequestCounters& requests;
   const net::HttpServer& http;
@@ -42,6 +50,7 @@ struct MetricsSources {
   const net::StepTimes& steps;
   uint64_t dropped_sends = 0;      // by the host, of messages that waited for the disk
   bool journal_set_aside = false;  // a damaged one, of an earlier life
+  UdpSources udp;
 };
 
 std::string MetricsText(const MetricsSources& sources);

@@ -38,7 +38,7 @@ Examples:
 The first address of a node is where the other nodes reach it, the second where clients do; a node listens at
 its own. Hosts may be names, which are looked up again whenever a node is connected to. Where a node listens and
 where it is reached may differ: its own --node may say 0.0.0.0 or [::], the other nodes' flags the address they
-reach it at, and --advertise the one clients do. Port 0 for clients picks a free port and prints it. SIGTERM or Ctrl-C stops the node in order.
+reach it at, and --advertise the one clients do. Port 0 for clients picks a free port and prints it. Clients' port is also taken for UDP (--no-udp). SIGTERM or Ctrl-C stops the node in order.
 Exit status: 0 stopped in order, 1 could not run, 2 wrong usage.)";
 
 constexpr const char* kInitFooter = R"(
@@ -70,6 +70,7 @@ struct Given {
   uint32_t disk_reserve_mib = kDiskReserveMib;
   uint32_t memory_limit_mib = 0;
   uint32_t newest_level = tracker::kNewestLevel;
+  bool no_udp = false;
   std::string log_format = "text";
 };
 
@@ -123,6 +124,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .disk_reserve_mib = given.disk_reserve_mib,
                      .memory_limit_mib = given.memory_limit_mib,
                      .newest_level = given.newest_level,
+                     .udp = !given.no_udp,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText};
   const bool alone = flags.members.size() == 1;
   flags.self = given.id ? NodeId(*given.id) : flags.members.begin()->first;
@@ -204,6 +206,8 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   app.add_option(
       "--data-dir", given.data_dir,
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
+  app.add_flag("--no-udp", given.no_udp,
+               "take no announces over UDP (BEP 15), which is done at the same port number as over HTTP");
   AddDiskFlags(app, given);
   AddMemoryFlag(app, given);
   AddLevelFlag(app, given);

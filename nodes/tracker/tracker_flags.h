@@ -38,6 +38,7 @@ struct TrackerFlags {
   uint32_t disk_reserve_mib = kDiskReserveMib;
   uint32_t memory_limit_mib = 0;                  // 0: what there is decides (nodes/tracker/memory.h)
   uint32_t newest_level = tracker::kNewestLevel;  // of the formats that the node says it reads
+  bool udp = true;                                // clients may also announce over UDP
   LogFormat log_format = LogFormat::kText;
 
   const MemberAddress& own() const { return members.at(self); }

@@ -6,9 +6,11 @@ A client that is not installed is skipped, and the output says so.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(_HERE, "..", "end_to_end", "lib"))
@@ -20,6 +22,11 @@ from swarm import Client, Cluster, wait_for_claims, wait_for_offers
 SYSTEM_PYTHON = "/usr/bin/python3"  # python3-libtorrent belongs to this one
 ARIA2 = """aria2c --no-conf --enable-dht=false --enable-dht6=false --bt-enable-lpd=false --enable-peer-exchange=false
     --disable-ipv6=true --file-allocation=none --summary-interval=0 --console-log-level=warn""".split()
+
+
+def announces_over_udp(node):
+    with urllib.request.urlopen(node.url + "/metrics", timeout=5) as answer:
+        return int(re.search(r'udp_requests_total{action="announce"} (\d+)', answer.read().decode()).group(1))
 
 
 class Scene:
@@ -34,6 +41,7 @@ class Scene:
         self.file = make_file(world.path(self.name), 10_000_019, seed=len(form))
         self.torrent = self.client.create(self.file, world.path(f"{who}-{form}.torrent"), "--format", form)
         self.client.register(self.torrent)
+        self.announced_before = sum(announces_over_udp(node) for node in self.cluster.nodes)
 
     def offer(self):
         offer = self.client.start_offer(self.file, self.torrent)
@@ -51,10 +59,24 @@ class Scene:
         """The torrent's link, with its trackers."""
         return json.loads(self.client.run("inspect", self.torrent, "--json").out())["magnet"]
 
+    def over_udp(self):
+        """The same torrent with its trackers' other addresses (BEP 15)."""
+
+        def other(found):
+            url = b"udp://" + found.group(1)
+            return b"%d:%s" % (len(url), url)
+
+        with open(self.torrent, "rb") as file:
+            torrent = re.sub(rb"\d+:http://([0-9.:]+/announce)", other, file.read())
+        path = self.torrent.replace(".torrent", "-udp.torrent")
+        with open(path, "wb") as file:
+            file.write(torrent)
+        return path
+
     def download(self, command, folders):
-        """The other client: from the .torrent, and with a second folder also from the magnet link, at the same time."""
+        """The other client: from the .torrent, and with more folders from the magnet link and over UDP, at the same time."""
         downloads = []
-        for what, folder in zip((self.torrent, self.magnet()), folders):
+        for what, folder in zip((self.torrent, self.magnet(), self.over_udp()), folders):
             name = f"{os.path.basename(folder)}-download"
             downloads.append((self.world.start(name, command(folder, what)), folder))
         for process, folder in downloads:
@@ -62,6 +84,8 @@ class Scene:
             check(process.status == 0, f"{process.name} ended with {process.status}: {process.out()[-600:]}{process.err()[-600:]}")
             check(same_bytes(self.file, os.path.join(folder, self.name)), f"{process.name}: the result differs")
             print(f"{process.name}, {self.name}: the same bytes")
+        announced = sum(announces_over_udp(node) for node in self.cluster.nodes)
+        check(len(folders) < 3 or announced > self.announced_before, "nobody announced over UDP")
 
     def our_client_downloads_from(self, who, link):
         """After the other client announced itself as the only source: from the .torrent, and from a magnet link."""
@@ -81,7 +105,7 @@ def with_aria2(world, client):
     folder = scene.folder("aria2-result")
     scene.download(
         lambda folder, what: ARIA2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, what],
-        (folder, scene.folder("aria2-magnet-result")),
+        (folder, scene.folder("aria2-magnet-result")),  # it announces over UDP by its DHT socket alone
     )
     offer.process.stop()
     seeder = world.start(
@@ -99,7 +123,7 @@ def with_libtorrent(world, client, form):
     peer = [SYSTEM_PYTHON, "-B", os.path.join(_HERE, "libtorrent_peer.py")]
     scene.download(
         lambda folder, what: peer + ["download", what, folder, str(world.free_port())],
-        (folder, scene.folder("libtorrent-magnet-result-" + form)),
+        (folder, scene.folder("libtorrent-magnet-result-" + form), scene.folder("libtorrent-udp-result-" + form)),
     )
     offer.process.stop()
     port = world.free_port()

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from meter import Failure, Row, cpu_of, http_load, load_note, wait_until, watch_for
+from meter import Failure, Row, cpu_of, http_load, load_note, udp_load, wait_until, watch_for
 from files import make_file
 from swarm import Client, Cluster
 
@@ -106,7 +106,7 @@ def announce_path(info_hash, port):
 
 
 def announces_rows(world, quick):
-    """BEP 3 announces over HTTP, their claims replicated behind the answers."""
+    """Announces over HTTP (BEP 3) and UDP (BEP 15), their claims replicated behind the answers."""
     seconds = 2 if quick else 5
     cluster, _, info_hash = registered(world)
     targets = _targets(cluster.nodes)
@@ -117,7 +117,13 @@ def announces_rows(world, quick):
     ):
         figures = http_load(targets, "announces", seconds, connections, pipeline, info_hash, close)
         yield Row(f"announces: {name}", figures["per_second"], "/s", load_note(figures))
+    yield _over_udp("announces: over UDP, 16 sockets, 8 deep", targets, seconds, info_hash)
     yield from _opentracker(world, seconds, info_hash)
+
+
+def _over_udp(name, targets, seconds, info_hash, note=""):
+    figures = udp_load(targets, seconds, 16, 8, info_hash)
+    return Row(name, figures["per_second"], "/s", f"{note}{figures['errors']} errors, {figures['lost']} lost")
 
 
 def _opentracker(world, seconds, info_hash):
@@ -129,11 +135,12 @@ def _opentracker(world, seconds, info_hash):
     with open(allowed, "w", encoding="ascii") as file:
         file.write(info_hash + "\n")
     os.chmod(world.folder, 0o755)
-    process = world.start("opentracker", ["opentracker", "-i", "127.0.0.1", "-p", str(port), "-w", allowed, "-d", world.folder])
+    process = world.start("opentracker", ["opentracker", "-i", "127.0.0.1", "-p", str(port), "-P", str(port), "-w", allowed, "-d", world.folder])
     try:
         wait_until(lambda: _listens(port), 15, "opentracker to listen")
         figures = http_load([f"127.0.0.1:{port}"], "announces", seconds, 64, 1, info_hash, True)
         yield Row("announces: opentracker, a connection per request", figures["per_second"], "/s", "not replicated; " + load_note(figures))
+        yield _over_udp("announces: opentracker, over UDP, 16 sockets, 8 deep", [f"127.0.0.1:{port}"], seconds, info_hash, "not replicated; ")
     except Failure as failure:
         yield Row("announces: opentracker", None, "/s", str(failure)[:80])
     finally:

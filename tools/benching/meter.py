@@ -82,6 +82,17 @@ def http_load(targets, mode, seconds, connections, pipeline=1, torrent="", close
     return json.loads(done.stdout)
 
 
+def udp_load(targets, seconds, sockets, pipeline, torrent):
+    """One run of the load generator over UDP; its figures as a dictionary."""
+    program = os.path.join(os.environ["BYTETORRENT_TOOLS"], "bench_load", "udp_load")
+    command = [program, f"--seconds={seconds}", f"--connections={sockets}", f"--pipeline={pipeline}", f"--torrent={torrent}", "--wanted=0"]
+    command += [f"--target={target}" for target in targets]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
+    if done.returncode != 0:
+        raise Failure(f"udp_load failed: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
 def load_note(figures):
     note = f"p50 {figures['p50_ms']:.1f} ms, p99 {figures['p99_ms']:.1f} ms"
     if figures["refused"]:
