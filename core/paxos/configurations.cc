@@ -24,6 +24,10 @@ void Configurations::Add(Epoch epoch) {
   if (epochs_.size() > kKeptMax) epochs_.pop_front();
 }
 
+// Safety rests on all replicas knowing the same voters for a slot. The change of slot s is in force from
+// s + kMembershipDelay on, and nobody proposes in a slot before all slots that far below it are chosen
+// (Leader::MayPropose): so whoever proposes in a slot, or counts votes there, knows every change that could
+// concern it (Lamport's alpha, "Paxos Made Simple", section 3).
 // A second change while the first is under way would leave slots that three memberships decide.
 void Configurations::Choose(Slot slot, const Membership& next) {
   const Epoch& now = latest();
@@ -57,6 +61,9 @@ void Configurations::EachAbove(Slot chosen, const Visit& visit) const {
   }
 }
 
+// One ballot is for all slots above the chosen prefix, and two memberships may decide them. A candidate that
+// had promises of a quorum of one of them alone could miss a value that a quorum of the other has chosen; so
+// a quorum of each is asked for, and P1 and P2c hold slot by slot ("Paxos Made Simple", section 2.2).
 bool Configurations::IsQuorum(const VoteSet& votes, Slot chosen) const {
   bool all = true;
   EachAbove(chosen, [&](const Known& known) { all = all && known.voters.IsQuorum(votes); });

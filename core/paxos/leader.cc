@@ -112,6 +112,10 @@ Instant Leader::LogTime(Instant now) {
   return log_time_;
 }
 
+// The messages leave beside this replica's own write and not after it. An Accept asks, and claims nothing of
+// this disk; this replica's vote is counted by OnDurable alone. So a crash before the write is durable is the
+// crash of an acceptor that has not accepted ("Paxos Made Simple", section 2.2: an acceptor remembers what it
+// has answered).
 void Leader::ProposeValue(Slice value, Acceptor& acceptor, Context<Protocol>& context) {
   const Slot slot = next_;
   const std::optional<WriteSeq> own_write = acceptor.Accept(ballot_, slot, value, context.out);
@@ -150,6 +154,8 @@ void Leader::SendAccept(NodeId node, const Peer& peer, Slot slot, const Acceptor
                    Accept{ballot_, slot, WatermarkFor(peer, acceptor), acceptor.log().Find(slot)->value});
 }
 
+// A follower takes what it accepted under this ballot up to the watermark for chosen (Acceptor::Advance). It
+// is not told of slots that it was not sent: what it holds there may be another ballot's.
 Slot Leader::WatermarkFor(const Peer& peer, const Acceptor& acceptor) const {
   return std::min(acceptor.chosen(), peer.next - 1);
 }
@@ -190,6 +196,9 @@ void Leader::OnDurable(WriteSeq durable, Acceptor& acceptor, Context<Protocol>& 
   ChooseReady(acceptor, context);
 }
 
+// A value is chosen when a quorum of the slot's own voters has accepted it under one ballot, in whatever
+// order the votes come; it is told of and applied in the order of slots, so a slot waits for those below it.
+// For(slot) is looked up anew for each slot: choosing one may bring other voters into force for a later one.
 void Leader::ChooseReady(Acceptor& acceptor, Context<Protocol>& context) {
   bool advanced = false;
   const Configurations& configurations = acceptor.configurations();

@@ -65,6 +65,10 @@ void HeldValues::MakeRoom(size_t bytes) {
   }
 }
 
+// The message that comes out must be the one that the leader would have sent whole, for the acceptor writes
+// it and votes for it. A number alone does not prove that: so each held command is compared with the digest
+// that the message itself carries, and one missing or other command means no message at all. That is a lost
+// message, which Paxos bears; the leader is told, and sends the value again.
 std::optional<paxos::Message> HeldValues::Complete(NodeId from, const Abridged& abridged,
                                                    Context<Protocol>& context) {
   bool missing = false;

@@ -222,6 +222,10 @@ void Mutations::Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, 
   }
 }
 
+// After a change of leader every mutation that waits is proposed or forwarded again, whether or not an
+// earlier copy of it is in the log: nobody here can know. That is safe because a mutation keeps its id and is
+// applied once (ReplicatedState::Apply), and it is what makes a caller's answer not depend on one leader's
+// life.
 void Mutations::Poll(bool leader_changed, Shipments& shipments, ReplicaPort& port,
                      Context<Protocol>& context) {
   if (leader_changed) {

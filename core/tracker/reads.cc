@@ -11,6 +11,11 @@ bool Reads::Add(CallId call, Query query, Instant now) {
   return true;
 }
 
+// A linearizable read is answered from this node's own state, once that has applied the slot that a leader
+// names. The leader names what it knows chosen when the question comes and then hears from a quorum that it
+// still leads; so every mutation acknowledged before the question is at or below that slot (read index:
+// Ongaro, 6.4). A round is asked for as a whole: reads that come while it is under way wait for the next one,
+// for its answer may be older than they are.
 void Reads::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& context) {
   if (!round_unanswered()) {
     if (waiting_.empty()) return;

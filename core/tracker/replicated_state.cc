@@ -28,6 +28,13 @@ std::string Unreadable(const absl::StatusOr<Command>& command, const LevelRange&
 
 }  // namespace
 
+// Whatever is decided here is decided on every node at the same slot, so it rests on the log alone: on the
+// command, on the batch's stamp and on what earlier slots have left. A command that this release cannot read
+// stops the node before it has changed anything, commands_ included: a later release finds the state of the
+// slot before. Sessions expire before the command is looked for among them, on all nodes by the same stamp. A
+// mutation of a known id is answered with what it was answered first and does nothing: that makes a repeated
+// request, or one that two leaders have put into the log, take effect once (Ongaro, "Consensus: Bridging
+// Theory and Practice", 6.3).
 CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes, const LevelRange& levels) {
   CommandResult applied;
   const absl::StatusOr<Command> command = DecodeCommand(bytes);
