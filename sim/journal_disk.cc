@@ -287,6 +287,10 @@ Slice JournalDisk::MaybeStale(const std::string& name, Slice bytes) {
   if (!wal::ParseSegmentFileName(name).has_value()) return bytes;
   const uint64_t proven = std::min<uint64_t>(ProvenBytes(name), bytes.size());
   if (proven == 0) return bytes;  // there was nothing there before
+  // One at a time, and not on a damaged disk: a seal that is read as zeros hides that the segment behind it
+  // is gone, and a header that is, that the segment before it was cut short. What two faults hide from each
+  // other no journal can tell; that a node may come back with less than it has acknowledged is for its peers.
+  if (misread_ || damaged_) return bytes;
   world_.Count(Fault::kStaleRead);
   misread_ = true;
   const uint64_t from = rng_.Below(proven) / kSectorBytes * kSectorBytes;
