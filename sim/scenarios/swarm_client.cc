@@ -259,9 +259,15 @@ void ClientAdaptor::CheckEdits(ClientHost& host) {
   if (told_.empty()) return;
   const Metainfo metainfo = torrent();
   const std::string_view held = host.files().Look(metainfo.name).value_or(std::string_view());
+  const auto piece_of = [&](uint64_t offset) {
+    return PieceIndex(static_cast<uint32_t>(offset / metainfo.piece_length));
+  };
+  // What it has not been told of may have come after a hash that was right: writing twice restores.
+  const auto untold = edits_.begin() + static_cast<std::ptrdiff_t>(told_.size());
   for (const uint64_t offset : told_) {
-    const PieceIndex piece(static_cast<uint32_t>(offset / metainfo.piece_length));
-    if (!host.machine()->verified().Has(piece)) continue;
+    const PieceIndex piece = piece_of(offset);
+    if (!host.machine()->verified().Has(piece) || piece.value() >= cut_from_) continue;
+    if (std::any_of(untold, edits_.end(), [&](uint64_t other) { return piece_of(other) == piece; })) continue;
     const uint64_t begin = uint64_t{piece.value()} * metainfo.piece_length;
     const uint32_t size = metainfo.piece_size(piece.value());
     if (begin < held.size() &&
