@@ -308,7 +308,10 @@ Downloads::Arrival Downloads::OnBlock(Peer& peer, const wire::Piece& piece, Ctx&
   peer.given += length;
   peer.CountBlock(length, context.now);
   rate_.Count(length, context.now);
-  peers_.SetPatience(rate_.TimeFor(requested_bytes_) * 2);
+  // Behind a slow link a request waits for what others send late. A piece that one peer has to deliver alone
+  // is asked of one after the other, and takes no late answer: so time for two blocks at least, or each is
+  // given up while its answer is on its way, for ever.
+  peers_.SetPatience(rate_.TimeFor(std::max<uint64_t>(requested_bytes_, 2 * kBlockSize)) * 2);
   if (!picker_) return Arrival::kAskedFor;
   const bool others_asked = picker_->requesters(block) > (asked ? 1 : 0);
   if (picker_->Arrived(block, peer.slot, peer.sender()) == Picker::Arrival::kDuplicate) {
