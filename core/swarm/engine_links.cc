@@ -5,17 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/bytes.h"
+#include "core/base/compact_address.h"
 #include "core/swarm/engine.h"
 
 namespace bt::swarm {
 namespace {
 
 constexpr std::string_view kClientName = "ByteTorrent";
-
-std::string IpBytes(const Address& address) {
-  return std::string(BytesOf(address.ip).substr(address.is_v4() ? 12 : 0));
-}
 
 }  // namespace
 
@@ -164,7 +160,7 @@ void Client::Engine::Greet(Peer& peer, const wire::Handshake& handshake, Ctx& co
     extended.reqq = config_.limits.waiting_requests;
     if (config_.listen.port != 0) extended.port = config_.listen.port;
     extended.client = kClientName;
-    extended.your_ip = IpBytes(peer.address);
+    extended.your_ip = std::string(IpBytes(peer.address));
     extended.metadata_id = wire::kMetadataId;
     extended.metadata_size = metadata_->size(*under);
     if (exchanges_peers()) extended.peer_exchange_id = wire::kPeerExchangeId;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/base/bytes.h"
+#include "core/base/compact_address.h"
 #include "core/torrent/bencode.h"
 
 namespace bt::swarm::wire {
@@ -15,11 +16,9 @@ constexpr std::string_view kMetadataName = "ut_metadata";
 constexpr std::string_view kPeerExchangeName = "ut_pex";
 constexpr uint8_t kCompleteFlag = 0x02;  // BEP 11
 
-// An address as peer exchanges carry it: 4 or 16 bytes and the port.
+// Peer exchanges carry the families apart.
 void PutCompact(const Address& address, std::string& v4, std::string& v6) {
-  std::string& out = address.is_v4() ? v4 : v6;
-  out.append(BytesOf(address.ip).substr(address.is_v4() ? 12 : 0));
-  AppendBig(out, address.port, 2);
+  AppendCompact(address, address.is_v4() ? v4 : v6);
 }
 
 // Where the bencoded value at the start of `bytes` ends; 0: nowhere. A message of BEP 9 has bytes behind its

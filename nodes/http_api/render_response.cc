@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "core/base/bytes.h"
 #include "core/base/check.h"
+#include "core/base/compact_address.h"
 #include "core/torrent/bencode.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/server.h"
@@ -43,20 +43,11 @@ int64_t WholeSecondsUp(Duration duration) {
   return std::max<int64_t>(1, (duration + Seconds(1) - Nanoseconds(1)).seconds());
 }
 
-std::string_view IpBytes(const Address& address) {
-  return BytesAsText(address.ip).substr(address.is_v4() ? 12 : 0);
-}
-
-void AppendCompact(const api::PeerClaim& claim, std::string& out) {
-  out.append(IpBytes(claim.peer));
-  AppendBig(out, claim.peer.port, 2);
-}
-
 // BEP 23 and BEP 7: 6 bytes per IPv4 peer, 18 per IPv6 peer, apart.
 void WriteCompactPeers(const api::Peers& peers, bencode::Writer& writer) {
   std::string v4;
   std::string v6;
-  for (const api::PeerClaim& claim : peers.peers) AppendCompact(claim, claim.peer.is_v4() ? v4 : v6);
+  for (const api::PeerClaim& claim : peers.peers) AppendCompact(claim.peer, claim.peer.is_v4() ? v4 : v6);
   writer.Key("peers").Text(v4);
   if (!v6.empty()) writer.Key("peers6").Text(v6);
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/base/bytes.h"
+#include "core/base/compact_address.h"
 #include "nodes/udp_api/layout.h"
 #include "nodes/udp_api/udp_api.h"
 
@@ -66,7 +67,7 @@ std::string RenderUdpAnnounce(uint64_t connection, uint32_t transaction, const a
   AppendBig(out, 0, 8);  // uploaded
   AppendBig(out, kEvents[static_cast<size_t>(announce.event)], 4);
   if (announce.peer.is_v4()) {
-    out.append(BytesOf(announce.peer.ip).substr(12));
+    out.append(IpBytes(announce.peer));
   } else {
     AppendBig(out, 0, 4);
   }

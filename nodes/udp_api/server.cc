@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/base/bytes.h"
+#include "core/base/compact_address.h"
 #include "nodes/http_api/claim_address.h"
 #include "nodes/udp_api/layout.h"
 #include "nodes/udp_api/udp_api.h"
@@ -105,8 +106,7 @@ std::string RenderUdpAnnounced(uint32_t transaction, const api::Response& respon
   for (const api::PeerClaim& claim : peers->peers) {
     if (claim.peer.is_v4() != v4) continue;
     if (out.size() + PeerBytes(v4) > kUdpAnswerLimit) break;
-    out.append(BytesOf(claim.peer.ip).substr(v4 ? 12 : 0));
-    AppendBig(out, claim.peer.port, 2);
+    AppendCompact(claim.peer, out);
   }
   return out;
 }
