@@ -56,14 +56,12 @@ void MetadataFetch::Send(LinkId link, const wire::Message& message, Ctx& context
 
 void MetadataFetch::Bytes(LinkId link, const Slice& bytes, Ctx& context) {
   using Result = wire::Decoder::Result;
-  bool fed = false;
+  auto found = peers_.find(link);
+  if (found != peers_.end()) found->second.decoder.Feed(bytes);
   // What one message brings about may close this link or another one, and the others move in the table then:
   // the peer is looked up for each.
-  while (true) {
-    const auto found = peers_.find(link);
-    if (found == peers_.end()) return;
+  for (; found != peers_.end(); found = peers_.find(link)) {
     Peer& peer = found->second;
-    if (!std::exchange(fed, true)) peer.decoder.Feed(bytes);
     wire::Handshake handshake;
     wire::Message message;
     const bool greeting = peer.state == Peer::State::kHandshaking;
