@@ -21,6 +21,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/bench_load/arguments.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -279,20 +281,12 @@ class Load {
 Options Parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const size_t equals = argument.find('=');
-    const std::string name = argument.substr(0, equals);
-    const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+    const Argument argument(argv[i]);
+    const auto& [name, value] = argument;
     if (name == "--target") {
-      const size_t colon = value.rfind(':');
-      sockaddr_in address{};
-      address.sin_family = AF_INET;
-      if (colon == std::string::npos ||
-          inet_pton(AF_INET, value.substr(0, colon).c_str(), &address.sin_addr) != 1) {
-        Usage("--target wants IP:PORT");
-      }
-      address.sin_port = htons(static_cast<uint16_t>(std::atoi(value.substr(colon + 1).c_str())));
-      options.targets.push_back(address);
+      const std::optional<sockaddr_in> target = ParseTarget(value);
+      if (!target) Usage("--target wants IP:PORT");
+      options.targets.push_back(*target);
     } else if (name == "--connections") {
       options.connections = std::atoi(value.c_str());
     } else if (name == "--pipeline") {
@@ -308,7 +302,7 @@ Options Parse(int argc, char** argv) {
     } else if (name == "--close") {
       options.close_each = true;
     } else {
-      Usage(("unknown argument " + argument).c_str());
+      Usage(("unknown argument " + name).c_str());
     }
   }
   if (options.targets.empty()) Usage("--target is missing");
