@@ -69,27 +69,25 @@ def cpu_of(processes):
 
 def http_load(targets, mode, seconds, connections, pipeline=1, torrent="", close=False):
     """One run of the load generator; its figures as a dictionary."""
-    program = os.path.join(os.environ["BYTETORRENT_TOOLS"], "bench_load", "http_load")
-    command = [program, f"--mode={mode}", f"--seconds={seconds}", f"--connections={connections}", f"--pipeline={pipeline}"]
-    command += [f"--target={target}" for target in targets]
+    flags = [f"--mode={mode}", f"--connections={connections}", f"--pipeline={pipeline}"]
     if torrent:
-        command.append(f"--torrent={torrent}")
+        flags.append(f"--torrent={torrent}")
     if close:
-        command.append("--close")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
-    if done.returncode != 0:
-        raise Failure(f"http_load failed: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+        flags.append("--close")
+    return _load("http_load", targets, seconds, flags)
 
 
 def udp_load(targets, seconds, sockets, pipeline, torrent):
-    """One run of the load generator over UDP; its figures as a dictionary."""
-    program = os.path.join(os.environ["BYTETORRENT_TOOLS"], "bench_load", "udp_load")
-    command = [program, f"--seconds={seconds}", f"--connections={sockets}", f"--pipeline={pipeline}", f"--torrent={torrent}", "--wanted=0"]
+    """The same over UDP."""
+    return _load("udp_load", targets, seconds, [f"--connections={sockets}", f"--pipeline={pipeline}", f"--torrent={torrent}", "--wanted=0"])
+
+
+def _load(program, targets, seconds, flags):
+    command = [os.path.join(os.environ["BYTETORRENT_TOOLS"], "bench_load", program), f"--seconds={seconds}", *flags]
     command += [f"--target={target}" for target in targets]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
     if done.returncode != 0:
-        raise Failure(f"udp_load failed: {done.stderr.strip()}")
+        raise Failure(f"{program} failed: {done.stderr.strip()}")
     return json.loads(done.stdout)
 
 
