@@ -89,6 +89,7 @@ void FormatLevels::OnUnusable(uint32_t node, const std::string& why, const paxos
   // It may be the first one that comes to where the level rises.
   Rise(kNewestLevel, members);
   refused_[node] = true;
+  if (upgrading_) held_[node] = false;
   world_.Count(Fault::kTooOld, {node}, [&] { return why; });
 }
 

@@ -28,7 +28,9 @@ class FormatLevels {
 
   // From here on releases are drawn. `may_hold`: nobody needs the level to rise.
   void Mix(bool may_hold = true);
-  // Whoever is started from here on is of the newest release, unless it is held at an older one.
+  // Whoever is started from here on is of the newest release, unless it is held at an older one. Such a one
+  // is held for as long as it runs: if it stops because it is too old, the operator upgrades it after all,
+  // for it may be a learner that the members wait for.
   void UpgradeAll() { upgrading_ = true; }
 
   // A node begins a life: what its program reads.
@@ -36,6 +38,8 @@ class FormatLevels {
   uint32_t in_force() const { return in_force_; }
   bool IsOld(uint32_t node) const { return newest_[node] < tracker::kNewestLevel; }
   bool IsHeld(uint32_t node) const { return held_[node]; }
+  // It has stopped because it was too old, and its next life is of the newest release.
+  bool IsToBegin(uint32_t node) const { return upgrading_ && refused_[node]; }
   // Nothing keeps the level from rising once everybody lives.
   bool MustRise() const;
 

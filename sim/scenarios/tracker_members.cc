@@ -28,8 +28,9 @@ void TrackerCluster::RepairDamaged() {
 void TrackerCluster::Fire(uint64_t argument) {
   if (argument > 0) {
     TrackerHost& host = *hosts_[argument - 1];
-    if (host.alive() && host.machine()->unusable())
-      host.Stop(absl::FailedPreconditionError("it has given up"));
+    if (!host.alive() || !host.machine()->unusable()) return;
+    host.Stop(absl::FailedPreconditionError("it has given up"));
+    if (!host.alive() && levels_.IsToBegin(host.index())) host.Start();
     return;
   }
   AskForTheLost();
