@@ -314,6 +314,18 @@ void Leader::Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<P
   }
 }
 
+void Leader::OnSendAgain(const SendAgain& request, const Acceptor& acceptor, Context<Protocol>& context) {
+  const auto found = peers_.find(request.to);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  PassOverCut(peer, acceptor.log());
+  for (Sent& sent : peer.sent) {
+    if (sent.slot != request.slot) continue;
+    sent.when = context.now;
+    return SendAccept(request.to, peer, request.slot, acceptor, context);
+  }
+}
+
 void Leader::Dismiss(Context<Protocol>& context) {
   for (const Pending& pending : pending_) context.out.Reply(pending.call, NotLeader{});
   for (const CallId call : reads_.TakeAll()) context.out.Reply(call, NotLeader{});

@@ -42,6 +42,7 @@ class Leader {
   void OnAccepted(NodeId from, const Accepted& message, Acceptor& acceptor, Context<Protocol>& context);
   void OnHeartbeatReply(NodeId from, const HeartbeatReply& message, const Acceptor& acceptor,
                         Context<Protocol>& context);
+  void OnSendAgain(const SendAgain& request, const Acceptor& acceptor, Context<Protocol>& context);
   // A sign that the peer lives and follows this ballot: no answer to a heartbeat, on which reads rest.
   void OnPresence(NodeId from, Instant now);
   void OnDurable(WriteSeq durable, Acceptor& acceptor, Context<Protocol>& context);

@@ -334,8 +334,14 @@ struct SaveSnapshot {
 struct InstallSnapshot {
   bool sound = false;
 };
+// The Accept of `slot` was kept back on its way to `to`, and may go now: it need not wait for Config::retry.
+// A leader sends it again if it is not answered yet.
+struct SendAgain {
+  NodeId to;
+  Slot slot;
+};
 using Request = std::variant<Propose, ReadIndex, SaveSnapshot, InstallSnapshot, AddMember, RemoveMember,
-                             TransferLeadership, Readmit>;
+                             TransferLeadership, Readmit, SendAgain>;
 
 // The command stands in this batch, at this index, under this leader's ballot: not yet chosen, and if
 // the leader loses its place it may never be, or come back at another slot after a retry.
@@ -354,8 +360,8 @@ struct TooLarge {};
 struct ReadReady {
   Slot slot;
 };
-// To SaveSnapshot and InstallSnapshot; and to a change of the members or of the leader that has begun, or was
-// made before. Whether it is done the membership tells, and who leads.
+// To SaveSnapshot, InstallSnapshot and SendAgain; and to a change of the members or of the leader that has
+// begun, or was made before. Whether it is done the membership tells, and who leads.
 struct Noted {};
 // To a change of the members or of the leader: it cannot be made, or not now.
 struct Refused {

@@ -109,6 +109,9 @@ void Replica::OnCall(const Call<Protocol>& call, Ctx& context) {
     leading->OnPropose(call.id, propose->command, acceptor_, context);
   } else if (std::holds_alternative<ReadIndex>(call.request)) {
     leading->OnReadIndex(call.id, acceptor_, context);
+  } else if (const SendAgain* again = std::get_if<SendAgain>(&call.request)) {
+    leading->OnSendAgain(*again, acceptor_, context);
+    context.out.Reply(call.id, Noted{});
   } else {
     leading->OnOperator(call.id, call.request, acceptor_, context);
   }

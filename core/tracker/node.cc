@@ -105,7 +105,10 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
           [&](const TellRoom& told) { disk_.OnTold(received.from, told, context.now); },
           [&](const TellLevels& told) { levels_.OnTold(received.from, told, context.now); },
           [&](const ShipValue& shipped) { held_values_.Take(received.from, shipped, context); },
-          [&](const ValueHeld& said) { shipments_.OnHeld(received.from, said); },
+          [&](const ValueHeld& said) {
+            if (const std::optional<Slot> slot = shipments_.OnHeld(received.from, said))
+              port_->Call(CallId(0), paxos::SendAgain{received.from, *slot}, context);
+          },
           [&](const Abridged& abridged) {
             if (auto message = held_values_.Complete(received.from, abridged, context))
               port_->Deliver(Received<paxos::Protocol>{received.from, *std::move(message)}, context);

@@ -50,15 +50,15 @@ void Shipments::OnProposed(uint64_t key, Slot slot, uint32_t index) {
   }
 }
 
-void Shipments::OnHeld(NodeId from, const ValueHeld& said) {
-  for (Shipment& shipment : shipped_) {
-    if (shipment.number != said.number) continue;
-    if (said.held) {
-      shipment.holders.insert(from);
-    } else {
-      shipment.holders.erase(from);
-    }
+std::optional<Slot> Shipments::OnHeld(NodeId from, const ValueHeld& said) {
+  const auto found = std::find_if(shipped_.begin(), shipped_.end(),
+                                  [&](const Shipment& shipment) { return shipment.number == said.number; });
+  if (found == shipped_.end()) return std::nullopt;
+  if (!said.held) {
+    found->holders.erase(from);
+    return std::nullopt;
   }
+  return found->holders.insert(from).second ? found->slot : std::nullopt;
 }
 
 void Shipments::Clear() {

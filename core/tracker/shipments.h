@@ -5,7 +5,8 @@
 // waits for as long. So a command longer than a chunk gets no slot before a majority holds it: it is shipped
 // as bulk (bulk.h), followers keep it (held_values.h) and say so, and then it is proposed. What goes to those
 // who hold it names it by its number (Abridged), and is short. Whoever does not hold it by then is sent
-// nothing of that slot while the value is still on its way there, and the whole message otherwise.
+// nothing of that slot while the value is still on its way there, and the whole message otherwise; when it
+// says that it holds the value the message goes at once.
 //
 // Nothing is promised by any of this: a voter accepts, writes and acknowledges the whole value as ever. What
 // is under way ends with the leader's ballot.
@@ -44,7 +45,8 @@ class Shipments {
   bool Takes(uint64_t key, const Slice& command, const paxos::Replica& replica, Instant now);
   // This node has proposed it.
   void OnProposed(uint64_t key, Slot slot, uint32_t index);
-  void OnHeld(NodeId from, const ValueHeld& said);
+  // Gives the slot whose Accept was kept back for `from` until now (Abridge), if there is one.
+  std::optional<Slot> OnHeld(NodeId from, const ValueHeld& said);
   // Another ballot, or this node does not lead.
   void Clear();
 

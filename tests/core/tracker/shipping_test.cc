@@ -83,6 +83,28 @@ TEST_F(ShippingTest, OneFollowerThatHoldsItIsEnoughOfThree) {
   EXPECT_EQ(cluster_.node(follower).state().Digest(), cluster_.node(leader_).state().Digest());
 }
 
+// The slot was proposed when the other follower held the value, and this one's vote is needed. Nobody waits
+// for the time after which Accepts are repeated.
+TEST_F(ShippingTest, WhoHoldsItLaterIsSentTheAcceptAtOnce) {
+  const size_t late = cluster_.AFollower(leader_);
+  bool proposed = false;
+  Instant held, voted;
+  cluster_.filter = [&](size_t from, size_t to, const Protocol::Message& message) {
+    if (std::holds_alternative<Abridged>(message)) proposed = true;
+    if (const auto* said = std::get_if<ValueHeld>(&message); said && from == late) held = cluster_.now();
+    const auto* replica = std::get_if<paxos::Message>(&message);
+    if (replica != nullptr && std::holds_alternative<paxos::Accepted>(*replica)) {
+      if (from != late) return false;
+      if (held > Instant() && voted == Instant()) voted = cluster_.now();
+    }
+    return to != late || proposed || !std::holds_alternative<Chunk>(message);
+  };
+  EXPECT_EQ(cluster_.Await(AskLong()).outcome, Outcome::kCreated);
+  ASSERT_GT(held, Instant());
+  EXPECT_GE(voted, held);
+  EXPECT_LT(voted - held, Milliseconds(10));
+}
+
 TEST_F(ShippingTest, WhoHasForgottenItGetsTheWholeMessage) {
   DropAll<Abridged>();
   const CallId call = AskLong();
