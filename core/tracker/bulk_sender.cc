@@ -46,18 +46,16 @@ bool BulkSender::Queue(uint64_t key, Slice message, Instant now) {
   Message& queued = messages_.emplace_back();
   queued.key = key;
   queued.bytes = std::move(message);
-  Begin(queued);
+  queued.number = next_number_++;
   return true;
 }
 
-// From its beginning, under a number that the peer has not heard of.
-void BulkSender::Begin(Message& message) {
-  const auto of_it = [&](const Part& part) { return part.number == message.number; };
-  for (const Part& part : flight_) under_way_ -= of_it(part) ? part.size : 0;
-  std::erase_if(flight_, of_it);
-  std::erase_if(lost_, of_it);
-  message.number = next_number_++;
-  message.sent = message.acknowledged = message.assembly = 0;
+// What had come before it was forgotten is sent again; the rest goes on as it was.
+void BulkSender::BeginAgain(Message& message, uint64_t assembly) {
+  lost_.insert(lost_.end(), message.parts.begin(), message.parts.end());
+  message.parts.clear();
+  message.acknowledged = 0;
+  message.forgotten = std::exchange(message.assembly, assembly);
 }
 
 BulkSender::Message* BulkSender::Find(uint64_t number) {
@@ -115,23 +113,21 @@ bool BulkSender::TakePart(std::deque<Part>& parts, const ChunkAck& ack, Part& ta
 }
 
 bool BulkSender::OnAcknowledged(const ChunkAck& ack, Instant now) {
+  Message* message = Find(ack.message);
+  if (message == nullptr) return false;  // a repetition, or it was given up
+  if (message->forgotten != 0 && ack.assembly == message->forgotten) return false;
   Part part;
   if (TakePart(flight_, ack, part)) {
     under_way_ -= part.size;
     if (!part.repeated) Measure(part, now);
   } else if (!TakePart(lost_, ack, part)) {
-    return false;  // a repetition, or of a message that was given up
+    return false;  // a repetition
   }
   silent_ = 0;
   progress_ = now;
-  Message* message = Find(ack.message);
-  CHECK(message != nullptr);
   if (message->assembly == 0) message->assembly = ack.assembly;
-  if (message->assembly != ack.assembly) {
-    // The peer has forgotten what it acknowledged before: it was started anew, or needed the room.
-    Begin(*message);
-    return true;
-  }
+  if (message->assembly != ack.assembly) BeginAgain(*message, ack.assembly);
+  message->parts.push_back(part);
   message->acknowledged += part.size;
   if (message->acknowledged == message->bytes.size()) Complete(ack.message, now);
   return true;

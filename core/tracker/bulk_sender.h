@@ -10,6 +10,11 @@
 // it, so a short one overtakes. Each is told apart by a key: a repetition of one that is queued, or that has
 // arrived just now, is dropped. A chunk that is not acknowledged in time is sent again.
 //
+// A receiver that has forgotten what it acknowledged of a message (it was started anew, or needed the room)
+// puts it together in another assembly, and says so. Those chunks are sent again, cut as they were and under
+// the same number: under another one the receiver would hold the old beginning beside the new one, where it
+// may have no room for both.
+//
 // Invariants: no more bytes are queued than Config::bulk_queued_bytes_max, or one message; no more are under
 // way than the window, or one chunk. What a peer acknowledges nothing of for Config::bulk_idle is dropped.
 
@@ -53,20 +58,22 @@ class BulkSender {
   void CheckInvariants() const;
 
  private:
-  struct Message {
-    uint64_t number = 0;
-    uint64_t key = 0;
-    Slice bytes;
-    uint64_t sent = 0;          // bytes that went out at least once
-    uint64_t acknowledged = 0;  // bytes
-    uint64_t assembly = 0;      // the receiver's, once known
-  };
   struct Part {
     uint64_t number = 0;  // of the message
     uint64_t offset = 0;
     uint64_t size = 0;
     Instant when;  // sent
     bool repeated = false;
+  };
+  struct Message {
+    uint64_t number = 0;
+    uint64_t key = 0;
+    Slice bytes;
+    uint64_t sent = 0;          // bytes that went out at least once
+    uint64_t acknowledged = 0;  // bytes of `parts`
+    uint64_t assembly = 0;      // the receiver's, once known
+    uint64_t forgotten = 0;     // the assembly before that one
+    std::vector<Part> parts;    // that are in `assembly`; at most bytes.size() / chunk_bytes_min and one
   };
   struct Arrived {
     uint64_t key = 0;
@@ -75,7 +82,7 @@ class BulkSender {
 
   Message* Find(uint64_t number);
   bool TakePart(std::deque<Part>& parts, const ChunkAck& ack, Part& taken);
-  void Begin(Message& message);
+  void BeginAgain(Message& message, uint64_t assembly);
   void Measure(const Part& part, Instant now);
   void DropAll();
   void Complete(uint64_t number, Instant now);

@@ -24,14 +24,10 @@ void BulkJudge::OnStart(Instant now) {
 
 void BulkJudge::OnSent(NodeId to, uint64_t message, uint64_t offset, Instant now) {
   Peer& peer = peers_[to];
-  if (peer.forgotten.contains(message)) {
-    return world_.Fail(absl::StrFormat(
-        "bulk: %s sends more of message %d to node %d, which has begun it anew and lacks what it had before",
-        node_, message, to.value()));
-  }
   const auto [part, is_new] = peer.under_way.try_emplace({message, offset});
   part->second.sent = now;
   part->second.repeated = !is_new;
+  part->second.excused = false;  // its message was not given up
   peer.sends_on = peer.sends_on || (is_new && peer.overdue && now - *peer.overdue >= kNoticed);
 }
 
@@ -40,11 +36,17 @@ void BulkJudge::OnAcknowledged(NodeId from, uint64_t message, uint64_t offset, u
   Peer& peer = peers_[from];
   const auto part = peer.under_way.find({message, offset});
   if (part == peer.under_way.end()) return;  // a repetition, or to an earlier life
+  Assembly& known = peer.assemblies[message];
+  if (known.forgotten != 0 && assembly == known.forgotten) return;  // on its way since before
   if (!part->second.repeated) peer.longest = std::max(peer.longest, now - part->second.sent);
   peer.under_way.erase(part);
-  if (peer.assemblies.try_emplace(message, assembly).first->second == assembly) return;
-  peer.forgotten.insert(message);
-  absl::erase_if(peer.under_way, [&](const auto& entry) { return entry.first.first == message; });
+  if (known.number != 0 && known.number != assembly) {
+    for (const uint64_t gone : known.acknowledged) peer.under_way[{message, gone}] = {now, true};
+    known.acknowledged.clear();
+    known.forgotten = known.number;
+  }
+  known.number = assembly;
+  known.acknowledged.insert(offset);
 }
 
 void BulkJudge::Excuse() {

@@ -4,9 +4,9 @@
 // some day, so a chunk that is never repeated costs nothing but time, and no other judge would speak:
 //   - a chunk that is not acknowledged is sent again before anything new is, and before the node falls
 //   silent;
-//   - when the peer says that it has begun a message anew, nothing more of it is sent under its old number:
-//   the
-//     beginning is gone there, and it would never be complete.
+//   - when the peer says that it has begun a message anew, what it had acknowledged before is sent again,
+//   too:
+//     it is gone there, and the message would never be complete.
 // What the node says that it has lost is excused.
 
 #include <absl/container/btree_map.h>
@@ -42,10 +42,15 @@ class BulkJudge {
     bool repeated = false;
     bool excused = false;
   };
+  // What the peer has of a message, as it says.
+  struct Assembly {
+    uint64_t number = 0;
+    uint64_t forgotten = 0;                  // the number of the one before
+    absl::btree_set<uint64_t> acknowledged;  // offsets
+  };
   struct Peer {
     absl::btree_map<std::pair<uint64_t, uint64_t>, Part> under_way;  // by message and offset
-    absl::btree_map<uint64_t, uint64_t> assemblies;                  // of messages
-    absl::btree_set<uint64_t> forgotten;                             // messages begun anew
+    absl::btree_map<uint64_t, Assembly> assemblies;                  // of messages
     Duration longest{};              // way and back, of chunks that were sent once
     std::optional<Instant> overdue;  // since when something has been
     bool sends_on = false;           // something new, in this step, although something is overdue for long

@@ -454,15 +454,38 @@ TEST_F(Bulk, GoesByHowLongChunksTakeOnThisLink) {
   EXPECT_FALSE(world.failed());
 }
 
-TEST_F(Bulk, FindsThatAMessageIsContinuedOfWhichThePeerHasForgottenAPart) {
+TEST_F(Bulk, FindsThatAPartIsNotSentAgainThatThePeerHasForgotten) {
   Send(1, 0);
   Send(1, 8);
   Acknowledge(1, 0, 5);
   Acknowledge(1, 8, 6);
-  Send(2, 0);
-  EXPECT_FALSE(world.failed());
+  Run(Seconds(4));
+  EXPECT_TRUE(Says(world, "does not send it again"));
+}
+
+TEST_F(Bulk, IsContentWithOneThatIsAndWithAcknowledgementsOfBefore) {
+  for (const uint64_t offset : {0, 8, 16}) Send(1, offset);
+  Acknowledge(1, 0, 5);
+  Acknowledge(1, 8, 6);
+  Acknowledge(1, 16, 5);
+  Run(Seconds(1));
+  Send(1, 0);
   Send(1, 16);
-  EXPECT_TRUE(Says(world, "bulk: tracker-1 sends more of message 1 to node 2, which has begun it anew"));
+  Acknowledge(1, 0, 6);
+  Acknowledge(1, 16, 6);
+  Run(Seconds(60));
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(Bulk, CountsOnlyFromThenOnWhereWhatWasExcusedIsSentAgain) {
+  Send(1, 0);
+  Run(Seconds(1));
+  Run(Milliseconds(100), 1);
+  Send(1, 8);
+  Run(Seconds(2), 1);
+  Send(1, 0);
+  Run(Seconds(2), 1);
+  EXPECT_FALSE(world.failed());
 }
 
 TEST_F(Bulk, ExcusesWhatTheNodeSaysItHasLostAndWhatALifeBeforeSent) {

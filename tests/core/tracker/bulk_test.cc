@@ -177,6 +177,20 @@ TEST(Bulk, AReceiverThatHasForgottenGetsItFromTheBeginning) {
   EXPECT_EQ(link.arrived()[0], message);
 }
 
+// As many messages as a receiver puts together at a time: what it forgets of one takes no other's place.
+TEST(Bulk, AReceiverThatForgetsAmongAsManyMessagesAsItHasRoomForGetsThemAll) {
+  Link link(10 * kMegabitPerSecond, Milliseconds(5));
+  const size_t messages = Config().bulk_messages_max;
+  for (size_t key = 0; key < messages; ++key) link.Queue(key, Bytes(10'000, static_cast<char>(key)));
+  link.Run(Milliseconds(400));
+  link.RestartReceiver();
+  const uint64_t refused = link.receiver().refused();
+  link.RunUntil(messages, Seconds(6));
+  EXPECT_EQ(link.receiver().refused(), refused);
+  link.Run(Seconds(5));
+  EXPECT_TRUE(link.sender().idle());
+}
+
 // Two chunks of the smallest length take 66 ms at the lowest rate; at any other, what waits is near 50 ms.
 TEST(Bulk, WhatIsShortWaitsForTwoChunksAtMost) {
   for (uint64_t rate = kMegabitPerSecond; rate <= 1000 * kMegabitPerSecond; rate *= 10) {
