@@ -48,6 +48,12 @@ struct DiskFaults {
   uint32_t sync_error_ppm = 0;
   uint32_t stale_read_ppm = 0;  // a sector as it was before it was last written
 
+  // From here on no sync of the disk ends while anybody waits for it.
+  void Hang() {
+    hang_ppm = 1'000'000;
+    slow_max = hang_max = Seconds(100'000);
+    gray_ppm = 0;
+  }
   // From here on the disk answers in time and without errors, and recoveries run through.
   void StopFaults() {
     slow_ppm = hang_ppm = gray_ppm = interrupt_recovery_percent = 0;

@@ -160,6 +160,8 @@ class Host final : public Process, public Endpoint, public StreamUser {
     if (pace_ > Duration{0}) SetPace(Duration{0});
     if (alive() && !surroundings_.journal().failure().ok()) Exit(surroundings_.journal().failure());
   }
+  // From now on the journal's syncs do not end.
+  void HangJournal() { surroundings_.HangJournal(); }
   bool alive() const override { return runner_.has_value(); }
   bool stalled() const override { return stalled_; }
   bool damaged() const override { return surroundings_.journal().damaged(); }

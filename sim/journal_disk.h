@@ -58,6 +58,7 @@ class JournalDisk {
   // journal, or refuses a damaged one.
   absl::StatusOr<wal::JournalRecovery> Recover();
   void StopFaults() { faults_.StopFaults(); }
+  void Hang() { faults_.Hang(); }
 
   // While the process is down: the machine is switched off, and something that had been durable, and of which
   // the journal itself can tell that it had been, is damaged.

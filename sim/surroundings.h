@@ -92,6 +92,8 @@ class NodeSurroundings final : public EventSink {
     options_.crash_while_writing_permille = 0;
   }
 
+  void HangJournal() { journal_.Hang(); }
+
   const HostOptions& options() const { return options_; }
   Adaptor& adaptor() { return adaptor_; }
   JournalDisk& journal() { return journal_; }

@@ -38,6 +38,8 @@ class AvailabilityJudge final : public EventSink {
   };
   void OnHealed(Healed healed);
   void OnNote(NodeId node, const paxos::Note& note);
+  // From here on ballots may be begun again.
+  void Rest() { healed_at_ = Instant::Never(); }
 
   // From when on there must be a leader; Never before the healing.
   Instant settled() const { return settled_; }

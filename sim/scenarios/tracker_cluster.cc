@@ -446,11 +446,12 @@ bool TrackerCluster::Converged() const {
   return Led();
 }
 
-bool TrackerCluster::Led() const {
-  return std::any_of(core_.begin(), core_.end(), [this](const Process* process) {
-    const TrackerHost& host = *hosts_[process->index()];
-    return host.alive() && host.machine()->replica().is_leader();
-  });
+TrackerHost* TrackerCluster::Leader() const {
+  for (const Process* process : core_) {
+    TrackerHost* host = hosts_[process->index()].get();
+    if (host->alive() && host->machine()->replica().is_leader()) return host;
+  }
+  return nullptr;
 }
 
 bool TrackerCluster::Quiet() const {

@@ -179,7 +179,9 @@ class TrackerCluster final : public EventSink {
   Duration stragglers_max() const { return stragglers_max_; }
   // The core's nodes know and have applied everything anybody ever knew as chosen, and one leads.
   bool Converged() const;
-  bool Led() const;
+  bool Led() const { return Leader() != nullptr; }
+  // The first of the core that leads; nullptr if none does.
+  TrackerHost* Leader() const;
   // Nobody waits at the core's nodes, and they owe nothing to each other.
   bool Quiet() const;
   std::string Situation() const;

@@ -28,6 +28,10 @@ constexpr Duration kAnnounceBound = Seconds(3);
 // Beyond the lifetime: a tick every five seconds drops a few of at most some hundred claims.
 constexpr Duration kExpiryBound = Seconds(240);
 
+// From when a leader notices that its journal hangs: it may ask in vain once, and asks again after two
+// seconds.
+constexpr Duration kHandOverBound = Seconds(4);
+
 // Of the workload's clients. A client registers no other.
 constexpr uint32_t kNamesMax = 10;
 
@@ -251,6 +255,7 @@ class TrackerRun {
     if (!JudgeAnnounces()) return;
     if (knobs_.has_value() && rng_.Chance(1, 3) && !JudgeExpiry()) return;
     if (rng_.Chance(1, 4) && !JudgeOrder()) return;
+    if (world_.Stream("hung leader").Chance(1, 4) && !JudgeHungLeader()) return;
     JudgeStates(world_, cluster_);
     history_.Judge();
   }
@@ -299,6 +304,31 @@ class TrackerRun {
                kExpiryBound, [&] { return NothingClaimed(); }, "claims are kept that nobody renews") &&
            Everybody(&RegistryClient::Verify, "clients still wait for answers after a pause") &&
            Everybody(&RegistryClient::Repeat, "clients still wait for answers to repetitions");
+  }
+
+  // The leader's journal hangs, for good. It goes on committing with the others' votes, and another leads
+  // soon.
+  bool JudgeHungLeader() {
+    TrackerHost* const hung = cluster_.Leader();
+    const size_t voters = cluster_.lockstep().paxos().membership().voters().size();
+    if (hung == nullptr || (cluster_.core().size() - 1) * 2 <= voters) return true;
+    cluster_.availability().Rest();
+    world_.Trace({.who = "nemesis"},
+                 [&] { return "the journal of " + hung->name() + ", which leads, hangs"; });
+    hung->HangJournal();
+    const tracker::Limits limits = hung->machine()->registry().limits();
+    cluster_.OrderLimits(hung->index(), limits);
+    const Duration bound = cluster_.config().journal_stall_max + kHandOverBound;
+    const auto another = [&] {
+      TrackerHost* const leader = cluster_.Leader();
+      return leader != nullptr && leader != hung && !hung->machine()->replica().is_leader();
+    };
+    if (!Within(bound, another, "the leader's journal hangs, and nobody else leads")) return false;
+    const Slot before = cluster_.judge().chosen();
+    cluster_.OrderLimits(cluster_.Leader()->index(), limits);
+    return Within(
+        AvailabilityJudge::kPromptness, [&] { return cluster_.judge().chosen() > before; },
+        "nothing is chosen after the leader whose journal hangs has been replaced");
   }
 
   World& world_;
