@@ -47,11 +47,20 @@ void OnAbort(int) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, g_dying_words, std::strlen(g_dying_words));
 }
 
+// What there is to do about a run, one line each. A test that was made without a program draws no pages.
+std::string Commands(const Scenario& scenario, uint64_t seed) {
+  std::string text = absl::StrCat("replay:  ", Command(scenario, "replay", seed),
+                                  "\nshrink:  ", Command(scenario, "shrink", seed), "\n");
+  if (scenario.program != nullptr) {
+    absl::StrAppend(&text, "view:    ", Command(scenario, "view", seed), " -o ", seed, ".html\n");
+  }
+  return text;
+}
+
 void PrepareForDeath(const Scenario& scenario, const World& world, Report& report) {
-  const std::string words = absl::StrFormat(
-      "the process died inside a simulated run\nscenario %s, seed %d\nreplay:  %s\nshrink:  %s\n",
-      scenario.name, world.seed(), Command(scenario, "replay", world.seed()),
-      Command(scenario, "shrink", world.seed()));
+  const std::string words =
+      absl::StrFormat("the process died inside a simulated run\nscenario %s, seed %d\n%s", scenario.name,
+                      world.seed(), Commands(scenario, world.seed()));
   std::snprintf(g_dying_words, sizeof g_dying_words, "%s", words.c_str());
   g_world = &world;
   g_report = &report;
@@ -126,8 +135,7 @@ std::string FailureText(const Scenario& scenario, const Report& report) {
                                      report.failure.value_or("no failure"), scenario.name, report.seed,
                                      report.faults.ToString());
   for (const std::string& line : report.trace) text += line + "\n";
-  return absl::StrCat(text, "replay:  ", Command(scenario, "replay", report.seed),
-                      "\nshrink:  ", Command(scenario, "shrink", report.seed), "\n");
+  return text + Commands(scenario, report.seed);
 }
 
 uint64_t FreshSeed() {

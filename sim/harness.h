@@ -67,7 +67,7 @@ void OnDeathInARun(std::function<void(Report)> death);
 // run fetches the trace.
 Report RunChecked(const Scenario& scenario, uint64_t seed);
 
-// The judge's sentence, the seed, the last events, the commands that replay and shrink.
+// The judge's sentence, the seed, the last events, the commands that replay, shrink and draw the run.
 std::string FailureText(const Scenario& scenario, const Report& report);
 // "bazel run //tools:simrun -- VERB --scenario=S --seed=N", as the scenario's own program is called.
 std::string Command(const Scenario& scenario, std::string_view verb, uint64_t seed);

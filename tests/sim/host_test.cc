@@ -180,7 +180,7 @@ void Complains(World& world) {
   world.Fail("node a has more sense than is allowed");
 }
 
-TEST(Harness, PrintsSentenceSeedEventsReplayAndShrinkInThisOrder) {
+TEST(Harness, PrintsSentenceSeedEventsReplayShrinkAndViewInThisOrder) {
   const Scenario scenario = {"complains", "fails", Complains, "//mine:simrun"};
   const std::string text = FailureText(scenario, RunChecked(scenario, 42));
   const size_t sentence = text.find("node a has more sense");
@@ -190,6 +190,8 @@ TEST(Harness, PrintsSentenceSeedEventsReplayAndShrinkInThisOrder) {
   const size_t shrink = text.find("bazel run //mine:simrun -- shrink --scenario=complains --seed=42");
   EXPECT_NE(shrink, std::string::npos) << text;
   EXPECT_LT(replay, shrink);
+  EXPECT_LT(shrink, text.find("bazel run //mine:simrun -- view --scenario=complains --seed=42 -o 42.html\n"));
+  EXPECT_TRUE(text.ends_with("html\n")) << text;
   EXPECT_LT(sentence, seed);
   EXPECT_LT(seed, events);
   EXPECT_LT(events, replay);

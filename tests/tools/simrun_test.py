@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """simrun's command line: sweeps write lines that merge and resume, and bad input is one line and exit status 2."""
 
+import html.parser
 import json
 import os
 import subprocess
@@ -61,6 +62,10 @@ def bad_input(judge, folder):
         ("shrink --scenario=journal_faults", "--seed"),
         ("shrink --scenario=journal_faults --seed=1", "passes"),
         ("shrink --scenario=journal_faults --seed=1 -o no/such/folder.case", "no/such/folder.case"),
+        ("view --scenario=journal_faults --seed=1", "-o"),
+        ("view --scenario=journal_faults --seed=1 -o no/such/folder.html", "no/such/folder.html"),
+        ("view --case=cut.case -o page.html", "line"),
+        ("view -o page.html", "--scenario"),
         ("nonsense", "subcommand"),
     ):
         result = simrun(*command.split(), folder=folder)
@@ -102,12 +107,47 @@ def replays(judge, folder):
     judge(result.returncode == 0 and "seed 7: no judge complained" in result.stdout, "a case that passes", result)
 
 
+class Page(html.parser.HTMLParser):
+    """What a page would fetch from elsewhere, and the data in it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.fetched, self._data, self._in_data = [], "", False
+        self.feed(text)
+        self.data = json.loads(self._data)
+
+    def handle_starttag(self, tag, attrs):
+        self.fetched += [value for name, value in attrs if name in ("src", "href")]
+        self._in_data = tag == "script" and ("id", "data") in attrs
+
+    def handle_endtag(self, tag):
+        self._in_data = False
+
+    def handle_data(self, data):
+        if self._in_data:
+            self._data += data
+
+
+def views(judge, folder):
+    trace = simrun("replay", "--scenario=tracker_faults", "--seed=3", "--trace=run.txt", "--to=2", folder=folder)
+    result = simrun("view", "--scenario=tracker_faults", "--seed=3", "--to=2", "-o", "page.html", folder=folder)
+    judge(result.returncode == 0 and "page.html: " in result.stdout, "view", result)
+    with open(os.path.join(folder, "page.html"), encoding="utf-8") as file:
+        page = Page(file.read())
+    judge(page.fetched == [], "the page needs nothing else", result)
+    judge(page.data["scenario"] == "tracker_faults" and page.data["seed"] == "3", "the page says which run it is of", result)
+    with open(os.path.join(folder, "run.txt"), encoding="utf-8") as file:
+        judge(len(page.data["records"]) == sum(1 for _ in file) > 100, "each line of the trace is a record of the page", trace)
+    judge(all(isinstance(record, list) and len(record) == 7 for record in page.data["records"]), "records are whole", result)
+
+
 def main():
     judge = Judge()
     with tempfile.TemporaryDirectory() as folder:
         bad_input(judge, folder)
         sweeps(judge, folder)
         replays(judge, folder)
+        views(judge, folder)
     for line in judge.wrong:
         print(line, file=sys.stderr)
     return 1 if judge.wrong else 0

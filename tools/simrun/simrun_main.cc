@@ -18,6 +18,7 @@
 #include "sim/shrink.h"
 #include "sim/verdict.h"
 #include "tools/simrun/sweep.h"
+#include "tools/simrun/view.h"
 
 namespace bt::sim {
 namespace {
@@ -32,14 +33,14 @@ struct Arguments {
   uint64_t failures = 10;
   std::string json;
   std::string resume;
-  // replay
+  // replay, view
   std::string case_file;
   std::string trace;
   double from = 0;
   double to = -1;
   // shrink
   double seconds = 120;
-  std::string output;
+  std::string output;  // view's, too
   // merge
   std::vector<std::string> files;
 };
@@ -88,6 +89,11 @@ void PrintPassed(const Scenario& scenario, const Report& report) {
       report.faults.ToString().c_str(), report.figures.ToString().c_str());
 }
 
+void SetTimes(const Arguments& arguments, RecorderOptions& recorder) {
+  recorder.from = Instant{static_cast<int64_t>(arguments.from * 1e9)};
+  if (arguments.to >= 0) recorder.to = Instant{static_cast<int64_t>(arguments.to * 1e9)};
+}
+
 // A case's decisions go into the options; it outlives the run.
 int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t seed,
               const Decisions* decisions) {
@@ -95,8 +101,7 @@ int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t see
   options.decisions = decisions;
   const WorldOptions plain = options;
   options.recorder.trace = true;
-  options.recorder.from = Instant{static_cast<int64_t>(arguments.from * 1e9)};
-  if (arguments.to >= 0) options.recorder.to = Instant{static_cast<int64_t>(arguments.to * 1e9)};
+  SetTimes(arguments, options.recorder);
   if (!arguments.trace.empty()) {
     options.recorder.trace_file = std::fopen(arguments.trace.c_str(), "w");
     if (options.recorder.trace_file == nullptr) return Wrong("cannot write " + arguments.trace);
@@ -117,7 +122,34 @@ int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t see
   return 1;
 }
 
-int ReplayCase(const Scenarios& scenarios, const Arguments& arguments) {
+// The run happens in another process, which a CHECK may end: its records come through a file without a name.
+int RunView(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions) {
+  if (arguments.output.empty()) return Wrong("view needs -o FILE: the page it writes");
+  std::FILE* const page = std::fopen(arguments.output.c_str(), "w");
+  if (page == nullptr) return Wrong("cannot write " + arguments.output);
+  std::FILE* const lines = std::tmpfile();
+  if (lines == nullptr) return Wrong("cannot make a file in the folder for temporary files");
+  setvbuf(lines, nullptr, _IOLBF, 1 << 16);
+  WorldOptions options;
+  options.decisions = decisions;
+  SetTimes(arguments, options.recorder);
+  options.recorder.on_trace = [lines](const TraceRecord& record) {
+    std::fputs(ViewLine(record).c_str(), lines);
+  };
+  const Report report = RunApart(scenario, seed, options);
+  const ViewStats stats = WriteView(scenario.name, report, lines, page);
+  std::fclose(lines);
+  const bool failed = std::ferror(page) != 0;
+  if (std::fclose(page) != 0 || failed) return Wrong("cannot write " + arguments.output + ": is there room?");
+  std::printf("%s: %llu records%s; %s\n", arguments.output.c_str(),
+              static_cast<unsigned long long>(stats.records),
+              stats.left_out == 0 ? "" : ", the last ones (--from and --to choose others)",
+              report.failure ? report.failure->c_str() : "no judge complained");
+  return 0;
+}
+
+using Run = int (*)(const Scenario&, const Arguments&, uint64_t seed, const Decisions*);
+int RunCase(const Scenarios& scenarios, const Arguments& arguments, Run run) {
   std::ifstream in(arguments.case_file);
   if (!in) return Wrong("cannot read " + arguments.case_file);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
@@ -125,7 +157,7 @@ int ReplayCase(const Scenarios& scenarios, const Arguments& arguments) {
   if (!kept.ok()) return Wrong(arguments.case_file + ", " + std::string(kept.status().message()));
   const Scenario* scenario = Find(scenarios, kept->scenario);
   if (scenario == nullptr) return Wrong(arguments.case_file + ": there is no scenario " + kept->scenario);
-  return RunReplay(*scenario, arguments, kept->seed, &kept->decisions);
+  return run(*scenario, arguments, kept->seed, &kept->decisions);
 }
 
 int RunShrink(const Scenario& scenario, const Arguments& arguments) {
@@ -174,11 +206,13 @@ class CommandLine {
         "  simrun sweep --scenario=tracker_faults --seeds=10000 --jobs=2 --json=sweep.jsonl\n"
         "  simrun replay --scenario=tracker_faults --seed=81732 --trace=run.txt --from=3.5 --to=4\n"
         "  simrun shrink --scenario=tracker_faults --seed=81732 -o 81732.case\n"
-        "  simrun replay --case=81732.case");
+        "  simrun replay --case=81732.case\n"
+        "  simrun view --case=81732.case -o 81732.html");
     app_.require_subcommand(1);
     app_.set_version_flag("--version", std::string("simrun ") + kVersion);
     AddSweep();
     AddReplay();
+    AddView();
     AddShrink();
     merge_ = app_.add_subcommand("merge", "Adds up the files of several sweeps");
     merge_->add_option("files", arguments_.files, "written by sweep --json")->required();
@@ -196,11 +230,11 @@ class CommandLine {
     }
     if (sweep_->parsed()) return RunSweep(scenarios_, arguments_);
     if (merge_->parsed()) return RunMerge(arguments_);
-    if (replay_->parsed() && !arguments_.case_file.empty()) return ReplayCase(scenarios_, arguments_);
-    if (arguments_.scenario.empty()) return Wrong("replay needs --scenario and --seed, or --case");
-    const Scenario& scenario = *Find(scenarios_, arguments_.scenario);
-    if (shrink_->parsed()) return RunShrink(scenario, arguments_);
-    return RunReplay(scenario, arguments_, arguments_.seed, nullptr);
+    if (shrink_->parsed()) return RunShrink(*Find(scenarios_, arguments_.scenario), arguments_);
+    const auto run = view_->parsed() ? RunView : RunReplay;
+    if (!arguments_.case_file.empty()) return RunCase(scenarios_, arguments_, run);
+    if (arguments_.scenario.empty()) return Wrong("which run? --scenario and --seed, or --case, are needed");
+    return run(*Find(scenarios_, arguments_.scenario), arguments_, arguments_.seed, nullptr);
   }
 
  private:
@@ -244,17 +278,26 @@ class CommandLine {
         ->excludes(json);
   }
 
-  void AddReplay() {
-    replay_ = app_.add_subcommand("replay", "Runs one seed or one case again and shows what happened");
-    CLI::Option* scenario = AddScenario(replay_);
-    CLI::Option* seed = AddSeed(replay_);
+  // Of a seed or a case, and a part of the simulated time.
+  void AddRun(CLI::App* command) {
+    CLI::Option* scenario = AddScenario(command);
+    CLI::Option* seed = AddSeed(command);
     scenario->needs(seed);
     seed->needs(scenario);
-    replay_->add_option("--case", arguments_.case_file, "a case that shrink has written")->excludes(scenario);
-    replay_->add_option("--trace", arguments_.trace, "write every step into this file");
-    replay_->add_option("--from", arguments_.from, "trace from this simulated second on")
+    command->add_option("--case", arguments_.case_file, "a case that shrink has written")->excludes(scenario);
+    command->add_option("--from", arguments_.from, "what happens from this simulated second on")
         ->check(CLI::NonNegativeNumber);
-    replay_->add_option("--to", arguments_.to, "and up to this one")->check(CLI::NonNegativeNumber);
+    command->add_option("--to", arguments_.to, "and up to this one")->check(CLI::NonNegativeNumber);
+  }
+  void AddReplay() {
+    replay_ = app_.add_subcommand("replay", "Runs one seed or one case again and shows what happened");
+    AddRun(replay_);
+    replay_->add_option("--trace", arguments_.trace, "write every step into this file");
+  }
+  void AddView() {
+    view_ = app_.add_subcommand("view", "Draws the run of one seed or one case: a page for a browser");
+    AddRun(view_);
+    view_->add_option("-o,--output", arguments_.output, "write the page into this file");
   }
 
   void AddShrink() {
@@ -270,6 +313,7 @@ class CommandLine {
   CLI::App app_;
   CLI::App* sweep_ = nullptr;
   CLI::App* replay_ = nullptr;
+  CLI::App* view_ = nullptr;
   CLI::App* shrink_ = nullptr;
   CLI::App* merge_ = nullptr;
 };
