@@ -26,8 +26,12 @@ Decisions Decisions::Sparse() const {
   return sparse;
 }
 
-uint64_t Tape::Decide(uint64_t drawn, uint64_t bound) {
+uint64_t Tape::Decide(uint64_t drawn, uint64_t bound, bool other_future) {
   const uint64_t ordinal = recorded_.decisions.size();
+  if (other_future) {
+    recorded_.decisions.push_back({ordinal, drawn, bound});
+    return drawn;
+  }
   uint64_t value = otherwise_ == Otherwise::kSimplest ? 0 : drawn;
   if (given_ != nullptr && next_given_ < given_->decisions.size() &&
       given_->decisions[next_given_].ordinal == ordinal) {

@@ -65,8 +65,8 @@ class Tape {
   Tape(std::string name, const StreamDecisions* given, Otherwise otherwise)
       : given_(given), otherwise_(otherwise), recorded_{std::move(name), {}} {}
 
-  // `drawn` is what the generator says.
-  uint64_t Decide(uint64_t drawn, uint64_t bound);
+  // `drawn` is what the generator says, and holds in another future than that of the list.
+  uint64_t Decide(uint64_t drawn, uint64_t bound, bool other_future);
   const std::string& name() const { return recorded_.name; }
   const StreamDecisions& recorded() const { return recorded_; }
 
@@ -77,11 +77,22 @@ class Tape {
   StreamDecisions recorded_;
 };
 
+// Another future of a run: what is drawn after its first `after` events comes from other generators, which
+// `future` chooses.
+struct Redraw {
+  uint64_t after = 0;
+  uint64_t future = 0;
+};
+
 // The tapes of one world, by the names of its streams.
 class Tapes {
  public:
   // `given` may be null and else outlives the tapes.
   explicit Tapes(const Decisions* given);
+
+  // From here on streams draw from other generators; once at most, and not from 0.
+  void BeginFuture(uint64_t future) { future_ = future; }
+  uint64_t future() const { return future_; }
 
   // The same tape for the same name: a stream that is registered anew goes on in its decisions.
   Tape* Open(const std::string& name);
@@ -92,6 +103,7 @@ class Tapes {
   absl::flat_hash_map<std::string, const StreamDecisions*> given_;  // look-up only
   absl::flat_hash_map<std::string, Tape*> by_name_;                 // look-up only
   std::deque<Tape> tapes_;
+  uint64_t future_ = 0;  // 0: the one that the seed has
 };
 
 }  // namespace bt::sim

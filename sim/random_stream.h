@@ -37,9 +37,9 @@ class RandomStream {
   }
 
   // Any 64-bit number.
-  uint64_t Next() { return Decide(rng_.Next(), 0); }
+  uint64_t Next() { return Decide(Generator().Next(), 0); }
   // Uniform in [0, limit); limit must not be 0.
-  uint64_t Below(uint64_t limit) { return Decide(rng_.Below(limit), limit); }
+  uint64_t Below(uint64_t limit) { return Decide(Generator().Below(limit), limit); }
   // Uniform in [low, high], both included.
   uint64_t Between(uint64_t low, uint64_t high) { return low + Below(high - low + 1); }
   Duration Between(Duration low, Duration high) {
@@ -47,14 +47,14 @@ class RandomStream {
   }
   // True numerator times in denominator.
   bool Chance(uint64_t numerator, uint64_t denominator) {
-    return Decide(rng_.Chance(numerator, denominator) ? 1 : 0, 2) != 0;
+    return Decide(Generator().Chance(numerator, denominator) ? 1 : 0, 2) != 0;
   }
   // A place in `weights`, each as often as its weight says; they must not all be 0. The decision is the place
   // itself, so that one that was recorded stays what it was when the weights change.
   size_t Weighted(std::span<const uint32_t> weights) {
     uint64_t total = 0;
     for (const uint32_t weight : weights) total += weight;
-    uint64_t draw = rng_.Below(total);
+    uint64_t draw = Generator().Below(total);
     size_t place = 0;
     while (draw >= weights[place]) draw -= weights[place++];
     return Decide(place, weights.size());
@@ -71,10 +71,19 @@ class RandomStream {
  private:
   RandomStream(Rng rng, Tapes* tapes, Tape* tape) : rng_(rng), tapes_(tapes), tape_(tape) {}
 
+  // A stream that meets another future goes on with another generator.
+  Rng& Generator() {
+    if (tapes_ != nullptr && tapes_->future() != future_) [[unlikely]] {
+      future_ = tapes_->future();
+      rng_ = rng_.Fork("future", future_);
+    }
+    return rng_;
+  }
+
   // The generator draws in any case: what a tape replaces disturbs none of the later draws.
   uint64_t Decide(uint64_t drawn, uint64_t bound) {
     if (tape_ != nullptr) [[unlikely]] {
-      return tape_->Decide(drawn, bound);
+      return tape_->Decide(drawn, bound, future_ != 0);
     }
     return drawn;
   }
@@ -87,6 +96,7 @@ class RandomStream {
   Rng rng_;
   Tapes* tapes_;
   Tape* tape_;
+  uint64_t future_ = 0;
 };
 
 }  // namespace bt::sim

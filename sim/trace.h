@@ -44,6 +44,7 @@ struct TraceHead {
 
 struct TraceRecord {
   Instant at{0};
+  uint64_t event = 0;  // the world's, from 1; 0: before the first
   std::string who;
   TraceKind kind = TraceKind::kEvent;
   uint32_t node = kNobody;

@@ -9,10 +9,11 @@ namespace bt::sim {
 World::World(uint64_t seed, WorldOptions options)
     : seed_(seed),
       event_limit_(options.event_limit),
+      redraw_(options.redraw),
       root_(seed),
       recorder_(std::move(options.recorder)),
       verdict_(std::move(options.judge)) {
-  if (options.record_decisions || options.decisions != nullptr) tapes_.emplace(options.decisions);
+  if (options.record_decisions || options.decisions != nullptr || redraw_) tapes_.emplace(options.decisions);
 }
 
 void World::Schedule(Instant when, EventSink* sink, uint64_t argument) {
@@ -25,6 +26,7 @@ void World::RunUntil(Instant end) {
     const Event event = heap_.Pop();
     now_ = Instant{event.time};
     if (++events_ > event_limit_) return Fail("the run does not end: event limit reached");
+    if (redraw_ && events_ == redraw_->after + 1) tapes_->BeginFuture(redraw_->future);
     event.sink->Fire(event.argument);
   }
   if (!failed()) now_ = std::max(now_, end);
@@ -32,6 +34,7 @@ void World::RunUntil(Instant end) {
 
 void World::AddTrace(const TraceHead& head, std::string text) {
   recorder_.Trace({.at = now_,
+                   .event = events_,
                    .who = std::string(head.who),
                    .kind = head.kind,
                    .node = head.node,

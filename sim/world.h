@@ -31,7 +31,8 @@ struct WorldOptions {
   std::string judge;  // which judges count: see Verdict
   bool record_decisions = false;
   const Decisions* decisions = nullptr;  // what the streams decide; outlives the world
-  uint64_t event_limit = 200'000'000;    // a run that needs more is a livelock
+  std::optional<Redraw> redraw;
+  uint64_t event_limit = 200'000'000;  // a run that needs more is a livelock
 };
 
 class World {
@@ -114,6 +115,7 @@ class World {
 
   uint64_t seed_;
   uint64_t event_limit_;
+  std::optional<Redraw> redraw_;
   Rng root_;
   std::optional<Tapes> tapes_;
   EventHeap heap_;

@@ -66,6 +66,9 @@ def bad_input(judge, folder):
         ("view --scenario=journal_faults --seed=1 -o no/such/folder.html", "no/such/folder.html"),
         ("view --case=cut.case -o page.html", "line"),
         ("view -o page.html", "--scenario"),
+        ("why --scenario=journal_faults --seed=1", "passes"),
+        ("why --scenario=journal_faults --seed=1 -o no/such/folder.html", "no/such/folder.html"),
+        ("why --scenario=journal_faults --seed=1 --futures=0", "--futures"),
         ("nonsense", "subcommand"),
     ):
         result = simrun(*command.split(), folder=folder)
@@ -138,7 +141,7 @@ def views(judge, folder):
     judge(page.data["scenario"] == "tracker_faults" and page.data["seed"] == "3", "the page says which run it is of", result)
     with open(os.path.join(folder, "run.txt"), encoding="utf-8") as file:
         judge(len(page.data["records"]) == sum(1 for _ in file) > 100, "each line of the trace is a record of the page", trace)
-    judge(all(isinstance(record, list) and len(record) == 7 for record in page.data["records"]), "records are whole", result)
+    judge(all(isinstance(record, list) and len(record) == 8 for record in page.data["records"]), "records are whole", result)
 
 
 def main():

@@ -17,6 +17,7 @@
 #include "sim/apart.h"
 #include "sim/shrink.h"
 #include "sim/verdict.h"
+#include "sim/why.h"
 #include "tools/simrun/sweep.h"
 #include "tools/simrun/view.h"
 
@@ -38,9 +39,11 @@ struct Arguments {
   std::string trace;
   double from = 0;
   double to = -1;
+  // why
+  uint32_t futures = 100;
   // shrink
   double seconds = 120;
-  std::string output;  // view's, too
+  std::string output;  // view's and why's, too
   // merge
   std::vector<std::string> files;
 };
@@ -123,10 +126,8 @@ int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t see
 }
 
 // The run happens in another process, which a CHECK may end: its records come through a file without a name.
-int RunView(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions) {
-  if (arguments.output.empty()) return Wrong("view needs -o FILE: the page it writes");
-  std::FILE* const page = std::fopen(arguments.output.c_str(), "w");
-  if (page == nullptr) return Wrong("cannot write " + arguments.output);
+int WritePage(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions,
+              uint64_t cause, std::FILE* page) {
   std::FILE* const lines = std::tmpfile();
   if (lines == nullptr) return Wrong("cannot make a file in the folder for temporary files");
   setvbuf(lines, nullptr, _IOLBF, 1 << 16);
@@ -137,7 +138,7 @@ int RunView(const Scenario& scenario, const Arguments& arguments, uint64_t seed,
     std::fputs(ViewLine(record).c_str(), lines);
   };
   const Report report = RunApart(scenario, seed, options);
-  const ViewStats stats = WriteView(scenario.name, report, lines, page);
+  const ViewStats stats = WriteView(scenario.name, report, cause, lines, page);
   std::fclose(lines);
   const bool failed = std::ferror(page) != 0;
   if (std::fclose(page) != 0 || failed) return Wrong("cannot write " + arguments.output + ": is there room?");
@@ -146,6 +147,31 @@ int RunView(const Scenario& scenario, const Arguments& arguments, uint64_t seed,
               stats.left_out == 0 ? "" : ", the last ones (--from and --to choose others)",
               report.failure ? report.failure->c_str() : "no judge complained");
   return 0;
+}
+
+int RunView(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions) {
+  if (arguments.output.empty()) return Wrong("view needs -o FILE: the page it writes");
+  std::FILE* const page = std::fopen(arguments.output.c_str(), "w");
+  if (page == nullptr) return Wrong("cannot write " + arguments.output);
+  return WritePage(scenario, arguments, seed, decisions, 0, page);
+}
+
+int RunWhy(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions) {
+  std::FILE* page = nullptr;
+  if (!arguments.output.empty() && (page = std::fopen(arguments.output.c_str(), "w")) == nullptr)
+    return Wrong("cannot write " + arguments.output);
+  const absl::StatusOr<WhyResult> result =
+      Why(scenario, seed,
+          {.futures = arguments.futures, .decisions = decisions, .progress = [](const std::string& line) {
+             std::printf("  %s\n", line.c_str());
+             std::fflush(stdout);
+           }});
+  if (!result.ok()) {
+    if (page != nullptr) std::fclose(page);
+    return Wrong(std::string(result.status().message()));
+  }
+  std::fputs(WhyText(*result).c_str(), stdout);
+  return page == nullptr ? 0 : WritePage(scenario, arguments, seed, decisions, result->event, page);
 }
 
 using Run = int (*)(const Scenario&, const Arguments&, uint64_t seed, const Decisions*);
@@ -213,6 +239,7 @@ class CommandLine {
     AddSweep();
     AddReplay();
     AddView();
+    AddWhy();
     AddShrink();
     merge_ = app_.add_subcommand("merge", "Adds up the files of several sweeps");
     merge_->add_option("files", arguments_.files, "written by sweep --json")->required();
@@ -231,7 +258,7 @@ class CommandLine {
     if (sweep_->parsed()) return RunSweep(scenarios_, arguments_);
     if (merge_->parsed()) return RunMerge(arguments_);
     if (shrink_->parsed()) return RunShrink(*Find(scenarios_, arguments_.scenario), arguments_);
-    const auto run = view_->parsed() ? RunView : RunReplay;
+    const auto run = view_->parsed() ? RunView : why_->parsed() ? RunWhy : RunReplay;
     if (!arguments_.case_file.empty()) return RunCase(scenarios_, arguments_, run);
     if (arguments_.scenario.empty()) return Wrong("which run? --scenario and --seed, or --case, are needed");
     return run(*Find(scenarios_, arguments_.scenario), arguments_, arguments_.seed, nullptr);
@@ -299,6 +326,13 @@ class CommandLine {
     AddRun(view_);
     view_->add_option("-o,--output", arguments_.output, "write the page into this file");
   }
+  void AddWhy() {
+    why_ = app_.add_subcommand("why", "Finds the event after which a failure had become inevitable");
+    AddRun(why_);
+    why_->add_option("--futures", arguments_.futures, "how many futures of an event; 99 % must fail")
+        ->check(CLI::Range(1, 100'000));
+    why_->add_option("-o,--output", arguments_.output, "draw the run as view does, with that event marked");
+  }
 
   void AddShrink() {
     shrink_ = app_.add_subcommand("shrink", "Finds a small case that fails as the seed does");
@@ -314,6 +348,7 @@ class CommandLine {
   CLI::App* sweep_ = nullptr;
   CLI::App* replay_ = nullptr;
   CLI::App* view_ = nullptr;
+  CLI::App* why_ = nullptr;
   CLI::App* shrink_ = nullptr;
   CLI::App* merge_ = nullptr;
 };

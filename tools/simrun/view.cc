@@ -7,15 +7,13 @@
 #include <string_view>
 
 #include "core/base/check.h"
+#include "tools/simrun/view_page.h"
 
 namespace bt::sim {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kPage =
-#include "tools/simrun/view.inc"
-    ;
 constexpr std::string_view kData = "@DATA@";
 
 // As it may stand between <script> and </script>: nothing in it ends the element or begins a comment.
@@ -43,20 +41,22 @@ void Put(std::string_view text, std::FILE* out) { std::fwrite(text.data(), 1, te
 std::string ViewLine(const TraceRecord& record) {
   const int64_t node = record.node == kNobody ? -1 : int64_t{record.node};
   return Embeddable(json::array({record.at.ns, record.who, static_cast<int>(record.kind), node, record.peer,
-                                 record.number, record.text})) +
+                                 record.number, record.text, record.event})) +
          "\n";
 }
 
-ViewStats WriteView(const std::string& scenario, const Report& report, std::FILE* lines, std::FILE* page) {
+ViewStats WriteView(const std::string& scenario, const Report& report, uint64_t cause, std::FILE* lines,
+                    std::FILE* page) {
   ViewStats stats;
   uint64_t all = 0;
   ForEachLine(lines, [&](std::string_view) { ++all; });
   stats.left_out = all > kViewRecordsMax ? all - kViewRecordsMax : 0;
-  const size_t data = kPage.find(kData);
+  const size_t data = kViewPage.find(kData);
   CHECK(data != std::string_view::npos);
-  Put(kPage.substr(0, data), page);
+  Put(kViewPage.substr(0, data), page);
   json head = {{"scenario", scenario}, {"seed", std::to_string(report.seed)}, {"left_out", stats.left_out}};
   if (report.failure) head["failure"] = *report.failure;
+  if (cause > 0) head["cause"] = cause;
   std::string text = Embeddable(head);
   text.pop_back();  // the closing brace
   Put(text + ",\"records\":[", page);
@@ -67,7 +67,7 @@ ViewStats WriteView(const std::string& scenario, const Report& report, std::FILE
     Put(line, page);
   });
   Put("]}", page);
-  Put(kPage.substr(data + kData.size()), page);
+  Put(kViewPage.substr(data + kData.size()), page);
   return stats;
 }
 

@@ -22,8 +22,10 @@ struct ViewStats {
   uint64_t records = 0;
   uint64_t left_out = 0;  // earlier ones, beyond kViewRecordsMax
 };
-// Writes the page of a run whose records stand in `lines`, from its beginning, one ViewLine each. Whether all
-// of it could be written the stream tells.
-ViewStats WriteView(const std::string& scenario, const Report& report, std::FILE* lines, std::FILE* page);
+// Writes the page of a run whose records stand in `lines`, from its beginning, one ViewLine each. `cause`:
+// the event after which its failure was inevitable (why.h); 0: not known. Whether all of it could be written
+// the stream tells.
+ViewStats WriteView(const std::string& scenario, const Report& report, uint64_t cause, std::FILE* lines,
+                    std::FILE* page);
 
 }  // namespace bt::sim
