@@ -89,18 +89,29 @@ void Downloads::UpdateInterest(Peer& peer) {
 
 // Each request gets one answer, and the answers keep the requests' order (BEP 6). A block that was given up
 // and asked for again is first rejected for the request that was given up: that says nothing about the piece.
-void Downloads::Rejected(Peer& peer, BlockRef block) {
+void Downloads::Rejected(Peer& peer, BlockRef block, Ctx& context) {
   if (Remove(peer.stale, block) || !Remove(peer.requests, block)) return;
   requested_bytes_ -= kBlockSize;
   if (!picker_) return;
   picker_->Release(block);
   refill_all_ = true;
-  // It does not give this piece after all: asking again would go round in circles.
+  // Its queue may be full: what it still owes is as much as it takes, until blocks come.
+  peer.window = std::clamp(static_cast<uint32_t>(peer.requests.size()), 1u, peer.window);
+  // It may not give this piece at all: asking again at once would go round in circles.
   if (peer.pieces.Remove(block.piece)) {
+    peer.refused.Add(block.piece, context.now);
+    peers_.Touch(peer, context);
     picker_->PeerLost(block.piece);
     if (!torrent_.verified().Has(block.piece)) --peer.useful;
     UpdateInterest(peer);
   }
+}
+
+void Downloads::AskAgain(Peer& peer, Ctx& context) {
+  for (const PieceIndex piece : peer.refused.TakeAll()) {
+    if (peer.pieces.Add(piece)) PeerHas(peer, piece);
+  }
+  Refill(peer, context);
 }
 
 void Downloads::Choked(Peer& peer) {

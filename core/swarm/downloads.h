@@ -48,7 +48,9 @@ class Downloads {
   void Suggested(Peer& peer, PieceIndex piece, Ctx& context);
   // Its suggestions have not come in time: from now on it is asked as others are.
   void LeadIsOver(Peer& peer);
-  void Rejected(Peer& peer, BlockRef block);
+  void Rejected(Peer& peer, BlockRef block, Ctx& context);
+  // Peer::refused is over: what it has rejected may be asked of it again.
+  void AskAgain(Peer& peer, Ctx& context);
   void Choked(Peer& peer);
   void Left(Peer& peer);
 

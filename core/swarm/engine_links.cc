@@ -267,6 +267,7 @@ void Client::Engine::PeerTimers(Ctx& context) {
       peer.ask_from = {};
       downloads_->Refill(peer, context);
     }
+    if (context.now >= peer.refused.until) downloads_->AskAgain(peer, context);
     if (context.now >= peer.LeadDeadline()) downloads_->LeadIsOver(peer);
     if (peer.state == Peer::State::kReady) TellPeers(peers_, peer, context.now);
     peers_.Touch(peer, context);

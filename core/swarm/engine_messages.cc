@@ -125,6 +125,7 @@ void Client::Engine::OnHashRequest(Peer& peer, const wire::HashSpan& span, Ctx& 
 void Client::Engine::OnPieces(Peer& peer, PieceMap pieces, Ctx& context) {
   downloads_->Disown(peer);
   peer.pieces = std::move(pieces);
+  peer.refused.TakeAll();
   downloads_->Adopt(peer);
   for (uint32_t i = 0; i < peer.pieces.size(); ++i) uploads_->PeerHas(peer, PieceIndex(i), context);
   uploads_->Spread(context);
@@ -149,7 +150,7 @@ void Client::Engine::PartIfBothComplete(Peer& peer, Ctx& context) {
 void Client::Engine::OnReject(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   if (!peer.fast) return ProtocolError(peer, "reject without the fast extension", context);
   if (span.piece.value() >= verified().size() || span.offset % kBlockSize != 0) return;
-  downloads_->Rejected(peer, {span.piece, span.offset / kBlockSize});
+  downloads_->Rejected(peer, {span.piece, span.offset / kBlockSize}, context);
 }
 
 void Client::Engine::OnSuggest(Peer& peer, PieceIndex piece, Ctx& context) {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/address.h"
 #include "core/base/ids.h"
@@ -23,7 +24,7 @@
 namespace bt::swarm {
 
 inline constexpr uint32_t kWindowStart = 8;  // requests in flight before anything is known of a peer
-inline constexpr uint32_t kWindowMin = 3;    // however slow it is
+inline constexpr uint32_t kWindowMin = 3;    // however slow it is, unless it rejects
 // What is asked for ahead of a peer's rate, beside its round trip: as little as keeps the pipe full. What
 // waits at one peer cannot be had from a faster one, and pieces that others would be better off with wait
 // behind it.
@@ -40,6 +41,8 @@ inline constexpr Duration kRateWindow = Milliseconds(250);
 inline constexpr uint32_t kSuggestedLimit = 256;          // of a peer's suggestions remembered
 inline constexpr Duration kLeadPatienceMin = Seconds(1);  // without one, it is a peer like others
 inline constexpr Duration kLeadPatienceMax = Seconds(10);
+inline constexpr Duration kRefusedMin = Seconds(5);  // until a rejected piece is asked for again
+inline constexpr Duration kRefusedMax = Seconds(60);
 // Block bytes queued on a link are what leaves it in this time, and at least so many: what we ask of a peer
 // and tell it goes out behind them.
 inline constexpr Duration kQueueTime = Milliseconds(10);
@@ -98,6 +101,30 @@ struct Lead {
   }
 };
 
+// Pieces of which the peer has rejected a block. Its queue may have been full, for example with requests
+// that it had accepted between a choke and an unchoke and that were given up here; a seeder never says Have
+// again. The pieces therefore count as its own again after a while, and after a longer one each time, so
+// that who rejects everything is asked for little.
+struct Refused {
+  std::vector<PieceIndex> pieces;  // none of them is in Peer::pieces: at most the torrent's
+  Instant until = Instant::Never();
+  Duration wait = kRefusedMin;  // the next one
+
+  void Add(PieceIndex piece, Instant now) {
+    if (pieces.empty()) {
+      until = now + wait;
+      wait = std::min(wait * 2, kRefusedMax);
+    }
+    pieces.push_back(piece);
+  }
+  // A block has come: it does give something.
+  void Delivered() { wait = kRefusedMin; }
+  std::vector<PieceIndex> TakeAll() {
+    until = Instant::Never();
+    return std::exchange(pieces, {});
+  }
+};
+
 struct Peer {
   enum class State : uint8_t { kConnecting, kHandshaking, kReady, kGone };
 
@@ -133,6 +160,8 @@ struct Peer {
   bool peer_choking = true;
   bool am_choking = true;
   bool peer_interested = false;
+
+  Refused refused;
 
   // Our requests to it.
   Instant ask_from{};  // not before: see probation.h; the origin once that is over
@@ -189,6 +218,7 @@ struct Peer {
 
   void CountBlock(uint64_t bytes, Instant now) {
     delivered = true;
+    refused.Delivered();
     snubbed = false;
     timeouts = 0;
     if (std::exchange(timing, false)) round_trip = std::min(round_trip, now - waiting_since);

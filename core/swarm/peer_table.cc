@@ -93,6 +93,7 @@ Instant PeerTable::Deadline(const Peer& peer) const {
   deadline = std::min(deadline, SnubDeadline(peer));
   deadline = std::min(deadline, peer.exchange.next);
   if (peer.ask_from != Instant{}) deadline = std::min(deadline, peer.ask_from);
+  deadline = std::min(deadline, peer.refused.until);
   return std::min(deadline, peer.LeadDeadline());
 }
 

@@ -77,6 +77,17 @@ class PeerTest : public testing::Test {
     for (const auto& message : script.messages) count += std::holds_alternative<M>(message) ? 1 : 0;
     return count;
   }
+  // Takes in what has come; to the handshake it answers that it has all and lets everybody ask.
+  void Greet(SmallWorld::RawPeer& raw, Script& script) {
+    const bool new_here = !script.greeted;
+    Read(raw, script);
+    if (!new_here || !script.greeted) return;
+    world_.RawSend(raw, wire::EncodeHandshake(Hello(true)) + Bytes(wire::HaveAll{}) + Bytes(wire::Unchoke{}));
+  }
+  static std::string Served(const wire::BlockSpan& block, std::string_view content) {
+    const uint64_t offset = uint64_t{block.piece.value()} * kPieceLength + block.offset;
+    return Bytes(wire::Piece{block.piece, block.offset, Slice::Copy(content.substr(offset, block.length))});
+  }
   // A seeder written out by hand. `bytes`: what it serves. `first`: what it says after its handshake.
   SmallWorld::RawPeer& HandMadeSeeder(Script& script, std::string bytes, wire::Handshake hello,
                                       std::string first) {
@@ -90,10 +101,7 @@ class PeerTest : public testing::Test {
       for (; answered_ < script.messages.size(); ++answered_) {
         const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
         if (request == nullptr) continue;
-        const uint64_t offset = uint64_t{request->block.piece.value()} * kPieceLength + request->block.offset;
-        world.RawSend(self, Bytes(wire::Piece{
-                                request->block.piece, request->block.offset,
-                                Slice::Copy(std::string_view(bytes).substr(offset, request->block.length))}));
+        world.RawSend(self, Served(request->block, bytes));
       }
     };
     return raw;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -160,24 +161,74 @@ TEST_F(PeerTest, GarbageIsCountedAndTheAddressTriedAgainLessAndLessOften) {
   EXPECT_EQ(world_.client(client).progress().peers_banned, 0u) << "rudeness is no proof of lying";
 }
 
-TEST_F(PeerTest, ARejectedPieceIsNotAskedForAgainAndAgain) {
+// Rejects everything, for ever: it is asked less and less often.
+TEST_F(PeerTest, WhoRejectsEverythingIsAskedForLittle) {
   Script script;
   SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
   raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
-    const bool new_here = !script.greeted;
-    Read(self, script);
-    if (new_here && script.greeted) {
-      world.RawSend(self,
-                    wire::EncodeHandshake(Hello(true)) + Bytes(wire::HaveAll{}) + Bytes(wire::Unchoke{}));
-    }
+    Greet(self, script);
     for (; answered_ < script.messages.size(); ++answered_) {
       const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
       if (request != nullptr) world.RawSend(self, Bytes(wire::Reject{request->block}));
     }
   };
   world_.Add(Downloading(), "");
-  world_.RunFor(Seconds(30));
-  EXPECT_LE(Count<wire::Request>(script), 20u);
+  world_.RunFor(Seconds(4));
+  const size_t round = Count<wire::Request>(script);
+  EXPECT_LE(round, 2 * kPieces);
+  world_.RunFor(Seconds(596));
+  const size_t rounds = 1 + 4 + 600 / 60;  // after 5, 10, 20 and 40 s, then each minute
+  EXPECT_GT(Count<wire::Request>(script), 5 * round / 2);
+  EXPECT_LE(Count<wire::Request>(script), rounds * round);
+}
+
+// A queue is full for a while, for example with requests that were accepted between a choke and an unchoke
+// and are not waited for any more. The peer has all, so that no Have will ever say it again.
+TEST_F(PeerTest, WhatAPeerRejectsForAWhileIsAskedOfItAgain) {
+  Script script;
+  const Instant full_until = world_.now() + Seconds(12);
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    Greet(self, script);
+    for (; answered_ < script.messages.size(); ++answered_) {
+      const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
+      if (request == nullptr) continue;
+      world.RawSend(self, world.now() < full_until ? Bytes(wire::Reject{request->block})
+                                                   : Served(request->block, good_));
+    }
+  };
+  const size_t client = world_.Add(Downloading(), "");
+  EXPECT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }, Seconds(60)));
+  EXPECT_EQ(world_.node(client).file, good_);
+}
+
+// It takes one request at a time, whatever it has said, and serves that after a while.
+TEST_F(PeerTest, WhoseQueueIsFullIsAskedForNoMoreThanItTakes) {
+  Script script;
+  std::optional<wire::BlockSpan> taken;
+  Instant due{};
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    Greet(self, script);
+    for (; answered_ < script.messages.size(); ++answered_) {
+      const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
+      if (request == nullptr) continue;
+      if (taken) {
+        world.RawSend(self, Bytes(wire::Reject{request->block}));
+      } else {
+        taken = request->block;
+        due = world.now() + Milliseconds(200);
+      }
+    }
+  };
+  const size_t client = world_.Add(Downloading(), "");
+  const Instant end = world_.now() + Seconds(60);
+  while (!world_.Completed(client) && world_.now() < end) {
+    world_.RunFor(Milliseconds(50));
+    if (taken && world_.now() >= due) world_.RawSend(raw, Served(*std::exchange(taken, {}), good_));
+  }
+  EXPECT_TRUE(world_.Completed(client));
+  EXPECT_LE(Count<wire::Request>(script), 100u);
 }
 
 // Rejects answer requests in their order (BEP 6): the first reject of a block that was asked for, given up
@@ -185,12 +236,7 @@ TEST_F(PeerTest, ARejectedPieceIsNotAskedForAgainAndAgain) {
 TEST_F(PeerTest, ARejectThatComesLateForARequestGivenUpTakesNothingFromTheOneThatFollowed) {
   Script script;
   SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
-  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
-    const bool new_here = !script.greeted;
-    Read(self, script);
-    if (!new_here || !script.greeted) return;
-    world.RawSend(self, wire::EncodeHandshake(Hello(true)) + Bytes(wire::HaveAll{}) + Bytes(wire::Unchoke{}));
-  };
+  raw.on_bytes = [&](SmallWorld&, SmallWorld::RawPeer& self) { Greet(self, script); };
   const auto requests = [&] {
     std::vector<wire::BlockSpan> blocks;
     for (const wire::Message& message : script.messages) {
