@@ -310,9 +310,16 @@ Downloads::Arrival Downloads::OnBlock(Peer& peer, const wire::Piece& piece, Ctx&
   }
   const uint32_t length = static_cast<uint32_t>(piece.bytes.size());
   totals_.bytes_received += length;
+  const bool late = Remove(peer.stale, block);
   const bool asked = Remove(peer.requests, block);
   if (asked) requested_bytes_ -= kBlockSize;
-  if (!asked && !Remove(peer.stale, block)) {
+  // Answers keep the requests' order: this one is for the request that was given up. The one that followed
+  // would bring the block once more, and counts at the peer, which rejects what is more than it lets wait.
+  if (late && asked) {
+    peers_.Queue(peer, wire::Cancel{SpanOf(block)});
+    RememberStale(peer, block);
+  }
+  if (!late && !asked) {
     totals_.bytes_wasted += length;
     return ++peer.unrequested > kUnrequestedLimit ? Arrival::kFloodOfThose : Arrival::kNotAskedFor;
   }

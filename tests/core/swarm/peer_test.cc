@@ -257,6 +257,40 @@ TEST_F(PeerTest, ARejectThatComesLateForARequestGivenUpTakesNothingFromTheOneTha
   EXPECT_EQ(Count<wire::NotInterested>(script), 0u) << "the peer still has everything";
 }
 
+// As above, of blocks: what was asked for, given up and asked for again comes once.
+TEST_F(PeerTest, ABlockThatComesLateForARequestGivenUpCancelsTheOneThatFollowed) {
+  Script script;
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld&, SmallWorld::RawPeer& self) { Greet(self, script); };
+  Config config = Downloading();
+  config.timing.snub_after = Seconds(2);
+  const size_t client = world_.Add(config, "");
+  const auto asked = [&](const wire::BlockSpan& block) {
+    size_t count = 0;
+    for (const wire::Message& message : script.messages) {
+      const auto* request = std::get_if<wire::Request>(&message);
+      count += request != nullptr && request->block == block ? 1 : 0;
+    }
+    return count;
+  };
+  const auto first = [&] {
+    for (const wire::Message& message : script.messages) {
+      if (const auto* request = std::get_if<wire::Request>(&message)) return request->block;
+    }
+    return wire::BlockSpan{};
+  };
+  ASSERT_TRUE(world_.RunUntil([&] { return Count<wire::Request>(script) > 0 && asked(first()) == 2; }));
+  const size_t given_up = Count<wire::Cancel>(script);
+  EXPECT_EQ(given_up, Count<wire::Request>(script) - 1) << "it was snubbed, and is tried with one";
+  world_.RawSend(raw, Served(first(), good_));
+  world_.RunFor(Milliseconds(500));
+  ASSERT_EQ(Count<wire::Cancel>(script), given_up + 1);
+  world_.RawSend(raw, Bytes(wire::Reject{first()}));
+  world_.RunFor(Milliseconds(500));
+  EXPECT_EQ(Count<wire::NotInterested>(script), 0u);
+  EXPECT_EQ(world_.client(client).progress().bytes_wasted, 0u);
+}
+
 TEST_F(PeerTest, BlocksNobodyAskedForAreDroppedAndEndTheConnection) {
   Script script;
   std::string flood;
