@@ -51,6 +51,8 @@ WriteSeq Write(RecordType type, const Record& record, Outbox<Protocol>& out) {
 
 bool IsValue(const Slice& value) { return !value.empty() && value.size() <= kValueBytesMax; }
 
+// The journal is read in the order in which it was written, so that of two acceptances in one slot the later
+// one stands, as it did before the crash. What is known chosen is delivered again from the beginning on.
 void Acceptor::Recover(const std::vector<JournalRecord>& records, Outbox<Protocol>& out) {
   Slot chosen = prefix_.chosen();
   if (chosen > Slot(0)) {
@@ -63,6 +65,10 @@ void Acceptor::Recover(const std::vector<JournalRecord>& records, Outbox<Protoco
   recorded_chosen_ = chosen;
 }
 
+// An acceptance implies the promise of its ballot, so each record that names a ballot raises the promise: an
+// acceptor that came back with a lower one could accept what a candidate was told it never would ("Paxos
+// Made Simple", P1a and section 2.5). A part of a snapshot repeats the promise, because the journal may have
+// forgotten the promise's own record.
 void Acceptor::Replay(const JournalRecord& record, Slot& chosen) {
   switch (static_cast<RecordType>(record.type)) {
     case RecordType::kPromised:
@@ -231,6 +237,8 @@ WriteSeq Acceptor::FirstRecordAbove(Slot slot) const {
   return first;
 }
 
+// The values kept below the snapshot spare those who are a little behind a whole snapshot. The chain's digest
+// where the log begins stays, so that heartbeats still compare prefixes there.
 void Acceptor::CutLog(Slot slot) {
   Prefix base = log_.base();
   size_t left = log_.bytes();

@@ -5,6 +5,9 @@
 
 namespace bt::paxos {
 
+// What is missing is on its way most of the time, for Accepts may overtake each other; asking at once would
+// fetch it twice. So a replica waits for the grace first. One question is open at a time, and what it is
+// answered tells whether there is more.
 void CatchUpClient::Want(Slot target, NodeId peer, Slot chosen, bool at_once, Context<Protocol>& context) {
   target_ = std::max(target_, target);
   if (chosen >= target_) return;

@@ -24,6 +24,8 @@ bool Configuration::Contains(NodeId node) const {
   return std::binary_search(voters_.begin(), voters_.end(), node);
 }
 
+// Two majorities of one set share a member. That member is what carries a value from the ballot that chose it
+// to every higher one ("Paxos Made Simple", section 2.2), so votes of nodes outside the set must not count.
 bool Configuration::IsQuorum(const VoteSet& votes) const {
   const auto count = std::count_if(votes.nodes().begin(), votes.nodes().end(),
                                    [this](NodeId node) { return Contains(node); });

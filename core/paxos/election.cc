@@ -10,6 +10,8 @@
 
 namespace bt::paxos {
 
+// Above every round this replica has promised, so that no ballot of its own comes twice; and above every
+// round it was refused for, because a candidate below what a quorum has promised could not get that quorum.
 uint64_t Replica::NextRound() const { return std::max(acceptor_.promised().round, highest_round_) + 1; }
 
 // Two candidates that time out together can depose each other for ever. The timeout is therefore random, and
@@ -128,12 +130,20 @@ void Replica::On(NodeId from, const Presence& message, Ctx& context) {
   ArmElection(context);
 }
 
+// A follower that has heard from its leader within election_min, the shortest time after which anybody
+// stands, takes whoever asks for pre-votes for one that alone has lost sight of the leader (Ongaro, 4.2.3).
 bool Replica::HearsLeader(Instant now) const {
   if (is_leader()) return true;
   const Follower* follower = std::get_if<Follower>(&role_);
   return follower != nullptr && follower->leader && now - follower->heard < config_.election_min;
 }
 
+// A pre-vote promises nothing and is not written: it says how this replica would answer a Prepare now. It
+// keeps a replica that was cut off from raising everybody's ballot when it comes back and so from unseating a
+// leader whom the others hear (Ongaro, "Consensus: Bridging Theory and Practice", 9.6). Safety never rests on
+// it, so a wrong answer costs an election at most. A candidate that is far behind is refused, because it
+// would have to be told of all those slots before it could propose anything, while one that is nearer
+// could serve callers at once.
 void Replica::On(NodeId from, const PreVote& message, Ctx& context) {
   const bool far_behind = message.chosen + config_.candidate_lag_slots_max < chosen();
   // Who knows as much of the log as the candidate does knows whether it votes still.

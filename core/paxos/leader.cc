@@ -219,7 +219,8 @@ void Leader::ChooseReady(Acceptor& acceptor, Context<Protocol>& context) {
 }
 
 // A leader that no quorum answers can choose nothing, and may have been deposed without hearing of it. It
-// steps down, so that those who ask it go elsewhere and its followers stop believing in it.
+// steps down, so that those who ask it go elsewhere and its followers stop believing in it (Ongaro,
+// "Consensus: Bridging Theory and Practice", 6.2).
 bool Leader::OnTick(Acceptor& acceptor, Context<Protocol>& context) {
   VoteSet heard;
   heard.Add(config_.self);
@@ -264,6 +265,10 @@ void Leader::AnswerReads(const Acceptor& acceptor, Context<Protocol>& context) {
   ReleaseReads(acceptor, context);  // a cluster of one has its majority at once
 }
 
+// A quorum has answered this ballot's heartbeat after the read came: so no higher ballot can have had a value
+// chosen before the read came, for its leader would have needed a promise of one of those who answered, and
+// who has promised a higher ballot answers this one no more (Ongaro, 6.4). While two memberships decide the
+// slots above the prefix a quorum of each is counted, because a successor has to win both.
 void Leader::ReleaseReads(const Acceptor& acceptor, Context<Protocol>& context) {
   if (!reads_.asked()) return;
   absl::btree_map<NodeId, uint64_t> answered{{config_.self, beat_}};

@@ -41,7 +41,9 @@ void Leader::OnOperator(CallId call, const Request& request, Acceptor& acceptor,
   ProposePending(acceptor, context);
 }
 
-// What is inherited may hold a change, of which this leader does not know until it is chosen.
+// One change at a time, and the next one only when the last is in force: else some slot would be decided by
+// three memberships, and a candidate asks the quorums of two (Configurations::Choose). What is inherited may
+// hold a change, of which this leader does not know until it is chosen.
 bool Leader::MayChange(const Acceptor& acceptor) const {
   return acceptor.chosen() >= own_no_op_ && !change_ && changed_ == Slot(0) &&
          acceptor.chosen().next() >= acceptor.configurations().latest().from;
@@ -158,6 +160,9 @@ void Leader::TendMembers(Acceptor& acceptor, Context<Protocol>& context) {
   ProposePending(acceptor, context);
 }
 
+// A new voter makes the quorum larger at once, and can help to fill it only when it has the log. So a member
+// is fed as a learner first, and gets its vote when it has nearly caught up (Ongaro, 4.2.1); and not while
+// too few of the voters answer that there would be then.
 void Leader::Promote(const Acceptor& acceptor, Instant now) {
   if (!MayChange(acceptor)) return;
   const Membership& members = acceptor.configurations().latest().membership;
@@ -218,6 +223,9 @@ Response Leader::Transfer(const TransferLeadership& request, const Acceptor& acc
   return Noted{};
 }
 
+// The successor is told to stand once it has acknowledged everything that was proposed, and proposing has
+// stopped: then it has nothing to learn before it leads (Ongaro, 3.10). It stands like any candidate, so
+// safety rests on phase 1 as always; if it fails, this leader goes on when the time is over.
 void Leader::HandOver(const Acceptor& acceptor, Context<Protocol>& context) {
   if (!handing_over_ || handing_over_->told || acceptor.chosen() < own_no_op_) return;
   const auto peer = peers_.find(handing_over_->to);

@@ -37,6 +37,9 @@ bool IsWellFormed(const Membership& membership) {
   return true;
 }
 
+// Each replica asks this of each change when it is chosen, and so all of them ignore the same ones: two
+// leaders may have proposed a change each on the same membership, and the second must not undo the first
+// unseen.
 bool MayFollow(const Membership& now, const Membership& next) {
   if (!IsWellFormed(next) || next.version != now.version + 1 || next.highest < now.highest) return false;
   return std::all_of(next.members.begin(), next.members.end(), [&](const Member& member) {

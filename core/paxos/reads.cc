@@ -7,6 +7,7 @@ void Reads::Begin(uint64_t beat, Slot chosen) {
   waiting_.clear();
 }
 
+// Beats were asked for in order, so an answer to a later one confirms all reads of earlier ones, too.
 std::vector<Reads::Ready> Reads::Confirm(uint64_t beat) {
   std::vector<Ready> ready;
   while (!asked_.empty() && asked_.front().beat <= beat) {

@@ -84,6 +84,8 @@ void Replica::OnTimer(Protocol::Timer timer, Ctx& context) {
 
 void Replica::OnDurable(WriteSeq durable, Ctx& context) {
   if (keeper_.OnDurable(durable)) {
+    // The snapshot is durable as a whole. Only now may what it holds be cut from the log and forgotten by the
+    // journal: a crash before this leaves the records from which it was made.
     acceptor_.CutLog(keeper_.kept().prefix.slot);
     context.out.Forget(keeper_.needed());
   }
@@ -144,7 +146,7 @@ void Replica::On(NodeId from, const Prepare& message, Ctx& context) {
     compared_ = true;  // who led before is answered no more
     BecomeFollower(std::nullopt, context);
   }
-  // A promise binds after a crash as well ("Paxos Made Simple", 2.4), so it is told when it is durable. What
+  // A promise binds after a crash as well ("Paxos Made Simple", 2.5), so it is told when it is durable. What
   // it reports may still be on its way to disk, too, and the candidate will count on it: the report waits for
   // everything written so far.
   context.out.SendAfter(from, acceptor_.Report(message.from), context.out.last_write());
@@ -180,6 +182,8 @@ void Replica::On(NodeId from, const Accept& message, Ctx& context) {
   }
   if (!compared_) return;
   if (!Follow(from, message.ballot, context)) return;
+  // An Accept further above is dropped as if the network had lost it: its sender repeats it, and by then this
+  // replica has learned what lies between.
   if (message.slot <= chosen() + config_.gap_slots_max) {
     const std::optional<WriteSeq> after =
         acceptor_.Accept(message.ballot, message.slot, message.value, context.out);
@@ -206,7 +210,7 @@ void Replica::On(NodeId from, const Heartbeat& message, Ctx& context) {
 // of, the slot's entry or a snapshot of it is here in every later life. So is the promise. What the leader
 // says of it was true when it sent this, and what is held has only grown since. If less is here, the disk has
 // lost what it had called durable, and a vote of this replica could make a second majority that does not know
-// what the first one chose ("Paxos Made Simple", section 2.4). This sees what was told to the leader of the
+// what the first one chose ("Paxos Made Simple", section 2.5). This sees what was told to the leader of the
 // moment alone: what was told to leaders before it, and no later life was told of, only they knew.
 std::optional<Forgot> Replica::Forgotten(NodeId from, const Heartbeat& message) const {
   if (message.ballot.node != from || message.ballot < acceptor_.promised()) return std::nullopt;
@@ -227,6 +231,9 @@ void Replica::OnWatermark(NodeId from, Ballot ballot, Slot chosen, Ctx& context)
   catch_up_.Want(chosen, from, acceptor_.chosen(), /*at_once=*/false, context);
 }
 
+// One voter has promised a higher ballot. Its word proves nothing about a quorum, so going on would be safe;
+// but somebody stands, or has stood, under that ballot, and two who both go on would refuse each other's
+// messages for as long. The lower one gives way, and its next ballot is above the one it has heard of.
 void Replica::On(NodeId, const Rejected& message, Ctx& context) {
   highest_round_ = std::max(highest_round_, message.promised.round);
   if (message.ballot != acceptor_.promised() || message.promised <= message.ballot) return;
@@ -265,6 +272,9 @@ void Replica::On(NodeId from, const CatchUp& message, Ctx& context) {
   context.out.Send(from, std::move(reply));
 }
 
+// One peer's word is enough here, unlike in phase 1: a peer sends only what it knows as chosen, and a slot
+// has one chosen value for ever ("Paxos Made Simple", P2). So the values need no ballot and no quorum, and a
+// peer that tells of another value than this replica knows means that the two have diverged.
 void Replica::On(NodeId from, const CatchUpReply& message, Ctx& context) {
   if (is_leader()) return;  // it learns by counting, under its own ballot
   const Slot before = chosen();

@@ -15,6 +15,9 @@ uint64_t Snapshot::bytes() const {
   return sum;
 }
 
+// A crash may have come between two parts of a snapshot, and another one was begun in a later life. So only
+// parts that follow on each other from the first to the last make one, and the last whole one counts: the
+// records that an earlier one made needless may be gone.
 Snapshot FindSnapshot(const std::vector<JournalRecord>& records) {
   Snapshot whole;
   Snapshot begun;

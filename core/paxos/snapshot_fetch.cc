@@ -10,6 +10,9 @@ void SnapshotFetch::Begin(NodeId peer, Context<Protocol>& context) {
   Ask(context);
 }
 
+// Parts of one snapshot alone are put together. Two replicas' snapshots of one prefix hold the same state,
+// but are cut into parts at other places; so all come from one peer, and a part of another prefix than was
+// begun counts only where it is a first one.
 void SnapshotFetch::OnPart(NodeId from, const SnapshotPart& message, Slot chosen,
                            Context<Protocol>& context) {
   if (!active() || whole_ || from != *peer_) return;

@@ -157,6 +157,8 @@ std::vector<ClaimUpdate> Announces::TakeBatch(const Limits& limits) {
   return updates;
 }
 
+// What was refused, or has changed while its batch was under way, is proposed again: the claim in the log
+// would else say for its whole lifetime what the peer has taken back.
 void Announces::BatchApplied(bool done) {
   for (const Key& key : batch_) {
     const auto found = soft_.find(key);

@@ -77,6 +77,9 @@ bool DiskWatch::MajorityHasRoom(const paxos::Replica& replica, Instant now) cons
   return LowVoters(replica, now).size() * 2 < replica.members().membership.voters().size();
 }
 
+// A follower takes what its leader sends whatever its room: refusing there would only keep the leader
+// repeating it. So the leader refuses, before a command has a slot; and as long as a majority of the voters
+// has room the cluster goes on, for a slot needs no more than that.
 std::optional<std::string> DiskWatch::Refusal(const paxos::Replica& replica, Instant now) const {
   if ((!low_ && low_peers_.empty()) || !replica.is_leader()) return std::nullopt;
   if (low_) {

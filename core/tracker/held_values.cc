@@ -54,6 +54,7 @@ void HeldValues::Take(NodeId from, const ShipValue& shipped, Context<Protocol>& 
   context.out.Send(from, ValueHeld{shipped.number, true});
 }
 
+// Forgetting one costs its way over the links once more, and nothing else: no vote was given for it.
 void HeldValues::MakeRoom(size_t bytes) {
   while (!held_.empty() &&
          (held_.size() >= config_.bulk_messages_max || bytes_ + bytes > config_.held_values_bytes_max)) {

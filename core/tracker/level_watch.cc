@@ -36,6 +36,8 @@ void LevelWatch::Tell(const paxos::Replica& replica, Context<Protocol>& context)
   for (const NodeId other : replica.others()) context.out.Send(other, TellLevels{levels_, kVersion});
 }
 
+// Members who only learn count as well, for they read the log like voters. Silence counts as not reading: a
+// member that is away may come back with the release it left with.
 uint32_t LevelWatch::ReadByAll(const paxos::Replica& replica, Instant now) const {
   uint32_t level = levels_.newest;
   for (const NodeId other : replica.others()) {

@@ -190,6 +190,8 @@ void Mutations::Complete(uint32_t place, const Response& response, Context<Proto
   Remove(place);
 }
 
+// A replica that answers Busy or NotLeader has put nothing into the log, so proposing the same command again
+// cannot double it. One that has taken a command says no more: what becomes of it is seen when it is applied.
 void Mutations::OnReplica(CallId call, const paxos::Response& response, Shipments& shipments,
                           Context<Protocol>& context) {
   if (const auto* proposed = std::get_if<paxos::Proposed>(&response))
@@ -209,6 +211,9 @@ void Mutations::Propose(uint64_t key, ReplicaPort& port, Context<Protocol>& cont
   port.Call(CallId(key), paxos::Propose{entries_[SlotMap<Pending>::NumberOf(key)].command}, context);
 }
 
+// A leader that has taken a proposal keeps it as long as it leads, so this node proposes a command once in
+// each epoch. What it forwards may be lost on the way: that is sent again (OnRetryTimer). A node forwards
+// what was asked of itself alone: what another node has sent here, that node sends to the next leader.
 void Mutations::Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context) {
   if (!entries_.Holds(key)) return;  // gone in the meantime
   Pending& entry = entries_[SlotMap<Pending>::NumberOf(key)];

@@ -48,6 +48,8 @@ void Orders::Submit(CallId call, const Order& order, ReplicaPort& port, Context<
   context.out.Send(*replica.leader(), ForwardOrder{number, order});
 }
 
+// The replica answers an order that was carried out already as done, and refuses one that fits the members no
+// more: so an order that arrives late or twice, from whichever node, does no harm.
 void Orders::Ask(Asker asker, const Order& order, ReplicaPort& port, Context<Protocol>& context) {
   const CallId call(kCallBit | (++next_call_ & kNumberMask));
   asked_[call] = asker;

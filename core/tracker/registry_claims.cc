@@ -1,4 +1,7 @@
 // Claims: which peer has which pieces, until when.
+//
+// All of it runs at apply. So it looks at the command, at log time and at the state alone, in an order that
+// the state fixes: replicas that dropped different claims would answer the next command differently.
 
 #include <absl/strings/str_cat.h>
 
@@ -198,6 +201,9 @@ Response Registry::ApplyOne(const tracker_api::Offer& op, Source source) {
   return kept ? Response{} : Unavailable(why);
 }
 
+// Withdrawing what is not claimed succeeds: a repetition, or a claim that has run out meanwhile, leaves what
+// was asked for. A claim is known by its address alone, so whoever may claim an address may take that claim
+// back.
 Response Registry::ApplyOne(const tracker_api::Withdraw& op, Source) {
   Torrent* torrent = Mutable(op.torrent);
   if (torrent == nullptr) return NoSuchTorrent(op.torrent);

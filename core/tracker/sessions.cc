@@ -56,6 +56,9 @@ void Sessions::AdvanceTo(Instant stamp, const Limits& limits) {
   }
 }
 
+// A full table forgets only sessions that were not used for session_eviction_age, because a caller that got
+// no answer repeats its mutation for a while and must meet its session. Where all were used since, who comes
+// new is refused, and nobody who is there loses its session.
 std::optional<Response> Sessions::Known(const MutationId& id, const Limits& limits) {
   const Session* last = state_.sessions.Find(id.session);
   if (last == nullptr || Expired(*last, limits)) {

@@ -6,6 +6,8 @@
 
 namespace bt::tracker {
 
+// Which claim gives way is decided at apply, so the order must be the same on every replica: it is that of
+// the claims' indexed times, which are replicated state, and then of numbers and addresses.
 void Shares::Index(const Torrent& torrent, const Claim& claim) {
   by_age_.insert({claim.source, claim.indexed, torrent.number, claim.peer});
   by_torrent_.insert({claim.source, torrent.number, claim.indexed, claim.peer});

@@ -152,7 +152,9 @@ void Shipments::BeginNext(const paxos::Replica& replica, const std::function<boo
 
 std::vector<uint64_t> Shipments::TakeReady() { return std::exchange(ready_, {}); }
 
-// False: the message is to wait for a value that is on its way to the peer. It is repeated.
+// False: the message is to wait for a value that is on its way to the peer. Taking it out is as if the
+// network had lost it, which Paxos bears, and it is repeated: an Accept by the leader (Leader::Resend), a
+// piece of catch-up by who asked for it.
 bool Shipments::AbridgeOne(NodeId to, Protocol::Message& message, Instant now) const {
   const auto* whole = std::get_if<paxos::Message>(&message);
   if (whole == nullptr) return true;

@@ -35,6 +35,9 @@ bool Snapshots::IsTime(const ReplicaPort& port, Instant now) const {
   return log_bytes_ / 2 >= due || !port.machine().snapshot_in_use(now);
 }
 
+// The walk gives the state as it was at saving_, however much was applied since (state_walk.h), so the
+// snapshot is that of one slot, as the replica is told. One piece waits for the disk at a time, so that a
+// slow disk is not given a snapshot in front of the log's own records.
 void Snapshots::OnTimer(ReplicatedState& state, ReplicaPort& port, Context<Protocol>& context) {
   if (!state.walking()) return;
   if (!port.machine().saving()) {
