@@ -7,15 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr Duration kTerminalPeriod = Milliseconds(200);
 constexpr Duration kPlainPeriod = Seconds(2);
@@ -32,9 +30,9 @@ std::string TimeText(uint64_t seconds) {
   return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
-// A line of --json. Bytes that are not UTF-8 are replaced.
+// A line of --json.
 void PrintLine(const Json& event) {
-  std::printf("%s\n", event.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  std::printf("%s\n", JsonText(event).c_str());
   std::fflush(stdout);
 }
 

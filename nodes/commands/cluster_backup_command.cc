@@ -16,6 +16,7 @@
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/shared/backup.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 #include "nodes/tracker/node_state.h"
 
@@ -61,11 +62,13 @@ void Tell(const std::string& path, const Backup& backup, bool json) {
   const tracker::Registry& registry = backup.state.registry();
   const uint64_t slot = backup.head.prefix.slot.value();
   if (json) {
-    absl::PrintF(
-        "{\"file\": %s, \"cluster\": \"%016x\", \"slot\": %d, \"torrents\": %d, \"claims\": %d, "
-        "\"digest\": \"%016x\"}\n",
-        JsonQuote(path), backup.head.cluster, slot, registry.torrents(), registry.claims(),
-        backup.state.Digest());
+    const Json line = {{"file", path},
+                       {"cluster", absl::StrFormat("%016x", backup.head.cluster)},
+                       {"slot", slot},
+                       {"torrents", registry.torrents()},
+                       {"claims", registry.claims()},
+                       {"digest", absl::StrFormat("%016x", backup.state.Digest())}};
+    std::printf("%s\n", JsonText(line).c_str());
     return;
   }
   absl::PrintF("%s holds cluster %016x as of slot %d: %d torrents, %d claims\n", Printable(path),
@@ -133,7 +136,7 @@ ExitStatus RunClusterSnapshot(const ClusterMembersOptions& options) {
   if (!head.ok()) return Refuse("cluster snapshot", head.status());
   const uint64_t slot = head->prefix.slot.value();
   if (options.json) {
-    absl::PrintF("{\"slot\": %d}\n", slot);
+    std::printf("%s\n", JsonText({{"slot", slot}}).c_str());
   } else {
     absl::PrintF("the node's journal holds a snapshot as of slot %d\n", slot);
   }

@@ -6,26 +6,24 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "nodes/commands/admin_socket.h"
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/json_api.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
 namespace {
 
-using nlohmann::json;
-
 constexpr const char* kCommand = "cluster level";
 
-bool IsAnswer(const json& answer) {
+bool IsAnswer(const Json& answer) {
   if (!answer.is_object() || !answer.contains("level") || !answer["level"].is_number_unsigned()) return false;
   if (!answer.contains("members") || !answer["members"].is_array()) return false;
-  for (const json& member : answer["members"]) {
+  for (const Json& member : answer["members"]) {
     if (!member.is_object() || !member.contains("id") || !member["id"].is_number_unsigned()) return false;
     if (!member.contains("program") || !(member["program"].is_null() || member["program"].is_string()))
       return false;
@@ -37,13 +35,13 @@ bool IsAnswer(const json& answer) {
 }
 
 // What keeps the level from rising; empty: nothing does.
-std::string WaitsFor(const json& answer) {
+std::string WaitsFor(const Json& answer) {
   uint64_t newest = 0;
-  for (const json& member : answer["members"])
+  for (const Json& member : answer["members"])
     if (!member["program"].is_null()) newest = std::max(newest, member["newest"].get<uint64_t>());
   if (newest <= answer["level"].get<uint64_t>()) return {};
   std::vector<std::string> reasons;
-  for (const json& member : answer["members"]) {
+  for (const Json& member : answer["members"]) {
     const uint64_t id = member["id"].get<uint64_t>();
     if (member["program"].is_null()) {
       reasons.push_back(absl::StrCat("node ", id, " has not been heard of lately"));
@@ -65,16 +63,16 @@ ExitStatus RunClusterLevel(const ClusterMembersOptions& options) {
   if (response->status != 200) {
     return Refuse(kCommand, absl::InvalidArgumentError(Printable(ParseReason(response->body, "error"))));
   }
-  const json answer = json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+  const Json answer = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
   if (!IsAnswer(answer))
     return Refuse(kCommand, absl::DataLossError("the node's answer is not one of this version"));
   if (options.json) {
-    std::printf("%s\n", answer.dump().c_str());
+    std::printf("%s\n", JsonText(answer).c_str());
     return ExitStatus::kDone;
   }
   std::printf("format level %llu is in force\n%-5s %-12s %s\n",
               static_cast<unsigned long long>(answer["level"].get<uint64_t>()), "NODE", "PROGRAM", "READS");
-  for (const json& member : answer["members"]) {
+  for (const Json& member : answer["members"]) {
     const bool known = !member["program"].is_null();
     const std::string program = known ? Printable(member["program"].get<std::string>()) : "-";
     const std::string reads = known ? absl::StrFormat("%d to %d", member["oldest"].get<uint64_t>(),

@@ -5,25 +5,23 @@
 #include <absl/strings/str_format.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "nodes/commands/admin_socket.h"
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
 namespace {
 
-using nlohmann::json;
-
 constexpr const char* kCommand = "cluster limits";
 
-void PrintRows(const char* title, const json& rows) {
+void PrintRows(const char* title, const Json& rows) {
   std::printf("%s\n%-30s %15s %-8s %12s  %s\n", title, "NAME", "VALUE", "UNIT", "USE", "AT THE LIMIT");
-  for (const json& row : rows) {
+  for (const Json& row : rows) {
     const std::string use = row["use"].is_null() ? "" : absl::StrCat(row["use"].get<uint64_t>());
     std::printf("%s\n", absl::StrFormat("%-30s %15d %-8s %12s  %s", row["name"].get<std::string>(),
                                         row["value"].get<uint64_t>(), row["unit"].get<std::string>(), use,
@@ -32,9 +30,9 @@ void PrintRows(const char* title, const json& rows) {
   }
 }
 
-bool IsTable(const json& rows) {
+bool IsTable(const Json& rows) {
   if (!rows.is_array()) return false;
-  for (const json& row : rows) {
+  for (const Json& row : rows) {
     if (!row.is_object() || !row.contains("name") || !row["name"].is_string()) return false;
     if (!row.contains("value") || !row["value"].is_number_unsigned() || !row.contains("unit")) return false;
     if (!row["unit"].is_string() || !row.contains("at_limit") || !row["at_limit"].is_string()) return false;
@@ -44,13 +42,13 @@ bool IsTable(const json& rows) {
 }
 
 // The answer, or why there is none.
-absl::StatusOr<json> AskLimits(const std::string& socket, const char* method, const std::string& target) {
+absl::StatusOr<Json> AskLimits(const std::string& socket, const char* method, const std::string& target) {
   const absl::StatusOr<net::HttpResponse> response = AskNode(socket, method, target);
   if (!response.ok()) return response.status();
   if (response->status != 200) {
     return absl::InvalidArgumentError(Printable(ParseReason(response->body, "error")));
   }
-  json limits = json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+  Json limits = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
   const bool known = limits.is_object() && limits.contains("version") &&
                      limits["version"].is_number_unsigned() && limits.contains("agreed") &&
                      IsTable(limits["agreed"]) && limits.contains("own") && IsTable(limits["own"]);
@@ -62,7 +60,7 @@ absl::StatusOr<json> AskLimits(const std::string& socket, const char* method, co
 
 ExitStatus RunClusterLimits(const ClusterLimitsOptions& options) {
   const std::string socket = options.node.socket();
-  absl::StatusOr<json> limits = AskLimits(socket, "GET", "/limits");
+  absl::StatusOr<Json> limits = AskLimits(socket, "GET", "/limits");
   if (!limits.ok()) return Refuse(kCommand, limits.status(), ExitStatus::kNoTracker);
   if (!options.set.empty()) {
     // Of the version that was just seen: what another operator changes meanwhile is not undone unseen.
@@ -82,7 +80,7 @@ ExitStatus RunClusterLimits(const ClusterLimitsOptions& options) {
     if (!limits.ok()) return Refuse(kCommand, limits.status());
   }
   if (options.node.json) {
-    std::printf("%s\n", limits->dump().c_str());
+    std::printf("%s\n", JsonText(*limits).c_str());
     return ExitStatus::kDone;
   }
   PrintRows(absl::StrCat("agreed on by the cluster, version ", (*limits)["version"].get<uint64_t>()).c_str(),

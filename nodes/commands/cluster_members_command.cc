@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
@@ -19,6 +18,7 @@
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/member_address.h"
 #include "nodes/shared/text.h"
 
@@ -51,7 +51,7 @@ struct Members {
 };
 
 absl::StatusOr<Members> ParseMembers(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   const auto bad = absl::DataLossError("the node's answer is not one of this version");
   if (!json.is_object() || !json.contains("members") || !json["members"].is_array()) return bad;
   Members members;

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -78,11 +77,7 @@ absl::StatusOr<Plan> MakePlan(const CreateOptions& options) {
 absl::Status CheckOutput(const std::string& output) {
   // Known now rather than after hashing for minutes.
   const std::filesystem::path directory = std::filesystem::absolute(output).parent_path();
-  if (access(directory.c_str(), W_OK) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot write ", output, ": ", std::strerror(errno), ": ", directory.string(),
-                     "; create it, make it writable or name another with -o"));
-  }
+  if (access(directory.c_str(), W_OK) != 0) return FileError("write into", directory.string(), errno);
   std::error_code ignored;
   if (std::filesystem::exists(output, ignored) && !ReadTorrentFile(output).ok()) {
     return absl::FailedPreconditionError(

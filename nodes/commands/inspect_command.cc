@@ -1,10 +1,10 @@
 #include "nodes/commands/inspect_command.h"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "nodes/client/magnet_link.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
 #include "nodes/shared/torrent_format.h"
@@ -38,7 +38,7 @@ OwnHashes OwnHashesOf(const TorrentFile& torrent) {
 std::string AsJson(const TorrentFile& torrent, std::string_view info) {
   const Metainfo& metainfo = torrent.metainfo;
   const OwnHashes own = OwnHashesOf(torrent);
-  nlohmann::ordered_json json = {
+  Json json = {
       {"name", metainfo.name},
       {"format", FormatName(torrent.format)},
       {"length", metainfo.length},
@@ -52,11 +52,11 @@ std::string AsJson(const TorrentFile& torrent, std::string_view info) {
   }
   if (!own.v1.empty()) json["info_hash_v1"] = own.v1;
   if (!own.v2.empty()) json["info_hash_v2"] = own.v2;
-  json["info_hashes"] = nlohmann::ordered_json::array();
+  json["info_hashes"] = Json::array();
   for (const InfoHash& hash : metainfo.AllInfoHashes()) json["info_hashes"].push_back(Hex(hash));
   json["trackers"] = torrent.trackers;
   json["magnet"] = WriteMagnetLink(torrent, info);
-  return json.dump();
+  return JsonText(json);
 }
 
 void PrintForPeople(const TorrentFile& torrent, std::string_view info) {
@@ -79,13 +79,13 @@ void PrintForPeople(const TorrentFile& torrent, std::string_view info) {
 }
 
 std::string AsJson(const MagnetLink& link) {
-  nlohmann::ordered_json json;
+  Json json;
   if (!link.name.empty()) json["name"] = link.name;
   if (link.v1) json["info_hash_v1"] = Hex(*link.v1);
   if (link.v2) json["info_hash_v2"] = Hex(*link.v2);
   json["trackers"] = link.trackers;
   json["peers"] = link.peers;
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return JsonText(json);
 }
 
 void PrintForPeople(const MagnetLink& link) {

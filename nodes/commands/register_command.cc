@@ -3,10 +3,10 @@
 #include <absl/strings/str_cat.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "nodes/client/trackers.h"
 #include "nodes/commands/commands.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
 
@@ -55,9 +55,9 @@ ExitStatus RunRegister(const RegisterOptions& options) {
   if (!created && response->outcome != tracker_api::Outcome::kOk) return Explain(torrent, *response);
   const std::string content = torrent.metainfo.content().ToString();
   if (options.json) {
-    const nlohmann::ordered_json line = {
+    const Json line = {
         {"event", "registered"}, {"name", torrent.metainfo.name}, {"content", content}, {"new", created}};
-    std::printf("%s\n", line.dump().c_str());
+    std::printf("%s\n", JsonText(line).c_str());
   } else {
     std::printf("registered %s as %s%s\n", Printable(torrent.metainfo.name).c_str(), content.c_str(),
                 created ? "" : " (it was already)");

@@ -19,6 +19,7 @@
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/client.h"
 #include "nodes/http_api/json_api.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/tracker_url.h"
 
@@ -76,7 +77,6 @@ class StatusRound {
     }
     views_[index].status = std::get<tracker_api::NodeStatus>(std::move(response->body));
     views_[index].body = std::move(result->body);
-    while (!views_[index].body.empty() && views_[index].body.back() == '\n') views_[index].body.pop_back();
     for (const ClusterNode& node : ParseClusterNodes(views_[index].body)) {
       if (node.id == views_[index].status->node) continue;  // this is the one that answered, by whatever name
       AskNamed(absl::StrCat("http://", node.client), net::Resolve(node.client));
@@ -172,13 +172,13 @@ ExitStatus RunStatus(const StatusOptions& options) {
     answered += view.status ? 1 : 0;
     quorum = quorum || (view.status && view.status->has_quorum);
     if (!options.json) continue;
+    Json line = {{"tracker", view.url}, {"reachable", view.status.has_value()}};
     if (view.status) {
-      std::printf("{\"tracker\":%s,\"reachable\":true,\"status\":%s}\n", JsonQuote(view.url).c_str(),
-                  view.body.c_str());
+      line["status"] = Json::parse(view.body, nullptr, /*allow_exceptions=*/false);
     } else {
-      std::printf("{\"tracker\":%s,\"reachable\":false,\"why\":%s}\n", JsonQuote(view.url).c_str(),
-                  JsonQuote(view.trouble).c_str());
+      line["why"] = view.trouble;
     }
+    std::printf("%s\n", JsonText(line).c_str());
   }
   if (!options.json) {
     PrintTable(views);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/digest.h"
+#include "core/torrent/content_id.h"
 #include "net/loop.h"
 #include "nodes/shared/files.h"
 
@@ -19,8 +20,7 @@ namespace bt::nodes {
 namespace {
 
 constexpr size_t kBlocksPerRun = 32;
-constexpr size_t kBlockBytes = 16 * 1024;
-constexpr size_t kReadBytes = 64 * kBlockBytes;
+constexpr size_t kReadBytes = 64 * kBlockSize;
 
 // Whether the block is the first of a file of a tree: what is written with one system call is of one file.
 bool BeginsAnother(const BlockWorkers::StoreJob& job) {
@@ -226,7 +226,7 @@ void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& don
   buffer.resize(kReadBytes);
   swarm::RangeHashed result{.token = job.range.token, .status = absl::OkStatus(), .leaves = {}, .sha1 = {}};
   const bool leaves = job.range.kind == swarm::RangeHash::kLeaves;
-  if (leaves) result.leaves.reserve((job.range.length + kBlockBytes - 1) / kBlockBytes);
+  if (leaves) result.leaves.reserve((job.range.length + kBlockSize - 1) / kBlockSize);
   Sha1Stream sha1;
   uint64_t offset = job.range.offset;
   uint64_t left = job.range.length;
@@ -236,8 +236,8 @@ void BlockWorkers::Hash(const HashJob& job, std::vector<char>& buffer, Done& don
     if (!result.status.ok()) break;
     const std::string_view bytes(buffer.data(), want);
     if (!leaves) sha1.Update(bytes);
-    for (size_t at = 0; leaves && at < want; at += kBlockBytes) {
-      result.leaves.push_back(Sha256(bytes.substr(at, kBlockBytes)));
+    for (size_t at = 0; leaves && at < want; at += kBlockSize) {
+      result.leaves.push_back(Sha256(bytes.substr(at, kBlockSize)));
     }
     offset += want;
     left -= want;

@@ -6,24 +6,21 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "core/base/bytes.h"
 #include "core/tracker_api/listed_bytes.h"
 #include "net/resolve.h"
+#include "nodes/shared/json_text.h"
 
 namespace bt::nodes {
 
-using Json = nlohmann::ordered_json;
 namespace api = tracker_api;
 
 namespace {
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string Dump(const Json& json) { return JsonText(json) + "\n"; }
 
 // Brackets outside strings, counted before the library sees the text.
 bool TooDeep(std::string_view text) {
@@ -438,10 +435,6 @@ std::vector<ClusterNode> ParseClusterNodes(std::string_view text) {
     if (fields.ok() && net::HostAndPort::Parse(node.client).ok()) nodes.push_back(node);
   }
   return nodes;
-}
-
-std::string JsonQuote(std::string_view text) {
-  return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace bt::nodes

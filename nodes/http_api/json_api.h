@@ -59,7 +59,4 @@ std::string ParseClusterId(std::string_view text);
 // The nodes a status names; what cannot be read is left out.
 std::vector<ClusterNode> ParseClusterNodes(std::string_view text);
 
-// `text` as a JSON string, quotes included; bytes that are not UTF-8 are replaced.
-std::string JsonQuote(std::string_view text);
-
 }  // namespace bt::nodes

@@ -20,9 +20,6 @@ namespace api = tracker_api;
 
 namespace {
 
-constexpr uint32_t kDefaultNumwant = 50;
-constexpr uint32_t kNumwantLimit = 200;
-
 template <class T>
 std::optional<T> ParseNumber(std::string_view text) {
   T value{};
@@ -122,11 +119,10 @@ ParsedRequest ParseAnnounce(const Target& target, const Address& from) {
     if (!number) return Fail(parsed.rendering, "left must be a number of bytes");
     announce.left = *number;
   }
-  announce.numwant = kDefaultNumwant;
   if (const std::string* numwant = target.Find("numwant")) {
     const auto number = ParseNumber<int64_t>(*numwant);
     if (!number) return Fail(parsed.rendering, "numwant must be a number");
-    if (*number >= 0) announce.numwant = static_cast<uint32_t>(std::min<int64_t>(*number, kNumwantLimit));
+    if (*number >= 0) announce.numwant = static_cast<uint32_t>(std::min<int64_t>(*number, api::kLookupLimit));
   }
   if (const std::string* event = target.Find("event")) {
     if (*event == "started") announce.event = api::AnnounceEvent::kStarted;

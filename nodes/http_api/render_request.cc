@@ -6,6 +6,7 @@
 #include <optional>
 #include <variant>
 
+#include "core/base/bytes.h"
 #include "nodes/http_api/client.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/json_api.h"
@@ -111,7 +112,7 @@ struct Build {
   net::HttpRequest operator()(const api::Announce& announce) const {
     constexpr const char* kEvents[] = {"", "event=started", "event=completed", "event=stopped"};
     return Get(WithQuery("/announce",
-                         {absl::StrCat("info_hash=", PercentEncode(BytesAsText(announce.info_hash))),
+                         {absl::StrCat("info_hash=", PercentEncode(BytesOf(announce.info_hash))),
                           absl::StrCat("ip=", PercentEncode(HostText(announce.peer))),
                           absl::StrCat("port=", announce.peer.port), absl::StrCat("left=", announce.left),
                           absl::StrCat("numwant=", announce.numwant), "compact=1",
@@ -120,8 +121,7 @@ struct Build {
   net::HttpRequest operator()(const api::Scrape& scrape) const {
     std::string target = "/scrape";
     for (const InfoHash& hash : scrape.info_hashes) {
-      absl::StrAppend(&target, target.size() == 7 ? "?" : "&",
-                      "info_hash=", PercentEncode(BytesAsText(hash)));
+      absl::StrAppend(&target, target.size() == 7 ? "?" : "&", "info_hash=", PercentEncode(BytesOf(hash)));
     }
     return Get(std::move(target));
   }

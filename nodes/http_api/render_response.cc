@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/base/compact_address.h"
 #include "core/torrent/bencode.h"
@@ -120,7 +121,7 @@ std::string ScrapeBody(const api::Response& response) {
   entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
   writer.BeginDictionary().Key("files").BeginDictionary();
   for (const api::ScrapeEntry& entry : entries) {
-    writer.Key(BytesAsText(entry.info_hash));
+    writer.Key(BytesOf(entry.info_hash));
     writer.BeginDictionary()
         .Key("complete")
         .Integer(entry.complete)

@@ -1,17 +1,13 @@
 #include "nodes/http_api/uri.h"
 
 #include <algorithm>
+#include <array>
+
+#include "core/base/digest.h"
 
 namespace bt::nodes {
 
 namespace {
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool Unreserved(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
@@ -79,10 +75,9 @@ std::optional<std::string> PercentDecode(std::string_view text, bool plus_is_spa
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       if (text.size() - i < 3) return std::nullopt;
-      const int high = HexValue(text[i + 1]);
-      const int low = HexValue(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      out.push_back(static_cast<char>(high * 16 + low));
+      std::array<uint8_t, 1> byte{};
+      if (!FromHex(text.substr(i + 1, 2), byte)) return std::nullopt;
+      out.push_back(static_cast<char>(byte[0]));
       i += 2;
     } else {
       out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);

@@ -14,11 +14,6 @@ namespace bt::nodes {
 
 // Debian's absl::string_view is a type of its own.
 inline absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
-// The bytes of an array as they are, for what writes bytes.
-template <class Array>
-std::string_view BytesAsText(const Array& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 inline std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 // "12.3 MiB"; "512 B".

@@ -7,13 +7,13 @@
 #include <optional>
 #include <utility>
 
-#include "core/base/version.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
 #include "nodes/shared/backup.h"
 #include "nodes/shared/member_address.h"
 #include "nodes/shared/text.h"
+#include "nodes/tracker/admin_json.h"
 
 namespace bt::nodes {
 namespace {
@@ -61,14 +61,6 @@ int StatusOf(tracker_api::Outcome outcome) {
   }
 }
 
-std::string MemberText(const paxos::Member& member) {
-  std::string text =
-      absl::StrCat("{\"id\": ", member.id.value(),
-                   ", \"kind\": ", member.kind == paxos::MemberKind::kVoter ? "\"voter\"" : "\"learner\"");
-  if (member.replaces != NodeId(0)) absl::StrAppend(&text, ", \"replaces\": ", member.replaces.value());
-  return absl::StrCat(text, ", \"contact\": ", JsonQuote(member.contact), "}");
-}
-
 }  // namespace
 
 absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request) {
@@ -88,32 +80,6 @@ absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request) {
     return paxos::TransferLeadership{to->value_or(NodeId(0))};
   }
   return absl::NotFoundError("no such path, or not by that method");
-}
-
-std::string MembersText(const paxos::Replica& replica) {
-  const paxos::Epoch& latest = replica.members();
-  return absl::StrCat(
-      "{\"node\": ", replica.config().self.value(),
-      ", \"leader\": ", replica.leader() ? absl::StrCat(replica.leader()->value()) : "null",
-      ", \"chosen\": ", replica.chosen().value(), ", \"version\": ", latest.membership.version,
-      ", \"in_force\": ", latest.from <= replica.chosen().next() ? "true" : "false", ", \"members\": [",
-      absl::StrJoin(latest.membership.members, ", ",
-                    [](std::string* out, const paxos::Member& member) { *out += MemberText(member); }),
-      "]}\n");
-}
-
-std::string LevelText(const tracker::TrackerNode& node, Instant now) {
-  const auto member = [&](std::string* out, const paxos::Member& member) {
-    std::optional<tracker::LevelWatch::Told> told = node.levels().Of(member.id, now);
-    if (member.id == node.config().replica.self) told = {node.config().levels, kVersion, now};
-    absl::StrAppend(out, "{\"id\": ", member.id.value(), ", \"program\": ");
-    if (!told) return absl::StrAppend(out, "null}");
-    absl::StrAppend(out, JsonQuote(told->program), ", \"oldest\": ", told->levels.oldest,
-                    ", \"newest\": ", told->levels.newest, "}");
-  };
-  return absl::StrCat("{\"node\": ", node.config().replica.self.value(),
-                      ", \"level\": ", node.registry().level(), ", \"members\": [",
-                      absl::StrJoin(node.replica().members().membership.members, ", ", member), "]}\n");
 }
 
 net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t cluster,

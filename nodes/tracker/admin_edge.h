@@ -11,9 +11,9 @@
 //   GET  /limits                           what the node is limited to
 //   POST /limits?version=3&claims=5000     agrees on another value of the limits of that version
 //   POST /snapshot                         has this node write a snapshot that holds all that was
-//   acknowledged GET  /backup                           how a backup of the last snapshot begins
-//   (nodes/shared/backup.h) GET  /backup?slot=9&part=0             a part of it; 409 when that snapshot has
-//   been replaced
+//                                          acknowledged
+//   GET  /backup                           how a backup of the last snapshot begins (nodes/shared/backup.h)
+//   GET  /backup?slot=9&part=0             a part of it; 409 when that snapshot has been replaced
 //
 // An order that has begun, or was carried out before, is answered with 200; /members tells how far it is.
 
@@ -34,10 +34,6 @@ namespace bt::nodes {
 
 // The order that a request asks for. kInvalidArgument says what is wrong with it, kNotFound: no such path.
 absl::StatusOr<tracker::Order> ParseOrder(const net::HttpRequest& request);
-// As GET /members answers.
-std::string MembersText(const paxos::Replica& replica);
-// As GET /level answers; `now` by the clock of the node.
-std::string LevelText(const tracker::TrackerNode& node, Instant now);
 // As GET /backup answers, of the cluster with that id.
 net::HttpResponse BackupResponse(const net::HttpRequest& request, uint64_t cluster,
                                  const paxos::Snapshot& snapshot);

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/tracker/limit_names.h"
-#include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
 #include "nodes/shared/text.h"
 #include "nodes/tracker/call_router.h"
@@ -53,17 +52,6 @@ std::vector<Meaning> Meanings(const tracker::ReplicatedState& state) {
   };
 }
 
-std::string RowsText(const std::vector<LimitRow>& rows) {
-  std::string text;
-  for (const LimitRow& row : rows) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", "{\"name\": ", JsonQuote(row.name),
-                    ", \"unit\": ", JsonQuote(row.unit), ", \"value\": ", row.value,
-                    ", \"use\": ", row.use ? absl::StrCat(*row.use) : "null",
-                    ", \"at_limit\": ", JsonQuote(row.at_limit), "}");
-  }
-  return text;
-}
-
 }  // namespace
 
 std::vector<LimitRow> AgreedLimits(const tracker::ReplicatedState& state) {
@@ -108,11 +96,6 @@ std::vector<LimitRow> OwnLimits(const net::HttpServer& server, const LocalLimits
        "the oldest are forgotten"},
       {"orders", "", config.orders_max, waiting.orders, "the operator's orders are answered 503"},
   };
-}
-
-std::string LimitsText(const tracker::ReplicatedState& state, const std::vector<LimitRow>& own) {
-  return absl::StrCat("{\"version\": ", state.registry().state().limits_version, ", \"agreed\": [",
-                      RowsText(AgreedLimits(state)), "], \"own\": [", RowsText(own), "]}\n");
 }
 
 absl::StatusOr<tracker::SetLimits> ParseSetLimits(const net::HttpRequest& request,

@@ -29,8 +29,6 @@ std::vector<LimitRow> AgreedLimits(const tracker::ReplicatedState& state);
 std::vector<LimitRow> OwnLimits(const net::HttpServer& server, const LocalLimits& limits,
                                 const tracker::TrackerNode& node, size_t calls_under_way);
 
-// {"version": 3, "agreed": [{"name", "unit", "value", "use", "at_limit"}], "own": [...]}
-std::string LimitsText(const tracker::ReplicatedState& state, const std::vector<LimitRow>& own);
 // POST /limits?version=3&claims=5000: the limits in force with these values. kInvalidArgument says which is
 // wrong; that they fit each other is checked where they are applied.
 absl::StatusOr<tracker::SetLimits> ParseSetLimits(const net::HttpRequest& request,

@@ -6,7 +6,7 @@
 
 #include <cstdio>
 
-#include "nodes/http_api/json_api.h"
+#include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -30,8 +30,7 @@ std::string LogLine(LogFormat format, LogLevel level, int64_t unix_milliseconds,
   const std::string time =
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(unix_milliseconds), absl::UTCTimeZone());
   if (format == LogFormat::kText) return absl::StrCat(time, " ", LevelName(level), " ", Printable(message));
-  return absl::StrCat("{\"time\":\"", time, "\",\"level\":\"", LevelName(level),
-                      "\",\"message\":", JsonQuote(message), "}");
+  return JsonText({{"time", time}, {"level", LevelName(level)}, {"message", message}});
 }
 
 void OperatorLog::Write(LogLevel level, std::string_view message) const {

@@ -18,8 +18,6 @@ namespace api = tracker_api;
 
 namespace {
 
-constexpr uint32_t kDefaultNumwant = 50;
-
 api::Announce ReadAnnounce(std::string_view datagram, const Address& from) {
   const auto number = [&](size_t at, int width) { return LoadBig(datagram.data() + at, width); };
   api::Announce announce;
@@ -31,7 +29,7 @@ api::Announce ReadAnnounce(std::string_view datagram, const Address& from) {
   announce.event = event < std::size(kEvents) ? kEvents[event] : api::AnnounceEvent::kNone;
   const auto wanted = static_cast<int32_t>(number(92, 4));
   const size_t most = (kUdpAnswerLimit - kAnnounceAnswerBytes) / PeerBytes(from.is_v4());
-  announce.numwant = std::min(wanted < 0 ? kDefaultNumwant : static_cast<uint32_t>(wanted),
+  announce.numwant = std::min(wanted < 0 ? announce.numwant : static_cast<uint32_t>(wanted),
                               std::min(static_cast<uint32_t>(most), api::kLookupLimit));
   announce.peer = from;
   announce.peer.port = static_cast<uint16_t>(number(96, 2));
