@@ -166,7 +166,7 @@ class Planted(unittest.TestCase):
         self.assertGreaterEqual(len(names), 60)
         for name in names:
             patch = planted.read(os.path.join(folder, name))
-            self.assertTrue(all(path.startswith("core/") for path in patch.files), name)
+            self.assertTrue(all(path.startswith(("core/", "sim/")) for path in patch.files), name)
 
 
 class Figures(unittest.TestCase):
