@@ -9,6 +9,14 @@ namespace {
 
 constexpr uint32_t kWordBits = 64;
 
+// The bits of each byte in the other order: in a bitfield a piece is counted from the byte's highest bit, in
+// a word from the lowest.
+uint64_t Mirrored(uint64_t word) {
+  word = (word >> 1 & 0x5555'5555'5555'5555) | (word & 0x5555'5555'5555'5555) << 1;
+  word = (word >> 2 & 0x3333'3333'3333'3333) | (word & 0x3333'3333'3333'3333) << 2;
+  return (word >> 4 & 0x0f0f'0f0f'0f0f'0f0f) | (word & 0x0f0f'0f0f'0f0f'0f0f) << 4;
+}
+
 }  // namespace
 
 PieceMap::PieceMap(uint32_t size) : size_(size), words_((uint64_t{size} + kWordBits - 1) / kWordBits) {}
@@ -33,10 +41,13 @@ std::optional<PieceMap> PieceMap::FromBitfield(std::string_view bytes, uint32_t 
 }
 
 std::string PieceMap::ToBitfield() const {
-  std::string bytes((uint64_t{size_} + 7) / 8, '\0');
-  for (uint32_t i = 0; i < size_; ++i) {
-    if (Has(PieceIndex(i))) bytes[i / 8] = static_cast<char>(bytes[i / 8] | 0x80 >> i % 8);
+  std::string bytes;
+  bytes.reserve(words_.size() * sizeof(uint64_t));
+  for (const uint64_t word : words_) {
+    const uint64_t mirrored = Mirrored(word);
+    for (uint32_t byte = 0; byte < sizeof word; ++byte) bytes += static_cast<char>(mirrored >> 8 * byte);
   }
+  bytes.resize((uint64_t{size_} + 7) / 8);
   return bytes;
 }
 

@@ -13,6 +13,7 @@
 #include "core/tracker_api/listed_bytes.h"
 #include "net/resolve.h"
 #include "nodes/shared/json_text.h"
+#include "nodes/shared/text.h"
 
 namespace bt::nodes {
 
@@ -154,14 +155,29 @@ Json WriteRanges(const std::vector<PieceRange>& pieces) {
   return ranges;
 }
 
-void AddPieces(const api::PeerClaim& claim, uint32_t piece_count, Json& json) {
-  if (claim.complete) {
-    json["pieces"] = WriteRanges({{PieceIndex(0), piece_count}});
-  } else if (api::ShorterAsBitfield(claim.pieces)) {
-    json["bitfield"] = absl::Base64Escape(claim.pieces.ToBitfield());
+// What every JSON string may hold as it is.
+bool IsPlain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+void AppendQuoted(std::string_view text, std::string& out) {
+  if (std::all_of(text.begin(), text.end(), IsPlain)) {
+    absl::StrAppend(&out, "\"", Absl(text), "\"");
   } else {
-    json["pieces"] = WriteRanges(claim.pieces.ToRanges());
+    out += JsonText(Json(text));
   }
+}
+
+void AppendPieces(const api::PeerClaim& claim, uint32_t piece_count, std::string& out) {
+  if (!claim.complete && api::ShorterAsBitfield(claim.pieces)) {
+    absl::StrAppend(&out, ",\"bitfield\":\"", absl::Base64Escape(claim.pieces.ToBitfield()), "\"");
+    return;
+  }
+  out += ",\"pieces\":[";
+  const std::vector<PieceRange> ranges =
+      claim.complete ? std::vector<PieceRange>{{PieceIndex(0), piece_count}} : claim.pieces.ToRanges();
+  for (const PieceRange& range : ranges) {
+    absl::StrAppend(&out, &range == &ranges.front() ? "[" : ",[", range.first.value(), ",", range.count, "]");
+  }
+  out += "]";
 }
 
 void AddWarning(std::string_view warning, Json& json) {
@@ -222,42 +238,52 @@ std::string WriteRegistered(const api::Registered& registered, std::string_view 
   return Dump(json);
 }
 
+// Answers that list are written as text at once: as a tree of a thousand objects they would take some ten
+// times as long, on the one thread that also sends heartbeats.
 std::string WriteListing(const api::Listing& listing) {
-  Json json;
-  json["torrents"] = Json::array();
+  uint64_t length = 64;
+  for (const api::ListEntry& entry : listing.torrents) length += api::ListedBytes(entry);
+  std::string text;
+  text.reserve(length);
+  text = "{\"torrents\":[";
   for (const api::ListEntry& entry : listing.torrents) {
-    Json item;
-    item["name"] = entry.name;
-    item["content"] = entry.content.ToString();
-    item["length"] = entry.content.length;
-    item["piece_length"] = entry.piece_length;
-    item["complete"] = entry.complete;
-    item["incomplete"] = entry.incomplete;
-    json["torrents"].push_back(std::move(item));
+    text += &entry == &listing.torrents.front() ? "{\"name\":" : ",{\"name\":";
+    AppendQuoted(entry.name, text);
+    absl::StrAppend(&text, ",\"content\":\"", entry.content.ToString(),
+                    "\",\"length\":", entry.content.length, ",\"piece_length\":", entry.piece_length,
+                    ",\"complete\":", entry.complete, ",\"incomplete\":", entry.incomplete, "}");
   }
-  json["more"] = listing.more;
-  return Dump(json);
+  absl::StrAppend(&text, "],\"more\":", listing.more ? "true" : "false", "}\n");
+  return text;
 }
 
 std::string WritePeers(const api::Peers& peers, std::string_view warning) {
-  Json json;
-  json["content"] = peers.content.ToString();
-  json["piece_count"] = peers.piece_count;
-  json["complete"] = peers.complete;
-  json["incomplete"] = peers.incomplete;
-  json["interval_seconds"] = static_cast<uint64_t>(std::max<int64_t>(0, peers.interval.seconds()));
-  json["peers"] = Json::array();
+  uint64_t length = 1024;
+  for (const api::PeerClaim& claim : peers.peers) length += api::ListedBytes(claim);
+  std::string text;
+  text.reserve(length);
+  absl::StrAppend(&text, "{\"content\":\"", peers.content.ToString(),
+                  "\",\"piece_count\":", peers.piece_count, ",\"complete\":", peers.complete,
+                  ",\"incomplete\":", peers.incomplete,
+                  ",\"interval_seconds\":", std::max<int64_t>(0, peers.interval.seconds()), ",\"peers\":[");
   for (const api::PeerClaim& claim : peers.peers) {
-    Json item;
-    item["peer"] = claim.peer.ToString();
-    item["complete"] = claim.complete;
-    AddPieces(claim, peers.piece_count, item);
-    json["peers"].push_back(std::move(item));
+    absl::StrAppend(&text, &claim == &peers.peers.front() ? "" : ",", "{\"peer\":\"", claim.peer.ToString(),
+                    "\",\"complete\":", claim.complete ? "true" : "false");
+    AppendPieces(claim, peers.piece_count, text);
+    text += "}";
   }
-  for (const InfoHash& hash : peers.info_hashes) json["info_hashes"].push_back(Hex(hash));
-  if (peers.cursor) json["cursor"] = *peers.cursor;
-  AddWarning(warning, json);
-  return Dump(json);
+  text += "]";
+  for (const InfoHash& hash : peers.info_hashes) {
+    absl::StrAppend(&text, &hash == &peers.info_hashes.front() ? ",\"info_hashes\":[\"" : ",\"", Hex(hash),
+                    "\"", &hash == &peers.info_hashes.back() ? "]" : "");
+  }
+  if (peers.cursor) absl::StrAppend(&text, ",\"cursor\":", *peers.cursor);
+  if (!warning.empty()) {
+    text += ",\"warning\":";
+    AppendQuoted(warning, text);
+  }
+  text += "}\n";
+  return text;
 }
 
 std::string WriteStatus(const api::NodeStatus& status, std::string_view cluster,
