@@ -1,7 +1,7 @@
 #pragma once
 
-// Acceptor: the one place where connections are accepted. It takes what waits at a listening socket, a
-// bounded number per wake-up, and pauses while the process has no descriptor or memory for another.
+// Acceptor: the one place where connections are accepted. It takes what waits at a listening socket, for a
+// bounded time per wake-up, and pauses while the process has no descriptor or memory for another.
 // How many connections there may be is the receiver's limit: it closes what is over it. Loop thread only.
 
 #include <cstdint>

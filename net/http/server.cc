@@ -40,27 +40,22 @@ HttpServer::Group HttpServer::GroupOf(const Address& peer) {
   return group;
 }
 
-// The one that has been idle for longest, of the group if there is one; false if none is idle.
-bool HttpServer::DisplaceIdle(const Group* group) {
-  for (const uint64_t id : idle_.oldest_first()) {
-    if (group != nullptr && GroupOf(clients_.at(id)->connection->peer()) != *group) continue;
-    ++counters_.displaced;
-    Remove(id);
-    return true;
-  }
-  return false;
+bool HttpServer::Displace(std::optional<uint64_t> client) {
+  if (!client) return false;
+  ++counters_.displaced;
+  Remove(*client);
+  return true;
 }
 
 void HttpServer::Take(Fd fd, const Address& peer) {
   const Group group = GroupOf(peer);
-  const auto found = groups_.find(group);
-  const bool over_share = found != groups_.end() && found->second >= limits_.connections_per_address;
+  const bool over_share = crowd_.Of(group) >= limits_.connections_per_address;
   const bool full = clients_.size() >= limits_.connections;
-  if ((over_share || full) && !DisplaceIdle(over_share ? &group : nullptr)) {
+  if ((over_share || full) && !Displace(over_share ? crowd_.GivesWayOf(group) : crowd_.GivesWay())) {
     ++counters_.refused;
     return;
   }
-  ++groups_[group];
+  crowd_.Join(group);
   connections_.Change(0, 1);
   ++counters_.accepted;
   auto client = std::make_unique<Client>();
@@ -247,14 +242,31 @@ void HttpServer::CountUnsent(Client& client) {
   if (unsent_.now() > limits_.unsent) drop_unread_.Schedule();
 }
 
+// Of the address with most of these bytes, the client whose answers have waited longest: nobody loses to
+// another what is within its own share.
 void HttpServer::DropUnread() {
-  for (auto oldest = unread_.oldest_first().begin();
-       unsent_.now() > limits_.unsent && oldest != unread_.oldest_first().end();) {
+  struct Unread {
+    size_t bytes = 0;
+    std::deque<uint64_t> clients;  // oldest first
+  };
+  absl::flat_hash_map<Group, Unread> unread;
+  for (auto oldest = unread_.oldest_first().begin(); oldest != unread_.oldest_first().end();) {
     Client& client = *clients_.at(*oldest++);
     CountUnsent(client);  // some of it may have been taken meanwhile
     if (client.unsent == 0) continue;
+    Unread& of_group = unread[GroupOf(client.connection->peer())];
+    of_group.bytes += client.unsent;
+    of_group.clients.push_back(client.id);
+  }
+  while (unsent_.now() > limits_.unsent && !unread.empty()) {
+    Unread& most = std::max_element(unread.begin(), unread.end(), [](const auto& one, const auto& other) {
+                     return one.second.bytes < other.second.bytes;
+                   })->second;
+    const uint64_t oldest = most.clients.front();
+    most.clients.pop_front();
+    most.bytes -= clients_.at(oldest)->unsent;
     ++counters_.unread;
-    Remove(client.id);
+    Remove(oldest);
   }
 }
 
@@ -347,7 +359,8 @@ void HttpServer::SetDeadline(Client& client) {
   // Otherwise it is ours to answer, which the node does in bounded time, or the connection's own deadline
   // watches over an answer that is being taken.
   client.receiving = receiving;
-  idle_.Set(!receiving && deadline != Instant::Never(), client.id, client.idle);
+  crowd_.SetIdle(GroupOf(client.connection->peer()), client.id, !receiving && deadline != Instant::Never(),
+                 client.idle);
   client.connection->SetDeadline(deadline);
 }
 
@@ -361,10 +374,8 @@ void HttpServer::Remove(uint64_t id) {
   turns_.Leave(GroupOf(client->connection->peer()), client->turn);
   unsent_.Change(client->unsent, 0);
   connections_.Change(1, 0);
-  idle_.Set(false, id, client->idle);
+  crowd_.Leave(GroupOf(client->connection->peer()), client->idle);
   unread_.Set(false, id, client->unread);
-  const auto group = groups_.find(GroupOf(client->connection->peer()));
-  if (--group->second == 0) groups_.erase(group);
   for (const Pending& pending : client->pending) {
     if (!pending.answer) gone_(pending.exchange);
   }

@@ -25,6 +25,7 @@
 #include "net/connection.h"
 #include "net/http/arrivals.h"
 #include "net/http/codec.h"
+#include "net/http/crowd.h"
 #include "net/http/message.h"
 #include "net/http/turns.h"
 #include "net/loop.h"
@@ -35,15 +36,16 @@ namespace bt::net {
 using HttpExchange = uint64_t;  // one request and its answer
 
 struct HttpServerLimits {
-  // A newcomer beyond them takes the place of the connection that has been idle for longest; without an idle
-  // one it is closed as it is accepted. Of one address (of IPv6: one /64) at most so many, and whoever comes
-  // beyond that takes the place of an idle one of its own.
+  // A newcomer beyond them takes the place of the connection that has been idle for longest, of the address
+  // (of IPv6: the /64) that has most of them; without an idle one it is closed as it is accepted. Of one
+  // address at most so many, and whoever comes beyond that takes the place of an idle one of its own.
   size_t connections = 16384;
   size_t connections_per_address = 4096;
   size_t pipelined = 64;      // unanswered requests of one connection; above, it is not read
   size_t output = 64 * 1024;  // unsent bytes of one connection; above, it is not read
-  // Unsent bytes, all connections together; above, those whose answers have waited longest for their reader
-  // are closed at the end of the loop's iteration. Counted when an answer is given and when all are taken.
+  // Unsent bytes, all connections together; above, at the end of the loop's iteration, the address with most
+  // of them loses the connections whose answers have waited longest for their reader. Counted when an answer
+  // is given and when all are taken.
   size_t unsent = 64 << 20;
   // Bytes of requests that are unfinished or wait for their turn, all connections together; above, the
   // address with most of them loses one.
@@ -119,7 +121,7 @@ class HttpServer {
     Instant request_deadline;
     size_t paid = 0;         // bytes of `unfinished` that have moved the deadline
     bool receiving = false;  // a request has begun and is not complete
-    Arrivals::Place idle;
+    Crowd<Group>::Place idle;
     Arrivals::Place unread;
     Turns<Group>::Place turn;
     bool no_more = false;  // nothing after the pending requests will be read
@@ -127,7 +129,7 @@ class HttpServer {
 
   static Group GroupOf(const Address& peer);
   void Take(Fd fd, const Address& peer);
-  bool DisplaceIdle(const Group* group);
+  bool Displace(std::optional<uint64_t> client);
   void OnEvent(Client& client, ConnectionEvent event);
   void TakeUp(Client& client);
   void Go(Client& client, Instant until);
@@ -162,9 +164,8 @@ class HttpServer {
   Use connections_;
   Use unsent_;     // of all clients' `unsent`
   Use receiving_;  // of all clients' `unfinished` and `waiting`
-  Arrivals idle_;
+  Crowd<Group> crowd_;
   Arrivals unread_;
-  absl::flat_hash_map<Group, size_t> groups_;  // connections of each address
   absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
   uint64_t next_client_ = 1;
   std::vector<char> buffer_;

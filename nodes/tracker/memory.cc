@@ -21,6 +21,8 @@ namespace {
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 // A program that runs, and a registry of some thousand torrents.
 constexpr uint64_t kLeast = 128 * kMiB;
+// Connections of one address, however few there may be in all.
+constexpr size_t kPerAddressMin = 16;
 // What a connection takes here besides what it has sent and not read: its buffers and its place in tables.
 constexpr uint64_t kPerConnection = 8 << 10;
 
@@ -83,6 +85,7 @@ absl::StatusOr<LocalLimits> DeriveLimits(uint64_t descriptors, uint32_t memory_m
   const absl::StatusOr<MemoryShares> memory = ShareMemory(limits.memory);
   if (!memory.ok()) return memory.status();
   limits.clients.connections = std::min(connections->clients, memory->connections);
+  limits.clients.connections_per_address = std::max(limits.clients.connections / 4, kPerAddressMin);
   limits.clients.unsent = memory->unsent;
   limits.clients.receiving = memory->receiving;
   limits.replica_inbound = connections->replica_inbound;

@@ -62,6 +62,16 @@ TEST(Memory, EnoughLeavesEveryPartItsUsualLimitAndLittleGivesEachLess) {
   EXPECT_NE(few.status().message().find("--memory-limit"), std::string::npos) << few.status();
 }
 
+TEST(Limits, NoAddressMayHaveMoreThanAQuarterOfTheConnectionsWhereThereAreEnough) {
+  const auto usual = DeriveLimits(65536, 8192, 3);
+  ASSERT_TRUE(usual.ok()) << usual.status();
+  EXPECT_EQ(usual->clients.connections_per_address, net::HttpServerLimits{}.connections_per_address);
+  const auto few = DeriveLimits(256, 8192, 3);
+  ASSERT_TRUE(few.ok()) << few.status();
+  EXPECT_EQ(few->clients.connections_per_address, few->clients.connections / 4);
+  EXPECT_EQ(DeriveLimits(64, 8192, 1)->clients.connections_per_address, 16u);
+}
+
 TEST(Memory, IsTheLeastOfTheMachinesAndOfEachControlGroup) {
   const std::string root = testing::TempDir() + "/groups";
   std::filesystem::create_directories(root + "/a/b");

@@ -261,6 +261,29 @@ TEST_F(HttpServerTest, WhoHasItsShareOfConnectionsDisplacesItsOwnAndNobodyElses)
   EXPECT_EQ(server_->open_connections(), 3u);
 }
 
+TEST_F(HttpServerTest, WhoTakesMostPlacesLosesThemToNewcomersAndWhoHasOneKeepsIt) {
+  HttpServerLimits limits;
+  limits.connections = 4;
+  Serve(limits);
+  const Fd honest = ConnectFrom("127.0.0.2");  // idle for longest
+  Until([&] { return server_->open_connections() == 1; });
+  std::vector<Fd> greedy;
+  for (size_t i = 0; i < 6; ++i) {
+    greedy.push_back(Connect());
+    Until([&] { return server_->counters().accepted == i + 2; });
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(ReadToEnd(greedy[i]), "<eof>");
+  const Fd newcomer = ConnectFrom("127.0.0.3");
+  EXPECT_EQ(ReadToEnd(greedy[3]), "<eof>");
+  for (const Fd* one : {&honest, &newcomer}) {
+    Write(*one, "GET /x HTTP/1.1\r\n\r\n");
+    const std::string text =
+        ReadUntil(*one, [](const std::string& t) { return t.find("/x") != std::string::npos; });
+    EXPECT_EQ(Count(text, "200 OK"), 1u);
+  }
+  EXPECT_EQ(server_->counters().displaced, 4u);
+}
+
 std::string Requests(const std::string& target, int count) {
   std::string text;
   for (int i = 0; i < count; ++i) text += "GET " + target + " HTTP/1.1\r\n\r\n";
@@ -327,6 +350,26 @@ TEST_F(HttpServerTest, AnswersThatNobodyTakesAreDroppedWithTheirConnectionOldest
   EXPECT_LT(ReadToEnd(a).size(), kAnswer);
   EXPECT_GT(server_->unsent().highest(), kAnswer);
   Until([&] { return server_->unsent().now() == 0; });
+}
+
+TEST_F(HttpServerTest, OfAnswersThatNobodyTakesTheAddressWithMostLosesItsOwn) {
+  constexpr size_t kAnswer = 24 << 20;  // more than the kernel takes
+  HttpServerLimits limits;
+  limits.unsent = kAnswer * 5 / 2;
+  Serve(limits);
+  std::vector<Fd> clients;  // the first one's answer waits for longest
+  for (const char* host : {"127.0.0.2", "127.0.0.1", "127.0.0.1", "127.0.0.1"}) {
+    clients.push_back(ConnectFrom(host));
+    Until([&] { return server_->open_connections() == clients.size(); });
+    Write(clients.back(), Requests("/later", 2));
+    Until([&] { return waiting_.size() == 2 * clients.size(); });
+  }
+  // Of each client one answer is under way, and one request is left, of which its end is told.
+  for (size_t i = 0; i < waiting_.size(); i += 2) {
+    server_->Reply(waiting_[i], Text(std::string(kAnswer, 'a')));
+  }
+  Until([&] { return server_->counters().unread == 2; });
+  EXPECT_EQ(gone_, (std::vector<HttpExchange>{waiting_[3], waiting_[5]}));
 }
 
 TEST_F(HttpServerTest, ABodyThatStopsIsGivenUpHoweverMuchOfItHasCome) {
