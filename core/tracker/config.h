@@ -41,6 +41,9 @@ struct Config {
   // many commands at any time; a slot is never cut.
   size_t step_bytes = 2u << 20;
   uint32_t step_commands = 8192;
+  // A step answers linearizable reads until they have cost it so much (effort.h), and one in any case: 256
+  // short answers, or 256 KiB of long ones.
+  uint32_t step_effort = 4096;
 
   // Messages longer than a chunk travel in chunks, of a length that follows the link between these. As much
   // of them is under way to one peer as makes others wait there for no longer than about `bulk_delay`, at the

@@ -20,6 +20,7 @@
 #include "core/tracker/bulk.h"
 #include "core/tracker/config.h"
 #include "core/tracker/disk_watch.h"
+#include "core/tracker/effort.h"
 #include "core/tracker/held_values.h"
 #include "core/tracker/level_watch.h"
 #include "core/tracker/mutations.h"
@@ -100,6 +101,8 @@ class TrackerNode final {
   Waiting waiting() const;
   // Mutations taken up from callers and other nodes, ever.
   uint64_t taken() const { return mutations_.taken(); }
+  // What the answers of the last step cost it.
+  const Effort& effort() const { return effort_; }
 
  private:
   using Ctx = Context<Protocol>;
@@ -123,6 +126,7 @@ class TrackerNode final {
   void On(const PeerClosed& closed, Ctx& context) { port_->Deliver(closed, context); }
   void On(const CallCancelled& cancelled, Ctx&) {
     mutations_.Cancel(cancelled.id);
+    reads_.Cancel(cancelled.id);
     snapshots_.Cancel(cancelled.id);
   }
 
@@ -160,6 +164,7 @@ class TrackerNode final {
   void Restore(ReplicatedState state, const paxos::Snapshot& snapshot, Ctx& context);
   bool LeaderChanged();
   void PumpAnnounces(Ctx& context);
+  // What fits one step; for the rest there is a timer.
   void AnswerReads(Ctx& context);
   void ArmTimers(Ctx& context);
   // Never behind the stamp of the next batch by more than the leader's idle time.
@@ -185,7 +190,9 @@ class TrackerNode final {
   // What this step may still read or apply: 0 or less, and it is for the next one.
   int64_t bytes_left_ = 0;
   int64_t commands_left_ = 0;
-  Slot recovered_;  // how far the journal says that the log is chosen
+  Effort effort_;            // of this step
+  bool reads_left_ = false;  // which the step that the timer brings answers
+  Slot recovered_;           // how far the journal says that the log is chosen
   // Chosen and not applied: behind applied_, in order. As long as the log kept in memory at most, whose
   // values they share.
   std::deque<paxos::Decided> decided_;

@@ -61,6 +61,7 @@ bool TrackerNode::StepOfRecovery(const Input<Protocol>& input, Ctx& context) {
       On(*call, context);
       return true;
     }
+    effort_.Answer();
     context.out.Reply(call->id,
                       Unavailable(absl::StrCat("recovering, ", percent_recovered(),
                                                " %: this node takes up what its journal holds; ask another "

@@ -282,7 +282,7 @@ struct Protocol {
     kRetry,     // deadlines and repetitions of what is pending
     kExpiry,    // the leader moves log time on
     kSnapshot,  // the next piece of one: to save, or at a start to read
-    kApply,     // the next slots that are chosen and not applied
+    kApply,     // what a step had no room for: chosen slots, answers to reads
     kBulk,      // chunks that are not acknowledged in time
     kLevel,     // the leader raises the format level
     kCount

@@ -7,6 +7,7 @@ namespace bt::tracker {
 bool Reads::Add(CallId call, Query query, Instant now) {
   if (size_ >= max_) return false;
   ++size_;
+  callers_.insert(call);
   waiting_.push_back({call, std::move(query), now + deadline_});
   return true;
 }
@@ -65,35 +66,27 @@ void Reads::OnReplica(CallId call, const paxos::Response& response, Context<Prot
   }
 }
 
-std::vector<Reads::Read> Reads::TakeReady(Slot applied) {
-  std::vector<Read> ready;
-  while (!rounds_.empty() && rounds_.front().slot && *rounds_.front().slot <= applied) {
-    auto& reads = rounds_.front().reads;
-    size_ -= static_cast<uint32_t>(reads.size());
-    if (ready.empty()) {
-      ready = std::move(reads);
-    } else {
-      ready.insert(ready.end(), std::make_move_iterator(reads.begin()), std::make_move_iterator(reads.end()));
-    }
+std::deque<Reads::Read>* Reads::Front(Slot applied, Instant now) {
+  while (!rounds_.empty()) {
+    Round& round = rounds_.front();
+    const bool ready = round.slot && *round.slot <= applied;
+    // Deadlines are in order of arrival.
+    if (!round.reads.empty()) return ready || round.reads.front().deadline <= now ? &round.reads : nullptr;
+    // A round that all its reads have left is not waited for any more.
     rounds_.pop_front();
   }
-  return ready;
+  return !waiting_.empty() && waiting_.front().deadline <= now ? &waiting_ : nullptr;
 }
 
-std::vector<Reads::Read> Reads::TakeOverdue(Instant now) {
-  std::vector<Read> overdue;
-  const auto take = [&](std::vector<Read>& reads) {
-    size_t count = 0;  // deadlines are in order of arrival
-    while (count < reads.size() && reads[count].deadline <= now) ++count;
-    const auto end = reads.begin() + static_cast<ptrdiff_t>(count);
-    overdue.insert(overdue.end(), std::make_move_iterator(reads.begin()), std::make_move_iterator(end));
-    reads.erase(reads.begin(), end);
-    return reads.empty();
-  };
-  while (!rounds_.empty() && take(rounds_.front().reads)) rounds_.pop_front();
-  if (rounds_.empty()) take(waiting_);
-  size_ -= static_cast<uint32_t>(overdue.size());
-  return overdue;
+std::optional<Reads::Next> Reads::TakeNext(Slot applied, Instant now) {
+  std::deque<Read>* const reads = Front(applied, now);
+  if (reads == nullptr) return std::nullopt;
+  Next next{std::move(reads->front())};
+  reads->pop_front();
+  --size_;
+  next.overdue = next.read.deadline <= now;
+  next.asked_for = callers_.erase(next.read.call) > 0;
+  return next;
 }
 
 }  // namespace bt::tracker

@@ -2,8 +2,9 @@
 
 // Reads: linearizable queries, and what else must see all that was acknowledged before. Reads that wait share
 // rounds: one read-index round serves all that came before it was asked for (at the local replica when it
-// leads, else at the leader), and is answered once its slot is applied here. Invariant: at most one round is
-// without an index at a time.
+// leads, else at the leader), and is answered once its slot is applied here. Reads are taken out one by one,
+// because a round may be of thousands, and a step has room for some of them only. Invariant: at most one
+// round is without an index at a time.
 //
 // Why an answer is linearizable (read index, Ongaro's thesis, section 6.4): the leader takes its chosen
 // watermark, and a quorum confirms afterwards that it had promised no higher ballot. So no other leader had a
@@ -13,12 +14,12 @@
 // anywhere.
 
 #include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <variant>
-#include <vector>
 
 #include "core/tracker/config.h"
 #include "core/tracker/protocol.h"
@@ -58,9 +59,18 @@ class Reads {
   // The replica's answer to a ReadIndex of ours: for a round of this node or of another.
   void OnReplica(CallId call, const paxos::Response& response, Context<Protocol>& context);
 
-  // Those whose index is applied, and then those whose deadline has passed; each leaves.
-  std::vector<Read> TakeReady(Slot applied);
-  std::vector<Read> TakeOverdue(Instant now);
+  // Its caller has left: it is not answered.
+  void Cancel(CallId call) { callers_.erase(call); }
+
+  // The next one that can be answered, in order of arrival: its index is applied, or its deadline has passed.
+  // It leaves.
+  struct Next {
+    Read read;
+    bool overdue = false;
+    bool asked_for = false;  // its caller still waits
+  };
+  std::optional<Next> TakeNext(Slot applied, Instant now);
+  bool HasNext(Slot applied, Instant now) { return Front(applied, now) != nullptr; }
   bool idle() const { return size_ == 0; }
   uint32_t size() const { return size_; }
   // Read indexes asked for at the local replica, for this node and for others, without an answer.
@@ -72,7 +82,7 @@ class Reads {
 
   struct Round {
     uint64_t id = 0;
-    std::vector<Read> reads;
+    std::deque<Read> reads;
     std::optional<Slot> slot;
     std::optional<Instant> asked;
   };
@@ -81,6 +91,9 @@ class Reads {
     uint64_t round = 0;
   };
 
+  // Where the next one is that can be answered, or nullptr. Drops the rounds before it, which are empty.
+  std::deque<Read>* Front(Slot applied, Instant now);
+
   Duration deadline_;
   Duration retry_;
   uint32_t max_;
@@ -88,8 +101,9 @@ class Reads {
   uint64_t next_round_ = 1;
   uint64_t next_call_ = 0;
   uint32_t size_ = 0;
-  std::vector<Read> waiting_;  // for a round to be opened
+  std::deque<Read> waiting_;  // for a round to be opened
   std::deque<Round> rounds_;
+  absl::flat_hash_set<CallId> callers_;   // still waiting; look-up only
   absl::btree_map<CallId, Asker> calls_;  // read-index requests at the local replica
 };
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/tracker/command.h"
+#include "core/tracker/effort.h"
 #include "core/tracker/limits.h"
 #include "core/tracker/registry_state.h"
 #include "core/tracker/shares.h"
@@ -42,9 +43,23 @@ class Registry {
   const Torrent* FindInfoHash(const InfoHash& hash) const;
   const Torrent& torrent(TorrentNumber number) const { return state_.torrents[number.value()]; }
   // Peers drawn by `seed`, or a page of a walk. Bounded in peers, bytes, and claims looked at, as List is.
-  tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t seed) const;
-  tracker_api::Response List(const tracker_api::List& query) const;
-  tracker_api::Response Fetch(const tracker_api::Fetch& query) const;
+  // What the answer costs is added to `effort`.
+  tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t seed, Effort& effort) const;
+  tracker_api::Response List(const tracker_api::List& query, Effort& effort) const;
+  tracker_api::Response Fetch(const tracker_api::Fetch& query, Effort& effort) const;
+  // For who does not count it: judges and tests.
+  tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t seed) const {
+    Effort uncounted;
+    return Lookup(query, seed, uncounted);
+  }
+  tracker_api::Response List(const tracker_api::List& query) const {
+    Effort uncounted;
+    return List(query, uncounted);
+  }
+  tracker_api::Response Fetch(const tracker_api::Fetch& query) const {
+    Effort uncounted;
+    return Fetch(query, uncounted);
+  }
   // For clients' listings: true while log time has not passed the claim's expiry.
   bool Live(const Claim& claim) const { return claim.expires > state_.log_time; }
 
@@ -98,9 +113,10 @@ class Registry {
   // --- registry_queries.cc ---
   class Page;
   bool ListClaim(const Claim& claim, bool pieces, Page& page, tracker_api::Peers& peers) const;
-  void DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed,
+  void DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed, Effort& effort,
                  tracker_api::Peers& peers) const;
-  void WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, tracker_api::Peers& peers) const;
+  void WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, Effort& effort,
+                 tracker_api::Peers& peers) const;
 
   // --- registry_claims.cc ---
   // Renews or adds, with room in the source's share for a map of `map_bytes`. nullptr when a limit forbids

@@ -25,7 +25,7 @@ constexpr uint32_t kSmallSwarm = 20;              // peers
 // What one answer lists: entries up to a limit of their number and of their bytes, but always one.
 class Registry::Page {
  public:
-  explicit Page(uint32_t limit) : limit_(limit) {}
+  Page(uint32_t limit, Effort& effort) : limit_(limit), effort_(effort) {}
 
   bool full() const { return count_ >= limit_; }
   // False: it does not fit.
@@ -33,11 +33,14 @@ class Registry::Page {
     if (full() || (count_ > 0 && bytes_ + bytes > tracker_api::kListedBytesLimit)) return false;
     ++count_;
     bytes_ += bytes;
+    effort_.Bytes(bytes);
     return true;
   }
+  void LookAtRow() { effort_.Row(); }
 
  private:
   uint32_t limit_;
+  Effort& effort_;
   uint32_t count_ = 0;
   uint64_t bytes_ = 0;
 };
@@ -64,6 +67,7 @@ const Torrent* Registry::FindInfoHash(const InfoHash& hash) const {
 
 // False: the page is full, and this claim is not on it.
 bool Registry::ListClaim(const Claim& claim, bool pieces, Page& page, tracker_api::Peers& peers) const {
+  page.LookAtRow();
   if (!Live(claim)) return !page.full();
   tracker_api::PeerClaim listed{claim.peer, pieces ? claim.pieces : PieceMap(), claim.complete};
   if (!page.Take(tracker_api::ListedBytes(listed))) return false;
@@ -72,8 +76,8 @@ bool Registry::ListClaim(const Claim& claim, bool pieces, Page& page, tracker_ap
 }
 
 void Registry::DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed,
-                         tracker_api::Peers& peers) const {
-  Page page(std::min(query.limit, tracker_api::kLookupLimit));
+                         Effort& effort, tracker_api::Peers& peers) const {
+  Page page(std::min(query.limit, tracker_api::kLookupLimit), effort);
   const uint32_t size = torrent.claims.size();
   const Draw draw(size, seed);
   const uint32_t looked_at_max = std::min(size, kLookupWalk);
@@ -84,9 +88,9 @@ void Registry::DrawPeers(const tracker_api::Lookup& query, const Torrent& torren
 
 // From the last place down to the first. A row leaves its place only for a lower one that somebody has left,
 // and newcomers are added at the end: so a row that was not walked over yet stays ahead of the walk.
-void Registry::WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent,
+void Registry::WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, Effort& effort,
                          tracker_api::Peers& peers) const {
-  Page page(std::min(query.limit, tracker_api::kLookupLimit));
+  Page page(std::min(query.limit, tracker_api::kLookupLimit), effort);
   uint32_t place = std::min(*query.cursor, torrent.claims.size());
   for (uint32_t i = 0; i < kLookupWalk && place > 0; ++i, --place) {
     if (!ListClaim(torrent.claims.at(place - 1), query.pieces, page, peers)) break;
@@ -94,7 +98,8 @@ void Registry::WalkPeers(const tracker_api::Lookup& query, const Torrent& torren
   if (place > 0) peers.cursor = place;
 }
 
-Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed) const {
+Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed, Effort& effort) const {
+  effort.Answer();
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) return NoSuchTorrent(query.torrent);
   tracker_api::Peers peers;
@@ -109,21 +114,23 @@ Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed) const
     }
   }
   if (query.cursor) {
-    WalkPeers(query, *torrent, peers);
+    WalkPeers(query, *torrent, effort, peers);
   } else {
-    DrawPeers(query, *torrent, seed, peers);
+    DrawPeers(query, *torrent, seed, effort, peers);
   }
   Response response;
   response.body = std::move(peers);
   return response;
 }
 
-Response Registry::List(const tracker_api::List& query) const {
-  Page page(std::min(query.limit, tracker_api::kListLimit));
+Response Registry::List(const tracker_api::List& query, Effort& effort) const {
+  effort.Answer();
+  Page page(std::min(query.limit, tracker_api::kListLimit), effort);
   tracker_api::Listing listing;
   const auto& names = state_.names;
   auto at = query.after.empty() ? names.begin() : names.upper_bound(query.after);
   for (; at != names.end() && !page.full(); ++at) {
+    page.LookAtRow();
     const Torrent& torrent = this->torrent(at->second.torrent);
     tracker_api::ListEntry entry;
     entry.name = at->first;
@@ -140,9 +147,11 @@ Response Registry::List(const tracker_api::List& query) const {
   return response;
 }
 
-Response Registry::Fetch(const tracker_api::Fetch& query) const {
+Response Registry::Fetch(const tracker_api::Fetch& query, Effort& effort) const {
+  effort.Answer();
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) return NoSuchTorrent(query.torrent);
+  effort.Bytes(AccountedBytes(torrent->metainfo));
   tracker_api::Fetched fetched{torrent->metainfo};
   if (const auto* name = std::get_if<std::string>(&query.torrent)) fetched.metainfo.name = *name;
   if (const auto* hash = std::get_if<InfoHash>(&query.torrent)) {

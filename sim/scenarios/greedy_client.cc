@@ -14,6 +14,7 @@ namespace {
 constexpr uint32_t kRequests = 400;
 constexpr uint32_t kLastRequests = 40;
 constexpr Duration kPatience = Milliseconds(300);
+constexpr uint64_t kReadsAtOnceMax = 64;
 
 }  // namespace
 
@@ -57,10 +58,25 @@ tracker_api::Request GreedyClient::DrawRequest() {
   return tracker_api::Offer{Next(), TestContent(content).content(), peer, {{PieceIndex(0), pieces}}};
 }
 
+tracker_api::Request GreedyClient::DrawRead() {
+  if (rng_.Chance(1, 2)) return tracker_api::List{"", static_cast<uint32_t>(rng_.Between(1, 40)), true};
+  const ContentNumber content = static_cast<ContentNumber>(rng_.Between(1, kTestContents));
+  return tracker_api::Lookup{.torrent = TestContent(content).content(), .linearizable = true};
+}
+
+// One request, or many linearizable reads, of which it waits for the last.
 void GreedyClient::Ask() {
   const auto& targets = cluster_.targets();
-  network_.Send(index_, targets[rng_.Below(targets.size())],
-                Slice::Own(Encode(EdgeMessage(tracker_api::Ask{++asked_, DrawRequest()}))));
+  const uint32_t target = targets[rng_.Below(targets.size())];
+  const auto send = [&](tracker_api::Request request) {
+    network_.Send(index_, target,
+                  Slice::Own(Encode(EdgeMessage(tracker_api::Ask{++asked_, std::move(request)}))));
+  };
+  if (rng_.Chance(1, 20)) {
+    for (uint64_t count = rng_.Between(2, kReadsAtOnceMax); count > 0; --count) send(DrawRead());
+  } else {
+    send(DrawRequest());
+  }
   --left_;
   world_.After(kPatience, this, asked_);
 }

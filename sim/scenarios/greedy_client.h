@@ -1,8 +1,9 @@
 #pragma once
 
 // GreedyClient: one address that takes what it can get: claims for ever other peers, announced and offered,
-// and registrations under ever other names, of every content of the workload's. It waits for no answer longer
-// than a moment. What it holds must stay within its share, and what others hold must stay theirs.
+// registrations under ever other names, of every content of the workload's, and linearizable reads, many at
+// once. It waits for no answer longer than a moment. What it holds must stay within its share, and what
+// others hold must stay theirs.
 
 #include <cstdint>
 
@@ -28,6 +29,7 @@ class GreedyClient final : public EventSink, public Endpoint {
 
  private:
   tracker_api::Request DrawRequest();
+  tracker_api::Request DrawRead();
   tracker_api::MutationId Next() { return {session_, ++sequence_}; }
   // Any of far more peers than its share, at its own address and at others.
   Address DrawPeer();

@@ -60,6 +60,18 @@ std::optional<Slice> MessageIn(TrackerHost& host, NodeId from, const Slice& byte
   return chunk ? host.machine()->bulk().Completes(from, *chunk) : bytes;
 }
 
+bool ReadsLinearizably(const tracker_api::Request& request) {
+  return std::visit(
+      [](const auto& known) {
+        if constexpr (requires { known.linearizable; }) {
+          return known.linearizable;
+        } else {
+          return false;
+        }
+      },
+      request);
+}
+
 paxos::Config DrawReplicaConfig(RandomStream& rng) {
   paxos::Config config;
   if (!rng.Chance(2, 3)) return config;
@@ -105,6 +117,7 @@ tracker::Config DrawTrackerConfig(RandomStream& rng) {
   if (steps.Chance(1, 2)) {  // a start, and what one that was away has to apply, takes many steps
     config.step_bytes = size_t{1} << steps.Between(4, 12);
     config.step_commands = static_cast<uint32_t>(steps.Between(1, 16));
+    config.step_effort = static_cast<uint32_t>(steps.Between(1, 64));  // one answer, or a few
   }
   if (rng.Chance(1, 3)) return config;
   if (rng.Chance(1, 2)) config.snapshot_deadline = Milliseconds(static_cast<int64_t>(rng.Between(20, 2000)));
@@ -131,6 +144,7 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   synced_ = host.now();
   answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
   bulk_.OnStart(host.now());
+  steps_.OnStart(config.step_effort);
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self);
   cluster_->lockstep().OnStart(config.replica.self, host.journal().durable());
@@ -173,7 +187,7 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
   if (!message.ok()) return host.world().Fail("a client's message does not decode");
   if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
     const CallId call(++next_call_);
-    calls_[call] = {from, ask->id};
+    calls_[call] = {from, ask->id, ReadsLinearizably(ask->request)};
     answers_.OnCall(call, from, host.now(), tracker::LongestCrossing(bytes.size()));
     host.Call(call, tracker::Asked{std::move(ask->request), SourceOfEndpoint(from)});
   } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
@@ -211,6 +225,7 @@ void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response
   if (found == calls_.end()) return;  // hung up, or the operator's
   const Caller caller = found->second;
   calls_.erase(found);
+  if (caller.reads) steps_.OnRead(response);
   host.world().Trace(
       {.who = host.name(), .kind = TraceKind::kAnswer, .node = host.index(), .peer = caller.client},
       [&] { return TraceText(response); });
@@ -248,6 +263,7 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
 
 void TrackerAdaptor::AfterStep(TrackerHost& host) {
   answers_.OnStep(host.now());
+  steps_.OnStep(host.machine()->effort().rows());
   if (!host.machine()->begun()) return;  // its replica is a blank one: what it knows it is still reading
   const Slot chosen = host.machine()->replica().chosen();
   cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
@@ -342,7 +358,8 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
     options.needed_after = paxos::NeededRecords();
     hosts_.push_back(std::make_unique<TrackerHost>(
         world, network, nullptr, options,
-        TrackerAdaptor(this, AnswerJudge(world, options.name), BulkJudge(world, options.name))));
+        TrackerAdaptor(this, AnswerJudge(world, options.name), BulkJudge(world, options.name),
+                       StepJudge(world, options.name))));
     if (i < count) targets_.push_back(hosts_.back()->index());
   }
 }

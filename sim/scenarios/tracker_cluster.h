@@ -21,6 +21,7 @@
 #include "sim/check/availability.h"
 #include "sim/check/bulk.h"
 #include "sim/check/lockstep.h"
+#include "sim/check/steps.h"
 #include "sim/host.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
@@ -45,8 +46,8 @@ class TrackerAdaptor : public DefaultAdaptor {
  public:
   using TrackerHost = Host<tracker::TrackerNode, TrackerAdaptor>;
 
-  TrackerAdaptor(TrackerCluster* cluster, AnswerJudge answers, BulkJudge bulk)
-      : cluster_(cluster), answers_(std::move(answers)), bulk_(std::move(bulk)) {}
+  TrackerAdaptor(TrackerCluster* cluster, AnswerJudge answers, BulkJudge bulk, StepJudge steps)
+      : cluster_(cluster), answers_(std::move(answers)), bulk_(std::move(bulk)), steps_(std::move(steps)) {}
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
@@ -74,10 +75,12 @@ class TrackerAdaptor : public DefaultAdaptor {
   struct Caller {
     uint32_t client;
     uint64_t ask;
+    bool reads;  // linearizably
   };
   TrackerCluster* cluster_;
   AnswerJudge answers_;
   BulkJudge bulk_;
+  StepJudge steps_;
   absl::btree_map<CallId, Caller> calls_;
   absl::btree_set<CallId> used_;             // orders that are to be refused: IsUsed
   absl::btree_map<CallId, Slot> snapshots_;  // asked for, and what was known chosen then

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <string_view>
+#include <utility>
 
 #include "sim/check/answers.h"
+#include "sim/check/steps.h"
 
 namespace bt::sim {
 namespace {
@@ -100,6 +102,46 @@ TEST_F(Answers, ArePromptOnceNothingStandsInTheWay) {
   EXPECT_FALSE(world.failed());
   Run(Milliseconds(200));
   EXPECT_TRUE(Says(world, "availability: tracker-1 has not answered the operator, which asked at 0.000000s"));
+}
+
+struct Steps : testing::Test {
+  Steps() { judge.OnStart(2 * StepJudge::kAnswer); }
+
+  static tracker_api::Response ListOf(size_t entries) {
+    tracker_api::Listing listing;
+    listing.torrents.resize(entries);
+    tracker_api::Response response;
+    response.body = std::move(listing);
+    return response;
+  }
+
+  World world{1};
+  StepJudge judge{world, "tracker-1"};
+};
+
+TEST_F(Steps, HaveRoomForOneAnswerHoweverLongAndForSeveralShortOnes) {
+  judge.OnRead(ListOf(1000));
+  judge.OnStep(1000 + StepJudge::kAnswer);
+  judge.OnRead(ListOf(0));
+  judge.OnRead(ListOf(1000));
+  judge.OnStep(1000 + 2 * StepJudge::kAnswer);
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(Steps, MustNotGoOnAnsweringWhenTheyHaveNoRoomLeft) {
+  judge.OnRead(ListOf(5));
+  judge.OnRead(ListOf(12));
+  EXPECT_FALSE(world.failed());
+  judge.OnRead(ListOf(0));
+  EXPECT_TRUE(
+      Says(world, "steps: tracker-1 goes on answering reads in a step in which they have cost 49 rows"));
+}
+
+TEST_F(Steps, MustBeCountedByTheNodeItself) {
+  judge.OnRead(ListOf(5));
+  judge.OnStep(StepJudge::kAnswer);
+  EXPECT_TRUE(
+      Says(world, "steps: tracker-1 says that the reads of a step have cost 16 rows, and they cost 21"));
 }
 
 struct Availability : testing::Test {

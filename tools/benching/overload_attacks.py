@@ -91,6 +91,11 @@ def _lists_unread(options):
     _hold(options.client[:1], 1000, _LIST * 64)
 
 
+def _reads_at_once(options):
+    """400 connections ask for 64 lists each that reflect all that was acknowledged, and read nothing: they become answerable together."""
+    _hold(options.client[:1], 400, _LIST.replace(b"?", b"?linearizable=1&") * 64)
+
+
 def _puts_unread(options):
     """The same of etcd's HTTP gateway: all keys, again and again."""
     body = json.dumps({"key": "AA==", "range_end": "AA==", "limit": 1000}).encode()
@@ -252,6 +257,7 @@ _ATTACKS = {
     "lookups": _lookups,
     "puts": _puts,
     "puts_unread": _puts_unread,
+    "reads_at_once": _reads_at_once,
     "registrations": _registrations,
     "strangers": _strangers,
 }

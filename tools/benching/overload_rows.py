@@ -39,6 +39,7 @@ _ATTACKS = (
     _Attack("lookups", "lookups of 200 peers with 8,192 ranges each"),
     _Attack("strangers", "strangers at the replica ports"),
     _Attack("lists_unread", "64,000 lists asked for and not read", "puts_unread"),
+    _Attack("reads_at_once", "25,600 linearizable lists asked for and not read"),
     _Attack("bodies", "48 unfinished bodies of 8 MiB"),
     _Attack("idle", "18,000 idle connections"),
     _Attack("claims", "one address claims"),

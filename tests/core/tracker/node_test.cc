@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ constexpr MutationId Id(uint64_t session, uint64_t sequence) { return {SessionId
 
 class NodeTest : public ::testing::Test {
  protected:
-  NodeTest() : leader_(cluster_.AwaitLeader()), follower_(cluster_.AFollower(leader_)) {}
+  explicit NodeTest(const Config& config = Config())
+      : cluster_(3, config), leader_(cluster_.AwaitLeader()), follower_(cluster_.AFollower(leader_)) {}
 
   size_t Other() const { return 3 - leader_ - follower_; }
   void RegisterSong() {
@@ -42,7 +44,7 @@ class NodeTest : public ::testing::Test {
   }
 
   const Metainfo song_ = MakeTorrent("song", 1);
-  Cluster cluster_{3};
+  Cluster cluster_;
   size_t leader_;
   size_t follower_;
 };
@@ -216,6 +218,77 @@ TEST_F(NodeTest, ReadsThatComeTogetherShareARound) {
   for (int i = 0; i < 500; ++i) calls.push_back(cluster_.Ask(follower_, tracker_api::List{"", 10, true}));
   for (const CallId call : calls) EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kOk);
   EXPECT_LE(cluster_.sent["ask_read"] - before, 3u);
+}
+
+// Reads that become answerable together, and steps that have room for three lookups of two peers.
+class SlicedReadsTest : public NodeTest {
+ protected:
+  static constexpr size_t kAtOnce = 100;
+  static Config Short() {
+    Config config;
+    config.step_effort = 3 * Effort::kAnswer;
+    return config;
+  }
+  SlicedReadsTest() : NodeTest(Short()) {
+    RegisterSong();
+    for (const uint8_t peer : {1, 2})
+      EXPECT_EQ(cluster_.Do(leader_, OfferOf(song_.content(), Peer(peer), {})).outcome, Outcome::kOk);
+  }
+  std::vector<CallId> AskManyAt(size_t node) {
+    std::vector<CallId> calls;
+    for (size_t i = 0; i < kAtOnce; ++i) calls.push_back(cluster_.Ask(node, LookupOf(song_.content(), true)));
+    return calls;
+  }
+  size_t Answered(const std::vector<CallId>& calls) const {
+    return static_cast<size_t>(
+        std::count_if(calls.begin(), calls.end(), [&](CallId call) { return cluster_.Reply(call); }));
+  }
+};
+
+TEST_F(SlicedReadsTest, AStepAnswersAsManyAsItHasRoomForAndTheNextOnesTheRest) {
+  for (const size_t node : {leader_, follower_}) {
+    const std::vector<CallId> calls = AskManyAt(node);
+    size_t answered = 0;
+    const auto all = [&] {
+      EXPECT_LE(Answered(calls), answered + 3) << "in one step";
+      answered = Answered(calls);
+      return answered == kAtOnce;
+    };
+    ASSERT_TRUE(cluster_.RunUntil(all, cluster_.now() + Seconds(1)));
+    for (const CallId call : calls) EXPECT_EQ(PeersIn(*cluster_.Reply(call)).peers.size(), 2u);
+  }
+}
+
+// The timer's step alone goes on with them: a loop of the host's may be of hundreds of other steps.
+TEST_F(SlicedReadsTest, StepsOfOtherInputsDoNotEachAnswerSomeMore) {
+  const std::vector<CallId> calls = AskManyAt(leader_);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return Answered(calls) > 0; }, cluster_.now() + Seconds(1)));
+  const size_t answered = Answered(calls);
+  for (int i = 0; i < 50; ++i) cluster_.Ask(leader_, tracker_api::Status{});
+  EXPECT_EQ(Answered(calls), answered);
+}
+
+TEST_F(SlicedReadsTest, WhatIsOverdueIsRefusedInSlicesToo) {
+  cluster_.Isolate(follower_);
+  const std::vector<CallId> calls = AskManyAt(follower_);
+  size_t answered = 0;
+  const auto all = [&] {
+    EXPECT_LE(Answered(calls), answered + 2 * 3) << "in two steps: two timers may be due at once";
+    answered = Answered(calls);
+    return answered == kAtOnce;
+  };
+  ASSERT_TRUE(cluster_.RunUntil(all, cluster_.now() + Milliseconds(5200)));
+  for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kUnavailable);
+}
+
+TEST_F(NodeTest, AReadWhoseCallerHasLeftIsNotAnswered) {
+  RegisterSong();
+  const CallId left = cluster_.Ask(leader_, LookupOf(song_.content(), true));
+  const CallId stays = cluster_.Ask(leader_, LookupOf(song_.content(), true));
+  cluster_.Cancel(leader_, left);
+  EXPECT_EQ(cluster_.Await(stays).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster_.Reply(left), nullptr);
+  EXPECT_EQ(cluster_.node(leader_).waiting().reads, 0u);
 }
 
 TEST_F(NodeTest, AnAnnounceIsAnsweredAtOnceAndItsClaimReplicatedBehindIt) {
@@ -431,6 +504,61 @@ TEST(NodeLimitTest, MutationsBeyondTheLimitAreRefusedAtOnce) {
   cluster.Heal();
   cluster.RunFor(Seconds(1));
   EXPECT_EQ(cluster.Do(follower, OfferOf(content, Peer(1), {})).outcome, Outcome::kNotFound);
+}
+
+TEST(NodeLimitTest, LinearizableReadsBeyondTheLimitAreRefusedAtOnce) {
+  Config config;
+  config.reads_max = 10;
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  std::vector<CallId> calls;
+  for (int i = 0; i < 10; ++i) calls.push_back(cluster.Ask(leader, tracker_api::List{"", 10, true}));
+  const Response over = cluster.Do(leader, tracker_api::List{"", 10, true});
+  EXPECT_EQ(over.outcome, Outcome::kUnavailable);
+  EXPECT_EQ(over.reason, "too many linearizable reads wait at this node");
+  for (const CallId call : calls) EXPECT_EQ(cluster.Await(call).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster.Do(leader, tracker_api::List{"", 10, true}).outcome, Outcome::kOk);
+}
+
+TEST(NodeLimitTest, CallersThatWaitForOneMutationAreBounded) {
+  Config config;
+  config.waiters_per_mutation_max = 3;
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  const auto song = RegisterOf(MakeTorrent("song", 1), Id(7, 1));
+  std::vector<CallId> calls;
+  for (int i = 0; i < 3; ++i) calls.push_back(cluster.Ask(leader, song));
+  EXPECT_EQ(cluster.Do(leader, song).outcome, Outcome::kUnavailable);
+  for (const CallId call : calls) EXPECT_EQ(cluster.Await(call).outcome, Outcome::kCreated);
+}
+
+TEST(NodeLimitTest, AnnouncesThatWaitAreBoundedInAllAndForEachSource) {
+  Config config;
+  config.unapplied_announces_max = 32;  // two of each source
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  const Metainfo song = MakeTorrent("song", 1);
+  ASSERT_EQ(cluster.Do(leader, RegisterOf(song)).outcome, Outcome::kCreated);
+  cluster.RunFor(Milliseconds(200));
+  const size_t follower = cluster.AFollower(leader);
+  cluster.Isolate(follower);
+  cluster.RunFor(Seconds(1));
+  const auto announce = [&](uint8_t source, uint16_t port) {
+    const Announce asked{song.AllInfoHashes()[0], Peer(source, port), 0};
+    return cluster.Do(follower, asked, SourceOf(Peer(source))).reason;
+  };
+  const auto kept = [](const std::string& reason) { return reason.find("not kept") == std::string::npos; };
+  for (uint8_t source = 1; source <= 16; ++source) {
+    EXPECT_TRUE(kept(announce(source, 1)));
+    EXPECT_TRUE(kept(announce(source, 2)));
+    if (source < 16) {
+      EXPECT_FALSE(kept(announce(source, 3))) << "its share";
+    }
+  }
+  EXPECT_NE(announce(17, 1).find("this node has too many announces"), std::string::npos);
+  cluster.Heal();
+  cluster.RunFor(Seconds(3));
+  EXPECT_TRUE(kept(announce(17, 1)));
 }
 
 TEST(NodeLimitTest, AnnouncesOutlastAFullSessionTable) {
