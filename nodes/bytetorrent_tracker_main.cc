@@ -84,7 +84,7 @@ class Tracker {
           EndUnless(journal.ok() ? Serve(*std::move(journal), std::move(recovery))
                                  : GiveUpJournal(journal.status()));
         });
-    http_edge_->SayRecovering([this] { return RecoveringText(PercentRecovered()); });
+    http_edge_->SayRecovering([this] { return tracker_api::RecoveringReason(PercentRecovered()); });
   }
 
   // Reading the journal and taking it up each count as half of it.

@@ -24,7 +24,7 @@ Nemesis::Nemesis(World& world, Network& network, Streams* streams, FaultPlan pla
 }
 
 void Nemesis::Later(Kind kind, uint64_t detail, Duration delay) {
-  world_.After(delay, this, static_cast<uint64_t>(kind) << 56 | detail);
+  world_.After(delay, this, Packed{kind, 0, detail}.packed());
 }
 
 void Nemesis::Begin() {
@@ -34,8 +34,8 @@ void Nemesis::Begin() {
 
 void Nemesis::Fire(uint64_t argument) {
   if (over_) return;
-  const uint64_t detail = argument & 0xffff'ffff'ffffffu;
-  switch (static_cast<Kind>(argument >> 56)) {
+  const auto [kind, unused, detail] = Packed::From(argument);
+  switch (kind) {
     case Kind::kTick:
       Revive();
       Act();

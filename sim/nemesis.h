@@ -41,6 +41,7 @@ class Nemesis final : public EventSink {
 
  private:
   enum class Kind : uint64_t { kTick, kRestart, kResume, kMend, kQuicken };
+  using Packed = EventArgument<0, Kind>;  // and a number
   struct State {
     RandomStream restarts;
     bool restart_due = false;

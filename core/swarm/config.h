@@ -27,6 +27,9 @@ inline constexpr uint32_t kPiecesInProgressLimit = 2048;
 inline constexpr uint32_t kRequestsPerPeerLimit = 512;    // our requests to one peer in flight
 inline constexpr uint64_t kLinkQueueHardLimit = 4 << 20;  // beyond: the peer does not read; cut
 
+// A tracker that wants to be asked more rarely than this is not heeded.
+inline constexpr Duration kToldIntervalMax = Seconds(3600);
+
 // Bounds of tables and queues that a run can reach when they are small; the simulator draws them.
 struct Limits {
   uint32_t given_addresses = 200;       // addresses to dial that the user has given

@@ -17,7 +17,6 @@ namespace {
 
 using Timer = Protocol::Timer;
 constexpr Timer kTimers[] = {Timer::kTracker, Timer::kPeers, Timer::kDial};
-constexpr Duration kAnnounceMax = Seconds(1800);
 
 }  // namespace
 
@@ -111,6 +110,10 @@ void MetadataFetch::EndOfStep(Ctx& context) {
 }
 
 // --- trackers ---
+//
+// The trackers of a magnet link need not be nodes of one cluster: one may have the torrent, another the
+// peers. So each is asked for both, whatever the others have said. TrackerSession instead asks one node at a
+// time and goes to the next when that fails, because there any of them speaks for all.
 
 void MetadataFetch::Hear(const Address& peer, AddressBook::Source source) {
   book_.Add(peer, source);
@@ -179,7 +182,8 @@ void MetadataFetch::Received(NodeId from, const Protocol::Message& message, Ctx&
   const bool somebody = peers->peers.size() > 1 ||
                         std::any_of(peers->peers.begin(), peers->peers.end(),
                                     [](const tracker_api::PeerClaim& claim) { return claim.complete; });
-  if (somebody) tracker.due = std::max(tracker.due, context.now + std::min(peers->interval, kAnnounceMax));
+  if (somebody)
+    tracker.due = std::max(tracker.due, context.now + std::min(peers->interval, kToldIntervalMax));
 }
 
 void MetadataFetch::PollTrackers(Ctx& context) {

@@ -11,12 +11,7 @@ Peer* PeerTable::Find(LinkId link) {
 }
 
 Peer& PeerTable::Add(LinkId link, const Address& address, uint32_t pieces, Instant now) {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<Picker::PeerSlot>(peers_.size()));
-    peers_.emplace_back();
-  }
-  const Picker::PeerSlot slot = free_slots_.back();
-  free_slots_.pop_back();
+  const Picker::PeerSlot slot = peers_.Take();
   auto peer = std::make_unique<Peer>();
   peer->slot = slot;
   peer->link = link;
@@ -35,8 +30,8 @@ void PeerTable::Remove(Peer& peer) {
   peer.state = Peer::State::kGone;
   if (!peer.inbound()) --dialled_;
   slot_of_.erase(peer.link);
-  free_slots_.push_back(peer.slot);
   departed_.push_back(std::move(peers_[peer.slot]));
+  peers_.GiveBack(peer.slot);
 }
 
 void PeerTable::SetReady(Peer& peer, Instant now) {
@@ -46,9 +41,9 @@ void PeerTable::SetReady(Peer& peer, Instant now) {
 }
 
 bool PeerTable::ConnectedTo(const Address& address) const {
-  return std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
-    return peer != nullptr && peer->state == Peer::State::kReady && peer->listens == address;
-  });
+  bool connected = false;
+  EachReady([&](const Peer& peer) { connected |= peer.listens == address; });
+  return connected;
 }
 
 // --- messages ---

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/slot_map.h"
 #include "core/machine/machine.h"
 #include "core/swarm/peer.h"
 #include "core/swarm/protocol.h"
@@ -35,7 +36,7 @@ class PeerTable {
   // Calls `act` with each peer. It may add and remove peers; one that is added meanwhile may be left out.
   template <class Act>
   void Each(Act&& act) {
-    for (size_t slot = 0; slot < peers_.size(); ++slot) {
+    for (Picker::PeerSlot slot = 0; slot < peers_.end(); ++slot) {
       if (Peer* peer = peers_[slot].get()) act(*peer);
     }
   }
@@ -48,8 +49,9 @@ class PeerTable {
 
   template <class Act>
   void EachReady(Act&& act) const {
-    for (const auto& peer : peers_) {
-      if (peer != nullptr && peer->state == Peer::State::kReady) act(std::as_const(*peer));
+    for (Picker::PeerSlot slot = 0; slot < peers_.end(); ++slot) {
+      const Peer* peer = peers_[slot].get();
+      if (peer != nullptr && peer->state == Peer::State::kReady) act(*peer);
     }
   }
 
@@ -91,9 +93,8 @@ class PeerTable {
 
   Timing timing_;
   Duration patience_{};
-  std::vector<std::unique_ptr<Peer>> peers_;     // by slot; holes are nullptr
-  std::vector<std::unique_ptr<Peer>> departed_;  // in this step
-  std::vector<Picker::PeerSlot> free_slots_;
+  SlotMap<std::unique_ptr<Peer>> peers_;                   // by slot; nullptr in one that is free
+  std::vector<std::unique_ptr<Peer>> departed_;            // in this step
   absl::flat_hash_map<LinkId, Picker::PeerSlot> slot_of_;  // look-up only
   std::vector<Picker::PeerSlot> unflushed_;                // peers with messages of this step
   uint32_t dialled_ = 0;                                   // links we opened

@@ -275,7 +275,7 @@ TrackerSession::Event TrackerSession::QueryAnswered(Response response, Instant n
       walk_ = static_cast<uint32_t>(rng.Between(1, std::max(1u, peers->complete + peers->incomplete)));
     }
     if (peers->interval > Duration{}) {
-      told_interval_ = std::clamp(peers->interval, Seconds(1), Seconds(3600));
+      told_interval_ = std::clamp(peers->interval, Seconds(1), kToldIntervalMax);
       renew_every_ = std::min(told_interval_, timing_.renew_interval);
       // A claim that was acknowledged before this was told must not run out at the trackers meanwhile.
       if (claims_anything_) renew_at_ = std::min(renew_at_, now + renew_every_);

@@ -18,6 +18,8 @@
 
 namespace bt {
 
+// Trackers' replicas decide by these numbers whether a registration is valid, so they are frozen with the
+// format level that brought trees (core/tracker/format_level.h): other ones would need a level of their own.
 inline constexpr uint32_t kTreeFileLimit = 16384;    // files in one tree
 inline constexpr uint32_t kTreeDepthLimit = 24;      // parts of one path
 inline constexpr uint32_t kTreePathLimit = 1024;     // bytes of one path, separators included
@@ -82,7 +84,7 @@ class FileTree {
   // Paths, order, limits. kInvalidArgument says which file, and why.
   absl::Status Validate() const;
 
-  // --- as in an info dictionary; ReadFiles and ReadTree leave Validate to the caller ---
+  // --- as in an info dictionary; ReadTree leaves Validate to the caller ---
 
   void WriteTree(bencode::Writer& writer) const;   // the value of "file tree" (BEP 52)
   void WriteFiles(bencode::Writer& writer) const;  // of "files" (BEP 3, BEP 47)

@@ -62,10 +62,7 @@ bool TrackerNode::StepOfRecovery(const Input<Protocol>& input, Ctx& context) {
       return true;
     }
     effort_.Answer();
-    context.out.Reply(call->id,
-                      Unavailable(absl::StrCat("recovering, ", percent_recovered(),
-                                               " %: this node takes up what its journal holds; ask another "
-                                               "node, or again")));
+    context.out.Reply(call->id, Unavailable(tracker_api::RecoveringReason(percent_recovered())));
     return true;
   }
   if (!recovering_) return false;

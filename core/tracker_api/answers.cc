@@ -43,6 +43,11 @@ Response Unavailable(std::string reason, Duration retry_after) {
   return response;
 }
 
+std::string RecoveringReason(uint32_t percent) {
+  return absl::StrCat("recovering, ", percent,
+                      " %: this node takes up what its journal holds; ask another node, or again");
+}
+
 Response NoSuchTorrent(const TorrentKey& key) {
   return Refuse(Outcome::kNotFound, absl::StrCat("no torrent is registered under ", Describe(key)));
 }

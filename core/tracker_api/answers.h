@@ -131,6 +131,9 @@ inline constexpr Role kRoles[] = {Role::kLeader, Role::kFollower, Role::kCandida
 std::string_view RoleName(Role role);
 std::optional<Role> ParseRole(std::string_view name);
 
+// Why a node refuses while it takes up its journal, with how much of that is done.
+std::string RecoveringReason(uint32_t percent);
+
 // What the operator should look at.
 struct Alarm {
   std::string name;  // for programs: the same as long as it lasts

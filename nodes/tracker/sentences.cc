@@ -39,11 +39,6 @@ std::string MembersLine(NodeId self, const paxos::Membership& members) {
   return absl::StrCat("node ", self.value(), ": the members are now ", text, ", version ", members.version);
 }
 
-std::string RecoveringText(uint32_t percent) {
-  return absl::StrCat("recovering, ", percent,
-                      " %: this node takes up what its journal holds; ask another node, or again");
-}
-
 void EndWithASentenceWithoutMemory() {
   std::set_new_handler([] {
     constexpr std::string_view kSentence =

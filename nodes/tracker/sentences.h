@@ -24,8 +24,6 @@ std::string NoOwnAddressLine(NodeId self);
 std::string CutLine(const wal::JournalRecovery& recovery, const std::string& data_dir);
 std::string MembersLine(NodeId self, const paxos::Membership& members);
 
-// Why clients are refused at a start.
-std::string RecoveringText(uint32_t percent);
 // From here on the process ends with a sentence and status 1 where memory cannot be had, instead of by an
 // exception that nobody catches.
 void EndWithASentenceWithoutMemory();

@@ -35,7 +35,7 @@ void RegistryClient::NewSession() {
 }
 
 void RegistryClient::After(Duration delay, Kind kind, uint64_t detail) {
-  world_.After(delay, this, static_cast<uint64_t>(kind) << 56 | detail);
+  world_.After(delay, this, Packed{kind, 0, detail}.packed());
 }
 
 void RegistryClient::Begin() {
@@ -162,8 +162,8 @@ void RegistryClient::Finish() {
 }
 
 void RegistryClient::Fire(uint64_t argument) {
-  const uint64_t detail = argument & 0xff'ffff'ffff'ffffu;
-  switch (static_cast<Kind>(argument >> 56)) {
+  const auto [kind, unused, detail] = Packed::From(argument);
+  switch (kind) {
     case Kind::kNext:
       if (op_.has_value()) return;
       if (!queued_.empty()) {

@@ -68,6 +68,7 @@ class RegistryClient final : public EventSink, public Endpoint {
   static constexpr uint32_t kLastOperations = 20;
 
   enum class Kind : uint64_t { kNext, kTimeout, kRetry };
+  using Packed = EventArgument<0, Kind>;  // and a number
   // A mutation that the log has answered.
   struct Known {
     tracker_api::MutationId id;
