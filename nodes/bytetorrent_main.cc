@@ -63,7 +63,8 @@ CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
       "\nExample:\n  bytetorrent create music.mp3 --tracker http://127.0.0.1:6969 -o music.torrent");
   command->add_option("FILE", options.file, "the data file, or a directory of them")->required();
   command->add_option("--name", options.name, "the torrent's name (default: the file's)");
-  AddTrackers(command, options.trackers, "a tracker of the torrent, http://HOST:PORT; may be repeated");
+  AddTrackers(command, options.trackers,
+              "a tracker of the torrent, http://HOST:PORT or udp://HOST:PORT; may be repeated");
   command->add_option("--piece-length", options.piece_length,
                       "bytes per piece, a power of two from 16384 on");
   command->add_option("--format", options.format, "hybrid, v1 or v2 (default: hybrid)");
@@ -75,7 +76,8 @@ CLI::App* AddRegister(CLI::App& app, RegisterOptions& options) {
   CLI::App* command = app.add_subcommand("register", "give a torrent to the tracker cluster, for good");
   command->footer("\nExample:\n  bytetorrent register music.torrent");
   command->add_option("TORRENT", options.torrent, "the .torrent file")->required();
-  AddTrackers(command, options.trackers, "ask this tracker before the torrent's own; may be repeated");
+  AddTrackers(command, options.trackers,
+              "ask this tracker before the torrent's own, http:// alone; may be repeated");
   command->add_flag("--json", options.json, "a line of JSON instead of text");
   return command;
 }
@@ -87,7 +89,8 @@ CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   command->add_option("FILE", options.file, "the data file, or the directory")->required();
   command->add_option("TORRENT", options.torrent, "its .torrent file")->required();
   AddListen(command, options.listen);
-  AddTrackers(command, options.trackers, "use this tracker before the torrent's own; may be repeated");
+  AddTrackers(command, options.trackers,
+              "use this tracker before the torrent's own, http:// or udp://; may be repeated");
   command->add_flag("--skip-verify", options.skip_verify,
                     "offer without comparing the file with the torrent first");
   command->add_flag("--json", options.json, "lines of JSON instead of text");
@@ -114,8 +117,8 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
                       "file to make, or directory to put it in (default: its name, here)");
   AddListen(command, options.listen);
   AddTrackers(command, options.trackers,
-              "use this tracker before the torrent's own; may be repeated (for a name: default "
-              "http://127.0.0.1:6969)");
+              "use this tracker before the torrent's own, http:// or udp://; may be repeated (for a name: "
+              "http:// alone, default http://127.0.0.1:6969)");
   command->add_flag("--keep-offering", options.keep_offering,
                     "go on serving the file after the download, until Ctrl-C");
   command

@@ -44,36 +44,54 @@ struct InquiryEdge {
   void OnFatal(absl::Status) {}
 };
 
+absl::StatusOr<TrackerUrl> UsableUrl(const std::string& text, TrackerUse use) {
+  absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
+  if (!url.ok() || use == TrackerUse::kTransfer || url->scheme == TrackerScheme::kHttp) return url;
+  return absl::InvalidArgumentError(
+      absl::StrCat("tracker ", url->Base(),
+                   ": over UDP a tracker takes announces alone, and gives no torrents; write http://",
+                   url->HostAndPort(), " if it is a node of a cluster"));
+}
+
+void Resolve(const TrackerUrl& url, TrackerList& list) {
+  const absl::StatusOr<Address> address = net::Resolve(url.HostAndPort());
+  if (!address.ok()) {
+    list.warnings.push_back(absl::StrCat("tracker ", url.Base(), ": ", Message(address.status())));
+    return;
+  }
+  for (size_t i = 0; i < list.addresses.size(); ++i) {
+    if (list.addresses[i] == *address && list.schemes[i] == url.scheme) return;
+  }
+  if (list.addresses.size() == kTrackersLimit) return;
+  list.addresses.push_back(*address);
+  list.schemes.push_back(url.scheme);
+  list.names.push_back(url.Base());
+}
+
 }  // namespace
 
 absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
-                                            const std::vector<std::string>& listed) {
+                                            const std::vector<std::string>& listed, TrackerUse use) {
   TrackerList list;
-  const auto resolve = [&list](const TrackerUrl& url) {
-    const absl::StatusOr<Address> address = net::Resolve(url.HostAndPort());
-    if (!address.ok()) {
-      list.warnings.push_back(absl::StrCat("tracker ", url.Base(), ": ", Message(address.status())));
-      return;
-    }
-    const bool known =
-        std::find(list.addresses.begin(), list.addresses.end(), *address) != list.addresses.end();
-    if (known || list.addresses.size() == kTrackersLimit) return;
-    list.addresses.push_back(*address);
-    list.names.push_back(url.Base());
-  };
+  std::vector<TrackerUrl> urls;
   for (const std::string& text : given) {
-    const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
+    const absl::StatusOr<TrackerUrl> url = UsableUrl(text, use);
     if (!url.ok()) return url.status();
-    resolve(*url);
+    urls.push_back(*url);
   }
+  const auto own = static_cast<ptrdiff_t>(urls.size());
   for (const std::string& text : listed) {
-    const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
+    const absl::StatusOr<TrackerUrl> url = UsableUrl(text, use);
     if (url.ok()) {
-      resolve(*url);
+      urls.push_back(*url);
     } else {
       list.warnings.push_back(Message(url.status()));
     }
   }
+  const auto over_http = [](const TrackerUrl& url) { return url.scheme == TrackerScheme::kHttp; };
+  std::stable_partition(urls.begin(), urls.begin() + own, over_http);
+  std::stable_partition(urls.begin() + own, urls.end(), over_http);
+  for (const TrackerUrl& url : urls) Resolve(url, list);
   if (list.addresses.empty()) {
     return absl::NotFoundError(
         absl::StrCat(list.warnings.empty() ? "no tracker is known" : absl::StrJoin(list.warnings, "; "),
@@ -102,16 +120,23 @@ std::string TrackerTroubles::ToString() const {
   return absl::StrJoin(parts, "; ");
 }
 
-TrackerAsker::TrackerAsker(net::Loop& loop, std::vector<Address> trackers, std::string torrent_file,
-                           Deliver deliver)
-    : trackers_(std::move(trackers)),
+TrackerAsker::TrackerAsker(net::Loop& loop, const TrackerList& trackers, std::string torrent_file,
+                           std::optional<Announced> announced, Deliver deliver)
+    : trackers_(trackers.addresses),
       torrent_file_(std::move(torrent_file)),
       deliver_(std::move(deliver)),
-      client_(loop) {}
+      client_(loop) {
+  if (!announced) return;
+  udp_.emplace(loop, *std::move(announced), deliver_);
+  for (uint32_t i = 0; i < trackers_.size(); ++i) {
+    if (trackers.schemes[i] == TrackerScheme::kUdp) udp_->Add(NodeId(i), trackers_[i]);
+  }
+}
 
 void TrackerAsker::Send(NodeId to, const swarm::Protocol::Message& message) {
   const auto* ask = std::get_if<tracker_api::Ask>(&message);
   CHECK(ask != nullptr && to.value() < trackers_.size());
+  if (udp_ && udp_->Has(to)) return udp_->Send(to, *ask);
   const bool registers = std::holds_alternative<tracker_api::Register>(ask->request);
   const net::HttpRequest http =
       RenderRequest(ask->request, registers ? std::string_view(torrent_file_) : std::string_view());
@@ -138,7 +163,7 @@ absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, t
   InquiryEdge edge{.troubles = TrackerTroubles(trackers), .loop = &loop};
   using InquiryHost = net::Host<swarm::Inquiry, InquiryEdge>;
   std::unique_ptr<InquiryHost> host;
-  TrackerAsker asker(loop, trackers.addresses, std::move(torrent_file),
+  TrackerAsker asker(loop, trackers, std::move(torrent_file), std::nullopt,
                      [&host](NodeId from, swarm::Protocol::Message message) {
                        host->Deliver(Received<swarm::Protocol>{from, std::move(message)});
                      });

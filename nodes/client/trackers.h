@@ -1,11 +1,12 @@
 #pragma once
 
-// From tracker URLs to addresses, and from a client machine's messages to HTTP and back: the client side's
-// edge to the cluster.
+// From tracker URLs to addresses, and from a client machine's messages to HTTP or UDP and back: the client
+// side's edge to the cluster.
 
 #include <absl/status/statusor.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,23 +15,31 @@
 #include "core/swarm/protocol.h"
 #include "net/http/client.h"
 #include "net/loop.h"
+#include "nodes/client/udp_trackers.h"
 #include "nodes/shared/exit_status.h"
+#include "nodes/shared/tracker_url.h"
 
 namespace bt::nodes {
 
 inline constexpr size_t kTrackersLimit = 64;
 
 struct TrackerList {
-  std::vector<Address> addresses;     // without repetition, in order
-  std::vector<std::string> names;     // "http://host:port" as given, one per address
-  std::vector<std::string> warnings;  // lines about URLs that cannot be used
+  std::vector<Address> addresses;      // in order; none twice with one scheme
+  std::vector<TrackerScheme> schemes;  // one per address
+  std::vector<std::string> names;      // "http://host:port" as given, one per address
+  std::vector<std::string> warnings;   // lines about URLs that cannot be used
 };
 
-// Reads URLs (tracker_url.h) and resolves their hosts (blocking). kInvalidArgument: a URL of `given` (the
-// user's own) cannot be read. A URL of `listed` (a torrent's) that cannot be read, and a host that cannot be
+// What the trackers are needed for: a transfer announces, and whatever else is asked only a cluster answers,
+// over HTTP.
+enum class TrackerUse : uint8_t { kTransfer, kCluster };
+
+// Reads URLs (tracker_url.h) and resolves their hosts (blocking): those of `given` (the user's own) first,
+// and of each list what is asked over UDP last, because the cluster tells more. kInvalidArgument: a URL of
+// `given` cannot be read or used. A URL of `listed` (a torrent's) that cannot, and a host that cannot be
 // resolved, are warnings; kNotFound when nothing usable is left.
 absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
-                                            const std::vector<std::string>& listed);
+                                            const std::vector<std::string>& listed, TrackerUse use);
 
 // One line about what ResolveTrackers refused, and the exit status for it.
 ExitStatus RefuseTrackers(const char* command, const absl::Status& why);
@@ -49,14 +58,16 @@ class TrackerTroubles {
   std::vector<std::string> latest_;  // one per address, empty while there is none
 };
 
-// Carries Asks to the trackers over HTTP; NodeId(i) is the i-th of the list. Loop thread only.
+// Carries Asks to the trackers, over HTTP or UDP; NodeId(i) is the i-th of the list. Loop thread only.
 class TrackerAsker {
  public:
   using Deliver = std::function<void(NodeId from, swarm::Protocol::Message message)>;
 
-  // `torrent_file`: the bytes of the torrent a Register is about, if there are any. `deliver` is never
-  // called from within Send.
-  TrackerAsker(net::Loop& loop, std::vector<Address> trackers, std::string torrent_file, Deliver deliver);
+  // `torrent_file`: the bytes of the torrent a Register is about, if there are any. `announced`: what
+  // trackers over UDP are told; without it none of the list is such a one. `deliver` is never called from
+  // within Send.
+  TrackerAsker(net::Loop& loop, const TrackerList& trackers, std::string torrent_file,
+               std::optional<Announced> announced, Deliver deliver);
 
   void Send(NodeId to, const swarm::Protocol::Message& message);
 
@@ -65,6 +76,7 @@ class TrackerAsker {
   std::string torrent_file_;
   Deliver deliver_;
   net::HttpClient client_;
+  std::optional<UdpTrackers> udp_;  // numbered as the list
 };
 
 // One request to whichever tracker answers, with failover, on a loop of its own. kUnavailable: none has

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "core/swarm/client.h"
+#include "core/swarm/info_hashes.h"
 #include "net/host.h"
 #include "net/resolve.h"
 #include "net/stream_links.h"
@@ -73,7 +75,7 @@ class Transfer {
     files_ = std::make_unique<BlockStore>(loop_, BlockStoreOptions{},
                                           [this](const swarm::OpenFile& open) { return Place(open); });
     asker_ =
-        std::make_unique<TrackerAsker>(loop_, setup_.trackers.addresses, std::string(),
+        std::make_unique<TrackerAsker>(loop_, setup_.trackers, std::string(), WhatIsAnnounced(),
                                        [this](NodeId from, swarm::Protocol::Message message) {
                                          host_->Deliver(Received<swarm::Protocol>{from, std::move(message)});
                                        });
@@ -189,6 +191,27 @@ class Transfer {
     const absl::StatusOr<Address> wanted = net::Resolve(setup_.listen);
     unreadable_listen_ = !wanted.ok();
     return wanted.ok() ? links_->Listen(*wanted) : wanted.status();
+  }
+
+  // For trackers that are asked over UDP. The machine names the content; there it goes by an info-hash, which
+  // is the one under which peers are dialled first.
+  Announced WhatIsAnnounced() {
+    Announced announced;
+    announced.info_hash = [this](const tracker_api::TorrentKey& key) -> std::optional<InfoHash> {
+      if (const auto* hash = std::get_if<InfoHash>(&key)) return *hash;
+      const Metainfo* metainfo = host_->machine().metainfo();
+      if (metainfo == nullptr) return std::nullopt;
+      return swarm::InfoHashes(*metainfo, setup_.config.format, setup_.config.key).ToDial(0).hash;
+    };
+    announced.listen = [this] { return listen_; };
+    announced.left = [this]() -> uint64_t {
+      const Metainfo* metainfo = host_->machine().metainfo();
+      if (metainfo == nullptr) return 1;
+      if (host_->machine().verified().all()) return 0;
+      const uint64_t verified = host_->machine().progress().bytes_verified;
+      return std::max<uint64_t>(1, metainfo->length - std::min(metainfo->length, verified));
+    };
+    return announced;
   }
 
   // Host 0.0.0.0 is claimed as the address a tracker sees, which is an IPv6 address for some trackers.

@@ -72,11 +72,12 @@ ExitStatus RunDownload(const DownloadOptions& options) {
     setup.config.key = key;
     if (given.empty()) given = {kDefaultTracker};
   }
-  absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, listed);
+  absl::StatusOr<TrackerList> trackers =
+      ResolveTrackers(given, listed, setup.config.key ? TrackerUse::kCluster : TrackerUse::kTransfer);
   if (trackers.ok()) {
-    setup.trackers.addresses = std::move(trackers->addresses);
-    setup.trackers.names = std::move(trackers->names);
-    for (std::string& warning : trackers->warnings) setup.trackers.warnings.push_back(std::move(warning));
+    std::vector<std::string>& before = setup.trackers.warnings;
+    trackers->warnings.insert(trackers->warnings.begin(), before.begin(), before.end());
+    setup.trackers = *std::move(trackers);
   } else if (setup.config.peers.empty() || absl::IsInvalidArgument(trackers.status())) {
     return RefuseTrackers("download", trackers.status());
   } else if (!listed.empty() || !given.empty()) {

@@ -16,7 +16,8 @@ ExitStatus RunOffer(const OfferOptions& options) {
     const absl::StatusOr<InputFile> file = InputFile::Open(options.file);
     if (!file.ok()) return Refuse("offer", file.status());
   }
-  absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent->trackers);
+  absl::StatusOr<TrackerList> trackers =
+      ResolveTrackers(options.trackers, torrent->trackers, TrackerUse::kTransfer);
   if (!trackers.ok()) return RefuseTrackers("offer", trackers.status());
   TransferSetup setup;
   setup.command = "offer";

@@ -36,7 +36,8 @@ ExitStatus RunRegister(const RegisterOptions& options) {
   absl::StatusOr<ReadTorrent> read = ReadTorrentAndBytes(options.torrent);
   if (!read.ok()) return Refuse("register", read.status());
   const TorrentFile& torrent = read->torrent;
-  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(options.trackers, torrent.trackers);
+  const absl::StatusOr<TrackerList> trackers =
+      ResolveTrackers(options.trackers, torrent.trackers, TrackerUse::kCluster);
   if (!trackers.ok()) return RefuseTrackers("register", trackers.status());
   int stopped_by = 0;
   const absl::StatusOr<tracker_api::Response> response =

@@ -159,7 +159,7 @@ std::pair<std::vector<NodeView>, std::vector<Disagreement>> AskUntilSettled(cons
 ExitStatus RunStatus(const StatusOptions& options) {
   const std::vector<std::string> given =
       options.trackers.empty() ? std::vector<std::string>{kDefaultTracker} : options.trackers;
-  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {});
+  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {}, TrackerUse::kCluster);
   if (!trackers.ok()) return RefuseTrackers("status", trackers.status());
   auto [views, disagreements] = AskUntilSettled(*trackers);
   std::stable_sort(views.begin(), views.end(), [](const NodeView& a, const NodeView& b) {

@@ -13,17 +13,21 @@ namespace bt::nodes {
 
 inline constexpr char kDefaultTracker[] = "http://127.0.0.1:6969";
 
+// How a tracker is asked. Over UDP (BEP 15) it takes announces and nothing else.
+enum class TrackerScheme : uint8_t { kHttp, kUdp };
+
 struct TrackerUrl {
+  TrackerScheme scheme = TrackerScheme::kHttp;
   std::string host;  // a name, an IPv4 address, or an IPv6 address in brackets
   uint16_t port = 0;
 
   std::string HostAndPort() const;  // "HOST:PORT"
-  std::string Base() const;         // "http://HOST:PORT"
-  std::string Announce() const;     // "http://HOST:PORT/announce", as a .torrent lists it
+  std::string Base() const;         // "http://HOST:PORT" or "udp://HOST:PORT"
+  std::string Announce() const;     // Base() and "/announce", as a .torrent lists it
 };
 
-// "http://HOST:PORT", also followed by "/" or "/announce". kInvalidArgument: one line that shows the URL
-// and says what is wrong with it.
+// "http://HOST:PORT" or "udp://HOST:PORT", also followed by "/" or "/announce". kInvalidArgument: one line
+// that shows the URL and says what is wrong with it.
 absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text);
 
 }  // namespace bt::nodes

@@ -3,23 +3,13 @@
 listens, and a download finds it. A machine without IPv6 shows the second half."""
 
 import os
-import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
 from files import make_file, same_bytes
 from processes import check, tell
-from swarm import Client, Cluster
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
+from swarm import Client, Cluster, has_ipv6
 
 
 def offered_and_downloaded(world, host):

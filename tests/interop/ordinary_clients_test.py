@@ -88,9 +88,9 @@ class Scene:
         check(len(folders) < 3 or announced > self.announced_before, "nobody announced over UDP")
 
     def our_client_downloads_from(self, who, link):
-        """After the other client announced itself as the only source: from the .torrent, and from a magnet link."""
+        """After the other client announced itself as the only source: from the .torrent, over HTTP and UDP, and from a magnet link."""
         wait_until(lambda: any((self.cluster.nodes[0].peers(self.name) or {}).values()), 60, f"{who} to announce itself")
-        for kind, what in (("torrent", self.torrent), ("magnet", link)):
+        for kind, what in (("torrent", self.torrent), ("udp", self.over_udp()), ("magnet", link)):
             result = self.world.path(f"{kind}-from-{who}-{self.name}")
             process = self.client.download(what, result)
             check(process.status == 0, f"our download from {who} by {kind} failed: {process.err()}")
@@ -127,7 +127,7 @@ def with_libtorrent(world, client, form):
     )
     offer.process.stop()
     port = world.free_port()
-    seeder = world.start("libtorrent-seeder-" + form, peer + ["seed", scene.torrent, folder, str(port)])
+    seeder = world.start("libtorrent-seeder-" + form, peer + ["seed", scene.over_udp(), folder, str(port)])
     # Without a tracker everything comes from the other client: info dictionary, piece layer, content.
     alone = scene.magnet().split("&tr=")[0] + f"&x.pe=127.0.0.1:{port}"
     scene.our_client_downloads_from("libtorrent", scene.magnet() if form == "v1" else alone)

@@ -130,7 +130,7 @@ TEST_F(TorrentCommands, CreateRefusesWrongUsage) {
   ExpectRefused({.file = file, .piece_length = 1000, .output = out}, 2, "--piece-length 1000");
   ExpectRefused({.file = file, .piece_length = uint64_t{1} << 40, .output = out}, 2, "--piece-length");
   ExpectRefused({.file = file, .format = "v7", .output = out}, 2, "--format v7");
-  for (const std::string tracker : {"", "not a url", "127.0.0.1:6969", "https://a:1", "udp://a:1", "http://a",
+  for (const std::string tracker : {"", "not a url", "127.0.0.1:6969", "https://a:1", "udp://a", "http://a",
                                     "http://:1", "http://a:", "http://a:0", "http://a:65536", "http://a:1/x",
                                     "http://a b:1", "http://a:1\n", "http://[::1:1"}) {
     ExpectRefused({.file = file, .trackers = {tracker}, .output = out}, 2, "write http://HOST:PORT");
@@ -266,9 +266,9 @@ TEST_F(TorrentCommands, MagnetLinksAreReadInEachForm) {
   EXPECT_EQ(read("MAGNET:?xt.1=urn%3Abtih%3AAAISEM2EKVTHPCEZVK54ZXPO74ABCIRT"),
             "info-hash-v1: " + digits + "\n");
   EXPECT_EQ(read("magnet:?xt=urn:btmh:1220" + digits + digits.substr(0, 24) +
-                 "&dn=x+y&tr=udp://t:1&x.pe=[::1]:7&x.pe=h:8"),
+                 "&dn=x+y&tr=wss://t:1&x.pe=[::1]:7&x.pe=h:8"),
             "name: x y\ninfo-hash-v2: " + digits + digits.substr(0, 24) +
-                "\ntracker: udp://t:1 (not asked by this client)\npeer: [::1]:7\npeer: h:8\n");
+                "\ntracker: wss://t:1 (not asked by this client)\npeer: [::1]:7\npeer: h:8\n");
   for (const std::string& wrong : std::vector<std::string>{
            "magnet:", "magnet:?", "magnet:?dn=x", "magnet:?xt=urn:btih:12", "magnet:?xt=urn:ed2k:1",
            "magnet:?xt=urn:btmh:1114" + digits, "magnet:?xt=urn:btih:%", "magnet:?xt=urn:btih:1" + digits}) {

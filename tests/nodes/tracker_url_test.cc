@@ -15,13 +15,20 @@ TEST(ParseTrackerUrl, ReadsEveryFormOfOneTracker) {
   }
   EXPECT_EQ(ParseTrackerUrl("http://[::1]:80")->Base(), "http://[::1]:80");
   EXPECT_EQ(ParseTrackerUrl("http://tracker-1.example:1")->host, "tracker-1.example");
+  EXPECT_EQ(ParseTrackerUrl("http://[::1]:80")->scheme, TrackerScheme::kHttp);
+  const auto udp = ParseTrackerUrl("udp://10.0.0.1:6969/announce");
+  ASSERT_TRUE(udp.ok()) << udp.status();
+  EXPECT_EQ(udp->scheme, TrackerScheme::kUdp);
+  EXPECT_EQ(udp->Base(), "udp://10.0.0.1:6969");
+  EXPECT_EQ(udp->Announce(), "udp://10.0.0.1:6969/announce");
 }
 
 TEST(ParseTrackerUrl, SaysWhatIsWrongWithAUrlThatCannotBeAsked) {
   const std::pair<std::string, const char*> wrong[] = {
-      {"", "only http://"},
-      {"udp://10.0.0.1:6969", "only http://"},
-      {"https://10.0.0.1:6969", "only http://"},
+      {"", "only http:// and udp://"},
+      {"udp://10.0.0.1", "port is missing"},
+      {"udp:/10.0.0.1:6969", "only http:// and udp://"},
+      {"https://10.0.0.1:6969", "only http:// and udp://"},
       {"http://10.0.0.1", "port is missing"},
       {"http://[::1]", "port is missing"},
       {"http://10.0.0.1:", "port is not"},

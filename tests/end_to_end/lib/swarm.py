@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 import urllib.error
 import urllib.parse
@@ -24,6 +25,15 @@ def get_json(url, timeout=2.0):
             return json.load(answer)
     except (OSError, ValueError, urllib.error.URLError):
         return None
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
 
 
 class TrackerNode:
