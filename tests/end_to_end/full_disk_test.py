@@ -3,6 +3,7 @@
 a sentence while lookups and announces are answered; room is made, and writes go on. A disk that is full all the same stops its node, and
 nothing acknowledged is gone. The disks are tmpfs, which take a mount namespace of the test's own."""
 
+import errno
 import http.client
 import os
 import re
@@ -48,10 +49,15 @@ def filler(node):
 
 
 def fill(node, leave):
-    """Somebody else's file leaves so many MiB."""
-    room = os.statvfs(node.data)
+    """Somebody else's file leaves so many MiB. The node writes meanwhile, so room that was there a moment ago may be gone."""
     with open(filler(node), "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leave * MIB)
+        while True:
+            room = os.statvfs(node.data)
+            try:
+                return os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leave * MIB)
+            except OSError as error:
+                if error.errno != errno.ENOSPC or room.f_bavail * room.f_frsize <= leave * MIB:
+                    raise
 
 
 def make_room(node):
