@@ -88,6 +88,22 @@ class PeerTest : public testing::Test {
     const uint64_t offset = uint64_t{block.piece.value()} * kPieceLength + block.offset;
     return Bytes(wire::Piece{block.piece, block.offset, Slice::Copy(content.substr(offset, block.length))});
   }
+  // Calls `act` with the block of each request that has come since the last call.
+  template <class Act>
+  void EachRequest(const Script& script, Act act) {
+    for (; answered_ < script.messages.size(); ++answered_) {
+      const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
+      if (request != nullptr) act(request->block);
+    }
+  }
+  // All of them, in order.
+  static std::vector<wire::BlockSpan> Requested(const Script& script) {
+    std::vector<wire::BlockSpan> blocks;
+    for (const wire::Message& message : script.messages) {
+      if (const auto* request = std::get_if<wire::Request>(&message)) blocks.push_back(request->block);
+    }
+    return blocks;
+  }
   // A seeder written out by hand. `bytes`: what it serves. `first`: what it says after its handshake.
   SmallWorld::RawPeer& HandMadeSeeder(Script& script, std::string bytes, wire::Handshake hello,
                                       std::string first) {
@@ -98,11 +114,7 @@ class PeerTest : public testing::Test {
       if (new_here && script.greeted) {
         world.RawSend(self, wire::EncodeHandshake(hello) + first + Bytes(wire::Unchoke{}));
       }
-      for (; answered_ < script.messages.size(); ++answered_) {
-        const auto* request = std::get_if<wire::Request>(&script.messages[answered_]);
-        if (request == nullptr) continue;
-        world.RawSend(self, Served(request->block, bytes));
-      }
+      EachRequest(script, [&](const wire::BlockSpan& block) { world.RawSend(self, Served(block, bytes)); });
     };
     return raw;
   }
