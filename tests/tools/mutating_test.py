@@ -160,13 +160,20 @@ class Sweeping(unittest.TestCase):
 
 
 class Planted(unittest.TestCase):
-    def test_every_patch_says_its_mistake_and_where_it_is_to_be_caught(self):
+    def test_every_patch_says_its_mistake_and_where_it_is_to_be_caught_and_applies(self):
         folder = os.path.join(TOP, "tests", "planted")
         names = [name for name in os.listdir(folder) if name.endswith(".patch")]
         self.assertGreaterEqual(len(names), 60)
         for name in names:
             patch = planted.read(os.path.join(folder, name))
             self.assertTrue(all(path.startswith(("core/", "sim/")) for path in patch.files), name)
+            with self.subTest(name):
+                self.assertNotEqual(planted.changed(patch, self.source), {path: self.source(path) for path in patch.files})
+
+    @staticmethod
+    def source(path):
+        with open(os.path.join(TOP, path), encoding="utf-8") as file:
+            return file.read()
 
 
 class Figures(unittest.TestCase):

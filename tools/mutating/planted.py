@@ -45,15 +45,13 @@ def read(path):
     return Patch(name, path, head["mistake"], tuple(head["scenario"].split()), files)
 
 
-def changed(patch, build):
-    """{path: text} with the patch applied."""
+def changed(patch, text_of):
+    """{path: text} with the patch applied to `text_of(path)`."""
     with tempfile.TemporaryDirectory(prefix="bytetorrent-planted-") as folder:
         for path in patch.files:
-            if path not in build.includers:
-                raise Damaged(f"{path} is no part of the simulator's program")
             os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
             with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
-                file.write(build.text(path))
+                file.write(text_of(path))
         # Two lines of context are enough: the mistake stays the same when a neighbour changes.
         run = subprocess.run(["git", "apply", "-C2", patch.path], cwd=folder, capture_output=True, text=True, check=False)
         if run.returncode != 0:
@@ -67,8 +65,11 @@ def changed(patch, build):
 
 def plant(patch, build, options):
     """The outcome of one planted mistake."""
+    for path in patch.files:
+        if path not in build.includers:
+            raise Damaged(f"{path} is no part of the simulator's program")
     try:
-        built = build.compile(changed(patch, build))
+        built = build.compile(changed(patch, build.text))
         if not built:
             raise Damaged("the compiler makes the same object code of it")
         program = build.link(built)
