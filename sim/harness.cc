@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -89,6 +90,12 @@ std::string Divergence(const Scenario& scenario, uint64_t seed, std::vector<std:
 }
 
 }  // namespace
+
+uint64_t EventLimitBeside(uint64_t events) {
+  constexpr uint64_t kFactor = 4;
+  constexpr uint64_t kMore = 100'000;
+  return std::min(events * kFactor + kMore, WorldOptions().event_limit);
+}
 
 Report RunOnce(const Scenario& scenario, uint64_t seed, WorldOptions options) {
   Report report;

@@ -58,6 +58,9 @@ struct Report {
   }
 };
 
+// How many events a run may have that is a change of one with so many: it may go on for longer, and for ever.
+uint64_t EventLimitBeside(uint64_t events);
+
 // One run. A CHECK that fails in it prints scenario, seed and replay command before the process dies.
 Report RunOnce(const Scenario& scenario, uint64_t seed, WorldOptions options = {});
 // In this process, `death` gets what a run has come to when a CHECK failed in it, instead of the dying words.

@@ -16,10 +16,6 @@
 namespace bt::sim {
 namespace {
 
-// A run with other decisions may go on for ever. It has this many times the events of the first run, and
-// some.
-constexpr uint64_t kEventsFactor = 4;
-constexpr uint64_t kEventsMore = 100'000;
 constexpr uint32_t kSecondsPerRun = 30;
 // Streams that are drawn from a few times decide about topology, workload and rates: their values are lowered
 // first, since each of them stands for much.
@@ -195,7 +191,7 @@ absl::StatusOr<ShrinkResult> Shrinker::Run(uint64_t seed) {
         absl::StrFormat("seed %d of %s passes: there is nothing to shrink", seed, scenario_.name));
   }
   judge_ = std::string(JudgeOf(*result.before.failure));
-  event_limit_ = std::min(result.before.events * kEventsFactor + kEventsMore, WorldOptions().event_limit);
+  event_limit_ = EventLimitBeside(result.before.events);
   Decisions recorded = Decisions{result.before.decisions}.Sparse();
   result.decisions_before = recorded.kept();
   if (!Try(std::move(recorded))) {

@@ -11,9 +11,6 @@
 namespace bt::sim {
 namespace {
 
-// A future may go on for longer than the run did, and for ever.
-constexpr uint64_t kEventsFactor = 4;
-constexpr uint64_t kEventsMore = 100'000;
 constexpr uint32_t kSecondsPerRun = 60;
 
 class Search {
@@ -52,7 +49,7 @@ class Search {
   };
 
   Futures Look(uint64_t event) {
-    const uint32_t passing_max = options_.futures * (100 - options_.failing_percent) / 100;
+    const uint32_t passing_max = options_.futures / 100;
     Futures futures;
     while (futures.seen < options_.futures && futures.seen - futures.failing <= passing_max) {
       ++futures.seen;
@@ -72,7 +69,7 @@ class Search {
     WorldOptions options;
     options.decisions = options_.decisions;
     options.redraw = Redraw{.after = event, .future = future};
-    options.event_limit = result_.failing.events * kEventsFactor + kEventsMore;
+    options.event_limit = EventLimitBeside(result_.failing.events);
     const Report report = RunApart(scenario_, seed_, options, kSecondsPerRun);
     return report.failure && JudgeOf(*report.failure) == JudgeOf(*result_.failing.failure);
   }

@@ -19,7 +19,6 @@ namespace bt::sim {
 
 struct WhyOptions {
   uint32_t futures = 100;                                 // of one event
-  uint32_t failing_percent = 99;                          // of the futures, at least
   const Decisions* decisions = nullptr;                   // of a case; outlives the search
   std::function<void(const std::string& line)> progress;  // after each event that was looked at
 };
