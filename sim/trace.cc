@@ -7,9 +7,8 @@
 #include "core/machine/input_name.h"
 
 namespace bt::sim {
-namespace {
 
-std::string Words(const TraceRecord& record) {
+std::string TraceWords(const TraceRecord& record) {
   switch (record.kind) {
     case TraceKind::kEvent:
     case TraceKind::kOperation:
@@ -43,10 +42,8 @@ std::string Words(const TraceRecord& record) {
   CHECK_MSG(false, "not a kind of trace record");
 }
 
-}  // namespace
-
 std::string RenderTrace(const TraceRecord& record) {
-  return absl::StrFormat("%14s  %-10s  %s", TimeText(record.at), record.who, Words(record));
+  return absl::StrFormat("%14s  %-10s  %s", TimeText(record.at), record.who, TraceWords(record));
 }
 
 std::string TimeText(Instant time) {

@@ -53,7 +53,9 @@ struct TraceRecord {
   std::string text;
 };
 
-// "    12.345678s  tracker-1   -> 2  Accept{..}".
+// What happened: "  -> 2  Accept{..}".
+std::string TraceWords(const TraceRecord& record);
+// The whole line: "    12.345678s  tracker-1     -> 2  Accept{..}".
 std::string RenderTrace(const TraceRecord& record);
 // "12.345678s"
 std::string TimeText(Instant time);

@@ -131,6 +131,18 @@ class Page(html.parser.HTMLParser):
             self._data += data
 
 
+def outputs(judge, folder):
+    """A command that fails leaves what stood under the name, and nothing beside it."""
+    kept = os.path.join(folder, "kept")
+    with open(kept, "w", encoding="utf-8") as file:
+        file.write("mine")
+    for command in ("why", "shrink"):
+        result = simrun(command, "--scenario=journal_faults", "--seed=1", "-o", "kept", folder=folder)
+        with open(kept, encoding="utf-8") as file:
+            judge(result.returncode == 2 and file.read() == "mine", f"{command} keeps what it cannot replace", result)
+    judge(not [name for name in os.listdir(folder) if name.endswith(".part")], "nothing half written is left", result)
+
+
 def views(judge, folder):
     trace = simrun("replay", "--scenario=tracker_faults", "--seed=3", "--trace=run.txt", "--to=2", folder=folder)
     result = simrun("view", "--scenario=tracker_faults", "--seed=3", "--to=2", "-o", "page.html", folder=folder)
@@ -141,7 +153,7 @@ def views(judge, folder):
     judge(page.data["scenario"] == "tracker_faults" and page.data["seed"] == "3", "the page says which run it is of", result)
     with open(os.path.join(folder, "run.txt"), encoding="utf-8") as file:
         judge(len(page.data["records"]) == sum(1 for _ in file) > 100, "each line of the trace is a record of the page", trace)
-    judge(all(isinstance(record, list) and len(record) == 8 for record in page.data["records"]), "records are whole", result)
+    judge(all(isinstance(record, list) and len(record) == 7 for record in page.data["records"]), "records are whole", result)
 
 
 def main():
@@ -150,6 +162,7 @@ def main():
         bad_input(judge, folder)
         sweeps(judge, folder)
         replays(judge, folder)
+        outputs(judge, folder)
         views(judge, folder)
     for line in judge.wrong:
         print(line, file=sys.stderr)

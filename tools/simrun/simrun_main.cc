@@ -18,6 +18,7 @@
 #include "sim/shrink.h"
 #include "sim/verdict.h"
 #include "sim/why.h"
+#include "tools/simrun/output_file.h"
 #include "tools/simrun/sweep.h"
 #include "tools/simrun/view.h"
 
@@ -60,6 +61,13 @@ const Scenario* Find(const Scenarios& scenarios, const std::string& name) {
 int Wrong(const std::string& why) {
   std::fprintf(stderr, "simrun: %s\n", why.c_str());
   return 2;
+}
+
+int CannotWrite(const std::string& path) { return Wrong("cannot write " + path); }
+
+void PrintProgress(const std::string& line) {
+  std::printf("  %s\n", line.c_str());
+  std::fflush(stdout);
 }
 
 int RunSweep(const Scenarios& scenarios, const Arguments& arguments) {
@@ -107,7 +115,7 @@ int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t see
   SetTimes(arguments, options.recorder);
   if (!arguments.trace.empty()) {
     options.recorder.trace_file = std::fopen(arguments.trace.c_str(), "w");
-    if (options.recorder.trace_file == nullptr) return Wrong("cannot write " + arguments.trace);
+    if (options.recorder.trace_file == nullptr) return CannotWrite(arguments.trace);
     setvbuf(options.recorder.trace_file, nullptr, _IOLBF, 0);  // a run that dies leaves all its lines
   }
   Report report = RunApart(scenario, seed, options);
@@ -127,7 +135,7 @@ int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t see
 
 // The run happens in another process, which a CHECK may end: its records come through a file without a name.
 int WritePage(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions,
-              uint64_t cause, std::FILE* page) {
+              uint64_t cause, OutputFile& page) {
   std::FILE* const lines = std::tmpfile();
   if (lines == nullptr) return Wrong("cannot make a file in the folder for temporary files");
   setvbuf(lines, nullptr, _IOLBF, 1 << 16);
@@ -138,12 +146,10 @@ int WritePage(const Scenario& scenario, const Arguments& arguments, uint64_t see
     std::fputs(ViewLine(record).c_str(), lines);
   };
   const Report report = RunApart(scenario, seed, options);
-  const ViewStats stats = WriteView(scenario.name, report, cause, lines, page);
+  const ViewStats stats = WriteView(scenario.name, report, cause, lines, page.stream());
   std::fclose(lines);
-  const bool failed = std::ferror(page) != 0;
-  if (std::fclose(page) != 0 || failed) return Wrong("cannot write " + arguments.output + ": is there room?");
-  std::printf("%s: %llu records%s; %s\n", arguments.output.c_str(),
-              static_cast<unsigned long long>(stats.records),
+  if (!page.Keep()) return CannotWrite(page.path());
+  std::printf("%s: %llu records%s; %s\n", page.path().c_str(), static_cast<unsigned long long>(stats.records),
               stats.left_out == 0 ? "" : ", the last ones (--from and --to choose others)",
               report.failure ? report.failure->c_str() : "no judge complained");
   return 0;
@@ -151,27 +157,19 @@ int WritePage(const Scenario& scenario, const Arguments& arguments, uint64_t see
 
 int RunView(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions) {
   if (arguments.output.empty()) return Wrong("view needs -o FILE: the page it writes");
-  std::FILE* const page = std::fopen(arguments.output.c_str(), "w");
-  if (page == nullptr) return Wrong("cannot write " + arguments.output);
+  OutputFile page;
+  if (!page.Open(arguments.output)) return CannotWrite(arguments.output);
   return WritePage(scenario, arguments, seed, decisions, 0, page);
 }
 
 int RunWhy(const Scenario& scenario, const Arguments& arguments, uint64_t seed, const Decisions* decisions) {
-  std::FILE* page = nullptr;
-  if (!arguments.output.empty() && (page = std::fopen(arguments.output.c_str(), "w")) == nullptr)
-    return Wrong("cannot write " + arguments.output);
+  OutputFile page;
+  if (!arguments.output.empty() && !page.Open(arguments.output)) return CannotWrite(arguments.output);
   const absl::StatusOr<WhyResult> result =
-      Why(scenario, seed,
-          {.futures = arguments.futures, .decisions = decisions, .progress = [](const std::string& line) {
-             std::printf("  %s\n", line.c_str());
-             std::fflush(stdout);
-           }});
-  if (!result.ok()) {
-    if (page != nullptr) std::fclose(page);
-    return Wrong(std::string(result.status().message()));
-  }
+      Why(scenario, seed, {.futures = arguments.futures, .decisions = decisions, .progress = PrintProgress});
+  if (!result.ok()) return Wrong(std::string(result.status().message()));
   std::fputs(WhyText(*result).c_str(), stdout);
-  return page == nullptr ? 0 : WritePage(scenario, arguments, seed, decisions, result->event, page);
+  return page.is_open() ? WritePage(scenario, arguments, seed, decisions, result->event, page) : 0;
 }
 
 using Run = int (*)(const Scenario&, const Arguments&, uint64_t seed, const Decisions*);
@@ -187,26 +185,19 @@ int RunCase(const Scenarios& scenarios, const Arguments& arguments, Run run) {
 }
 
 int RunShrink(const Scenario& scenario, const Arguments& arguments) {
-  std::ofstream out;
-  if (!arguments.output.empty()) {
-    out.open(arguments.output);
-    if (!out) return Wrong("cannot write " + arguments.output);
-  }
-  const absl::StatusOr<ShrinkResult> result = Shrink(
-      scenario, arguments.seed, {.seconds = arguments.seconds, .progress = [](const std::string& line) {
-                                   std::printf("  %s\n", line.c_str());
-                                   std::fflush(stdout);
-                                 }});
+  OutputFile out;
+  if (!arguments.output.empty() && !out.Open(arguments.output)) return CannotWrite(arguments.output);
+  const absl::StatusOr<ShrinkResult> result =
+      Shrink(scenario, arguments.seed, {.seconds = arguments.seconds, .progress = PrintProgress});
   if (!result.ok()) return Wrong(std::string(result.status().message()));
   std::fputs(ShrinkText(*result).c_str(), stdout);
   const std::string text = RenderCase(result->kept);
-  if (arguments.output.empty()) {
+  if (!out.is_open()) {
     std::printf("the case:\n%s", text.c_str());
     return 0;
   }
-  out << text;
-  out.close();
-  if (!out) return Wrong("cannot write " + arguments.output);
+  std::fputs(text.c_str(), out.stream());
+  if (!out.Keep()) return CannotWrite(out.path());
   if (scenario.program != nullptr) {
     std::printf("replay:  bazel run %s -- replay --case=%s\n", scenario.program, arguments.output.c_str());
   }

@@ -41,7 +41,7 @@ void Put(std::string_view text, std::FILE* out) { std::fwrite(text.data(), 1, te
 std::string ViewLine(const TraceRecord& record) {
   const int64_t node = record.node == kNobody ? -1 : int64_t{record.node};
   return Embeddable(json::array({record.at.ns, record.who, static_cast<int>(record.kind), node, record.peer,
-                                 record.number, record.text, record.event})) +
+                                 TraceWords(record), record.event})) +
          "\n";
 }
 
