@@ -117,7 +117,8 @@ TEST(Why, FuturesPartAfterTheEventAndNotBefore) {
     options.redraw = Redraw{.after = 10, .future = future};
     World world(7, options);
     RunTicks(world);
-    for (const Decision& decision : world.Recording().streams.at(0).decisions)
+    const Decisions recording = world.Recording();
+    for (const Decision& decision : recording.streams.at(0).decisions)
       values.push_back(decision.value);
     return values;
   };
