@@ -129,12 +129,17 @@ Report RunChecked(const Scenario& scenario, uint64_t seed) {
 
 std::string Command(const Scenario& scenario, std::string_view verb, uint64_t seed) {
   if (scenario.program != nullptr) {
-    return absl::StrFormat("bazel run %s -- %s --scenario=%s --seed=%d", scenario.program, std::string(verb),
+    return absl::StrFormat("%s %s --scenario=%s --seed=%d", ProgramWords(scenario.program), std::string(verb),
                            scenario.name, seed);
   }
   const char* target = std::getenv("TEST_TARGET");
   return absl::StrFormat("bazel test %s --test_output=streamed --test_arg=--%s=%d",
                          target == nullptr ? "TARGET" : target, std::string(verb), seed);
+}
+
+std::string ProgramWords(std::string_view program) {
+  const bool label = program.starts_with("//") || program.starts_with("@");
+  return label ? absl::StrCat("bazel run ", std::string(program), " --") : std::string(program);
 }
 
 std::string FailureText(const Scenario& scenario, const Report& report) {

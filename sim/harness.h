@@ -20,8 +20,9 @@ struct Scenario {
   const char* name;
   const char* about;  // one line
   void (*run)(World& world);
-  // The Bazel label of a program made of SimrunMain that knows the scenario, for the commands that are
-  // printed. Without one they name the test that Bazel has started.
+  // A program made of SimrunMain that knows the scenario, for the commands that are printed: its Bazel label
+  // ("//tools:simrun"), or what else a shell takes for it. SimrunMain fills in itself; where there is none,
+  // commands name the test that Bazel has started.
   const char* program = nullptr;
 };
 
@@ -74,6 +75,8 @@ Report RunChecked(const Scenario& scenario, uint64_t seed);
 std::string FailureText(const Scenario& scenario, const Report& report);
 // "bazel run //tools:simrun -- VERB --scenario=S --seed=N", as the scenario's own program is called.
 std::string Command(const Scenario& scenario, std::string_view verb, uint64_t seed);
+// "bazel run //tools:simrun --", or the program itself where it is no label: what stands before a verb.
+std::string ProgramWords(std::string_view program);
 
 // A seed nobody has tried: from the clock, the process and TEST_RUN_NUMBER.
 uint64_t FreshSeed();

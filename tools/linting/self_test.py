@@ -97,6 +97,12 @@ _ARROWS = [
     ("sim/BUILD.bazel", 'cc_library(name = "x", deps = ["//sim/scenarios"])\n', True),
     ("sim/BUILD.bazel", 'cc_test(name = "x", deps = ["//sim/scenarios"])\n', False),
     ("net/BUILD.bazel", 'cc_library(name = "x", visibility = ["//nodes:__pkg__"])\n', False),
+    ("examples/x.cc", '#include "sim/world.h"\n#include "net/loop.h"\n', False),
+    ("examples/x.cc", '#include "core/paxos/protocol.h"\n', True),
+    ("examples/BUILD.bazel", 'cc_library(name = "x", deps = ["//framework:simulator"])\n', False),
+    ("examples/BUILD.bazel", 'cc_library(name = "x", deps = ["//sim"])\n', True),
+    ("framework/BUILD.bazel", 'package(default_visibility = ["//visibility:public"])\n', False),
+    ("framework/BUILD.bazel", 'cc_library(name = "x", deps = ["//core/tracker"])\n', True),
 ]  # fmt: skip
 
 
@@ -114,6 +120,8 @@ def _table_cases():
     )
     yield "everything fits", tree, False
     yield "an arrow nothing uses", tree | {"core/wal/x.cc": ""}, True
+    deps = [f"//{used}" for used in arrows.ALLOWED["framework"]]
+    yield "arrows that only a BUILD file uses", tree | {"framework/x.cc": "", "framework/BUILD.bazel": f"cc_library(deps = {deps})\n"}, False
     yield "a page that draws an arrow more", tree | {"ARCHITECTURE.md": tree["ARCHITECTURE.md"].replace("net -> ", "net -> sim, ")}, True
     yield "a page without a room", tree | {"ARCHITECTURE.md": tree["ARCHITECTURE.md"].replace("core/wal -> ", "core/log -> ")}, True
     yield "a group that lets one more in", tree | {"BUILD.bazel": tree["BUILD.bazel"].replace("'//nodes/...'", "'//nodes/...', '//attic/...'", 1)}, True

@@ -12,6 +12,8 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "core/base/version.h"
 #include "sim/apart.h"
@@ -19,6 +21,7 @@
 #include "sim/verdict.h"
 #include "sim/why.h"
 #include "tools/simrun/output_file.h"
+#include "tools/simrun/program.h"
 #include "tools/simrun/sweep.h"
 #include "tools/simrun/view.h"
 
@@ -49,11 +52,11 @@ struct Arguments {
   std::vector<std::string> files;
 };
 
-using Scenarios = std::vector<const Scenario*>;
+using Scenarios = std::vector<Scenario>;
 
 const Scenario* Find(const Scenarios& scenarios, const std::string& name) {
-  for (const Scenario* scenario : scenarios) {
-    if (name == scenario->name) return scenario;
+  for (const Scenario& scenario : scenarios) {
+    if (name == scenario.name) return &scenario;
   }
   return nullptr;
 }
@@ -90,14 +93,16 @@ int RunSweep(const Scenarios& scenarios, const Arguments& arguments) {
   return Sweep(*scenario, sweep);
 }
 
+// What two runs of one seed have in common.
+std::string RunText(const Report& report) {
+  return absl::StrFormat("%d steps, %d events, %s simulated, digest %016x\n", report.steps, report.events,
+                         TimeText(report.end), report.digest);
+}
+
 void PrintPassed(const Scenario& scenario, const Report& report) {
-  std::printf(
-      "scenario %s, seed %llu: no judge complained\n%llu steps, %llu events, %s simulated, digest %016llx\n"
-      "faults: %s\n%s",
-      scenario.name, static_cast<unsigned long long>(report.seed),
-      static_cast<unsigned long long>(report.steps), static_cast<unsigned long long>(report.events),
-      TimeText(report.end).c_str(), static_cast<unsigned long long>(report.digest),
-      report.faults.ToString().c_str(), report.figures.ToString().c_str());
+  std::printf("scenario %s, seed %llu: no judge complained\n%sfaults: %s\n%s", scenario.name,
+              static_cast<unsigned long long>(report.seed), RunText(report).c_str(),
+              report.faults.ToString().c_str(), report.figures.ToString().c_str());
 }
 
 void SetTimes(const Arguments& arguments, RecorderOptions& recorder) {
@@ -129,7 +134,7 @@ int RunReplay(const Scenario& scenario, const Arguments& arguments, uint64_t see
     PrintPassed(scenario, report);
     return 0;
   }
-  std::fputs(FailureText(scenario, report).c_str(), stdout);
+  std::fputs((FailureText(scenario, report) + RunText(report)).c_str(), stdout);
   return 1;
 }
 
@@ -198,9 +203,8 @@ int RunShrink(const Scenario& scenario, const Arguments& arguments) {
   }
   std::fputs(text.c_str(), out.stream());
   if (!out.Keep()) return CannotWrite(out.path());
-  if (scenario.program != nullptr) {
-    std::printf("replay:  bazel run %s -- replay --case=%s\n", scenario.program, arguments.output.c_str());
-  }
+  std::printf("replay:  %s replay --case=%s\n", ProgramWords(scenario.program).c_str(),
+              arguments.output.c_str());
   return 0;
 }
 
@@ -217,14 +221,15 @@ int RunMerge(const Arguments& arguments) {
 
 class CommandLine {
  public:
-  CommandLine(const Scenarios& scenarios) : scenarios_(scenarios), app_(About(scenarios)) {
-    app_.footer(
-        "Examples:\n"
-        "  simrun sweep --scenario=tracker_faults --seeds=10000 --jobs=2 --json=sweep.jsonl\n"
-        "  simrun replay --scenario=tracker_faults --seed=81732 --trace=run.txt --from=3.5 --to=4\n"
-        "  simrun shrink --scenario=tracker_faults --seed=81732 -o 81732.case\n"
-        "  simrun replay --case=81732.case\n"
-        "  simrun view --case=81732.case -o 81732.html");
+  CommandLine(const Scenarios& scenarios, const std::vector<SimrunCommand>& more)
+      : scenarios_(scenarios), more_(more), app_(About(scenarios)) {
+    const std::string scenario = "--scenario=" + std::string(scenarios.empty() ? "S" : scenarios[0].name);
+    app_.footer("Examples:\n  simrun sweep " + scenario +
+                " --seeds=10000 --jobs=2 --json=sweep.jsonl\n  simrun replay " + scenario +
+                " --seed=81732 --trace=run.txt --from=3.5 --to=4\n  simrun shrink " + scenario +
+                " --seed=81732 -o 81732.case\n"
+                "  simrun replay --case=81732.case\n"
+                "  simrun view --case=81732.case -o 81732.html");
     app_.require_subcommand(1);
     app_.set_version_flag("--version", std::string("simrun ") + kVersion);
     AddSweep();
@@ -234,9 +239,13 @@ class CommandLine {
     AddShrink();
     merge_ = app_.add_subcommand("merge", "Adds up the files of several sweeps");
     merge_->add_option("files", arguments_.files, "written by sweep --json")->required();
+    for (const SimrunCommand& command : more_) app_.add_subcommand(command.name, command.about);
   }
 
   int Run(int argc, char** argv) {
+    for (const SimrunCommand& command : more_) {
+      if (argc > 1 && std::string_view(argv[1]) == command.name) return command.run(argc - 1, argv + 1);
+    }
     try {
       app_.parse(argc, argv);
       if (arguments_.to >= 0 && arguments_.to < arguments_.from) {
@@ -258,8 +267,8 @@ class CommandLine {
  private:
   static std::string About(const Scenarios& scenarios) {
     std::string text = "Runs simulated worlds: every run is a function of its seed.\nScenarios:";
-    for (const Scenario* scenario : scenarios) {
-      text += absl::StrFormat("\n  %-16s %s", scenario->name, scenario->about);
+    for (const Scenario& scenario : scenarios) {
+      text += absl::StrFormat("\n  %-16s %s", scenario.name, scenario.about);
     }
     return text;
   }
@@ -334,6 +343,7 @@ class CommandLine {
   }
 
   const Scenarios& scenarios_;
+  const std::vector<SimrunCommand>& more_;
   Arguments arguments_;
   CLI::App app_;
   CLI::App* sweep_ = nullptr;
@@ -346,11 +356,23 @@ class CommandLine {
 
 }  // namespace
 
-int SimrunMain(const Scenarios& scenarios, int argc, char** argv) {
+int SimrunMain(std::vector<Scenario> scenarios, int argc, char** argv,
+               const std::vector<SimrunCommand>& more) {
   // `bazel run` starts programs somewhere else: files are named from where the user is.
   const char* directory = std::getenv("BUILD_WORKING_DIRECTORY");
+  const std::string program = ProgramAsTyped(argv[0], directory != nullptr);
+  for (Scenario& scenario : scenarios) {
+    if (scenario.program == nullptr) scenario.program = program.c_str();
+  }
   if (directory != nullptr && chdir(directory) != 0) return Wrong(std::string("cannot go to ") + directory);
-  return CommandLine(scenarios).Run(argc, argv);
+  return CommandLine(scenarios, more).Run(argc, argv);
+}
+
+int SimrunMain(const std::vector<const Scenario*>& scenarios, int argc, char** argv,
+               const std::vector<SimrunCommand>& more) {
+  std::vector<Scenario> copies;
+  for (const Scenario* scenario : scenarios) copies.push_back(*scenario);
+  return SimrunMain(std::move(copies), argc, argv, more);
 }
 
 }  // namespace bt::sim
