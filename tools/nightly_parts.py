@@ -7,10 +7,13 @@ budget has ended is. The last line is `N passed, N failed, N unfinished`; the ex
 import argparse
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+
+from pages import commands
 
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SIMRUN = "//tools/simrun"
@@ -42,11 +45,11 @@ class Part:
         self.log = open(os.path.join(folder, name + ".log"), "w", encoding="utf-8")
         self._end = time.monotonic() + 60 * minutes
 
-    def run(self, command):
+    def run(self, command, cwd=_TOP):
         """The command's exit status. Its output goes into the log; it and its children end with the budget."""
         self.log.write("$ " + " ".join(command) + "\n")
         self.log.flush()
-        with subprocess.Popen(command, cwd=_TOP, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True) as process:
+        with subprocess.Popen(command, cwd=cwd, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True) as process:
             try:
                 return process.wait(timeout=max(1, self._end - time.monotonic()))
             except (subprocess.TimeoutExpired, KeyboardInterrupt) as ended:
@@ -138,8 +141,25 @@ def mutants(part):
     part.check(["tools/mutate"], "the mutants could not be run")
 
 
+def outside(part):
+    """The tutorial's repository of one's own: a workspace outside this one builds the example and finds its mistake."""
+    script = commands(os.path.join(_TOP, "docs", "tutorial.md"), "outside")
+    log = os.path.join(_TOP, "out", "nightly", "outside.txt")
+    shutil.rmtree(os.path.join(_TOP, "out", "mine"), ignore_errors=True)
+    try:
+        # The page says `bazel`; who runs this may mean another.
+        part.run(["bash", "-c", f'bazel() {{ {" ".join(_BAZEL)} "$@"; }}\nset -x\n{{ {script} }} >{log}'])
+    finally:
+        part.run([*_BAZEL, "shutdown"], cwd=os.path.join(_TOP, "out", "mine"))
+    with open(log, encoding="utf-8") as file:
+        said = file.read()
+    for words in ("exclusion: ", "bazel run //examples/lock_service:simrun -- replay --scenario=no_margin --seed=", "--data-dir"):
+        if words not in said:
+            raise Failed(f"a workspace outside does not say {words!r}: {log}")
+
+
 # (function, minutes it may take on two cores)
-_PARTS = ((seeds, 60), (equal_digests, 90), (threads, 30), (storms, 40), (planted, 120), (mutants, 360))
+_PARTS = ((seeds, 60), (equal_digests, 90), (threads, 30), (storms, 40), (outside, 20), (planted, 120), (mutants, 360))
 
 
 def _tree():
