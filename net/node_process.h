@@ -17,6 +17,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/check.h"
+#include "core/base/clocks.h"
 #include "core/base/fields.h"
 #include "core/base/ids.h"
 #include "core/machine/machine.h"
@@ -32,6 +34,10 @@ class NodeProcess {
  public:
   using P = typename M::Protocol;
   static_assert(!HasFiles<P>, "a machine that works on files needs a store: see net/host.h");
+  static_assert(
+      NamesItsClocks<typename P::Message>,
+      "a message carries an Instant, which its receiver would take for one of its own clock: send a "
+      "Duration or a ForeignInstant (core/base/clocks.h)");
   // Calls under way, at most.
   static constexpr size_t kCallsMax = 65'536;
 

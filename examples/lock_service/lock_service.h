@@ -15,6 +15,7 @@
 #include <variant>
 
 #include "core/base/check.h"
+#include "core/base/clocks.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
 #include "core/machine/files.h"
@@ -33,7 +34,7 @@ struct Grant {
   uint64_t number = 0;  // of the asking
   uint64_t token = 0;
   Duration lease;
-  Instant ends;  // on the keeper's clock
+  bt::ForeignInstant ends;  // on the keeper's clock
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("number", self.number);
     visit("token", self.token);
@@ -126,11 +127,12 @@ class LockService final {
     const Instant free = context.now + KeptFor();
     context.out.Arm(Protocol::Timer::kFree, free);
     const bt::WriteSeq written = context.out.Write(1, bt::Slice::Own(bt::Encode(++token_)));
-    context.out.SendAfter(from, Grant{ask.number, token_, kLease, free}, written);
+    context.out.SendAfter(from, Grant{ask.number, token_, kLease, bt::ForeignInstant(free)}, written);
   }
   void Hear(NodeId from, const Grant& grant, Context& context) {
     if (from != keeper_ || grant.number != number_ || grant.token <= token_) return;
-    const Instant until = counting_ == Counting::kByKeepersClock ? grant.ends : asked_ + grant.lease;
+    const Instant until =
+        counting_ == Counting::kByKeepersClock ? grant.ends.BackHome() : asked_ + grant.lease;
     if (until <= context.now) return;
     until_ = until;
     token_ = grant.token;
