@@ -118,8 +118,7 @@ TEST(Why, FuturesPartAfterTheEventAndNotBefore) {
     World world(7, options);
     RunTicks(world);
     const Decisions recording = world.Recording();
-    for (const Decision& decision : recording.streams.at(0).decisions)
-      values.push_back(decision.value);
+    for (const Decision& decision : recording.streams.at(0).decisions) values.push_back(decision.value);
     return values;
   };
   const std::vector<uint64_t> one = drawn(1), other = drawn(2);
