@@ -9,6 +9,8 @@
 #include "nodes/commands/commands.h"
 #include "nodes/commands/create_command.h"
 #include "nodes/commands/inspect_command.h"
+#include "nodes/shared/command_line.h"
+#include "nodes/shared/command_pages.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -284,6 +286,7 @@ int Main(int argc, char** argv) {
                "bytetorrent");
   app.footer(absl::StrCat(kFooter, kExitStatusHelp));
   app.set_version_flag("--version", absl::StrCat("bytetorrent ", kVersion));
+  AddPages(app, /*section=*/1, kVersion);
   app.require_subcommand(1);
   const CLI::App* create = AddCreate(app, options.create);
   const CLI::App* registration = AddRegister(app, options.registration);
@@ -297,19 +300,13 @@ int Main(int argc, char** argv) {
   const ClusterMembersCommands members = AddClusterMembers(*cluster, options.cluster_members);
   const CLI::App* limits = AddClusterLimits(*cluster, options.cluster_limits);
   const ClusterBackupCommands copies = AddClusterBackup(*cluster, options.cluster_backup);
-  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
-    std::fprintf(stderr, "bytetorrent: unknown command '%s' (see bytetorrent --help for the commands)\n",
-                 Printable(argv[1]).c_str());
-    return static_cast<int>(ExitStatus::kWrongUsage);
-  }
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::Error& error) {
-    std::fprintf(stderr, "bytetorrent: %s (see bytetorrent --help)\n", error.what());
+    std::fprintf(stderr, "%s\n", WrongUsage(app, error).c_str());
     return static_cast<int>(ExitStatus::kWrongUsage);
   }
   if (create->parsed()) return static_cast<int>(RunCreate(options.create));

@@ -10,6 +10,8 @@
 
 #include "core/base/version.h"
 #include "core/paxos/config.h"
+#include "nodes/shared/command_line.h"
+#include "nodes/shared/command_pages.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -196,6 +198,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   app.footer(kFooter);
   app.set_version_flag("--version",
                        absl::StrCat("bytetorrent-tracker ", kVersion, " (", tracker::LevelsText({}), ")"));
+  AddPages(app, /*section=*/8, kVersion);
   app.add_option("--id", given.id, "which of the --node entries this process is");
   app.add_option("--node", given.nodes,
                  "a member of the cluster: ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT (once per member)")
@@ -242,7 +245,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
     exit_code = app.exit(help_or_version);
     return std::nullopt;
   } catch (const CLI::Error& error) {
-    std::fprintf(stderr, "bytetorrent-tracker: %s (see bytetorrent-tracker --help)\n", error.what());
+    std::fprintf(stderr, "%s\n", WrongUsage(app, error).c_str());
     exit_code = 2;
     return std::nullopt;
   }
