@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/digest.h"
 #include "core/base/ids.h"
 #include "core/machine/machine.h"
 #include "core/paxos/chosen_prefix.h"
@@ -87,6 +88,7 @@ class Acceptor {
 
   void CheckInvariants() const;
   uint64_t Digest() const;
+  void DigestState(RollingDigest& digest) const;  // for Replica::StateDigest
 
  private:
   void Replay(const JournalRecord& record, Slot& chosen);

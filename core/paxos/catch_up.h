@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "core/base/digest.h"
 #include "core/base/ids.h"
 #include "core/machine/machine.h"
 #include "core/paxos/acceptor.h"
@@ -27,6 +28,8 @@ class CatchUpClient {
   void OnTimer(Slot chosen, Context<Protocol>& context);
   // A piece arrived from `peer` and moved this replica from `before` to `chosen`.
   void OnPiece(NodeId peer, Slot target, Slot before, Slot chosen, Context<Protocol>& context);
+
+  void DigestState(RollingDigest& digest) const;  // for Replica::StateDigest
 
  private:
   enum class State : uint8_t { kIdle, kGrace, kAsked };

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/digest.h"
 #include "core/base/ids.h"
 #include "core/base/time.h"
 #include "core/machine/machine.h"
@@ -64,6 +65,7 @@ class Leader {
 
   void CheckInvariants(const Acceptor& acceptor) const;
   uint64_t Digest() const;
+  void DigestState(RollingDigest& digest) const;  // for Replica::StateDigest
 
  private:
   struct Pending {

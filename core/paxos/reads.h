@@ -10,6 +10,7 @@
 #include <deque>
 #include <vector>
 
+#include "core/base/digest.h"
 #include "core/base/ids.h"
 
 namespace bt::paxos {
@@ -33,6 +34,8 @@ class Reads {
   std::vector<Ready> Confirm(uint64_t beat);
   // Everything that is still waiting, to be refused.
   std::vector<CallId> TakeAll();
+
+  void DigestState(RollingDigest& digest) const;  // for Replica::StateDigest
 
  private:
   struct Asked {

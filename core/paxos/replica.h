@@ -85,6 +85,10 @@ class Replica final {
 
   void CheckInvariants() const;
   uint64_t Digest() const;
+  // Of everything that decides what later steps do, but for readings of the clock and random draws: two
+  // replicas with equal ones behave alike until their clocks differ (state_digest.cc). Without snapshots:
+  // CHECKs that there are none.
+  uint64_t StateDigest() const;
 
  private:
   using Ctx = Context<Protocol>;

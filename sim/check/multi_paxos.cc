@@ -413,4 +413,50 @@ MultiPaxos::Refusal MultiPaxos::HoldsVotes(Ballot ballot, Slot slot, const paxos
   return std::nullopt;
 }
 
+// Acceptors' shares of it, of which the order in which reports came and proposals were made is none.
+uint64_t MultiPaxos::Digest() const {
+  RollingDigest digest;
+  const auto add = [&](Ballot ballot) { digest.Add(ballot.round, ballot.node.value()); };
+  for (const Acceptor& acceptor : acceptors_) {
+    add(acceptor.promised);
+    add(acceptor.durable_promise);
+    digest.Add(acceptor.durable.value(), acceptor.known.value(), acceptor.applied.value());
+    digest.Add(acceptor.writes.size());
+    for (const Write& write : acceptor.writes) {
+      add(write.ballot);
+      digest.Add(write.seq.value(), write.slot.value());
+    }
+    const Candidacy& candidacy = acceptor.candidacy;
+    add(candidacy.ballot);
+    digest.Add(candidacy.leads, candidacy.reported.size(), candidacy.highest.size());
+    uint64_t reported = 0;
+    for (const Reported& part : candidacy.reported) {
+      RollingDigest one;
+      one.Add(part.node.value(), part.from.value(), part.to.value());
+      reported += one.value();
+    }
+    digest.Add(reported);
+    for (const auto& [slot, entry] : candidacy.highest) {
+      digest.Add(slot.value());
+      add(entry.ballot);
+    }
+  }
+  digest.Add(slots_.size());
+  for (const Decision& decision : slots_) {
+    digest.Add(decision.chosen.has_value(), decision.chosen.value_or(0), decision.proposals.size());
+    uint64_t proposals = 0;
+    for (const Proposal& proposal : decision.proposals) {
+      RollingDigest one;
+      one.Add(proposal.ballot.round, proposal.ballot.node.value(), proposal.value, proposal.voted,
+              proposal.durable);
+      proposals += one.value();
+    }
+    digest.Add(proposals);
+  }
+  for (const Ballot& ballot : prepared_) add(ballot);
+  digest.Add(chosen_.value(), configurations_.size());
+  for (const auto& [value, membership] : changes_) digest.Add(value, membership.version);
+  return digest.value();
+}
+
 }  // namespace bt::sim

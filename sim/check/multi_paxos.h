@@ -10,7 +10,7 @@
 // from when they are durable (Sync), and are undone by a crash before that (Restart). A value is chosen when
 // the disks of a majority hold their votes for it under one ballot, whoever knows of it. The acceptors of a
 // slot are those that the values chosen kMembershipDelay below it name ("Paxos Made Simple", section 3). Only
-// lockstep.h uses this class, and tests.
+// specified_steps.h uses this class, and tests.
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
@@ -95,6 +95,9 @@ class MultiPaxos {
   std::optional<Value> chosen(Slot slot) const;
   // Every slot up to it is chosen.
   Slot chosen() const { return chosen_; }
+
+  // Of the whole state: with equal ones the same actions are allowed from here on.
+  uint64_t Digest() const;
 
  private:
   using Nodes = uint16_t;  // a bit for each node

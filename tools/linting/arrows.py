@@ -20,6 +20,7 @@ ALLOWED = {
     "core/tracker": ["core/base", "core/machine", "core/torrent", "core/paxos", "core/tracker_api"],
     "sim": ["core/base", "core/machine", "core/wal"],
     "sim/check": ["core/base", "core/torrent", "core/tracker_api", "core/paxos", "sim"],
+    "sim/explore": ["core/base", "core/machine", "core/paxos", "sim/check"],
     "sim/scenarios": ["core/base", "core/torrent", "core/tracker_api", "core/swarm", "core/tracker", "sim", "sim/check"],
     "net": ["core/base", "core/machine", "core/wal"],
     "nodes": ["core/base", "core/machine", "core/torrent", "core/wal", "core/paxos", "core/tracker_api", "core/swarm", "core/tracker", "net"],
