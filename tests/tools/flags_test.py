@@ -19,6 +19,7 @@ WRONG = [
     (["tools/demo", "no-such-file"], "no-such-file"),
     (["tools/bench", "nonsense"], "nonsense"),
     (["tools/bench", "--frobnicate"], "--frobnicate"),
+    (["tools/package", "--frobnicate"], "--frobnicate"),
     (["tools/test", "nonsense"], "nonsense"),
     (["tools/setup", "--frobnicate"], "--frobnicate"),
     (["tools/mutate", "--frobnicate"], "--frobnicate"),
@@ -62,7 +63,7 @@ def main():
             result = run(command, TOP, BYTETORRENT_BAZEL=bazel)
             judge(result.returncode == 2 and name in result.stderr, " ".join(command), result)
             judge(not os.path.exists(built), f"{' '.join(command)} called the build", result)
-        for tool in ("demo", "test", "bench", "setup", "mutate", "planted"):
+        for tool in ("demo", "test", "bench", "setup", "mutate", "package", "planted"):
             result = run([f"tools/{tool}", "--help"], TOP, BYTETORRENT_BAZEL=bazel)
             judge(result.returncode == 0 and f"tools/{tool}" in result.stdout, f"{tool} --help", result)
         planted_checkout(folder)
