@@ -116,6 +116,9 @@ void DiskWatch::Tell(const paxos::Replica& replica, Context<Protocol>& context) 
 void DiskWatch::Tend(ReplicaPort& port, Context<Protocol>& context) {
   const paxos::Replica& replica = port.machine();
   Tell(replica, context);
+  // Whoever has no room tells each new leader so. What was told to this node when it led before says nothing
+  // of today: others have heard since then that there is room.
+  if (!replica.is_leader()) low_peers_.clear();
   const bool hangs = stalled(context.now) >= config_.journal_stall_max;
   if (!replica.is_leader() || (!low_ && !hangs) || context.now < next_hand_over_) return;
   // Whoever has acknowledged everything has a disk that syncs; of room it has to have said.

@@ -58,6 +58,11 @@ class AloneTest : public DiskWatchTest {
   AloneTest() : DiskWatchTest(1) {}
 };
 
+class FiveTest : public DiskWatchTest {
+ protected:
+  FiveTest() : DiskWatchTest(5) {}
+};
+
 TEST_F(AloneTest, BelowTheReserveNothingNewIsWrittenAndReadsGoOn) {
   EXPECT_EQ(Registers(0, "before"), Outcome::kCreated);
   Room(0, kReserve - 1);
@@ -150,6 +155,27 @@ TEST_F(DiskWatchTest, WhoHasSaidThatItHasNoRoomAndDiesHoldsNobodyUp) {
   EXPECT_EQ(Registers(leader_, "early"), Outcome::kUnavailable);
   cluster_.RunFor(Seconds(6));
   EXPECT_EQ(Registers(leader_, "late"), Outcome::kCreated) << "one of three is known to have no room";
+}
+
+// tracker_faults seed 643608624390: the room was made while another led, who alone was told so.
+TEST_F(FiveTest, WhoLeadsAgainDoesNotBelieveWhatItWasToldWhenItLedBefore) {
+  const auto lead = [&](size_t node) {
+    const paxos::TransferLeadership transfer{NodeId(static_cast<uint32_t>(node + 1))};
+    EXPECT_EQ(cluster_.Do(node, Protocol::Request(Order(transfer))).outcome, Outcome::kOk);
+    cluster_.RunFor(Milliseconds(300));
+    ASSERT_EQ(cluster_.AwaitLeader(), node);
+  };
+  const size_t second = cluster_.AFollower(leader_);
+  std::vector<size_t> full;
+  for (size_t node = 0; node < 5; ++node) {
+    if (node != leader_ && node != second) full.push_back(node);
+  }
+  for (const size_t node : full) Room(node, 0);
+  EXPECT_EQ(Registers(leader_, "early"), Outcome::kUnavailable);
+  lead(second);
+  for (const size_t node : full) Room(node, kReserve * 2);
+  lead(leader_);
+  EXPECT_EQ(Registers(leader_, "late"), Outcome::kCreated);
 }
 
 TEST_F(DiskWatchTest, ALeaderWhoseDiskHangsCommitsOnAndLetsAnotherLead) {
