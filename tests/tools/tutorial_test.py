@@ -97,7 +97,7 @@ class Tutorial:
         said = self.block("shrink")[0]
         sizes = re.findall(r"^(?:before|after): .*?(\d+) decisions", said, re.MULTILINE)
         self.judge(len(sizes) == 2 and int(sizes[1]) * 4 < int(sizes[0]), "the case is smaller", said)
-        self.judge(said.count("\nexclusion: ") == 2, "and fails in the same way when it is replayed", said)
+        self.judge(len(re.findall(r"^exclusion: ", said, re.MULTILINE)) == 2, "and fails in the same way when it is replayed", said)
         said = self.block("view --case")[0]
         self.judge("small.html: " in said and "<script" in self.file("small.html"), "there is a picture", said)
         self.judge("exclusion: " in self.file("small.html"), "with the judge's finding", said)

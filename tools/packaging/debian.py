@@ -68,7 +68,9 @@ def _dependencies(program):
     beyond = set(program.beyond_libc())
     for path in program.libraries():
         if os.path.basename(path) in beyond:
-            owner = subprocess.run(["dpkg", "--search", os.path.realpath(path)], check=True, capture_output=True, text=True).stdout
+            # By its name: /lib and /usr/lib may be one folder, and dpkg knows a file by one of the two.
+            pattern = "*-linux-gnu/" + os.path.basename(os.path.realpath(path))
+            owner = subprocess.run(["dpkg", "--search", pattern], check=True, capture_output=True, text=True).stdout
             packages.append(owner.split(":")[0])
     if program.name == "bytetorrent-tracker":
         packages.append("passwd")

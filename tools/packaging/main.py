@@ -55,4 +55,5 @@ if __name__ == "__main__":
     except (programs.Unfit, OSError) as wrong:
         sys.exit(f"package: {wrong}")
     except subprocess.CalledProcessError as failed:
-        sys.exit(f"package: {' '.join(failed.cmd)} failed: {(failed.stderr or b'').decode(errors='replace').strip()}")
+        said = failed.stderr if isinstance(failed.stderr, str) else (failed.stderr or b"").decode(errors="replace")
+        sys.exit(f"package: {' '.join(failed.cmd)} failed: {said.strip()}")
