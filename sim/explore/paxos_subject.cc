@@ -134,6 +134,11 @@ uint32_t PaxosSubject::Fires(Timer timer) const {
   return 0;
 }
 
+bool PaxosSubject::MayFire(Timer timer, uint32_t number, NodeId node) const {
+  if (timer != Timer::kElection || scope_.candidates.empty()) return true;
+  return number < scope_.candidates.size() && scope_.candidates[number] == node.value();
+}
+
 // An election time-out draws how long the next one is, which decides nothing here; catch-up whom it asks.
 uint32_t PaxosSubject::Draws(Timer timer) const {
   return timer == Timer::kCatchUp ? static_cast<uint32_t>(seeds_.size()) : 1;

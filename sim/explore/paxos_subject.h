@@ -28,6 +28,9 @@ namespace bt::sim::explore {
 struct PaxosScope {
   uint32_t replicas = 3;
   uint32_t ballots = 2;  // election time-outs
+  // Whose they are, one after the other; empty: anybody's. With other ids the same happens, but for which of
+  // two ballots of one round is the higher.
+  std::vector<uint32_t> candidates;
   uint32_t commands = 1;
   uint32_t reads = 0;
   uint32_t catch_ups = 1;          // time-outs of catch-up
@@ -88,6 +91,7 @@ class PaxosSubject {
   uint64_t Digest(const PaxosSight& sight) const;
 
   uint32_t Fires(Timer timer) const;
+  bool MayFire(Timer timer, uint32_t number, NodeId node) const;
   uint32_t Draws(Timer timer) const;
   Rng Generator(uint32_t way) const { return Rng(seeds_[way]); }
   Duration Passes(const paxos::Replica& replica, const Input<paxos::Protocol>& input) const;

@@ -47,6 +47,8 @@ concept Subject = requires(const S& subject, typename S::Machine& machine,
   { subject.Digest(sight) } -> std::same_as<uint64_t>;
   // How often a timer fires, in all, on whichever nodes have it armed; 0: never. At most 15.
   { subject.Fires(timer) } -> std::same_as<uint32_t>;
+  // Whether the timer's firing number `number`, from 0, may be on this node.
+  { subject.MayFire(timer, number, node) } -> std::same_as<bool>;
   // In how many ways the machine may draw at random when the timer fires, and the generator of each.
   { subject.Draws(timer) } -> std::same_as<uint32_t>;
   { subject.Generator(number) } -> std::same_as<Rng>;

@@ -125,8 +125,11 @@ void System<S>::ListFires(size_t node, Words state, std::vector<Choice>& choices
   const Budgets budgets = BudgetsOf(state);
   const uint32_t life = state[node];
   for (uint8_t timer = 0; timer < static_cast<uint8_t>(P::Timer::kCount); ++timer) {
-    if ((lives_[life].armed >> timer & 1) == 0 || budgets.Left(Budgets::kTimers + timer) == 0) continue;
-    const uint32_t draws = subject_.Draws(static_cast<typename P::Timer>(timer));
+    const uint32_t left = budgets.Left(Budgets::kTimers + timer);
+    if ((lives_[life].armed >> timer & 1) == 0 || left == 0) continue;
+    const auto what = static_cast<typename P::Timer>(timer);
+    if (!subject_.MayFire(what, subject_.Fires(what) - left, IdOf(node))) continue;
+    const uint32_t draws = subject_.Draws(what);
     if (draws == 1) {
       choices.push_back({Move::kFire, static_cast<uint8_t>(node), timer, 0});
       continue;

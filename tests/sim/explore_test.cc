@@ -124,6 +124,18 @@ TEST(ExploreReplicas, ASmallScopeIsWalkedToItsEnd) {
   EXPECT_GT(result.states, 100'000u);
 }
 
+TEST(ExploreReplicas, NamedCandidatesStandInTheirOrder) {
+  const PaxosScope anybody{.ballots = 2, .commands = 0, .catch_ups = 0, .pre_votes_at_once = true};
+  PaxosScope named = anybody;
+  named.candidates = {2, 1};
+  Fingerprints few;
+  Fingerprints all;
+  EXPECT_TRUE(WalkReplicas(named, {.disk_at_once = true}, &few).exhausted);
+  EXPECT_TRUE(WalkReplicas(anybody, {.disk_at_once = true}, &all).exhausted);
+  EXPECT_LT(few.size() * 4, all.size());
+  for (const uint64_t state : few) ASSERT_TRUE(all.contains(state));
+}
+
 TEST(ExploreReplicas, OneElectionWithACrash) {
   const SearchResult result =
       WalkReplicas({.ballots = 1, .commands = 1, .pre_votes_at_once = true}, {.crashes = 1});

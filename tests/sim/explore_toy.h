@@ -109,6 +109,7 @@ struct TokenSubject {
     return digest.value();
   }
   uint32_t Fires(Timer) const { return 1; }
+  bool MayFire(Timer, uint32_t, NodeId) const { return true; }
   uint32_t Draws(Timer) const { return 1; }
   Rng Generator(uint32_t) const { return Rng(1); }
   Duration Passes(const TokenNode&, const Input<P>&) const { return {}; }

@@ -54,6 +54,7 @@ def bad_input(judge, folder):
         ("explore --replicas=6", "--replicas"),
         ("explore --crashes=16", "--crashes"),
         ("explore --states-max=0", "--states-max"),
+        ("explore --candidates=1,9", "--candidates"),
         ("explore --frobnicate", "frobnicate"),
         ("replay --scenario=journal_faults", "--seed"),
         ("replay --scenario=journal_faults --seed=-1", "--seed"),

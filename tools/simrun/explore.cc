@@ -1,5 +1,6 @@
 #include "tools/simrun/explore.h"
 
+#include <absl/strings/str_join.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -63,12 +64,14 @@ Replicas* g_replicas = nullptr;
 void PrintScope(const Arguments& arguments) {
   const explore::PaxosScope& paxos = arguments.paxos;
   const explore::Scope& scope = arguments.scope;
+  const std::string candidates =
+      paxos.candidates.empty() ? "" : " (of " + absl::StrJoin(paxos.candidates, ", then ") + ")";
   std::printf(
-      "scope: %u replicas, %u election time-outs, %u commands, %u reads, %u catch-up time-outs, %u beats; "
+      "scope: %u replicas, %u election time-outs%s, %u commands, %u reads, %u catch-up time-outs, %u beats; "
       "%u crashes, %u losses, %u duplicates, %u overtakings\n"
       "disks: %s; pre-votes: %s; heartbeats: %s\n",
-      scope.nodes, paxos.ballots, paxos.commands, paxos.reads, paxos.catch_ups, paxos.beats, scope.crashes,
-      scope.losses, scope.duplicates, scope.overtakes,
+      scope.nodes, paxos.ballots, candidates.c_str(), paxos.commands, paxos.reads, paxos.catch_ups,
+      paxos.beats, scope.crashes, scope.losses, scope.duplicates, scope.overtakes,
       scope.disk_at_once ? "done at once" : "done in any order of events",
       paxos.pre_votes_at_once ? "answered at once" : "messages like others",
       paxos.heartbeats ? "messages like others" : "lost, all of them");
@@ -123,6 +126,12 @@ void AddOptions(CLI::App& command, Arguments& arguments) {
       ->check(CLI::Range(1u, explore::kNodesMax))
       ->capture_default_str();
   count("--ballots", arguments.paxos.ballots, "election time-outs, in all");
+  command
+      .add_option("--candidates", arguments.paxos.candidates,
+                  "which replicas' time-outs those are, in order: 1,2,3; not given: anybody's")
+      ->delimiter(',')
+      ->expected(1, explore::kBudgetMax)
+      ->check(CLI::Range(1u, explore::kNodesMax));
   count("--commands", arguments.paxos.commands, "put into the log by whoever leads");
   count("--reads", arguments.paxos.reads, "asked of whoever leads; they need --heartbeats");
   count("--catch-ups", arguments.paxos.catch_ups, "time-outs of catch-up");
@@ -152,6 +161,9 @@ int RunExplore(int argc, char** argv) {
     return 2;
   }
   arguments.paxos.replicas = arguments.scope.nodes;
+  if (const size_t candidates = arguments.paxos.candidates.size(); candidates > 0) {
+    arguments.paxos.ballots = static_cast<uint32_t>(candidates);
+  }
   return Explore(arguments);
 }
 
