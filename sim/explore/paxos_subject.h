@@ -27,13 +27,13 @@ namespace bt::sim::explore {
 
 struct PaxosScope {
   uint32_t replicas = 3;
-  uint32_t ballots = 2;  // election time-outs
+  uint32_t ballots = 1;  // election time-outs
   // Whose they are, one after the other; empty: anybody's. With other ids the same happens, but for which of
   // two ballots of one round is the higher.
   std::vector<uint32_t> candidates;
   uint32_t commands = 1;
   uint32_t reads = 0;
-  uint32_t catch_ups = 1;          // time-outs of catch-up
+  uint32_t catch_ups = 0;          // time-outs of catch-up
   uint32_t beats = 0;              // heartbeat time-outs
   bool heartbeats = false;         // heartbeats and their answers arrive; else none ever does
   bool pre_votes_at_once = false;  // pre-votes and their answers come in the step that sends them

@@ -31,7 +31,7 @@ constexpr const char* kAbout = "Walks every order of events of a few replicas, i
 
 struct Arguments {
   explore::PaxosScope paxos;
-  explore::Scope scope;
+  explore::Scope scope{.crashes = 1};
   uint64_t states_max = 1'000'000;
 };
 
