@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "nodes/shared/command_table.h"
 #include "nodes/shared/suggestion.h"
 #include "nodes/shared/text.h"
 
@@ -17,17 +18,15 @@ std::vector<const CLI::App*> UnderstoodOf(const CLI::App& program) {
   return chain;
 }
 
-std::vector<std::string> CommandsOf(const CLI::App& app) {
+std::vector<std::string> CommandNames(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(command->get_name());
-  }
+  for (const CLI::App* command : CommandsOf(app)) names.push_back(command->get_name());
   return names;
 }
 
-std::vector<std::string> OptionsOf(const CLI::App& app) {
+std::vector<std::string> LongNames(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
+  for (const CLI::Option* option : OptionsOf(app)) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   return names;
@@ -46,10 +45,10 @@ std::string WrongUsage(const CLI::App& program, const CLI::Error& error) {
   const std::vector<std::string> left = program.remaining(true);
   if (!left.empty()) {
     const std::string word = left.front().substr(0, left.front().find('='));
-    const std::vector<std::string> commands = CommandsOf(command);
+    const std::vector<std::string> commands = CommandNames(command);
     if (word.starts_with('-')) {
       wrong = absl::StrCat("unknown option '", Printable(word), "'");
-      meant = Suggestion(word, OptionsOf(command));
+      meant = Suggestion(word, LongNames(command));
     } else if (!commands.empty()) {
       wrong = absl::StrCat("unknown command '", Printable(word), "'");
       meant = Suggestion(word, commands);

@@ -6,19 +6,11 @@
 #include <absl/strings/str_replace.h>
 #include <absl/strings/str_split.h>
 
+#include "nodes/shared/command_table.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
 namespace {
-
-std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
-}
-
-// Positional arguments are not options here.
-std::vector<const CLI::Option*> OptionsOf(const CLI::App& app) {
-  return app.get_options([](const CLI::Option* option) { return option->nonpositional(); });
-}
 
 std::vector<const CLI::Option*> PositionalsOf(const CLI::App& app) {
   return app.get_options([](const CLI::Option* option) { return option->get_positional(); });

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 
@@ -80,8 +79,8 @@ def _dependencies(program):
 def _add_program(tree, program):
     name, section = program.name, _SECTION[program.name]
     binary = f"usr/bin/{name}"
-    tree.add(binary, b"", 0o755)
-    shutil.copyfile(program.path, os.path.join(tree.folder, binary))
+    with open(program.path, "rb") as file:
+        tree.add(binary, file.read(), 0o755)
     subprocess.run(["strip", "--strip-unneeded", os.path.join(tree.folder, binary)], check=True, capture_output=True)
     tree.add(f"usr/share/man/man{section}/{name}.{section}.gz", _gzip(program.says("--manual")))
     tree.add(f"usr/share/bash-completion/completions/{name}", program.says("--completion", "bash"))

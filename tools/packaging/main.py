@@ -22,7 +22,10 @@ def _flags():
     parser.add_argument("--binaries", metavar="DIR", help=argparse.SUPPRESS)
     parser.add_argument("--only-libc", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--check-flags", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    flags = parser.parse_args()
+    if not flags.binaries and not flags.check_flags:
+        parser.error("--binaries is missing: tools/package builds the programs, and gives it")
+    return flags
 
 
 def _checksums(folder, names):

@@ -31,7 +31,7 @@ std::string Label(std::string_view path) {
   if (path.starts_with(kExternal)) {
     path.remove_prefix(kExternal.size());
     repository = "@" + std::string(path.substr(0, path.find('/')));
-    path.remove_prefix(std::min(path.size(), repository.size()));
+    path.remove_prefix(std::min(path.size(), repository.size()));  // its '@' for the slash behind the name
   }
   const size_t slash = path.rfind('/');
   const std::string_view package = slash == std::string_view::npos ? "" : path.substr(0, slash);
