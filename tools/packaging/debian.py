@@ -43,13 +43,10 @@ class _Tree:
     def size_kib(self):
         return sum(-(-os.path.getsize(os.path.join(self.folder, path)) // 1024) for path in self.files())
 
-    def settle(self, epoch):
-        """Modes and times that do not tell who built it, and when."""
-        for folder, _, names in os.walk(self.folder, topdown=False):
-            for name in names:
-                os.utime(os.path.join(folder, name), (epoch, epoch))
+    def open_folders(self):
+        """Folders that everybody may enter, whatever this process's umask. Times are dpkg-deb's to set."""
+        for folder, _, _ in os.walk(self.folder):
             os.chmod(folder, 0o755)
-            os.utime(folder, (epoch, epoch))
 
 
 def _source(name):
@@ -65,12 +62,11 @@ def _dependencies(program):
     """libc, and the packages of whatever else it is linked with."""
     packages = [f"libc6 (>= {program.libc_version()})"]
     beyond = set(program.beyond_libc())
-    for path in program.libraries():
-        if os.path.basename(path) in beyond:
-            # By its name: /lib and /usr/lib may be one folder, and dpkg knows a file by one of the two.
-            pattern = "*-linux-gnu/" + os.path.basename(os.path.realpath(path))
-            owner = subprocess.run(["dpkg", "--search", pattern], check=True, capture_output=True, text=True).stdout
-            packages.append(owner.split(":")[0])
+    # By their names: /lib and /usr/lib may be one folder, and dpkg knows a file by one of the two.
+    patterns = ["*-linux-gnu/" + os.path.basename(os.path.realpath(path)) for path in program.libraries() if os.path.basename(path) in beyond]
+    if patterns:
+        owners = subprocess.run(["dpkg", "--search", *patterns], check=True, capture_output=True, text=True).stdout
+        packages += [line.split(":")[0] for line in owners.splitlines()]
     if program.name == "bytetorrent-tracker":
         packages.append("passwd")
     return ", ".join(sorted(set(packages)))
@@ -130,7 +126,7 @@ def _package(program, epoch, output):
         if program.name == "bytetorrent-tracker":
             _add_service(tree)
         _add_control(tree, program)
-        tree.settle(epoch)
+        tree.open_folders()
         subprocess.run(
             ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", root, os.path.join(output, file_name)],
             check=True,
