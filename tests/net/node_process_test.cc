@@ -98,15 +98,27 @@ TEST_F(NodeProcessTest, EndsInOrderAtASignal) {
   EXPECT_EQ(Live(process, [] { kill(getpid(), SIGTERM); }), 0);
 }
 
-TEST_F(NodeProcessTest, RefusesADataDirectoryOfAnotherProtocol) {
+TEST_F(NodeProcessTest, ADiskThatFailsEndsItWithASentenceAndStatus1) {
+  NodeProcess<Adder> process(Flags(), std::make_unique<Adder>());
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(Live(process, [&] { process.OnFatal(absl::DataLossError("the disk is gone")); }), 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "adder: node 1 stops: the disk is gone\n");
+}
+
+TEST_F(NodeProcessTest, RefusesADataDirectoryOfAnotherProtocolOrSecret) {
   {
     NodeProcess<Adder> process(Flags(), std::make_unique<Adder>());
     EXPECT_EQ(Live(process, [&] { process.Stop(); }), 0);
   }
-  NodeProcess<Adder> process(Flags("multiplier"), std::make_unique<Adder>());
-  testing::internal::CaptureStderr();
-  EXPECT_EQ(process.Run(), 1);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("multiplier: node 1 stops: "), std::string::npos);
+  NodeFlags another_secret = Flags();
+  another_secret.secret.fill(7);
+  for (const NodeFlags& flags : {Flags("multiplier"), another_secret}) {
+    NodeProcess<Adder> process(flags, std::make_unique<Adder>());
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(process.Run(), 1);
+    EXPECT_NE(testing::internal::GetCapturedStderr().find(flags.program + ": node 1 stops: "),
+              std::string::npos);
+  }
 }
 
 }  // namespace
