@@ -6,12 +6,14 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
-#include "core/base/digest.h"
 #include "core/base/slice.h"
 
 namespace bt::sim {
@@ -20,36 +22,40 @@ class HashMemo {
  public:
   static constexpr size_t kVersionsMax = 4;      // of the bytes at one place; more are hashed every time
   static constexpr size_t kPlacesMax = 1 << 16;  // likewise
+  static constexpr size_t kDigestMax = 32;       // bytes of a digest
 
-  // Of `bytes`, which lie at `offset` of some file.
-  Sha256Digest Sha256At(uint64_t offset, const Slice& bytes) { return At(sha256_, offset, bytes, &Sha256); }
-  Sha1Digest Sha1At(uint64_t offset, const Slice& bytes) { return At(sha1_, offset, bytes, &Sha1); }
+  template <size_t N>
+  using Hash = std::array<uint8_t, N> (*)(std::string_view);
 
- private:
-  template <class Digest>
-  struct Version {
-    Slice bytes;
-    Digest digest;
-  };
-  template <class Digest>
-  using Places = absl::flat_hash_map<std::pair<uint64_t, size_t>, std::vector<Version<Digest>>>;
-
-  template <class Digest>
-  static Digest At(Places<Digest>& places, uint64_t offset, const Slice& bytes,
-                   Digest (*hash)(std::string_view)) {
-    const std::pair<uint64_t, size_t> place{offset, bytes.size()};
-    if (places.size() >= kPlacesMax && !places.contains(place)) return hash(bytes.view());
-    std::vector<Version<Digest>>& versions = places[place];
-    for (const Version<Digest>& version : versions) {
-      if (version.bytes == bytes) return version.digest;
+  // What `hash` makes of `bytes`, which lie at `offset` of some file.
+  template <size_t N>
+  std::array<uint8_t, N> At(Hash<N> hash, uint64_t offset, const Slice& bytes) {
+    static_assert(N <= kDigestMax);
+    const Place place{reinterpret_cast<uintptr_t>(hash), offset, bytes.size()};
+    if (places_.size() >= kPlacesMax && !places_.contains(place)) return hash(bytes.view());
+    std::vector<Version>& versions = places_[place];
+    std::array<uint8_t, N> digest;
+    for (const Version& version : versions) {
+      if (version.bytes != bytes) continue;
+      std::copy_n(version.digest.begin(), N, digest.begin());
+      return digest;
     }
-    const Digest digest = hash(bytes.view());
-    if (versions.size() < kVersionsMax) versions.push_back({Slice::Copy(bytes.view()), digest});
+    digest = hash(bytes.view());
+    if (versions.size() < kVersionsMax) {
+      versions.push_back({Slice::Copy(bytes.view())});
+      std::copy_n(digest.begin(), N, versions.back().digest.begin());
+    }
     return digest;
   }
 
-  Places<Sha256Digest> sha256_;
-  Places<Sha1Digest> sha1_;
+ private:
+  using Place = std::tuple<uintptr_t, uint64_t, size_t>;  // which hash, offset, length
+  struct Version {
+    Slice bytes;
+    std::array<uint8_t, kDigestMax> digest{};
+  };
+
+  absl::flat_hash_map<Place, std::vector<Version>> places_;
 };
 
 }  // namespace bt::sim

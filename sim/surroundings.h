@@ -15,6 +15,7 @@
 
 #include "core/base/check.h"
 #include "core/base/fields.h"
+#include "core/base/halves.h"
 #include "core/machine/input_name.h"
 #include "core/machine/runner.h"
 #include "sim/clock.h"
@@ -74,7 +75,8 @@ class NodeSurroundings final : public EventSink {
     clock_.BeginLife();
     // All that a machine draws in one life is one decision. Machines whose seeds are alike (the simplest ones
     // are) still draw differently: elections need that.
-    machine_rng_.emplace(Rng(machine_seeds_.Next()).Fork("machine", uint64_t{index_} << 32 | life_));
+    machine_rng_.emplace(
+        Rng(machine_seeds_.Next()).Fork("machine", Join(index_, static_cast<uint32_t>(life_))));
   }
   void Crash() {
     EndLife();

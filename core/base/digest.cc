@@ -21,42 +21,11 @@ uint64_t HashBytes(std::string_view bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
-// Fetched once: looking an algorithm up by name on every call costs as much as hashing a kilobyte.
-template <size_t N>
-std::array<uint8_t, N> DigestWith(const EVP_MD* algorithm, std::string_view bytes) {
-  std::array<uint8_t, N> digest{};
-  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, algorithm, nullptr) == 1);
-  return digest;
-}
-
 Sha256Digest Sha256(std::string_view bytes) {
+  // Fetched once: looking an algorithm up by name on every call costs as much as hashing a kilobyte.
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  return DigestWith<32>(algorithm, bytes);
-}
-
-Sha1Digest Sha1(std::string_view bytes) {
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
-  return DigestWith<20>(algorithm, bytes);
-}
-
-struct Sha1Stream::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-};
-
-Sha1Stream::Sha1Stream() : state_(std::make_unique<State>()) {
-  CHECK(EVP_DigestInit_ex(state_->context, EVP_sha1(), nullptr) == 1);
-}
-
-Sha1Stream::~Sha1Stream() { EVP_MD_CTX_free(state_->context); }
-
-void Sha1Stream::Update(std::string_view bytes) {
-  CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
-}
-
-Sha1Digest Sha1Stream::Finish() {
-  Sha1Digest digest;
-  CHECK(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1);
-  CHECK(EVP_DigestInit_ex(state_->context, EVP_sha1(), nullptr) == 1);
+  Sha256Digest digest{};
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, algorithm, nullptr) == 1);
   return digest;
 }
 

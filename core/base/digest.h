@@ -1,11 +1,10 @@
 #pragma once
 
 // Digests: xxh3-64 for frames, records and state comparison (not against forgers),
-// SHA-256 and SHA-1 for content (BEP 52, BEP 3).
+// SHA-256 where it has to hold against them.
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,26 +38,8 @@ class RollingDigest {
 };
 
 using Sha256Digest = std::array<uint8_t, 32>;
-using Sha1Digest = std::array<uint8_t, 20>;
 
 Sha256Digest Sha256(std::string_view bytes);
-Sha1Digest Sha1(std::string_view bytes);
-
-// SHA-1 over bytes that arrive in parts.
-class Sha1Stream {
- public:
-  Sha1Stream();
-  ~Sha1Stream();
-  Sha1Stream(const Sha1Stream&) = delete;
-  Sha1Stream& operator=(const Sha1Stream&) = delete;
-
-  void Update(std::string_view bytes);
-  Sha1Digest Finish();  // and starts over
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 // Lower-case hexadecimal.
 std::string Hex(std::string_view bytes);

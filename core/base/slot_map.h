@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/check.h"
+#include "core/base/halves.h"
 
 namespace bt {
 
@@ -41,8 +42,8 @@ class SlotMap {
   const T& operator[](uint32_t number) const { return places_[number].value; }
 
   // Fits in 63 bits; 0 is nobody's key.
-  uint64_t KeyOf(uint32_t number) const { return uint64_t{places_[number].generation} << 32 | number; }
-  static uint32_t NumberOf(uint64_t key) { return static_cast<uint32_t>(key); }
+  uint64_t KeyOf(uint32_t number) const { return Join(places_[number].generation, number); }
+  static uint32_t NumberOf(uint64_t key) { return LowHalf(key); }
   // False when the place was given back since, or never given out.
   bool Holds(uint64_t key) const {
     const uint32_t number = NumberOf(key);

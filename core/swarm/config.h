@@ -12,6 +12,7 @@
 #include "core/base/slice.h"
 #include "core/base/time.h"
 #include "core/torrent/metainfo.h"
+#include "core/torrent/sha1.h"
 #include "core/tracker_api/tracker_api.h"
 
 namespace bt::swarm {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/halves.h"
 
 namespace bt::swarm {
 namespace {
@@ -14,13 +15,13 @@ static_assert(kPieceLengthMax / kBlockSize <= 1u << kBlockBits);
 static_assert(kPieceCountLimit <= 1u << (32 - kBlockBits));
 
 BlockToken TokenOf(BlockRef block, uint32_t generation) {
-  return BlockToken(uint64_t{generation} << 32 | uint64_t{block.piece.value()} << kBlockBits | block.block);
+  return BlockToken(Join(generation, block.piece.value() << kBlockBits | block.block));
 }
 BlockRef BlockOf(BlockToken token) {
-  const uint32_t low = static_cast<uint32_t>(token.value());
+  const uint32_t low = LowHalf(token.value());
   return {PieceIndex(low >> kBlockBits), low & ((1u << kBlockBits) - 1)};
 }
-uint32_t GenerationOf(BlockToken token) { return static_cast<uint32_t>(token.value() >> 32); }
+uint32_t GenerationOf(BlockToken token) { return HighHalf(token.value()); }
 
 // Takes `block` out of a queue in which it is most likely near the front.
 bool Remove(std::deque<BlockRef>& queue, BlockRef block) {

@@ -16,6 +16,7 @@
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/base/tagged.h"
+#include "core/torrent/sha1.h"
 
 namespace bt::swarm {
 

@@ -9,6 +9,7 @@
 #include "core/base/overloaded.h"
 #include "core/swarm/metadata_fetch.h"
 #include "core/torrent/bencode.h"
+#include "core/torrent/sha1.h"
 
 namespace bt::swarm {
 namespace {

@@ -10,6 +10,7 @@
 #include "core/base/digest.h"
 #include "core/torrent/bencode.h"
 #include "core/torrent/merkle.h"
+#include "core/torrent/sha1.h"
 
 namespace bt::swarm {
 namespace {

@@ -9,6 +9,7 @@
 #include "core/torrent/bencode.h"
 #include "core/torrent/invalid.h"
 #include "core/torrent/merkle.h"
+#include "core/torrent/sha1.h"
 
 namespace bt {
 namespace {

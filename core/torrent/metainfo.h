@@ -17,6 +17,7 @@
 #include "core/base/digest.h"
 #include "core/torrent/content_id.h"
 #include "core/torrent/file_tree.h"
+#include "core/torrent/sha1.h"
 
 namespace bt {
 

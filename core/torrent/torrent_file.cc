@@ -11,6 +11,7 @@
 #include "core/torrent/bencode.h"
 #include "core/torrent/invalid.h"
 #include "core/torrent/metainfo.h"
+#include "core/torrent/sha1.h"
 
 namespace bt {
 namespace {

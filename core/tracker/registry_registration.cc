@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/digest.h"
+#include "core/torrent/sha1.h"
 #include "core/tracker/registry.h"
 
 namespace bt::tracker {

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "core/base/digest.h"
+#include "core/torrent/sha1.h"
 #include "net/resolve.h"
 #include "nodes/http_api/uri.h"
 #include "nodes/shared/text.h"

@@ -12,6 +12,7 @@
 
 #include "core/base/digest.h"
 #include "core/torrent/metainfo.h"
+#include "core/torrent/sha1.h"
 
 namespace bt::nodes {
 

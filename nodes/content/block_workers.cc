@@ -13,6 +13,7 @@
 
 #include "core/base/digest.h"
 #include "core/torrent/content_id.h"
+#include "core/torrent/sha1.h"
 #include "net/loop.h"
 #include "nodes/shared/files.h"
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/halves.h"
 #include "core/base/ids.h"
 
 namespace bt::sim::explore {
@@ -31,7 +32,7 @@ class Judgements {
   template <class Seen>
   std::optional<uint32_t> See(uint32_t judge, NodeId node, uint32_t number, const Seen& seen,
                               std::string& sentence) {
-    const auto [known, fresh] = verdicts_.try_emplace(uint64_t{judge} << 32 | number, 0);
+    const auto [known, fresh] = verdicts_.try_emplace(Join(judge, number), 0);
     if (fresh) known->second = Try(judge, node, seen);
     if ((known->second & kWrong) == 0) return known->second;
     sentence = sentences_[known->second & ~kWrong];

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/halves.h"
 #include "sim/explore/body.h"
 #include "sim/explore/messages.h"
 #include "sim/explore/subject.h"
@@ -79,7 +80,7 @@ class Lives {
   }
   const Step& Take(uint32_t life, Intake intake) {
     const auto [known, fresh] =
-        known_steps_.try_emplace(uint64_t{life} << 32 | intake.word(), static_cast<uint32_t>(steps_.size()));
+        known_steps_.try_emplace(Join(life, intake.word()), static_cast<uint32_t>(steps_.size()));
     if (!fresh) return *steps_[known->second];
     const std::unique_ptr<Body<S>> body = Revive(life);
     Feed(*body, intake);

@@ -14,6 +14,7 @@
 #include "core/base/check.h"
 #include "core/base/digest.h"
 #include "core/base/fields.h"
+#include "core/base/halves.h"
 #include "core/base/ids.h"
 
 namespace bt::sim::explore {
@@ -32,7 +33,7 @@ class Messages {
 
   uint32_t NumberOf(NodeId from, NodeId to, const typename P::Message& message) {
     std::string bytes = Encode(message);
-    const uint64_t ends = uint64_t{from.value()} << 32 | to.value();
+    const uint64_t ends = Join(from.value(), to.value());
     const auto [number, fresh] =
         numbers_.try_emplace(std::pair(ends, bytes), static_cast<uint32_t>(known_.size()));
     if (fresh) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/halves.h"
 
 namespace bt::sim::explore {
 
@@ -13,7 +14,7 @@ uint32_t Queues::NumberOf(std::vector<uint32_t> content) {
 }
 
 uint32_t Queues::Push(uint32_t queue, uint32_t message) {
-  const auto [known, fresh] = pushed_.try_emplace(uint64_t{queue} << 32 | message, 0);
+  const auto [known, fresh] = pushed_.try_emplace(Join(queue, message), 0);
   if (!fresh) return known->second;
   std::vector<uint32_t> content = contents_[queue];
   CHECK_MSG(content.size() < kLengthMax, "a link of the scope grows without end");
@@ -22,7 +23,7 @@ uint32_t Queues::Push(uint32_t queue, uint32_t message) {
 }
 
 uint32_t Queues::Without(uint32_t queue, size_t place) {
-  const auto [known, fresh] = without_.try_emplace(uint64_t{queue} << 32 | place, 0);
+  const auto [known, fresh] = without_.try_emplace(Join(queue, static_cast<uint32_t>(place)), 0);
   if (!fresh) return known->second;
   std::vector<uint32_t> content = contents_[queue];
   CHECK(place < content.size());

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/base/check.h"
+#include "core/base/halves.h"
 
 namespace bt::sim::explore {
 
@@ -31,7 +32,7 @@ class Budgets {
   enum Place : uint32_t { kCrashes, kLosses, kDuplicates, kOvertakes, kTimers, kCalls = 8, kPlaces = 16 };
 
   Budgets() = default;
-  Budgets(uint32_t low, uint32_t high) : bits_(uint64_t{high} << 32 | low) {}
+  Budgets(uint32_t low, uint32_t high) : bits_(Join(high, low)) {}
 
   void Set(uint32_t place, uint32_t count) {
     CHECK(place < kPlaces && count <= kBudgetMax);
@@ -42,8 +43,8 @@ class Budgets {
     CHECK(Left(place) > 0);
     bits_ -= uint64_t{1} << (4 * place);
   }
-  uint32_t low() const { return static_cast<uint32_t>(bits_); }
-  uint32_t high() const { return static_cast<uint32_t>(bits_ >> 32); }
+  uint32_t low() const { return LowHalf(bits_); }
+  uint32_t high() const { return HighHalf(bits_); }
 
  private:
   uint64_t bits_ = 0;

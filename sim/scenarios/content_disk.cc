@@ -164,7 +164,7 @@ swarm::BlockStored ContentDisk::DoStore(const swarm::StoreBlock& effect) {
     return {effect.token, std::move(failure), {}};
   }
   bytes.WriteAt(effect.offset, effect.bytes);
-  return {effect.token, absl::OkStatus(), world_.hashes().Sha256At(effect.offset, effect.bytes)};
+  return {effect.token, absl::OkStatus(), world_.hashes().At(&Sha256, effect.offset, effect.bytes)};
 }
 
 // Writes behind a sync that takes long wait for it, as they do when the page cache is full.
@@ -187,11 +187,11 @@ swarm::RangeHashed ContentDisk::DoHash(const swarm::HashRange& effect) {
   if (!bytes.ok()) {
     hashed.status = bytes.status();
   } else if (effect.kind == swarm::RangeHash::kSha1) {
-    hashed.sha1 = world_.hashes().Sha1At(effect.offset, *bytes);
+    hashed.sha1 = world_.hashes().At(&Sha1, effect.offset, *bytes);
   } else {
     for (uint64_t at = 0; at < effect.length; at += kLeafBytes) {
       const Slice leaf = bytes->Sub(at, std::min<uint64_t>(kLeafBytes, effect.length - at));
-      hashed.leaves.push_back(world_.hashes().Sha256At(effect.offset + at, leaf));
+      hashed.leaves.push_back(world_.hashes().At(&Sha256, effect.offset + at, leaf));
     }
   }
   return hashed;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/fields.h"
+#include "core/base/halves.h"
 #include "core/tracker/state_items.h"
 
 namespace bt::sim {
@@ -38,7 +39,7 @@ bool FormatLevels::MustRise() const {
 tracker::LevelRange FormatLevels::Begin(uint32_t node) {
   uint32_t newest = kNewestLevel;
   if (mixed_) {
-    RandomStream rng = rng_.Fork("life", (uint64_t{node} << 32) + ++lives_[node]);
+    RandomStream rng = rng_.Fork("life", Join(node, static_cast<uint32_t>(++lives_[node])));
     const bool old = rng.Chance(1, 2);
     // Once the level has risen an operator goes back only by mistake, and not twice.
     const bool mistake = in_force_ == kFirstLevel || (!refused_[node] && rng.Chance(1, 3));

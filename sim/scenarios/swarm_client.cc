@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/fields.h"
+#include "core/base/halves.h"
 #include "core/swarm/resume_state.h"
 #include "sim/scenarios/swarm_world.h"
 
@@ -118,7 +119,7 @@ void ClientAdaptor::Transmit(ClientHost& host, NodeId to, const Slice& message) 
   CHECK(edge.ok());
   const auto* ask = std::get_if<tracker_api::Ask>(&*edge);
   if (plan_.by_magnet && ask != nullptr && std::holds_alternative<tracker_api::Fetch>(ask->request)) return;
-  std::visit([this](auto& one) { one.id |= uint64_t{life_} << 32; }, *edge);
+  std::visit([this](auto& one) { one.id = Join(life_, LowHalf(one.id)); }, *edge);
   host.network().Send(host.index(), to.value(), Slice::Own(Encode(*edge)));
 }
 
@@ -126,8 +127,8 @@ void ClientAdaptor::Deliver(ClientHost& host, uint32_t from, const Slice& bytes)
   auto edge = Decode<EdgeMessage>(bytes);
   CHECK(edge.ok());
   const uint64_t id = std::visit([](const auto& one) { return one.id; }, *edge);
-  if (id >> 32 != life_) return;  // the connection ended with the process
-  std::visit([](auto& one) { one.id &= 0xffffffff; }, *edge);
+  if (HighHalf(id) != life_) return;  // the connection ended with the process
+  std::visit([](auto& one) { one.id = LowHalf(one.id); }, *edge);
   host.Receive(NodeId(from), Slice::Own(Encode(*edge)));
 }
 

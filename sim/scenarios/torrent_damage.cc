@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/torrent/bencode.h"
+#include "core/torrent/sha1.h"
 
 namespace bt::sim {
 namespace {

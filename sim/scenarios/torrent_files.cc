@@ -14,6 +14,7 @@
 #include "core/torrent/merkle.h"
 #include "core/torrent/metainfo.h"
 #include "core/torrent/piece_map.h"
+#include "core/torrent/sha1.h"
 #include "sim/scenarios/drawn_tree.h"
 #include "sim/scenarios/scenarios.h"
 #include "sim/scenarios/torrent_damage.h"

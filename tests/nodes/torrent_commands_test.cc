@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/torrent/sha1.h"
 #include "nodes/commands/create_command.h"
 #include "nodes/commands/inspect_command.h"
 #include "nodes/shared/files.h"

@@ -9,11 +9,8 @@ namespace {
 TEST(Digest, KnowsTheStandardVectors) {
   EXPECT_EQ(Hex(Sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(Hex(Sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(Hex(Sha1("")), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-  EXPECT_EQ(Hex(Sha1("abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
   EXPECT_EQ(Hex(Sha256(std::string(1'000'000, 'a'))),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-  EXPECT_EQ(Hex(Sha1(std::string(1'000'000, 'a'))), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
 }
 
 // xxHash's own test vectors: the empty input and seed 0.
@@ -21,17 +18,6 @@ TEST(Digest, HashBytesIsXxh3) {
   EXPECT_EQ(HashBytes(""), 0x2d06800538d394c2u);
   EXPECT_NE(HashBytes("a"), HashBytes("b"));
   EXPECT_NE(HashBytes("a", 1), HashBytes("a", 2));
-}
-
-TEST(Digest, Sha1StreamDoesNotCareHowBytesAreCutAndStartsOver) {
-  Sha1Stream stream;
-  stream.Update("a");
-  stream.Update("");
-  stream.Update("bc");
-  EXPECT_EQ(stream.Finish(), Sha1("abc"));
-  stream.Update("abc");
-  EXPECT_EQ(stream.Finish(), Sha1("abc"));
-  EXPECT_EQ(stream.Finish(), Sha1(""));
 }
 
 TEST(Digest, RollingDigestSeesOrderAndBoundaries) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "core/torrent/sha1.h"
 #include "tests/core/swarm/peer_fixture.h"
 
 namespace bt::swarm::test {

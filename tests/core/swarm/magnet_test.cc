@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/torrent/sha1.h"
 #include "tests/core/swarm/peer_fixture.h"
 
 namespace bt::swarm::test {

@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/base/digest.h"
+#include "core/torrent/sha1.h"
 
 namespace bt::swarm::test {
 namespace {

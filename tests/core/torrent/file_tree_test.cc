@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/torrent/metainfo.h"
+#include "core/torrent/sha1.h"
 #include "tests/support/sample_content.h"
 
 namespace bt {

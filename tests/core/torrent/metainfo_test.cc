@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "core/torrent/merkle.h"
+#include "core/torrent/sha1.h"
 #include "tests/support/sample_content.h"
 
 namespace bt {

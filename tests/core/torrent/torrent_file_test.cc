@@ -8,6 +8,7 @@
 
 #include "core/torrent/bencode.h"
 #include "core/torrent/metainfo.h"
+#include "core/torrent/sha1.h"
 #include "tests/support/sample_content.h"
 
 namespace bt {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/digest.h"
+#include "core/torrent/sha1.h"
 #include "tests/net/support.h"
 
 namespace bt::nodes {
