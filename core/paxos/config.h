@@ -58,6 +58,31 @@ struct Config {
   size_t log_bytes_kept = 16u << 20;
   // A replica does not help one this far behind itself to become leader.
   uint32_t candidate_lag_slots_max = 1024;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("self", self.self);
+    visit("members", self.members);
+    visit("heartbeat", self.heartbeat);
+    visit("election_min", self.election_min);
+    visit("election_max", self.election_max);
+    visit("closed_wait_min", self.closed_wait_min);
+    visit("closed_wait_max", self.closed_wait_max);
+    visit("gap_grace", self.gap_grace);
+    visit("retry", self.retry);
+    visit("window_slots", self.window_slots);
+    visit("batch_commands_max", self.batch_commands_max);
+    visit("batch_bytes_max", self.batch_bytes_max);
+    visit("pending_commands_max", self.pending_commands_max);
+    visit("pending_bytes_max", self.pending_bytes_max);
+    visit("pending_reads_max", self.pending_reads_max);
+    visit("peer_slots_max", self.peer_slots_max);
+    visit("peer_bytes_max", self.peer_bytes_max);
+    visit("promise_bytes_max", self.promise_bytes_max);
+    visit("catch_up_bytes_max", self.catch_up_bytes_max);
+    visit("gap_slots_max", self.gap_slots_max);
+    visit("log_bytes_kept", self.log_bytes_kept);
+    visit("candidate_lag_slots_max", self.candidate_lag_slots_max);
+  }
 };
 
 }  // namespace bt::paxos

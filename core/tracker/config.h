@@ -76,6 +76,43 @@ struct Config {
   uint32_t unapplied_announces_max = 65'536;  // claims known here and not yet in the replicated state
   uint32_t forward_commands_max = 1024;       // in one message
   size_t forward_bytes_max = 1u << 20;        // in one message; a long command travels alone
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("replica", self.replica);
+    visit("levels", self.levels);
+    visit("deadline", self.deadline);
+    visit("retry", self.retry);
+    visit("coalesce", self.coalesce);
+    visit("announce_pause", self.announce_pause);
+    visit("snapshot_log_bytes", self.snapshot_log_bytes);
+    visit("snapshot_piece_bytes", self.snapshot_piece_bytes);
+    visit("snapshot_pause", self.snapshot_pause);
+    visit("snapshot_deadline", self.snapshot_deadline);
+    visit("step_bytes", self.step_bytes);
+    visit("step_commands", self.step_commands);
+    visit("step_effort", self.step_effort);
+    visit("chunk_bytes_min", self.chunk_bytes_min);
+    visit("chunk_bytes_max", self.chunk_bytes_max);
+    visit("bulk_window_bytes_max", self.bulk_window_bytes_max);
+    visit("bulk_delay", self.bulk_delay);
+    visit("bulk_idle", self.bulk_idle);
+    visit("bulk_messages_max", self.bulk_messages_max);
+    visit("bulk_queued_bytes_max", self.bulk_queued_bytes_max);
+    visit("shipped_bytes_max", self.shipped_bytes_max);
+    visit("held_values_bytes_max", self.held_values_bytes_max);
+    visit("disk_reserve_bytes", self.disk_reserve_bytes);
+    visit("journal_stall_max", self.journal_stall_max);
+    visit("pending_max", self.pending_max);
+    visit("pending_bytes_max", self.pending_bytes_max);
+    visit("waiters_per_mutation_max", self.waiters_per_mutation_max);
+    visit("reads_max", self.reads_max);
+    visit("orders_max", self.orders_max);
+    visit("snapshots_asked_max", self.snapshots_asked_max);
+    visit("remote_reads_max", self.remote_reads_max);
+    visit("unapplied_announces_max", self.unapplied_announces_max);
+    visit("forward_commands_max", self.forward_commands_max);
+    visit("forward_bytes_max", self.forward_bytes_max);
+  }
 };
 
 // How much longer than Config::deadline a command of so many bytes may take: what it takes at 32 KiB a

@@ -70,7 +70,9 @@ using Order = std::variant<paxos::AddMember, paxos::RemoveMember, paxos::Transfe
 
 // Answered when this node's journal holds a snapshot of a state in which everything is that was acknowledged
 // to anybody before the call came. Replica::snapshot() is that one, or a newer one.
-struct TakeSnapshot {};
+struct TakeSnapshot {
+  static constexpr void Fields(auto&, auto&&) {}
+};
 
 // Passed on to the leader. `number` never repeats, also not across the asker's restarts.
 struct ForwardOrder {
@@ -270,6 +272,8 @@ struct Asked {
 // From the host: the file system that holds the journal has so much room for this node. Answered at once.
 struct DiskRoom {
   uint64_t free_bytes = 0;
+
+  static constexpr void Fields(auto& self, auto&& visit) { visit("free_bytes", self.free_bytes); }
 };
 
 struct Protocol {
