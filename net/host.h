@@ -15,6 +15,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -37,6 +38,9 @@ struct NoStore {
   void Execute(auto&&) { CHECK_MSG(false, "a file effect, and no store to execute it"); }
   FileSpot Find(FileId, uint64_t) const { return {}; }
 };
+
+// Stands for the recorder of a host that is never recorded.
+struct NoRecorder {};
 
 inline uint64_t SystemSeed() {
   uint64_t seed = 0;
@@ -61,7 +65,8 @@ struct StepTimes {
 //   void Connect(deliver, congestion);     deliver(P::FileDone) later; congestion(bool): reading should pause
 //   or go on void Execute(P::FileEffect effect); FileSpot Find(FileId file, uint64_t offset) const;
 //   an open file to send from, or nullptr
-template <Machine M, class Edges, class Files = NoStore>
+// Recorder is StepRecorder<P> (core/machine/step_recorder.h) where the machine can be recorded.
+template <Machine M, class Edges, class Files = NoStore, class Recorder = NoRecorder>
 class Host {
  public:
   using P = typename M::Protocol;
@@ -71,6 +76,7 @@ class Host {
     Journal* journal = nullptr;
     StreamLinks* links = nullptr;
     Files* files = nullptr;
+    Recorder* recorder = nullptr;  // may be left out
   };
 
   // The parts are connected to this host here; they must outlive it, and deliver nothing after it is gone
@@ -103,30 +109,55 @@ class Host {
 
     Instant Now() const { return loop.now(); }
     Rng& rng() { return random; }
+    // Calls `record` with the recorder, if the machine has one.
+    template <class F>
+    void Record(F record) {
+      if constexpr (!std::same_as<Recorder, NoRecorder>) {
+        if (parts.recorder != nullptr && parts.recorder->recording()) record(*parts.recorder);
+      }
+    }
     void Append(JournalWrite write) {
       CHECK(parts.journal != nullptr);
+      Record([&](auto& recorder) { recorder.effects().Add(write); });
       parts.journal->Append(std::move(write));
     }
     void Forget(WriteSeq needed) {
       CHECK(parts.journal != nullptr);
+      Record([&](auto& recorder) { recorder.effects().AddForget(needed); });
       parts.journal->Forget(needed);
     }
     void Commit() {}  // the journal does, at the end of the loop's iteration: one sync for all its steps
-    void Transmit(NodeId to, const typename P::Message& message) { edges.SendMessage(to, message); }
+    void Transmit(NodeId to, const typename P::Message& message) {
+      Record([&](auto& recorder) { recorder.effects().Add(to, message); });
+      edges.SendMessage(to, message);
+    }
     void Do(typename P::FileEffect effect) requires HasFiles<P> {
       CHECK(parts.files != nullptr);
       parts.files->Execute(std::move(effect));
     }
     void Do(LinkEffect effect) {
       CHECK(parts.links != nullptr);
+      Record([&](auto& recorder) { recorder.effects().Add(effect); });
       parts.links->Execute(std::move(effect));
     }
-    void Answer(CallId call, typename P::Response response) { edges.OnReply(call, std::move(response)); }
-    void Note(typename P::Note note) { edges.OnNote(std::move(note)); }
+    void Answer(CallId call, typename P::Response response) {
+      Record([&](auto& recorder) { recorder.effects().Add(call, response); });
+      edges.OnReply(call, std::move(response));
+    }
+    void Note(typename P::Note note) {
+      Record([&](auto& recorder) { recorder.effects().AddNote(note); });
+      edges.OnNote(std::move(note));
+    }
     void Wake(Instant when) { timer.Arm(when); }
-    void StepBegins(const Input<P>&) { step_began = Loop::ReadClock(); }
+    void StepBegins(const Input<P>& input) {
+      step_began = Loop::ReadClock();
+      Record([&](auto& recorder) { recorder.Begin(Now(), input); });
+    }
     void Holds(const typename Outbox<P>::Outgoing&) {}
-    void StepEnds(const Input<P>&) { step_times.Add(Loop::ReadClock() - step_began); }
+    void StepEnds(const Input<P>&) {
+      Record([](auto& recorder) { recorder.End(); });
+      step_times.Add(Loop::ReadClock() - step_began);
+    }
 
     Loop& loop;
     Edges& edges;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "nodes/tracker/http_edge.h"
 #include "nodes/tracker/memory.h"
 #include "nodes/tracker/met_peers.h"
+#include "nodes/tracker/node_recording.h"
 #include "nodes/tracker/operator_log.h"
 #include "nodes/tracker/sentences.h"
 #include "nodes/tracker/service_manager.h"
@@ -54,6 +56,7 @@ class Tracker {
       OpenJournal();
     }
     if (!failed_) loop_.Run();
+    if (recording_) recording_->Finish(host_->machine().Digest());
     return failed_ ? 1 : 0;
   }
 
@@ -211,15 +214,13 @@ class Tracker {
     seeker_.reset();
     journal_ = std::move(journal);
     if (recovery.cut_bytes > 0) log_.Warning(CutLine(recovery, flags_.data_dir));
-    tracker::Config config;
-    config.replica.self = self();
-    config.replica.members = state_.members;
-    config.snapshot_log_bytes = uint64_t{flags_.snapshot_after_mib} << 20;
-    config.levels.newest = flags_.newest_level;
-    config.pending_bytes_max = limits_.mutation_bytes;
-    config.disk_reserve_bytes = uint64_t{flags_.disk_reserve_mib} << 20;
-    host_ = std::make_unique<TrackerEdge::Host>(loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
-                                                TrackerEdge::Host::Parts{.journal = journal_.get()});
+    const tracker::Config config = NodeConfig(self(), state_, flags_, limits_);
+    recording_.emplace(loop_, flags_, config, recovery,
+                       [this](const std::string& line) { log_.Warning(line); });
+    host_ = std::make_unique<TrackerEdge::Host>(
+        loop_, std::make_unique<tracker::TrackerNode>(config), *edge_,
+        TrackerEdge::Host::Parts{.journal = journal_.get(), .recorder = recording_->recorder()},
+        recording_->seed());
     if (const absl::Status status = StartLinks(); !status.ok()) return status;
     edge_->Attach(self(), host_.get(), message_links_.get(),
                   [this](const paxos::Membership& members) { OnMembersChanged(members); });
@@ -272,9 +273,7 @@ class Tracker {
     absl::StatusOr<MetPeers> met = MetPeers::Read(flags_.data_dir);
     if (!met.ok()) return met.status();
     met_.emplace(*std::move(met));
-    options.admit = [this](NodeId peer, uint64_t incarnation, bool proven) {
-      return Admit(peer, incarnation, proven);
-    };
+    options.admit = std::bind_front(&Tracker::Admit, this);
     desk_.emplace(edge_->router(), host_->machine(),
                   [this](NodeId id) { return WhereIs(id, host_->machine().replica().members().membership); });
     options.guest = [this](const Slice& question) { return desk_->Answer(question); };
@@ -464,6 +463,7 @@ class Tracker {
   std::optional<AdmissionSeeker> seeker_;
   std::optional<AdmissionDesk> desk_;
   std::unique_ptr<net::Journal> journal_;
+  std::optional<NodeRecording> recording_;
   std::unique_ptr<TrackerEdge::Host> host_;
   std::optional<MetPeers> met_;
   std::unique_ptr<net::ReplicaLinks> links_;

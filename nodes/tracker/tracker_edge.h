@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "core/machine/step_recorder.h"
 #include "core/tracker/node.h"
 #include "net/host.h"
 #include "net/message_links.h"
@@ -17,7 +18,7 @@ namespace bt::nodes {
 
 class TrackerEdge {
  public:
-  using Host = net::Host<tracker::TrackerNode, TrackerEdge>;
+  using Host = net::Host<tracker::TrackerNode, TrackerEdge, net::NoStore, StepRecorder<tracker::Protocol>>;
   using Links = net::MessageLinks<tracker::Protocol::Message>;
 
   // `fatal` is told once when the node must stop; `forgot` when it must because its journal has lost what had

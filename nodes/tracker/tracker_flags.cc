@@ -74,6 +74,8 @@ struct Given {
   uint32_t newest_level = tracker::kNewestLevel;
   bool no_udp = false;
   std::string log_format = "text";
+  std::string record;
+  uint32_t record_limit_mib = TrackerFlags().record_limit_mib;
 };
 
 absl::StatusOr<absl::btree_map<NodeId, MemberAddress>> ParseMembers(const std::vector<std::string>& nodes) {
@@ -127,7 +129,9 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .memory_limit_mib = given.memory_limit_mib,
                      .newest_level = given.newest_level,
                      .udp = !given.no_udp,
-                     .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText};
+                     .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText,
+                     .record = given.record,
+                     .record_limit_mib = given.record_limit_mib};
   const bool alone = flags.members.size() == 1;
   flags.self = given.id ? NodeId(*given.id) : flags.members.begin()->first;
   if (!given.id && !alone) {
@@ -181,6 +185,18 @@ void AddMemoryFlag(CLI::App& app, Given& given) {
       ->type_name("MIB");
 }
 
+void AddRecordFlags(CLI::App& app, Given& given) {
+  app.add_option("--record", given.record,
+                 "keep all that the node is told and does in this file, for `simrun conform`; one that is "
+                 "there is kept as FILE.old")
+      ->type_name("FILE");
+  app.add_option("--record-limit", given.record_limit_mib,
+                 absl::StrCat("what the recording may have; it ends there, and the node goes on (default: ",
+                              given.record_limit_mib, ")"))
+      ->check(CLI::Range(1u, 1u << 20))
+      ->type_name("MIB");
+}
+
 void AddLevelFlag(CLI::App& app, Given& given) {
   app.add_option("--newest-level", given.newest_level,
                  absl::StrCat("read no format newer than this one, so that the cluster stays at it and older "
@@ -214,6 +230,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   AddDiskFlags(app, given);
   AddMemoryFlag(app, given);
   AddLevelFlag(app, given);
+  AddRecordFlags(app, given);
   app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");

@@ -40,6 +40,8 @@ struct TrackerFlags {
   uint32_t newest_level = tracker::kNewestLevel;  // of the formats that the node says it reads
   bool udp = true;                                // clients may also announce over UDP
   LogFormat log_format = LogFormat::kText;
+  std::string record;  // file; empty: nothing is recorded
+  uint32_t record_limit_mib = 1024;
 
   const MemberAddress& own() const { return members.at(self); }
 };

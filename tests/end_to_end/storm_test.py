@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -B
-"""Clients race for names at all nodes while nodes are killed, stalled, resumed and started again; what they saw has one order, nothing acknowledged is lost, and the cluster is whole afterwards.
+"""Clients race for names at all nodes while nodes are killed, stalled, resumed and started again; what they saw has one order, nothing acknowledged is lost, and the cluster is whole afterwards. What each node did can be done again from its recording.
 
 BYTETORRENT_STORM_SECONDS=60 makes each storm as long as that; BYTETORRENT_STORM_SEED=N repeats what was drawn.
 """
@@ -96,7 +96,7 @@ def strike(draw, cluster, stalled):
 
 
 def storm(world, size):
-    cluster = Cluster(world, size, name=f"storm-of-{size}").start()
+    cluster = Cluster(world, size, name=f"storm-of-{size}", recorded=True).start()
     history = History()
     began = time.monotonic()
     # Each name is raced for within about a quarter of a second, and read for a while.
@@ -142,7 +142,19 @@ def storm(world, size):
     )
     check(acknowledged > 0 or whole < SECONDS / 2, "nothing was acknowledged, though a majority was up for half of the time")
     for node in cluster.nodes:
-        node.kill()
+        check(node.process.stop() == 0, lambda n=node: f"node {n.id} did not stop in order")
+    conform(world, cluster)
+
+
+def conform(world, cluster):
+    """Steps each life of each node again; one that was killed before it had said anything left an empty file."""
+    recordings = [path for path in cluster.recordings if os.path.getsize(path) > 0]
+    process = world.run(f"{cluster.name}-conform", [world.binaries.simrun, "conform", *recordings], 120)
+    lines = process.out().splitlines()
+    check(process.status == 0, lambda: "a recording does not conform: " + "; ".join(lines[-3:]) + process.err())
+    steps = sum(int(line.split(" steps")[0].rsplit(" ", 1)[1]) for line in lines)
+    print(f"{len(recordings)} lives of {cluster.size} nodes, {steps} steps: every one the same again")
+    check(sum(line.endswith("the node was stopped") for line in lines) >= cluster.size, "a node that was stopped did not say so in its recording")
 
 
 def story(world):

@@ -54,8 +54,9 @@ class SlowPeerTest : public PeerTest {
   }
 };
 
-// What distribution seed 20055001 showed. A piece that failed its hash is next demanded of one peer alone, and
-// takes no answer of another. Each slow peer in turn was given up while its answer was on its way, for ever.
+// What distribution seed 20055001 showed. A piece that failed its hash is next demanded of one peer alone,
+// and takes no answer of another. Each slow peer in turn was given up while its answer was on its way, for
+// ever.
 TEST_F(SlowPeerTest, APieceDemandedOfOneSlowPeerIsWaitedForAsLongAsItsBlocksTake) {
   Script liar;
   const auto lies = [&](SmallWorld& world, SmallWorld::RawPeer& self) {

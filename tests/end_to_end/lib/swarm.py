@@ -70,8 +70,16 @@ class TrackerNode:
 
     def start(self):
         tracker = self.cluster.world.binaries.tracker
-        command = [*self.cluster.prefix, tracker, *self.flags, *self.cluster.serving_flags]
+        command = [*self.cluster.prefix, tracker, *self.flags, *self.cluster.serving_flags, *self._record_flags()]
         self.process = self.cluster.world.start(f"{self.cluster.name}-{self.replica_port}-{self.id}", command)
+
+    def _record_flags(self):
+        """Each life in a file of its own, if the cluster is recorded."""
+        recordings = self.cluster.recordings
+        if recordings is None:
+            return []
+        recordings.append(self.cluster.world.path(f"{self.cluster.name}-{self.replica_port}-{self.id}-{len(recordings)}.recording"))
+        return ["--record", recordings[-1]]
 
     def kill(self):
         self.process.kill()
@@ -104,7 +112,7 @@ class TrackerNode:
 
 
 class Cluster:
-    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=(), prefix=(), init_flags=()):
+    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=(), prefix=(), init_flags=(), recorded=False):
         self.world = world
         self.size = size
         self.name = name
@@ -112,6 +120,7 @@ class Cluster:
         self.serving_flags = serving_flags
         self.init_flags = init_flags
         self.prefix = prefix  # a command that ends by becoming the one behind it
+        self.recordings = [] if recorded else None  # files
         self.nodes = []
 
     def start(self):
