@@ -74,6 +74,9 @@ def bad_input(judge, folder):
         ("why --scenario=journal_faults --seed=1", "passes"),
         ("why --scenario=journal_faults --seed=1 -o no/such/folder.html", "no/such/folder.html"),
         ("why --scenario=journal_faults --seed=1 --futures=0", "--futures"),
+        ("conform", "FILE"),
+        ("conform none.recording", "none.recording"),
+        ("conform cut.case", "no recording"),
         ("nonsense", "subcommand"),
     ):
         result = simrun(*command.split(), folder=folder)

@@ -50,7 +50,9 @@ class TestMachine final {
   void Step(const Input<Protocol>& input, Context<Protocol>& context) {
     if (const auto* call = std::get_if<Call<Protocol>>(&input)) On(*call, context);
     if (std::holds_alternative<TimerFired<Protocol>>(input)) context.out.Note(Woken{++woken_});
-    if (const auto* up = std::get_if<LinkUp>(&input)) context.out.Link(LinkClose{up->link, true});
+    if (const auto* up = std::get_if<LinkUp>(&input)) {
+      context.out.Link(LinkClose{up->link, context.out.timers.armed(Protocol::Timer::kWake)});
+    }
   }
   void CheckInvariants() const {}
   uint64_t Digest() const { return woken_ + (release_ == Release::kEndsElsewhere ? 1 : 0); }

@@ -1,0 +1,65 @@
+#include "net/recording_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <memory>
+#include <string>
+
+#include "tests/net/support.h"
+
+namespace bt::net {
+namespace {
+
+TEST(RecordingFile, KeepsBlocksInOrderForItsOwnerAlone) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "recording";
+  absl::StatusOr<std::unique_ptr<RecordingFile>> file = RecordingFile::Create(path, 1 << 20);
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::string all;
+  for (int i = 0; i < 100; ++i) {
+    all += std::to_string(i);
+    ASSERT_TRUE((*file)->Keep(std::to_string(i)).ok());
+  }
+  (*file)->KeepLast("end");
+  file->reset();
+  EXPECT_EQ(ReadFile(path), all + "end");
+  struct stat there {};
+  ASSERT_EQ(::stat(path.c_str(), &there), 0);
+  EXPECT_EQ(there.st_mode & 0777u, 0600u);
+}
+
+TEST(RecordingFile, WhatIsOverTheLimitIsRefusedAndTheLastBlockFitsInAnyCase) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "recording";
+  const uint64_t limit = 3 * RecordingFile::kLastBlockBytesMax;
+  absl::StatusOr<std::unique_ptr<RecordingFile>> file = RecordingFile::Create(path, limit);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_TRUE((*file)->Keep(std::string(2 * RecordingFile::kLastBlockBytesMax, 'a')).ok());
+  EXPECT_EQ((*file)->Keep("b").code(), absl::StatusCode::kResourceExhausted);
+  (*file)->KeepLast(std::string(RecordingFile::kLastBlockBytesMax, 'c'));
+  file->reset();
+  EXPECT_EQ(ReadFile(path).size(), limit);
+  EXPECT_EQ(ReadFile(path).find('b'), std::string::npos);
+}
+
+TEST(RecordingFile, OneOfAnEarlierStartIsKeptAndOneBeforeThatIsNot) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "recording";
+  for (const char* text : {"first", "second", "third"}) {
+    absl::StatusOr<std::unique_ptr<RecordingFile>> file = RecordingFile::Create(path, 1 << 20);
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Keep(text).ok());
+  }
+  EXPECT_EQ(ReadFile(path), "third");
+  EXPECT_EQ(ReadFile(path + ".old"), "second");
+}
+
+TEST(RecordingFile, AFolderThatIsNotThereIsNamed) {
+  const TemporaryDirectory directory;
+  const absl::Status status = RecordingFile::Create(directory / "none/recording", 1 << 20).status();
+  EXPECT_NE(status.message().find("none/recording"), std::string::npos) << status;
+}
+
+}  // namespace
+}  // namespace bt::net
