@@ -7,8 +7,10 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,15 +33,23 @@ struct Conformity {
   std::string difference;
 };
 
+// Gets what a person may read of a replay, line by line.
+using Teller = std::function<void(const std::string& line)>;
+
 namespace conform_internal {
 
-// What a replayed machine does leaves digests alone.
+// What a replayed machine does leaves digests alone, and lines, if somebody wants to read them.
 template <class P>
 class Replay {
  public:
-  Replay(uint64_t seed, WriteSeq durable) : random_(seed), last_write_(durable) {}
+  Replay(uint64_t seed, WriteSeq durable, Teller tell)
+      : random_(seed), last_write_(durable), tell_(std::move(tell)) {}
 
-  void At(Instant now) { now_ = now; }
+  void At(Instant now) {
+    if (first_ == Instant::Never()) first_ = now;
+    now_ = now;
+  }
+  Duration since_first() const { return now_ - first_; }
   uint64_t TakeEffects() { return effects_.Take(); }
   WriteSeq last_write() const { return last_write_; }
 
@@ -48,22 +58,51 @@ class Replay {
   void Append(const JournalWrite& write) {
     last_write_ = write.seq;
     effects_.Add(write);
+    Tell([&] {
+      return absl::StrCat("writes record ", write.seq.value(), " of type ", write.type, ", ",
+                          write.body.size(), " bytes");
+    });
   }
   void Commit() {}
-  void Forget(WriteSeq needed) { effects_.AddForget(needed); }
-  void Transmit(NodeId to, const typename P::Message& message) { effects_.Add(to, message); }
-  void Do(const LinkEffect& effect) { effects_.Add(effect); }
-  void Answer(CallId call, const typename P::Response& response) { effects_.Add(call, response); }
-  void Note(const typename P::Note& note) { effects_.AddNote(note); }
+  void Forget(WriteSeq needed) {
+    effects_.AddForget(needed);
+    Tell([&] { return absl::StrCat("needs no record below ", needed.value()); });
+  }
+  void Transmit(NodeId to, const typename P::Message& message) {
+    effects_.Add(to, message);
+    Tell([&] { return absl::StrCat("to node ", to.value(), ": ", TraceText(message)); });
+  }
+  void Do(const LinkEffect& effect) {
+    effects_.Add(effect);
+    Tell([&] { return absl::StrCat("link effect ", effect.index()); });
+  }
+  void Answer(CallId call, const typename P::Response& response) {
+    effects_.Add(call, response);
+    Tell([&] { return absl::StrCat("answers call ", call.value(), ": ", TraceText(response)); });
+  }
+  void Note(const typename P::Note& note) {
+    effects_.AddNote(note);
+    Tell([&] { return absl::StrCat("notes ", TraceText(note)); });
+  }
   void Wake(Instant) {}
-  void StepBegins(const Input<P>&) {}
+  void StepBegins(const Input<P>& input) {
+    if (tell_)
+      tell_(absl::StrFormat("%10.6f  %s", static_cast<double>(since_first().ns) / 1e9, InputText(input)));
+  }
   void Holds(const typename Outbox<P>::Outgoing&) {}
   void StepEnds(const Input<P>&) {}
 
  private:
+  template <class F>
+  void Tell(F line) {
+    if (tell_) tell_(absl::StrCat("    ", line()));
+  }
+
   Instant now_;
+  Instant first_ = Instant::Never();
   Rng random_;
   WriteSeq last_write_;
+  const Teller tell_;
   EffectsDigest<P> effects_;
 };
 
@@ -72,8 +111,10 @@ class Run {
  public:
   using P = typename M::Protocol;
 
-  Run(const RecordingHead& head, std::unique_ptr<M> machine)
-      : replay_(head.seed, head.durable), runner_(std::move(machine), replay_), durable_(head.durable) {}
+  Run(const RecordingHead& head, std::unique_ptr<M> machine, Teller tell)
+      : replay_(head.seed, head.durable, std::move(tell)),
+        runner_(std::move(machine), replay_),
+        durable_(head.durable) {}
 
   absl::Status TakeSteps(const Slice& body) {
     Decoder decoder(body);
@@ -99,9 +140,8 @@ class Run {
 
  private:
   void Take(RecordedStep<P> step) {
-    if (found_.steps == 0) first_ = step.now;
-    found_.span = step.now - first_;
     replay_.At(step.now);
+    found_.span = replay_.since_first();
     const std::string name = absl::StrCat("step ", found_.steps + 1, ", ", InputText(step.input));
     if (const char* wrong = WhyImpossible(step); wrong != nullptr) {
       found_.difference = absl::StrCat(name, ": ", wrong);
@@ -138,16 +178,18 @@ class Run {
   Replay<P> replay_;
   Runner<M, Replay<P>> runner_;
   WriteSeq durable_;
-  Instant first_;
   Conformity found_;
 };
 
 }  // namespace conform_internal
 
-// Replays what `reader` has behind its head on `machine`, made with what the head says. kDataLoss: damaged.
+// Replays what `reader` has behind its head on `machine`, made with what the head says. `tell` gets a line
+// for each step, with its time in seconds since the first one, and an indented one for each effect.
+// kDataLoss: damaged.
 template <Machine M>
-absl::StatusOr<Conformity> Conform(RecordingReader& reader, std::unique_ptr<M> machine) {
-  conform_internal::Run<M> run(reader.head(), std::move(machine));
+absl::StatusOr<Conformity> Conform(RecordingReader& reader, std::unique_ptr<M> machine,
+                                   Teller tell = nullptr) {
+  conform_internal::Run<M> run(reader.head(), std::move(machine), std::move(tell));
   while (!run.over()) {
     absl::StatusOr<std::optional<RecordingReader::Block>> block = reader.Next();
     if (!block.ok()) return block.status();

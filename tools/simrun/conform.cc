@@ -13,6 +13,7 @@
 
 #include "core/machine/conform.h"
 #include "core/tracker/recorded.h"
+#include "tools/simrun/output_file.h"
 
 namespace bt::sim {
 namespace {
@@ -29,7 +30,7 @@ std::string EndText(const Conformity& found) {
 }
 
 // The exit status: 0 it conforms, 1 it does not, 2 it cannot be read.
-int ConformOne(const std::string& path) {
+int ConformOne(const std::string& path, const Teller& tell) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Wrong(path, "cannot be read");
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
@@ -38,7 +39,7 @@ int ConformOne(const std::string& path) {
   absl::StatusOr<std::unique_ptr<tracker::TrackerNode>> node = tracker::RecordedNode(reader->head());
   if (!node.ok()) return Wrong(path, node.status().message());
   const NodeId self = (*node)->config().replica.self;
-  const absl::StatusOr<Conformity> found = Conform(*reader, *std::move(node));
+  const absl::StatusOr<Conformity> found = Conform(*reader, *std::move(node), tell);
   if (!found.ok()) return Wrong(path, found.status().message());
   std::printf("%s: node %u, release %s, %llu steps in %.1f s%s; %s\n", path.c_str(), self.value(),
               reader->head().program.c_str(), static_cast<unsigned long long>(found->steps),
@@ -53,6 +54,8 @@ int Run(int argc, char** argv) {
   CLI::App app(kAbout, "simrun conform");
   std::vector<std::string> files;
   app.add_option("FILE", files, "what a node that runs with --record FILE has written")->required();
+  std::string trace;
+  app.add_option("--trace", trace, "write each step and what it did there, for people");
   app.footer("Exit status: 0 all conform, 1 one does not, 2 wrong usage, or a file that cannot be read.\n");
   try {
     app.parse(argc, argv);
@@ -62,7 +65,17 @@ int Run(int argc, char** argv) {
     return 2;
   }
   int status = 0;
-  for (const std::string& file : files) status = std::max(status, ConformOne(file));
+  OutputFile lines;
+  Teller tell;
+  if (!trace.empty()) {
+    if (!lines.Open(trace)) return Wrong(trace, "cannot be written");
+    tell = [&](const std::string& line) { std::fprintf(lines.stream(), "%s\n", line.c_str()); };
+  }
+  for (const std::string& file : files) {
+    if (tell) tell(file);
+    status = std::max(status, ConformOne(file, tell));
+  }
+  if (tell && !lines.Keep()) return Wrong(trace, "cannot be written");
   return status;
 }
 

@@ -168,6 +168,20 @@ TEST_F(RecordingTest, WhatDiffersIsNamedWithItsStep) {
             "after the last step this machine is in another state than the recorded one");
 }
 
+TEST_F(RecordingTest, AReaderIsToldOfEachStepAndOfItsEffects) {
+  absl::StatusOr<RecordingReader> reader = RecordingReader::Open(Slice::Own(Record()));
+  ASSERT_TRUE(reader.ok());
+  std::vector<std::string> lines;
+  ASSERT_TRUE(Conform(*reader, std::make_unique<TestMachine>(), [&](const std::string& line) {
+                lines.push_back(line);
+              }).ok());
+  ASSERT_GE(lines.size(), 5u);
+  EXPECT_EQ(lines[1], "  0.000000  Call{id=1 request=Remember{number=1}}");
+  EXPECT_EQ(lines[2], "    writes record 4 of type 1, 1 bytes");
+  EXPECT_EQ(lines[3], "    answers call 1: Woken{times=0}");
+  EXPECT_EQ(lines[4], "  0.010000  WriteDone{seq=4}");
+}
+
 TEST_F(RecordingTest, WhatIsDrawnIsDrawnAgainFromTheSeedInTheHead) {
   std::string bytes = Record();
   const RecordingHead head = RecordingReader::Open(Slice::Copy(bytes))->head();
