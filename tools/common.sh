@@ -22,10 +22,10 @@ run_bazel_tests() {
   read -r tests_passed tests_failed <<<"$counts"
 }
 
-# Every program, also such as no test runs.
+# Every program that is for any compiler, also such as no test runs.
 build_every_binary() {
   local programs
-  mapfile -t programs < <("${bazel[@]}" query 'kind(cc_binary, //...)' 2>/dev/null)
+  mapfile -t programs < <("${bazel[@]}" query 'kind(cc_binary, //...) except attr(tags, manual, //...)' 2>/dev/null)
   "${bazel[@]}" build --keep_going "${programs[@]}"
 }
 

@@ -131,6 +131,11 @@ def storms(part):
     )
 
 
+def fuzz(part):
+    """A minute of fuzzing for each reader of bytes from outside."""
+    part.check(["tools/fuzz"], "a fuzzer has found something: out/fuzz has the input")
+
+
 def planted(part):
     """Every planted mistake is caught."""
     part.check(["tools/planted"], "a planted mistake is not caught, or its patch no longer applies")
@@ -159,7 +164,7 @@ def outside(part):
 
 
 # (function, minutes it may take on two cores)
-_PARTS = ((seeds, 60), (equal_digests, 90), (threads, 30), (storms, 40), (outside, 20), (planted, 120), (mutants, 360))
+_PARTS = ((seeds, 60), (equal_digests, 90), (threads, 30), (storms, 40), (outside, 20), (fuzz, 40), (planted, 120), (mutants, 360))
 
 
 def _tree():
