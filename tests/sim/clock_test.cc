@@ -43,6 +43,16 @@ TEST(HostClock, HasAnotherOriginAndRateInEachLife) {
   EXPECT_EQ(world.faults().count(Fault::kClockDrift), 50u);
 }
 
+TEST(HostClock, HasNoDriftWhereEverythingIsDecidedInTheSimplestWay) {
+  Decisions decisions;
+  decisions.otherwise = Otherwise::kSimplest;
+  World world(1, WorldOptions{.decisions = &decisions});
+  HostClock clock(world, 0, kOwn);
+  clock.BeginLife();
+  world.RunFor(Seconds(1000));
+  EXPECT_EQ(clock.drift_ppm(), 0);
+}
+
 TEST(HostClock, ShowsATimeWhenItSaysThatItWillAndNeverGoesBack) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     World world(seed);
