@@ -35,6 +35,7 @@ struct Options {
   DownloadOptions download;
   InspectOptions inspect;
   StatusOptions status;
+  TokenNewOptions token_new;
   ClusterInitOptions cluster_init;
   ClusterMembersOptions cluster_members;
   ClusterLimitsOptions cluster_limits;
@@ -48,6 +49,16 @@ void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const ch
       ->take_all()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+// A file, and never the token: command lines and environments are read by others, and kept in histories.
+void AddToken(CLI::App* command, std::string& token_file) {
+  command
+      ->add_option("--token-file", token_file,
+                   "a file with the token to show to the trackers named with --tracker (default: "
+                   "$BYTETORRENT_TOKEN_FILE, if set)")
+      ->type_name("FILE")
+      ->envname("BYTETORRENT_TOKEN_FILE");
 }
 
 void AddListen(CLI::App* command, std::string& listen) {
@@ -80,6 +91,7 @@ CLI::App* AddRegister(CLI::App& app, RegisterOptions& options) {
   command->add_option("TORRENT", options.torrent, "the .torrent file")->required();
   AddTrackers(command, options.trackers,
               "ask this tracker before the torrent's own, http:// alone; may be repeated");
+  AddToken(command, options.token_file);
   command->add_flag("--json", options.json, "a line of JSON instead of text");
   return command;
 }
@@ -93,6 +105,7 @@ CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   AddListen(command, options.listen);
   AddTrackers(command, options.trackers,
               "use this tracker before the torrent's own, http:// or udp://; may be repeated");
+  AddToken(command, options.token_file);
   command->add_flag("--skip-verify", options.skip_verify,
                     "offer without comparing the file with the torrent first");
   command->add_flag("--json", options.json, "lines of JSON instead of text");
@@ -121,6 +134,7 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
   AddTrackers(command, options.trackers,
               "use this tracker before the torrent's own, http:// or udp://; may be repeated (for a name: "
               "http:// alone, default http://127.0.0.1:6969)");
+  AddToken(command, options.token_file);
   command->add_flag("--keep-offering", options.keep_offering,
                     "go on serving the file after the download, until Ctrl-C");
   command
@@ -147,7 +161,24 @@ CLI::App* AddStatus(CLI::App& app, StatusOptions& options) {
   AddTrackers(
       command, options.trackers,
       "a node to ask (the others are found through it); may be repeated (default: http://127.0.0.1:6969)");
+  AddToken(command, options.token_file);
   command->add_flag("--json", options.json, "a line of JSON per node");
+  return command;
+}
+
+// The subcommand new of the command token.
+CLI::App* AddTokenNew(CLI::App& token, TokenNewOptions& options) {
+  CLI::App* command = token.add_subcommand("new", "draw a token, and print the line that trackers must know");
+  command->footer(
+      "\nroles: read, offer (and withdraw), register, admin (everything), with commas between several. Each "
+      "includes\nread. Append the printed line to the file of bytetorrent-tracker --tokens at every node, "
+      "and "
+      "give the\ntoken's file to whoever shall have it.\n\nExample:\n"
+      "  bytetorrent token new alice offer,register -o alice.token >> tokens");
+  command->add_option("NAME", options.name, "whose token it is, for the nodes' logs")->required();
+  command->add_option("ROLES", options.roles, "what it is for: read, offer, register, admin")->required();
+  command->add_option("-o,--output", options.output,
+                      "the file to make for the token (default: NAME.token); it must not exist");
   return command;
 }
 
@@ -294,6 +325,9 @@ int Main(int argc, char** argv) {
   const CLI::App* download = AddDownload(app, options.download);
   const CLI::App* inspect = AddInspect(app, options.inspect);
   const CLI::App* status = AddStatus(app, options.status);
+  CLI::App* token = app.add_subcommand("token", "make tokens for trackers that want them");
+  token->require_subcommand(1);
+  const CLI::App* token_new = AddTokenNew(*token, options.token_new);
   CLI::App* cluster = app.add_subcommand("cluster", "prepare a tracker cluster, and change its members");
   cluster->require_subcommand(1);
   const CLI::App* cluster_init = AddClusterInit(*cluster, options.cluster_init);
@@ -315,6 +349,7 @@ int Main(int argc, char** argv) {
   if (download->parsed()) return static_cast<int>(RunDownload(options.download));
   if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
   if (status->parsed()) return static_cast<int>(RunStatus(options.status));
+  if (token_new->parsed()) return static_cast<int>(RunTokenNew(options.token_new));
   if (members.level->parsed()) return static_cast<int>(RunClusterLevel(options.cluster_members));
   if (limits->parsed()) return static_cast<int>(RunClusterLimits(options.cluster_limits));
   if (members.status->parsed()) return static_cast<int>(RunClusterStatus(options.cluster_members));

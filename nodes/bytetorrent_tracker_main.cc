@@ -18,6 +18,7 @@
 #include "nodes/tracker/admin_edge.h"
 #include "nodes/tracker/admission.h"
 #include "nodes/tracker/alarm_log.h"
+#include "nodes/tracker/audit_log.h"
 #include "nodes/tracker/descriptors.h"
 #include "nodes/tracker/ended_by_signals.h"
 #include "nodes/tracker/first_start.h"
@@ -28,6 +29,7 @@
 #include "nodes/tracker/operator_log.h"
 #include "nodes/tracker/sentences.h"
 #include "nodes/tracker/service_manager.h"
+#include "nodes/tracker/token_file.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
 #include "nodes/tracker/udp_service.h"
@@ -48,13 +50,10 @@ class Tracker {
   explicit Tracker(TrackerFlags flags) : flags_(std::move(flags)) {}
 
   int Run() {
-    loop_.OnSignals(kStopSignals, [this](int) { OnStopSignal(); });
+    loop_.OnSignals(flags_.tokens.empty() ? kStopSignals : kStopAndReloadSignals,
+                    [this](int signal) { signal == SIGHUP ? tokens_.Reload(log_) : OnStopSignal(); });
     if (const absl::Status status = Listen(); !status.ok()) return Refuse(status);
-    if (state_.node == NodeId(0)) {
-      EndUnless(SeekAdmission());
-    } else {
-      OpenJournal();
-    }
+    state_.node == NodeId(0) ? EndUnless(SeekAdmission()) : OpenJournal();
     if (!failed_) loop_.Run();
     if (recording_) recording_->Finish(host_->machine().Digest());
     return failed_ ? 1 : 0;
@@ -132,15 +131,6 @@ class Tracker {
   absl::Status SeekAdmission() {
     const absl::Status aside = SetJournalAside(flags_.data_dir, state_);
     if (!aside.ok()) return aside;
-    AdmissionRequest request{.state = state_};
-    request.levels.newest = flags_.newest_level;
-    for (const auto& [id, member] : flags_.members) {
-      if (id != flags_.self) request.places.push_back(member.replica);
-    }
-    request.question = {.incarnation = state_.incarnation,
-                        .id = state_.replaces == NodeId(0) ? state_.entry : NodeId(0),
-                        .replaces = state_.replaces,
-                        .contact = ContactText(flags_.own())};
     const std::string as = state_.replaces == NodeId(0) ? std::string("to be let in")
                                                         : absl::StrCat("to be let in anew, in place of node ",
                                                                        state_.replaces.value());
@@ -148,7 +138,8 @@ class Tracker {
     http_edge_->SayRecovering(
         [as] { return absl::StrCat("recovering: this node waits ", as, "; ask another node, or again"); });
     seeker_.emplace(
-        loop_, std::move(request), [this](AdmissionAnswer answer) { OnAdmitted(std::move(answer)); },
+        loop_, AdmissionRequestOf(flags_, state_),
+        [this](AdmissionAnswer answer) { OnAdmitted(std::move(answer)); },
         [this, as](const std::string& why) {
           log_.Warning(absl::StrCat("node ", flags_.self.value(), " waits ", as, ": ", why));
         });
@@ -189,6 +180,7 @@ class Tracker {
         StateToServe(flags_, [this](const std::string& line) { log_.Info(line); });
     if (!state.ok()) return state.status();
     state_ = *std::move(state);
+    if (const absl::Status tokens = tokens_.Read(); !tokens.ok()) return tokens;
     absl::StatusOr<ClientPorts> clients = ListenForClients(flags_.own().client, flags_.udp);
     if (!clients.ok()) return clients.status();
     client_address_ = clients->http.address;
@@ -204,6 +196,8 @@ class Tracker {
         },
         [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
     http_edge_->Attach(server_.get());
+    http_edge_->Guard(tokens_, audit_);
+    tokens_.Tell(log_, client_address_);
     if (clients->udp) udp_.emplace(loop_, *std::move(clients->udp), edge_->router(), *http_edge_);
     if (OwnClientAddress().IsAnywhere()) log_.Warning(NoOwnAddressLine(flags_.self));
     return absl::OkStatus();
@@ -243,12 +237,16 @@ class Tracker {
     });
     absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocketIn(flags_.data_dir));
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
-    admin_edge_ = std::make_unique<AdminEdge>(
-        loop_, *std::move(admin), edge_->router(), host_->machine(),
-        AdminEdge::About{
-            .cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr, .own_limits = [this] {
-              return OwnLimits(*server_, limits_, host_->machine(), edge_->router().under_way());
-            }});
+    admin_edge_ = std::make_unique<AdminEdge>(loop_, *std::move(admin), edge_->router(), host_->machine(),
+                                              AdminEdge::About{.cluster = ClusterId(state_.secret),
+                                                               .may_grow = links_ != nullptr,
+                                                               .own_limits =
+                                                                   [this] {
+                                                                     return OwnLimits(
+                                                                         *server_, limits_, host_->machine(),
+                                                                         edge_->router().under_way());
+                                                                   },
+                                                               .audit = &audit_});
     ::malloc_trim(0);  // recovery's working memory is not needed again
     if (HasSetAside(flags_.data_dir)) http_edge_->SayJournalSetAside();
     http_edge_->SetIdentity(Identity(host_->machine().replica().members().membership));
@@ -433,6 +431,7 @@ class Tracker {
 
   const TrackerFlags flags_;
   const OperatorLog log_{flags_.log_format};
+  TokenFile tokens_{flags_.tokens};
   NodeState state_;
   absl::btree_map<NodeId, MemberAddress> known_;  // the members as those say that let this node in
   LocalLimits limits_;
@@ -444,6 +443,7 @@ class Tracker {
   Instant stop_deadline_;
   Instant hand_over_deadline_;
   net::Loop loop_;
+  AuditLog audit_{[this](const std::string& line) { log_.Info(line); }, [this] { return loop_.now(); }};
   net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
   net::Timer recovery_note_{
       loop_, [this] {

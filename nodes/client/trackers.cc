@@ -15,6 +15,7 @@
 #include "net/resolve.h"
 #include "nodes/http_api/client.h"
 #include "nodes/shared/text.h"
+#include "nodes/shared/tokens.h"
 #include "nodes/shared/tracker_url.h"
 
 namespace bt::nodes {
@@ -23,6 +24,10 @@ namespace {
 
 // Longer than a machine waits for one tracker: the machine decides, this is only the last resort.
 constexpr Duration kHttpTimeout = Seconds(12);
+
+// Another tracker of the list may be one that is shown the token, so this one's refusal is not the last word.
+constexpr const char* kNotShown =
+    "it wants a token, which is shown to trackers named with --tracker alone: name it so if it is yours";
 
 // Hosts an Inquiry until its note.
 struct InquiryEdge {
@@ -91,13 +96,24 @@ absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& give
   const auto over_http = [](const TrackerUrl& url) { return url.scheme == TrackerScheme::kHttp; };
   std::stable_partition(urls.begin(), urls.begin() + own, over_http);
   std::stable_partition(urls.begin() + own, urls.end(), over_http);
-  for (const TrackerUrl& url : urls) Resolve(url, list);
+  for (size_t i = 0; i < urls.size(); ++i) {
+    Resolve(urls[i], list);
+    if (i < given.size()) list.own = list.addresses.size();
+  }
   if (list.addresses.empty()) {
     return absl::NotFoundError(
         absl::StrCat(list.warnings.empty() ? "no tracker is known" : absl::StrJoin(list.warnings, "; "),
                      "; name one with --tracker http://HOST:PORT"));
   }
   return list;
+}
+
+absl::Status TakeToken(const std::string& token_file, TrackerList& trackers) {
+  if (token_file.empty()) return absl::OkStatus();
+  absl::StatusOr<std::string> token = ReadToken(token_file);
+  if (!token.ok()) return token.status();
+  trackers.token = *std::move(token);
+  return absl::OkStatus();
 }
 
 ExitStatus RefuseTrackers(const char* command, const absl::Status& why) {
@@ -123,6 +139,8 @@ std::string TrackerTroubles::ToString() const {
 TrackerAsker::TrackerAsker(net::Loop& loop, const TrackerList& trackers, std::string torrent_file,
                            std::optional<Announced> announced, Deliver deliver)
     : trackers_(trackers.addresses),
+      own_(trackers.own),
+      token_(trackers.token),
       torrent_file_(std::move(torrent_file)),
       deliver_(std::move(deliver)),
       client_(loop) {
@@ -138,14 +156,17 @@ void TrackerAsker::Send(NodeId to, const swarm::Protocol::Message& message) {
   CHECK(ask != nullptr && to.value() < trackers_.size());
   if (udp_ && udp_->Has(to)) return udp_->Send(to, *ask);
   const bool registers = std::holds_alternative<tracker_api::Register>(ask->request);
-  const net::HttpRequest http =
+  net::HttpRequest http =
       RenderRequest(ask->request, registers ? std::string_view(torrent_file_) : std::string_view());
+  if (!token_.empty() && !KeepsTokenFrom(to)) AddToken(token_, http);
   client_.Send(trackers_[to.value()], http, kHttpTimeout,
                [this, to, id = ask->id, request = ask->request](absl::StatusOr<net::HttpResponse> result) {
                  if (!result.ok()) {
                    return deliver_(to, tracker_api::Unreachable{id, Message(result.status())});
                  }
                  absl::StatusOr<tracker_api::Response> response = ParseResponse(request, *result);
+                 const bool wanted = response.ok() && result->status == 401;
+                 if (wanted && KeepsTokenFrom(to)) response = absl::UnavailableError(kNotShown);
                  if (!response.ok()) {
                    return deliver_(to, tracker_api::Unreachable{id, Message(response.status())});
                  }

@@ -28,6 +28,10 @@ struct TrackerList {
   std::vector<TrackerScheme> schemes;  // one per address
   std::vector<std::string> names;      // "http://host:port" as given, one per address
   std::vector<std::string> warnings;   // lines about URLs that cannot be used
+  size_t own = 0;                      // of them, the first so many are the user's
+  // Shown to the user's own trackers, and to no other: a torrent may name trackers of whoever made it. Empty:
+  // there is none.
+  std::string token;
 };
 
 // What the trackers are needed for: a transfer announces, and whatever else is asked only a cluster answers,
@@ -40,6 +44,9 @@ enum class TrackerUse : uint8_t { kTransfer, kCluster };
 // resolved, are warnings; kNotFound when nothing usable is left.
 absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
                                             const std::vector<std::string>& listed, TrackerUse use);
+
+// Puts the token of a file into the list, if a file is named.
+absl::Status TakeToken(const std::string& token_file, TrackerList& trackers);
 
 // One line about what ResolveTrackers refused, and the exit status for it.
 ExitStatus RefuseTrackers(const char* command, const absl::Status& why);
@@ -72,7 +79,11 @@ class TrackerAsker {
   void Send(NodeId to, const swarm::Protocol::Message& message);
 
  private:
+  bool KeepsTokenFrom(NodeId tracker) const { return !token_.empty() && tracker.value() >= own_; }
+
   std::vector<Address> trackers_;
+  const size_t own_;
+  const std::string token_;
   std::string torrent_file_;
   Deliver deliver_;
   net::HttpClient client_;

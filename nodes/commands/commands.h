@@ -14,6 +14,7 @@ namespace bt::nodes {
 struct RegisterOptions {
   std::string torrent;
   std::vector<std::string> trackers;  // before the torrent's own
+  std::string token_file;             // empty: no token is shown
   bool json = false;
 };
 ExitStatus RunRegister(const RegisterOptions& options);
@@ -23,6 +24,7 @@ struct OfferOptions {
   std::string torrent;
   std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::vector<std::string> trackers;
+  std::string token_file;
   bool skip_verify = false;
   bool json = false;
 };
@@ -33,6 +35,7 @@ struct DownloadOptions {
   std::string output;  // a file, or a directory to put it in; empty: the torrent's name, here
   std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::vector<std::string> trackers;
+  std::string token_file;
   bool keep_offering = false;
   uint32_t timeout_seconds = 0;  // without a byte from anybody: give up; 0: never
   bool json = false;
@@ -41,9 +44,17 @@ ExitStatus RunDownload(const DownloadOptions& options);
 
 struct StatusOptions {
   std::vector<std::string> trackers;
+  std::string token_file;
   bool json = false;
 };
 ExitStatus RunStatus(const StatusOptions& options);
+
+struct TokenNewOptions {
+  std::string name;
+  std::string roles;
+  std::string output;  // empty: NAME.token
+};
+ExitStatus RunTokenNew(const TokenNewOptions& options);
 
 struct ClusterInitOptions {
   std::string output;

@@ -19,6 +19,8 @@ ExitStatus RunOffer(const OfferOptions& options) {
   absl::StatusOr<TrackerList> trackers =
       ResolveTrackers(options.trackers, torrent->trackers, TrackerUse::kTransfer);
   if (!trackers.ok()) return RefuseTrackers("offer", trackers.status());
+  const absl::Status token = TakeToken(options.token_file, *trackers);
+  if (!token.ok()) return Refuse("offer", token);
   TransferSetup setup;
   setup.command = "offer";
   setup.what = options.torrent;

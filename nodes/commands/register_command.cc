@@ -36,9 +36,11 @@ ExitStatus RunRegister(const RegisterOptions& options) {
   absl::StatusOr<ReadTorrent> read = ReadTorrentAndBytes(options.torrent);
   if (!read.ok()) return Refuse("register", read.status());
   const TorrentFile& torrent = read->torrent;
-  const absl::StatusOr<TrackerList> trackers =
+  absl::StatusOr<TrackerList> trackers =
       ResolveTrackers(options.trackers, torrent.trackers, TrackerUse::kCluster);
   if (!trackers.ok()) return RefuseTrackers("register", trackers.status());
+  const absl::Status token = TakeToken(options.token_file, *trackers);
+  if (!token.ok()) return Refuse("register", token);
   int stopped_by = 0;
   const absl::StatusOr<tracker_api::Response> response =
       AskTrackers(*trackers, tracker_api::Register{{}, torrent.metainfo}, std::move(read->bytes),

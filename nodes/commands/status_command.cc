@@ -38,12 +38,15 @@ struct NodeView {
   std::string body;  // the node's JSON
   std::optional<tracker_api::NodeStatus> status;
   std::string trouble;
+  bool refused = false;  // it answers, and does not tell
 };
 
-// Asks the trackers that were named and then the nodes they name.
+// Asks the trackers that were named and then the nodes they name, which are shown the token as well.
 class StatusRound {
  public:
   explicit StatusRound(const TrackerList& trackers) : client_(loop_) {
+    request_ = RenderRequest(tracker_api::Status{});
+    if (!trackers.token.empty()) AddToken(trackers.token, request_);
     loop_.OnSignals({SIGINT, SIGTERM}, [this](int) { loop_.Stop(); });
     for (size_t i = 0; i < trackers.addresses.size(); ++i) Ask(trackers.addresses[i], trackers.names[i]);
   }
@@ -58,11 +61,10 @@ class StatusRound {
     const size_t index = views_.size();
     views_.push_back({address, std::move(url), {}, {}, "no answer"});
     ++waiting_;
-    client_.Send(address, RenderRequest(tracker_api::Status{}), kStatusTimeout,
-                 [this, index](absl::StatusOr<net::HttpResponse> result) {
-                   OnAnswer(index, std::move(result));
-                   if (--waiting_ == 0) loop_.Stop();
-                 });
+    client_.Send(address, request_, kStatusTimeout, [this, index](absl::StatusOr<net::HttpResponse> result) {
+      OnAnswer(index, std::move(result));
+      if (--waiting_ == 0) loop_.Stop();
+    });
   }
 
   void OnAnswer(size_t index, absl::StatusOr<net::HttpResponse> result) {
@@ -73,6 +75,7 @@ class StatusRound {
     absl::StatusOr<tracker_api::Response> response = ParseResponse(tracker_api::Status{}, *result);
     if (!response.ok() || !std::holds_alternative<tracker_api::NodeStatus>(response->body)) {
       views_[index].trouble = response.ok() ? Printable(response->reason) : Message(response.status());
+      views_[index].refused = response.ok() && response->outcome == tracker_api::Outcome::kInvalid;
       return;
     }
     views_[index].status = std::get<tracker_api::NodeStatus>(std::move(response->body));
@@ -95,6 +98,7 @@ class StatusRound {
 
   net::Loop loop_;
   net::HttpClient client_;
+  net::HttpRequest request_;
   std::vector<NodeView> views_;
   size_t waiting_ = 0;
 };
@@ -159,8 +163,10 @@ std::pair<std::vector<NodeView>, std::vector<Disagreement>> AskUntilSettled(cons
 ExitStatus RunStatus(const StatusOptions& options) {
   const std::vector<std::string> given =
       options.trackers.empty() ? std::vector<std::string>{kDefaultTracker} : options.trackers;
-  const absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {}, TrackerUse::kCluster);
+  absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {}, TrackerUse::kCluster);
   if (!trackers.ok()) return RefuseTrackers("status", trackers.status());
+  const absl::Status token = TakeToken(options.token_file, *trackers);
+  if (!token.ok()) return Refuse("status", token);
   auto [views, disagreements] = AskUntilSettled(*trackers);
   std::stable_sort(views.begin(), views.end(), [](const NodeView& a, const NodeView& b) {
     const NodeId last = NodeId::Max();
@@ -186,6 +192,12 @@ ExitStatus RunStatus(const StatusOptions& options) {
                 quorum ? "the cluster has a quorum" : "no quorum: nothing can be registered or offered now");
   }
   if (!options.json) PrintAlarms(views);
+  const auto refused =
+      std::find_if(views.begin(), views.end(), [](const auto& view) { return view.refused; });
+  if (answered == 0 && refused != views.end()) {
+    return Refuse("status",
+                  absl::PermissionDeniedError(absl::StrCat(refused->url, " refuses: ", refused->trouble)));
+  }
   if (answered == 0) {
     return Refuse("status",
                   absl::UnavailableError("no tracker answers; start one with bytetorrent-tracker or name "

@@ -4,17 +4,20 @@
 
 namespace bt::nodes {
 
-bool IsLocalAddress(const Address& address) {
+bool IsLoopbackAddress(const Address& address) {
   const auto& ip = address.ip;
-  if (!address.is_v4()) {
-    const bool loopback =
-        std::all_of(ip.begin(), ip.end() - 1, [](uint8_t b) { return b == 0; }) && ip[15] == 1;
-    return loopback || (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
-  }
+  if (address.is_v4()) return ip[12] == 127;
+  return std::all_of(ip.begin(), ip.end() - 1, [](uint8_t b) { return b == 0; }) && ip[15] == 1;
+}
+
+bool IsLocalAddress(const Address& address) {
+  if (IsLoopbackAddress(address)) return true;
+  const auto& ip = address.ip;
+  if (!address.is_v4()) return (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
   const uint8_t a = ip[12];
   const uint8_t b = ip[13];
-  return a == 127 || a == 10 || (a == 172 && (b & 0xf0) == 16) || (a == 192 && b == 168) ||
-         (a == 169 && b == 254) || (a == 100 && (b & 0xc0) == 64);
+  return a == 10 || (a == 172 && (b & 0xf0) == 16) || (a == 192 && b == 168) || (a == 169 && b == 254) ||
+         (a == 100 && (b & 0xc0) == 64);
 }
 
 std::optional<Address> ClaimAddress(const Address& asked, const Address& from) {

@@ -20,6 +20,8 @@ namespace bt::nodes {
 //   make a local network's clients dial each other's services from outside.
 std::optional<Address> ClaimAddress(const Address& asked, const Address& from);
 
+// 127.0.0.0/8 or ::1: only this machine reaches it.
+bool IsLoopbackAddress(const Address& address);
 // Loopback, private (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291) or shared (RFC 6598) addresses.
 bool IsLocalAddress(const Address& address);
 

@@ -19,6 +19,8 @@ inline constexpr std::string_view kApiVersion = "1";
 // The id of a mutation travels in these headers (or in the JSON of an offer).
 inline constexpr std::string_view kSessionHeader = "ByteTorrent-Session";
 inline constexpr std::string_view kSequenceHeader = "ByteTorrent-Sequence";
+// A token travels in it, behind "Bearer " (RFC 6750).
+inline constexpr std::string_view kAuthorizationHeader = "Authorization";
 
 // The host of an address without brackets, as announces and their answers carry it.
 std::string HostText(const Address& address);

@@ -77,7 +77,12 @@ function urlOf(node) {
 }
 async function refresh() {
   let self;
-  try { self = await ask('/status'); } catch (e) { byId('summary').textContent = 'this node does not answer'; return; }
+  try { self = await ask('/status'); } catch (e) {
+    byId('summary').textContent = e.message === '401'
+        ? 'this node tells nothing without a token, and this page has none to show: bytetorrent status --token-file'
+        : 'this node does not answer';
+    return;
+  }
   byId('summary').textContent = 'node ' + self.node + ' of ' + self.members.length + ', ' +
       (self.has_quorum ? 'the cluster has a quorum' + (self.leader === null ? '' : ', led by node ' + self.leader)
                        : 'no quorum: reads only');

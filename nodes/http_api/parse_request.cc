@@ -11,7 +11,7 @@
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/page.h"
 #include "nodes/http_api/server.h"
-#include "nodes/http_api/uri.h"
+#include "nodes/shared/text.h"
 #include "nodes/shared/torrent_format.h"
 
 namespace bt::nodes {
@@ -37,13 +37,6 @@ ParsedRequest Answer(Endpoint endpoint, net::HttpResponse response) {
 
 ParsedRequest Refuse(Endpoint endpoint, int status, std::string_view reason) {
   return Answer(endpoint, ApiResponse(status, WriteError(reason)));
-}
-
-ParsedRequest WrongMethod(std::string_view allowed) {
-  net::HttpResponse response =
-      ApiResponse(405, WriteError(absl::StrCat("this path takes ", std::string(allowed))));
-  response.headers.push_back({"Allow", std::string(allowed)});
-  return Answer(Endpoint::kOther, std::move(response));
 }
 
 // An announce or scrape that cannot be understood: HTTP 200 and a bencoded reason, which is what standard
@@ -253,30 +246,33 @@ ParsedRequest ParseLookup(const Target& target, api::TorrentKey key) {
   return parsed;
 }
 
-ParsedRequest AskStatus(Endpoint endpoint) {
+ParsedRequest AskStatus(Endpoint endpoint, const net::HttpRequest& request) {
   ParsedRequest parsed;
   parsed.rendering.endpoint = endpoint;
+  const std::string_view origin = request.Header("Origin");
+  if (origin.size() <= kOriginBytesMax) parsed.rendering.origin = std::string(origin);
   parsed.request = api::Status{};
   return parsed;
 }
 
-ParsedRequest ParseTorrents(const net::HttpRequest& request, const Target& target, const Address& from) {
-  const bool get = request.method == "GET" || request.method == "HEAD";
-  const std::vector<std::string>& path = target.path;
-  if (path.size() == 1) {
-    if (get) return ParseList(target);
-    return request.method == "PUT" ? ParseRegister(request) : WrongMethod("GET, PUT");
+// Of a request that is about no endpoint: no method is, or another one.
+ParsedRequest NoSuchEndpoint(const Target& target) {
+  std::string allowed;
+  for (const std::string_view method : {"GET", "PUT", "POST", "DELETE"}) {
+    if (EndpointOf(method, target) == Endpoint::kOther) continue;
+    absl::StrAppend(&allowed, allowed.empty() ? "" : ", ", Absl(method));
   }
-  if (path[1].empty() || path[1].size() > kNameLimit) return Refuse(Endpoint::kOther, 404, "no such torrent");
-  api::TorrentKey key = ParseKey(path[1], target);
-  if (path.size() == 2) return get ? ParseFetch(target, std::move(key)) : WrongMethod("GET");
-  if (path.size() == 3 && path[2] == "peers")
-    return get ? ParseLookup(target, std::move(key)) : WrongMethod("GET");
-  if (path.size() == 3 && path[2] == "offers") {
-    return request.method == "POST" || request.method == "DELETE" ? ParseClaim(request, std::move(key), from)
-                                                                  : WrongMethod("POST, DELETE");
-  }
-  return Refuse(Endpoint::kOther, 404, "no such path");
+  if (allowed.empty()) return Refuse(Endpoint::kOther, 404, "no such path");
+  ParsedRequest wrong = Refuse(Endpoint::kOther, 405, absl::StrCat("this path takes ", allowed));
+  wrong.answer.headers.push_back({"Allow", std::move(allowed)});
+  return wrong;
+}
+
+ParsedRequest AnswerPage() {
+  net::HttpResponse page;
+  page.content_type = "text/html; charset=utf-8";
+  page.body = PageHtml();
+  return Answer(Endpoint::kPage, std::move(page));
 }
 
 }  // namespace
@@ -316,27 +312,71 @@ std::string_view EndpointName(Endpoint endpoint) {
   return "other";
 }
 
+Endpoint EndpointOf(std::string_view method, const Target& target) {
+  const bool get = method == "GET" || method == "HEAD";
+  const std::vector<std::string>& path = target.path;
+  if (!path.empty() && path[0] == "torrents") {
+    if (path.size() == 1)
+      return get ? Endpoint::kList : method == "PUT" ? Endpoint::kRegister : Endpoint::kOther;
+    if (path[1].empty() || path[1].size() > kNameLimit) return Endpoint::kOther;
+    if (path.size() == 2) return get ? Endpoint::kFetch : Endpoint::kOther;
+    if (path.size() == 3 && path[2] == "peers") return get ? Endpoint::kLookup : Endpoint::kOther;
+    if (path.size() == 3 && path[2] == "offers") {
+      return method == "POST"     ? Endpoint::kOffer
+             : method == "DELETE" ? Endpoint::kWithdraw
+                                  : Endpoint::kOther;
+    }
+    return Endpoint::kOther;
+  }
+  if (!get || path.size() > 1) return Endpoint::kOther;
+  if (path.empty() || path[0].empty()) return Endpoint::kPage;
+  for (const Endpoint endpoint : {Endpoint::kAnnounce, Endpoint::kScrape, Endpoint::kStatus,
+                                  Endpoint::kHealth, Endpoint::kReady, Endpoint::kMetrics}) {
+    if (path[0] == EndpointName(endpoint)) return endpoint;
+  }
+  return Endpoint::kOther;
+}
+
+Endpoint EndpointOf(const net::HttpRequest& request) {
+  const std::optional<Target> target = ParseTarget(request.target);
+  return target ? EndpointOf(request.method, *target) : Endpoint::kOther;
+}
+
 ParsedRequest ParseRequest(const net::HttpRequest& request, const Address& from) {
   const std::optional<Target> target = ParseTarget(request.target);
   if (!target) return Refuse(Endpoint::kOther, 400, "the request's path cannot be read");
-  const std::string_view first = target->path.empty() ? std::string_view() : target->path[0];
-  if (first == "torrents") return ParseTorrents(request, *target, from);
-  if (target->path.size() > 1) return Refuse(Endpoint::kOther, 404, "no such path");
-  const bool known = first.empty() || first == "announce" || first == "scrape" || first == "status" ||
-                     first == "healthz" || first == "readyz" || first == "metrics";
-  if (!known) return Refuse(Endpoint::kOther, 404, "no such path");
-  if (request.method != "GET" && request.method != "HEAD") return WrongMethod("GET");
-  if (first == "announce") return ParseAnnounce(*target, from);
-  if (first == "scrape") return ParseScrape(*target, from);
-  if (first == "status") return AskStatus(Endpoint::kStatus);
-  // Alive is who answers at all; whether it can serve is another question.
-  if (first == "healthz") return Answer(Endpoint::kHealth, TextResponse(200, "ok\n"));
-  if (first == "readyz") return AskStatus(Endpoint::kReady);
-  if (first == "metrics") return AskStatus(Endpoint::kMetrics);
-  net::HttpResponse page;
-  page.content_type = "text/html; charset=utf-8";
-  page.body = PageHtml();
-  return Answer(Endpoint::kPage, std::move(page));
+  const Endpoint endpoint = EndpointOf(request.method, *target);
+  const auto key = [&] { return ParseKey(target->path[1], *target); };
+  switch (endpoint) {
+    case Endpoint::kAnnounce:
+      return ParseAnnounce(*target, from);
+    case Endpoint::kScrape:
+      return ParseScrape(*target, from);
+    case Endpoint::kRegister:
+      return ParseRegister(request);
+    case Endpoint::kList:
+      return ParseList(*target);
+    case Endpoint::kFetch:
+      return ParseFetch(*target, key());
+    case Endpoint::kOffer:
+    case Endpoint::kWithdraw:
+      return ParseClaim(request, key(), from);
+    case Endpoint::kLookup:
+      return ParseLookup(*target, key());
+    case Endpoint::kStatus:
+    case Endpoint::kReady:
+    case Endpoint::kMetrics:
+      return AskStatus(endpoint, request);
+    // Alive is who answers at all; whether it can serve is another question.
+    case Endpoint::kHealth:
+      return Answer(endpoint, TextResponse(200, "ok\n"));
+    case Endpoint::kPage:
+      return AnswerPage();
+    case Endpoint::kOther:
+    case Endpoint::kCount:
+      break;
+  }
+  return NoSuchEndpoint(*target);
 }
 
 }  // namespace bt::nodes

@@ -134,6 +134,8 @@ absl::StatusOr<api::Response> ParseResponse(const api::Request& request, const n
       response.outcome = api::Outcome::kCreated;
       break;
     case 400:
+    case 401:
+    case 403:
       response.outcome = api::Outcome::kInvalid;
       break;
     case 404:

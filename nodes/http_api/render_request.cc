@@ -133,4 +133,8 @@ net::HttpRequest RenderRequest(const api::Request& request, std::string_view tor
   return std::visit(Build{torrent_file}, request);
 }
 
+void AddToken(std::string_view token, net::HttpRequest& request) {
+  request.headers.push_back({std::string(kAuthorizationHeader), absl::StrCat("Bearer ", Absl(token))});
+}
+
 }  // namespace bt::nodes

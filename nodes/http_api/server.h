@@ -15,6 +15,7 @@
 #include "core/tracker_api/tracker_api.h"
 #include "net/http/message.h"
 #include "nodes/http_api/json_api.h"
+#include "nodes/http_api/uri.h"
 
 namespace bt::nodes {
 
@@ -37,13 +38,21 @@ enum class Endpoint : uint8_t {
 };
 std::string_view EndpointName(Endpoint endpoint);
 
+// What a request is about, by its method and path alone; kOther: nothing.
+Endpoint EndpointOf(std::string_view method, const Target& target);
+Endpoint EndpointOf(const net::HttpRequest& request);
+
+// A longer one is nobody's here.
+inline constexpr size_t kOriginBytesMax = 300;
+
 // What is needed to put a response into the form the asker wants.
 struct Rendering {
   Endpoint endpoint = Endpoint::kOther;
   std::optional<TorrentFormat> format;  // of a fetched torrent
   bool compact = true;                  // of an announce (BEP 23)
   Address asker;
-  std::string name;  // of the torrent being registered
+  std::string name;    // of the torrent being registered
+  std::string origin;  // of the page that asks for the status; at most kOriginBytesMax
 };
 
 struct ParsedRequest {

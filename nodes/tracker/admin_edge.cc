@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/check.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
@@ -139,7 +140,7 @@ void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& re
   }
   if (request.method == "POST" && request.target.starts_with("/limits?")) return SetLimits(exchange, request);
   if (request.method == "POST" && request.target == "/snapshot")
-    return Ask(exchange, tracker::TakeSnapshot{});
+    return Ask(exchange, request.target, tracker::TakeSnapshot{});
   absl::StatusOr<tracker::Order> order = ParseOrder(request);
   if (!order.ok()) {
     const int status = absl::IsNotFound(order.status()) ? 404 : 400;
@@ -150,19 +151,20 @@ void AdminEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& re
         exchange, ApiResponse(409, WriteError("this node has no port for other nodes; start it with --node "
                                               "ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT")));
   }
-  Ask(exchange, *std::move(order));
+  Ask(exchange, request.target, *std::move(order));
 }
 
 void AdminEdge::SetLimits(net::HttpExchange exchange, const net::HttpRequest& request) {
   absl::StatusOr<tracker::SetLimits> limits = ParseSetLimits(request, node_.registry().limits());
   if (!limits.ok()) return server_->Reply(exchange, ApiResponse(400, WriteError(Message(limits.status()))));
-  Ask(exchange, *std::move(limits), /*limits=*/true);
+  Ask(exchange, request.target, *std::move(limits), /*limits=*/true);
 }
 
-void AdminEdge::Ask(net::HttpExchange exchange, tracker::Protocol::Request request, bool limits) {
+void AdminEdge::Ask(net::HttpExchange exchange, std::string what, tracker::Protocol::Request request,
+                    bool limits) {
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return server_->Reply(exchange, ApiResponse(503, WriteError("too many requests at this node")));
-  asked_.emplace(exchange, Asked{*call, limits});
+  asked_.emplace(exchange, Asked{*call, std::move(what), limits});
   router_.Ask(*call, std::move(request));
 }
 
@@ -170,18 +172,21 @@ void AdminEdge::OnGone(net::HttpExchange exchange) {
   const auto found = asked_.find(exchange);
   if (found == asked_.end()) return;
   const CallId call = found->second.call;
+  about_.audit->Ordered(found->second.what, AuditLog::kGone);
   asked_.erase(found);
   router_.Cancel(call);
 }
 
 void AdminEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
   const auto found = asked_.find(exchange);
-  const bool limits = found != asked_.end() && found->second.limits;
-  asked_.erase(exchange);
+  CHECK(found != asked_.end());  // an exchange that is gone has cancelled its call
+  const Asked asked = std::move(found->second);
+  asked_.erase(found);
   const int status = StatusOf(response.outcome);
+  about_.audit->Ordered(asked.what, AuditLog::OutcomeOf(status));
   if (status != 200) return server_->Reply(exchange, ApiResponse(status, WriteError(response.reason)));
-  server_->Reply(exchange, ApiResponse(200, limits ? LimitsText(node_.state(), about_.own_limits())
-                                                   : MembersText(node_.replica())));
+  server_->Reply(exchange, ApiResponse(200, asked.limits ? LimitsText(node_.state(), about_.own_limits())
+                                                         : MembersText(node_.replica())));
 }
 
 }  // namespace bt::nodes

@@ -27,6 +27,7 @@
 
 #include "core/tracker/node.h"
 #include "net/http/server.h"
+#include "nodes/tracker/audit_log.h"
 #include "nodes/tracker/call_router.h"
 #include "nodes/tracker/limits_table.h"
 
@@ -44,6 +45,7 @@ class AdminEdge final : public CallOrigin {
     uint64_t cluster = 0;   // its id
     bool may_grow = false;  // this node has a port for others
     std::function<std::vector<LimitRow>()> own_limits;
+    AuditLog* audit;  // is told of each order and its outcome; outlives this
   };
   // `node` and `router` outlive it.
   AdminEdge(net::Loop& loop, net::Listener listener, CallRouter& router, const tracker::TrackerNode& node,
@@ -58,8 +60,9 @@ class AdminEdge final : public CallOrigin {
   void OnRequest(net::HttpExchange exchange, const net::HttpRequest& request);
   void OnGone(net::HttpExchange exchange);
   void SetLimits(net::HttpExchange exchange, const net::HttpRequest& request);
-  // `limits`: they, and not the members, are the answer.
-  void Ask(net::HttpExchange exchange, tracker::Protocol::Request request, bool limits = false);
+  // `what`: the order, as it is told of. `limits`: they, and not the members, are the answer.
+  void Ask(net::HttpExchange exchange, std::string what, tracker::Protocol::Request request,
+           bool limits = false);
 
   net::Loop& loop_;
   CallRouter& router_;
@@ -67,6 +70,7 @@ class AdminEdge final : public CallOrigin {
   const About about_;
   struct Asked {
     CallId call;
+    std::string what;
     bool limits = false;
   };
   absl::flat_hash_map<net::HttpExchange, Asked> asked_;  // bounded by the router's limit

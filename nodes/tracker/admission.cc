@@ -112,6 +112,19 @@ void AdmissionDesk::OnReply(uint64_t number, tracker_api::Response response) {
 
 // --- AdmissionSeeker ---
 
+AdmissionRequest AdmissionRequestOf(const TrackerFlags& flags, const NodeState& state) {
+  AdmissionRequest request{.state = state};
+  request.levels.newest = flags.newest_level;
+  for (const auto& [id, member] : flags.members) {
+    if (id != flags.self) request.places.push_back(member.replica);
+  }
+  request.question = {.incarnation = state.incarnation,
+                      .id = state.replaces == NodeId(0) ? state.entry : NodeId(0),
+                      .replaces = state.replaces,
+                      .contact = ContactText(flags.own())};
+  return request;
+}
+
 AdmissionSeeker::AdmissionSeeker(net::Loop& loop, AdmissionRequest request,
                                  std::function<void(AdmissionAnswer)> admitted,
                                  std::function<void(std::string)> note)

@@ -23,6 +23,7 @@
 #include "nodes/shared/member_address.h"
 #include "nodes/tracker/call_router.h"
 #include "nodes/tracker/node_state.h"
+#include "nodes/tracker/tracker_flags.h"
 
 namespace bt::nodes {
 
@@ -115,6 +116,9 @@ struct AdmissionRequest {
   AdmissionQuestion question;
   tracker::LevelRange levels;
 };
+
+// Of the node that these flags and its state make.
+AdmissionRequest AdmissionRequestOf(const TrackerFlags& flags, const NodeState& state);
 
 class AdmissionSeeker {
  public:

@@ -10,6 +10,8 @@
 namespace bt::nodes {
 
 inline constexpr std::initializer_list<int> kStopSignals = {SIGTERM, SIGINT};
+// Of a node that was given files which may change while it runs; SIGHUP has it read them again.
+inline constexpr std::initializer_list<int> kStopAndReloadSignals = {SIGTERM, SIGINT, SIGHUP};
 
 // Until a node serves there is nothing to end in order: it has acknowledged nothing in this life, and a crash
 // in the middle of recovery is what recovery is made for. So a stop signal ends it there and then. While this

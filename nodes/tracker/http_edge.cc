@@ -20,18 +20,51 @@ void HttpEdge::Begin(const net::Journal* journal, const net::ReplicaLinks* links
   begun_ = true;
 }
 
+Access HttpEdge::Judge(Endpoint endpoint, const net::HttpRequest& request) const {
+  if (std::optional<net::HttpResponse> foreign = RefuseForeignPage(endpoint, request, identity_)) {
+    return {{}, std::move(foreign)};
+  }
+  return table() == nullptr ? Access{} : JudgeAccess(*table(), endpoint, request);
+}
+
+// Before anything of the body is looked at: strangers make this node parse nothing. `who` is whose token it
+// is that may go on.
+bool HttpEdge::Refused(net::HttpExchange exchange, const net::HttpRequest& request, const Address& peer,
+                       std::string& who) {
+  const bool judged =
+      table() != nullptr || !request.Header("Origin").empty() || !request.Header("Sec-Fetch-Site").empty();
+  if (!judged) return false;
+  const Endpoint endpoint = EndpointOf(request);
+  Access access = Judge(endpoint, request);
+  who = std::move(access.who);
+  if (!access.refusal) return false;
+  if (table() != nullptr && IsWrite(endpoint)) {
+    audit_->Refused(who, peer, EndpointName(endpoint), AuditLog::OutcomeOf(access.refusal->status));
+  }
+  Answer(exchange, endpoint, *access.refusal);
+  return true;
+}
+
 void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
+  std::string who;
+  if (Refused(exchange, request, peer, who)) return;
   ParsedRequest parsed = ParseRequest(request, peer);
   const Endpoint endpoint = parsed.rendering.endpoint;
   if (!parsed.request) return Answer(exchange, endpoint, parsed.answer);
+  std::unique_ptr<Audited> audited;
+  if (table() != nullptr && IsWrite(endpoint)) {
+    std::string what = WriteText(*parsed.request);
+    if (!what.empty()) audited = std::make_unique<Audited>(Audited{std::move(who), peer, std::move(what)});
+  }
   const auto refuse = [&](const std::string& why) {
+    Tell(audited.get(), AuditLog::OutcomeOf(503));
     Answer(exchange, endpoint,
            RenderResponse(parsed.rendering, tracker_api::Unavailable(why, Seconds(1)), identity_));
   };
   if (const std::optional<std::string> why = Refusal()) return refuse(*why);
   const std::optional<CallId> call = router_.Open(*this, exchange);
   if (!call) return refuse("too many requests are under way at this node; ask another node, or again");
-  asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering)});
+  asked_.emplace(exchange, Asked{*call, std::move(parsed.rendering), std::move(audited)});
   router_.Ask(*call, tracker::Asked{*std::move(parsed.request), tracker::SourceOf(peer)});
 }
 
@@ -39,6 +72,7 @@ void HttpEdge::OnGone(net::HttpExchange exchange) {
   const auto found = asked_.find(exchange);
   if (found == asked_.end()) return;
   const CallId call = found->second.call;
+  Tell(found->second.audited.get(), AuditLog::kGone);
   asked_.erase(found);
   router_.Cancel(call);
 }
@@ -46,12 +80,18 @@ void HttpEdge::OnGone(net::HttpExchange exchange) {
 void HttpEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
   const auto found = asked_.find(exchange);
   CHECK(found != asked_.end());  // an exchange that is gone has cancelled its call
-  const Rendering rendering = std::move(found->second.rendering);
+  const Asked asked = std::move(found->second);
   asked_.erase(found);
-  const bool metrics =
-      rendering.endpoint == Endpoint::kMetrics && response.outcome == tracker_api::Outcome::kOk;
-  Answer(exchange, rendering.endpoint,
-         metrics ? Metrics(response) : RenderResponse(rendering, response, identity_));
+  const Endpoint endpoint = asked.rendering.endpoint;
+  const bool metrics = endpoint == Endpoint::kMetrics && response.outcome == tracker_api::Outcome::kOk;
+  const net::HttpResponse answer =
+      metrics ? Metrics(response) : RenderResponse(asked.rendering, response, identity_);
+  Tell(asked.audited.get(), AuditLog::OutcomeOf(answer.status));
+  Answer(exchange, endpoint, answer);
+}
+
+void HttpEdge::Tell(const Audited* audited, std::string_view outcome) const {
+  if (audited != nullptr) audit_->Written(audited->who, audited->from, audited->what, outcome);
 }
 
 net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const {

@@ -7,17 +7,22 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "net/http/server.h"
 #include "net/journal.h"
 #include "net/replica_links.h"
+#include "nodes/http_api/access.h"
 #include "nodes/http_api/server.h"
+#include "nodes/tracker/audit_log.h"
 #include "nodes/tracker/call_router.h"
 #include "nodes/tracker/metrics.h"
+#include "nodes/tracker/token_file.h"
 #include "nodes/tracker/udp_edge.h"
 
 namespace bt::nodes {
@@ -31,6 +36,11 @@ class HttpEdge final : public CallOrigin {
   // The rest of the wiring, before the server's first request. Until Begin the node is recovering, and that
   // is what requests are told.
   void Attach(net::HttpServer* server) { server_ = server; }
+  // Who may ask what, and where writes are told of once tokens are asked for. Both outlive it.
+  void Guard(const TokenFile& tokens, AuditLog& audit) {
+    tokens_ = &tokens;
+    audit_ = &audit;
+  }
   // The router's node takes calls from here on. `links` is nullptr for a cluster of one.
   void Begin(const net::Journal* journal, const net::ReplicaLinks* links, const TrackerEdge* node);
 
@@ -58,17 +68,31 @@ class HttpEdge final : public CallOrigin {
   void OnReply(uint64_t exchange, tracker_api::Response response) override;
 
  private:
+  // A write that is to be told of when its outcome is known.
+  struct Audited {
+    std::string who;
+    Address from;
+    std::string what;
+  };
   struct Asked {
     CallId call;
     Rendering rendering;
+    std::unique_ptr<Audited> audited;  // nullptr: it is no such write
   };
 
+  const TokenTable* table() const { return tokens_ == nullptr ? nullptr : tokens_->table(); }
+  Access Judge(Endpoint endpoint, const net::HttpRequest& request) const;
+  bool Refused(net::HttpExchange exchange, const net::HttpRequest& request, const Address& peer,
+               std::string& who);
+  void Tell(const Audited* audited, std::string_view outcome) const;
   void Answer(net::HttpExchange exchange, Endpoint endpoint, const net::HttpResponse& response);
   net::HttpResponse Metrics(const tracker_api::Response& response) const;
 
   EdgeIdentity identity_;
   CallRouter& router_;
   net::HttpServer* server_ = nullptr;
+  const TokenFile* tokens_ = nullptr;
+  AuditLog* audit_ = nullptr;
   const net::Journal* journal_ = nullptr;  // nullptr while recovering
   const net::ReplicaLinks* links_ = nullptr;
   const TrackerEdge* node_ = nullptr;

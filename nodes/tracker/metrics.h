@@ -27,7 +27,7 @@ class RequestCounters {
  private:
   friend std::string MetricsText(const struct MetricsSources& sources);
   // The statuses this tracker answers with.
-  static constexpr std::array kStatuses = {200, 201, 400, 404, 405, 409, 410, 413, 503};
+  static constexpr std::array kStatuses = {200, 201, 400, 401, 403, 404, 405, 409, 410, 413, 503};
   static size_t Index(int status);
   std::array<std::array<uint64_t, kStatuses.size() + 1>, static_cast<size_t>(Endpoint::kCount)> counts_{};
 };

@@ -72,6 +72,7 @@ struct Given {
   uint32_t disk_reserve_mib = kDiskReserveMib;
   uint32_t memory_limit_mib = 0;
   uint32_t newest_level = tracker::kNewestLevel;
+  std::string tokens;
   bool no_udp = false;
   std::string log_format = "text";
   std::string record;
@@ -128,6 +129,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .disk_reserve_mib = given.disk_reserve_mib,
                      .memory_limit_mib = given.memory_limit_mib,
                      .newest_level = given.newest_level,
+                     .tokens = given.tokens,
                      .udp = !given.no_udp,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText,
                      .record = given.record,
@@ -206,6 +208,13 @@ void AddLevelFlag(CLI::App& app, Given& given) {
       ->type_name("LEVEL");
 }
 
+void AddTokensFlag(CLI::App& app, Given& given) {
+  app.add_option("--tokens", given.tokens,
+                 "who may ask what over HTTP: lines of \"bytetorrent token new\", read again upon SIGHUP "
+                 "(default: whoever reaches the node may do everything)")
+      ->type_name("FILE");
+}
+
 // nullopt: as ParseTrackerFlags.
 std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   Given given;
@@ -227,6 +236,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
   app.add_flag("--no-udp", given.no_udp,
                "take no announces over UDP (BEP 15), which is done at the same port number as over HTTP");
+  AddTokensFlag(app, given);
   AddDiskFlags(app, given);
   AddMemoryFlag(app, given);
   AddLevelFlag(app, given);

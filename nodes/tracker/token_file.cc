@@ -1,0 +1,48 @@
+#include "nodes/tracker/token_file.h"
+
+#include <absl/strings/str_cat.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "nodes/http_api/claim_address.h"
+#include "nodes/shared/files.h"
+#include "nodes/shared/text.h"
+
+namespace bt::nodes {
+
+absl::Status TokenFile::Read() {
+  if (path_.empty()) return absl::OkStatus();
+  const absl::StatusOr<InputFile> file = InputFile::Open(path_);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<std::string> text = file->ReadAll(TokenTable::kFileBytesMax, "a file of tokens");
+  if (!text.ok()) return text.status();
+  absl::StatusOr<TokenTable> table = TokenTable::Parse(*text, path_);
+  if (!table.ok()) return table.status();
+  struct stat info {};
+  shared_ = ::fstat(file->descriptor(), &info) == 0 && (info.st_mode & (S_IWGRP | S_IROTH | S_IWOTH)) != 0;
+  table_ = *std::move(table);
+  return absl::OkStatus();
+}
+
+void TokenFile::Reload(const OperatorLog& log) {
+  const absl::Status status = Read();
+  if (status.ok()) return TellCount(log);
+  log.Error(absl::StrCat(Message(status), "; the tokens that were read before stay in force"));
+}
+
+void TokenFile::Tell(const OperatorLog& log, const Address& clients) const {
+  if (table_) return TellCount(log);
+  if (IsLoopbackAddress(clients)) return;
+  log.Warning(absl::StrCat("anybody who reaches ", clients.ToString(),
+                           " may register names for ever, and offer: --tokens FILE says who may"));
+}
+
+void TokenFile::TellCount(const OperatorLog& log) const {
+  log.Info(absl::StrCat(table_->size(), " tokens of ", path_, " are in force"));
+  if (!shared_) return;
+  log.Warning(
+      absl::StrCat("others on this machine can read or change ", path_, ": chmod 600 ", path_, " ends that"));
+}
+
+}  // namespace bt::nodes
