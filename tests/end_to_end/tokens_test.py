@@ -244,6 +244,7 @@ def tokens_come_and_go(client, tokens):
     tokens.write("".join(tokens.lines.values()) + "nonsense\n")
     reload(rf"error {re.escape(tokens.path)}, line 5: .*before stay in force")
     check(registers(2) == 201, "a file that cannot be read took the tokens away")
+    check(ask(nodes[0], "PUT", "/torrents", b"")[0] == 401, "a file that cannot be read opened the node to anybody")
     # A token that is taken away, and reading without one.
     del tokens.lines["registrar"]
     tokens.write_all(anybody="")
