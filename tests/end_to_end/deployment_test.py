@@ -245,7 +245,8 @@ def story(world):
         deployment.register(f"{files.name}.bin")
         deployment.stop()
         deployment.start()
-        check(deployment.names() == [f"{files.name}.bin"], f"{files.name}: what was registered is there after a restart")
+        # A node answers lists by its own knowledge, which may be a moment behind.
+        wait_until(lambda d=deployment: d.names() == [f"{d.files.name}.bin"], START_SECONDS, lambda d=deployment: f"{d.files.name}: what was registered to be there after a restart")
         deployment.stop()
 
 
