@@ -20,7 +20,8 @@ void HostClock::BeginLife() {
   if (faults_.drift_ppm_max == 0) return;
   world_.Count(Fault::kClockDrift);
   const int64_t most = int64_t{faults_.drift_ppm_max} * kOne / 1'000'000;
-  // 0, -1, 1, -2, 2 and so on, so that the simplest decision, which shrinking prefers, is a clock without drift.
+  // 0, -1, 1, -2, 2 and so on, so that the simplest decision, which shrinking prefers, is a clock without
+  // drift.
   const auto drawn = static_cast<int64_t>(rng_.Between(0, static_cast<uint64_t>(2 * most)));
   drift_ = drawn % 2 == 0 ? drawn / 2 : -(drawn + 1) / 2;
 }

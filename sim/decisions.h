@@ -90,7 +90,7 @@ class Tapes {
   // `given` may be null and else outlives the tapes.
   explicit Tapes(const Decisions* given);
 
-  // From here on streams draw from other generators; once at most, and not from 0.
+  // From here on streams draw from other generators, which `future` chooses; not 0.
   void BeginFuture(uint64_t future) { future_ = future; }
   uint64_t future() const { return future_; }
 

@@ -35,6 +35,7 @@ void Fill(const World& world, Report& report) {
   report.nodes = world.nodes();
   for (const TraceRecord& record : world.trace()) report.trace.push_back(RenderTrace(record));
   report.decisions = world.Recording().streams;
+  report.reached = world.reached();
 }
 
 // A CHECK aborts the process from within its own step, so that the heap is in order and the report can be

@@ -24,6 +24,8 @@ struct Scenario {
   // ("//tools:simrun"), or what else a shell takes for it. SimrunMain fills in itself; where there is none,
   // commands name the test that Bazel has started.
   const char* program = nullptr;
+  // The kinds of steps that its machines could take (KindsOf), for lists of what was never reached.
+  std::vector<std::string> (*kinds)() = nullptr;
 };
 
 struct Report {
@@ -41,6 +43,7 @@ struct Report {
   std::vector<std::string> fault_events;  // each fault with its time, consequences left out
   uint64_t operations = 0;
   std::vector<StreamDecisions> decisions;  // when they were recorded
+  ReachedKinds reached;                    // when somebody looked
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("seed", self.seed);
@@ -56,6 +59,7 @@ struct Report {
     visit("fault_events", self.fault_events);
     visit("operations", self.operations);
     visit("decisions", self.decisions);
+    visit("reached", self.reached);
   }
 };
 

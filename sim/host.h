@@ -16,6 +16,7 @@
 //     void Refused(Host&, const absl::Status&)                  the journal is refused: no machine starts
 //     void Serves(Host&, const LinkSendFile&, std::string_view bytes)
 //     Files                                                     what executes P::FileEffect: see NoDisk
+//     kMachine, kRoles, std::string_view Role(const M&)         what kinds of steps are told apart by
 // DefaultAdaptor has each of these but Make, Transmit and Deliver.
 
 #include <cstdint>
@@ -54,6 +55,9 @@ struct NoDisk {
 
 struct DefaultAdaptor {
   using Files = NoDisk;
+  static constexpr std::string_view kMachine = "machine";
+  static constexpr std::string_view kRoles[] = {""};
+  std::string_view Role(const auto&) const { return ""; }
   void Writes(auto&, const JournalWrite&) {}
   void Reply(auto&, CallId, auto&) {}
   void Note(auto&, const auto&) {}

@@ -185,10 +185,11 @@ bool Shrinker::Round(bool first) {
 absl::StatusOr<ShrinkResult> Shrinker::Run(uint64_t seed) {
   seed_ = seed;
   ShrinkResult result;
-  result.before = RunApart(scenario_, seed, TracedOptions(nullptr));
+  result.before = RunApart(scenario_, seed, TracedOptions(options_.decisions));
   if (!result.before.failure.has_value()) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("seed %d of %s passes: there is nothing to shrink", seed, scenario_.name));
+        absl::StrFormat("%s %d of %s passes: there is nothing to shrink",
+                        options_.decisions == nullptr ? "seed" : "the case of seed", seed, scenario_.name));
   }
   judge_ = std::string(JudgeOf(*result.before.failure));
   event_limit_ = EventLimitBeside(result.before.events);

@@ -20,6 +20,7 @@ namespace bt::sim {
 
 struct ShrinkOptions {
   double seconds = 120;                                   // wall-clock; what is reached then is the result
+  const Decisions* decisions = nullptr;                   // of a case; outlives the search
   std::function<void(const std::string& line)> progress;  // now and then
 };
 

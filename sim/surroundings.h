@@ -115,6 +115,9 @@ class NodeSurroundings final : public EventSink {
   Rng& rng() { return *machine_rng_; }
 
   void StepBegins(const Input<P>& input) {
+    if (world_.kinds() != nullptr) [[unlikely]] {
+      TakeKind(input);
+    }
     world_.Trace(Head(TraceKind::kInput), [&] { return InputText(input); });
   }
   void Holds(const typename Outbox<P>::Outgoing& message) {
@@ -164,6 +167,9 @@ class NodeSurroundings final : public EventSink {
   }
   void Answer(CallId call, typename P::Response response) { adaptor_.Reply(host_, call, response); }
   void Note(const typename P::Note& note) {
+    if (world_.kinds() != nullptr) [[unlikely]] {
+      TakeKind(note);
+    }
     world_.Trace(Head(TraceKind::kNote), [&] { return TraceText(note); });
     adaptor_.Note(host_, note);
   }
@@ -227,6 +233,22 @@ class NodeSurroundings final : public EventSink {
   };
 
   uint64_t Argument(Event event, uint64_t detail = 0) const { return Packed{event, life_, detail}.packed(); }
+
+  // Of an input, or of a note.
+  void TakeKind(const auto& what) {
+    const std::string_view role = adaptor_.Role(*host_.machine());
+    RollingDigest digest;
+    digest.Add(Adaptor::kMachine);
+    digest.Add(role);
+    digest.Add(std::is_same_v<decltype(what), const Input<P>&>);
+    AddKind(what, digest);
+    world_.kinds()->Take(index_, world_.events(), digest.value(), [&] {
+      std::string name(Adaptor::kMachine);
+      if (!role.empty()) name += ' ' + std::string(role);
+      AppendKindName(what, name);
+      return name;
+    });
+  }
 
   // While too much waits for the content disk, nothing is read from the node's streams; see net/host.h.
   void HeedCongestion() {

@@ -68,7 +68,7 @@ class Search {
     ++result_.runs;
     WorldOptions options;
     options.decisions = options_.decisions;
-    options.redraw = Redraw{.after = event, .future = future};
+    options.redraws = {{.after = event, .future = future}};
     options.event_limit = EventLimitBeside(result_.failing.events);
     const Report report = RunApart(scenario_, seed_, options, kSecondsPerRun);
     return report.failure && JudgeOf(*report.failure) == JudgeOf(*result_.failing.failure);

@@ -9,11 +9,14 @@ namespace bt::sim {
 World::World(uint64_t seed, WorldOptions options)
     : seed_(seed),
       event_limit_(options.event_limit),
-      redraw_(options.redraw),
+      redraws_(std::move(options.redraws)),
       root_(seed),
       recorder_(std::move(options.recorder)),
       verdict_(std::move(options.judge)) {
-  if (options.record_decisions || options.decisions != nullptr || redraw_) tapes_.emplace(options.decisions);
+  if (options.record_decisions || options.decisions != nullptr || !redraws_.empty()) {
+    tapes_.emplace(options.decisions);
+  }
+  if (options.watch_kinds) kinds_.emplace();
 }
 
 void World::Schedule(Instant when, EventSink* sink, uint64_t argument) {
@@ -26,7 +29,9 @@ void World::RunUntil(Instant end) {
     const Event event = heap_.Pop();
     now_ = Instant{event.time};
     if (++events_ > event_limit_) return Fail("the run does not end: event limit reached");
-    if (redraw_ && events_ == redraw_->after + 1) tapes_->BeginFuture(redraw_->future);
+    if (next_redraw_ < redraws_.size() && events_ == redraws_[next_redraw_].after + 1) [[unlikely]] {
+      tapes_->BeginFuture(redraws_[next_redraw_++].future);
+    }
     event.sink->Fire(event.argument);
   }
   if (!failed()) now_ = std::max(now_, end);

@@ -21,6 +21,7 @@
 #include "sim/hash_memo.h"
 #include "sim/random_stream.h"
 #include "sim/recorder.h"
+#include "sim/step_kinds.h"
 #include "sim/trace.h"
 #include "sim/verdict.h"
 
@@ -31,8 +32,9 @@ struct WorldOptions {
   std::string judge;  // which judges count: see Verdict
   bool record_decisions = false;
   const Decisions* decisions = nullptr;  // what the streams decide; outlives the world
-  std::optional<Redraw> redraw;
-  uint64_t event_limit = 200'000'000;  // a run that needs more is a livelock
+  std::vector<Redraw> redraws;           // in order of their events
+  bool watch_kinds = false;              // see StepKinds
+  uint64_t event_limit = 200'000'000;    // a run that needs more is a livelock
 };
 
 class World {
@@ -84,6 +86,10 @@ class World {
 
   HashMemo& hashes() { return hashes_; }
 
+  // What kinds of steps there were; nullptr: nobody looks.
+  StepKinds* kinds() { return kinds_ ? &*kinds_ : nullptr; }
+  ReachedKinds reached() const { return kinds_ ? kinds_->Reached() : ReachedKinds(); }
+
   // A fault happens, at a place if it has one. `detail` is a function that says more, for whoever looks.
   template <class F>
   void Count(Fault fault, FaultPlace place, F&& detail) {
@@ -115,7 +121,8 @@ class World {
 
   uint64_t seed_;
   uint64_t event_limit_;
-  std::optional<Redraw> redraw_;
+  std::vector<Redraw> redraws_;
+  size_t next_redraw_ = 0;
   Rng root_;
   std::optional<Tapes> tapes_;
   EventHeap heap_;
@@ -124,6 +131,7 @@ class World {
   FaultCounts faults_;
   Figures figures_;
   HashMemo hashes_;
+  std::optional<StepKinds> kinds_;
   std::vector<std::string> names_;
   Instant now_{0};
   uint64_t events_ = 0;

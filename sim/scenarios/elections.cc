@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/kinds_of.h"
 #include "sim/plan.h"
 #include "sim/scenarios/run_until.h"
 #include "sim/scenarios/scenarios.h"
@@ -131,6 +132,6 @@ void Run(World& world) {
 
 const Scenario kElections = {"elections",
                              "first starts, and a leader's death, with links that are late or never mended",
-                             Run, "//tools:simrun"};
+                             Run, "//tools:simrun", KindsOf<tracker::TrackerNode, TrackerAdaptor>};
 
 }  // namespace bt::sim

@@ -48,6 +48,9 @@ class ClientAdaptor : public DefaultAdaptor {
  public:
   using ClientHost = Host<swarm::Client, ClientAdaptor>;
   using Files = ContentDisk;
+  static constexpr std::string_view kMachine = "client";
+  static constexpr std::string_view kRoles[] = {"downloads", "offers"};
+  std::string_view Role(const swarm::Client&) const { return plan_.downloads ? "downloads" : "offers"; }
 
   ClientAdaptor(SwarmWorld* swarm, ClientPlan plan) : swarm_(swarm), plan_(std::move(plan)) {}
 
@@ -113,6 +116,7 @@ class InquiryAdaptor : public DefaultAdaptor {
  public:
   using InquiryHost = Host<swarm::Inquiry, InquiryAdaptor>;
   using Files = ContentDisk;
+  static constexpr std::string_view kMachine = "inquiry";
 
   // `other_name`: registers the content's second name, not the first.
   InquiryAdaptor(SwarmWorld* swarm, bool other_name) : swarm_(swarm), other_name_(other_name) {}

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/kinds_of.h"
 #include "sim/nemesis.h"
 #include "sim/plan.h"
 #include "sim/scenarios/run_until.h"
@@ -203,10 +204,17 @@ void RunFullSystem(World& world) { SwarmRun(world, "full_system", true).Run(); }
 
 }  // namespace
 
+std::vector<std::string> ClientKinds() { return KindsOf<swarm::Client, ClientAdaptor>(); }
+std::vector<std::string> AllKinds() {
+  std::vector<std::string> all = ClientKinds();
+  for (std::string& name : KindsOf<tracker::TrackerNode, TrackerAdaptor>()) all.push_back(std::move(name));
+  return all;
+}
+
 const Scenario kSwarmFaults = {"swarm_faults",
                                "downloads among honest and malicious peers, one reliable tracker",
-                               RunSwarmFaults, "//tools:simrun"};
+                               RunSwarmFaults, "//tools:simrun", ClientKinds};
 const Scenario kFullSystem = {"full_system", "tracker cluster and swarm together, faults everywhere",
-                              RunFullSystem, "//tools:simrun"};
+                              RunFullSystem, "//tools:simrun", AllKinds};
 
 }  // namespace bt::sim

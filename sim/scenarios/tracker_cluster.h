@@ -45,6 +45,12 @@ class TrackerCluster;
 class TrackerAdaptor : public DefaultAdaptor {
  public:
   using TrackerHost = Host<tracker::TrackerNode, TrackerAdaptor>;
+  static constexpr std::string_view kMachine = "tracker";
+  static constexpr std::string_view kRoles[] = {"recovering", "follower", "pre-candidate", "candidate",
+                                                "leader"};
+  std::string_view Role(const tracker::TrackerNode& node) const {
+    return node.begun() ? node.replica().role_name() : "recovering";
+  }
 
   TrackerAdaptor(TrackerCluster* cluster, AnswerJudge answers, BulkJudge bulk, StepJudge steps)
       : cluster_(cluster), answers_(std::move(answers)), bulk_(std::move(bulk)), steps_(std::move(steps)) {}

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/kinds_of.h"
 #include "sim/nemesis.h"
 #include "sim/plan.h"
 #include "sim/scenarios/disk_rooms.h"
@@ -355,6 +356,6 @@ void RunTrackerFaults(World& world, const EdgeTranslation* edge) { TrackerRun(wo
 
 const Scenario kTrackerFaults = {
     "tracker_faults", "a tracker cluster and registry clients under network, process and disk faults", Run,
-    "//tools:simrun"};
+    "//tools:simrun", KindsOf<tracker::TrackerNode, TrackerAdaptor>};
 
 }  // namespace bt::sim

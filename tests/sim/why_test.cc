@@ -114,7 +114,7 @@ TEST(Why, FuturesPartAfterTheEventAndNotBefore) {
   const auto drawn = [](uint64_t future) {
     std::vector<uint64_t> values;
     WorldOptions options;
-    options.redraw = Redraw{.after = 10, .future = future};
+    options.redraws = {{.after = 10, .future = future}};
     World world(7, options);
     RunTicks(world);
     const Decisions recording = world.Recording();

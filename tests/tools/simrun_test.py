@@ -74,6 +74,11 @@ def bad_input(judge, folder):
         ("why --scenario=journal_faults --seed=1", "passes"),
         ("why --scenario=journal_faults --seed=1 -o no/such/folder.html", "no/such/folder.html"),
         ("why --scenario=journal_faults --seed=1 --futures=0", "--futures"),
+        ("steer", "--scenario"),
+        ("steer --scenario=journal_faults --runs=0", "--runs"),
+        ("steer --scenario=journal_faults --branches=101", "--branches"),
+        ("steer --scenario=journal_faults --kinds=no/such/folder.txt", "no/such/folder.txt"),
+        ("shrink --case=cut.case", "line"),
         ("conform", "FILE"),
         ("conform none.recording", "none.recording"),
         ("conform cut.case", "no recording"),
@@ -105,6 +110,16 @@ def sweeps(judge, folder):
     judge(sum(line["events"] + line["steps"] for line in once) == sum(line["events"] + line["steps"] for line in twice), "resumed like whole", result)
     result = simrun("merge", "one.jsonl", "half.jsonl", folder=folder)
     judge(result.returncode == 0 and "journal_faults: 24 seeds, 0 failed" in result.stdout, "files add up", result)
+
+
+def steers(judge, folder):
+    result = simrun("steer", "--scenario=elections", "--runs=40", "--first-seed=7", "--kinds=kinds.txt", folder=folder)
+    judge(result.returncode == 0 and "40 runs, " in result.stdout and "never reached: " in result.stdout, "steer", result)
+    with open(os.path.join(folder, "kinds.txt"), encoding="utf-8") as file:
+        counts = {line.split(None, 1)[1].strip(): int(line.split(None, 1)[0]) for line in file}
+    judge(counts["tracker follower Received Heartbeat"] > 0 and counts["tracker leader Diverged"] == 0, "kinds of steps are counted", result)
+    again = simrun("steer", "--scenario=elections", "--runs=40", "--first-seed=7", folder=folder)
+    judge(again.stdout.split(" pairs")[-2].rsplit(" ", 1)[1] == result.stdout.split(" pairs")[-2].rsplit(" ", 1)[1], "steered runs repeat", again)
 
 
 def replays(judge, folder):
@@ -169,6 +184,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bad_input(judge, folder)
         sweeps(judge, folder)
+        steers(judge, folder)
         replays(judge, folder)
         outputs(judge, folder)
         views(judge, folder)

@@ -22,6 +22,7 @@
 #include "sim/why.h"
 #include "tools/simrun/output_file.h"
 #include "tools/simrun/program.h"
+#include "tools/simrun/steer.h"
 #include "tools/simrun/sweep.h"
 #include "tools/simrun/view.h"
 
@@ -38,6 +39,10 @@ struct Arguments {
   uint64_t failures = 10;
   std::string json;
   std::string resume;
+  // steer
+  uint32_t branches = Steering::kBranchesPercent;
+  std::string cases = ".";
+  std::string kinds;
   // replay, view
   std::string case_file;
   std::string trace;
@@ -189,11 +194,12 @@ int RunCase(const Scenarios& scenarios, const Arguments& arguments, Run run) {
   return run(*scenario, arguments, kept->seed, &kept->decisions);
 }
 
-int RunShrink(const Scenario& scenario, const Arguments& arguments) {
+int RunShrink(const Scenario& scenario, const Arguments& arguments, uint64_t seed,
+              const Decisions* decisions) {
   OutputFile out;
   if (!arguments.output.empty() && !out.Open(arguments.output)) return CannotWrite(arguments.output);
-  const absl::StatusOr<ShrinkResult> result =
-      Shrink(scenario, arguments.seed, {.seconds = arguments.seconds, .progress = PrintProgress});
+  const absl::StatusOr<ShrinkResult> result = Shrink(
+      scenario, seed, {.seconds = arguments.seconds, .decisions = decisions, .progress = PrintProgress});
   if (!result.ok()) return Wrong(std::string(result.status().message()));
   std::fputs(ShrinkText(*result).c_str(), stdout);
   const std::string text = RenderCase(result->kept);
@@ -206,6 +212,16 @@ int RunShrink(const Scenario& scenario, const Arguments& arguments) {
   std::printf("replay:  %s replay --case=%s\n", ProgramWords(scenario.program).c_str(),
               arguments.output.c_str());
   return 0;
+}
+
+int RunSteer(const Scenario& scenario, const Arguments& arguments) {
+  return Steer(scenario, {.first_seed = arguments.first_seed.value_or(FreshSeed()),
+                          .runs = arguments.seeds,
+                          .jobs = arguments.jobs,
+                          .branches_percent = arguments.branches,
+                          .failures_max = arguments.failures,
+                          .cases = arguments.cases,
+                          .kinds = arguments.kinds});
 }
 
 int RunMerge(const Arguments& arguments) {
@@ -233,6 +249,7 @@ class CommandLine {
     app_.require_subcommand(1);
     app_.set_version_flag("--version", std::string("simrun ") + kVersion);
     AddSweep();
+    AddSteer();
     AddReplay();
     AddView();
     AddWhy();
@@ -257,8 +274,11 @@ class CommandLine {
     }
     if (sweep_->parsed()) return RunSweep(scenarios_, arguments_);
     if (merge_->parsed()) return RunMerge(arguments_);
-    if (shrink_->parsed()) return RunShrink(*Find(scenarios_, arguments_.scenario), arguments_);
-    const auto run = view_->parsed() ? RunView : why_->parsed() ? RunWhy : RunReplay;
+    if (steer_->parsed()) return RunSteer(*Find(scenarios_, arguments_.scenario), arguments_);
+    const auto run = view_->parsed()     ? RunView
+                     : why_->parsed()    ? RunWhy
+                     : shrink_->parsed() ? RunShrink
+                                         : RunReplay;
     if (!arguments_.case_file.empty()) return RunCase(scenarios_, arguments_, run);
     if (arguments_.scenario.empty()) return Wrong("which run? --scenario and --seed, or --case, are needed");
     return run(*Find(scenarios_, arguments_.scenario), arguments_, arguments_.seed, nullptr);
@@ -305,13 +325,36 @@ class CommandLine {
         ->excludes(json);
   }
 
-  // Of a seed or a case, and a part of the simulated time.
-  void AddRun(CLI::App* command) {
+  void AddSteer() {
+    steer_ =
+        app_.add_subcommand("steer", "Runs seeds, and branches of those that have reached something new");
+    AddScenario(steer_)->required();
+    steer_->add_option("--runs", arguments_.seeds, "how many")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
+    steer_->add_option("--first-seed", arguments_.first_seed, "the first one; fresh if not given")
+        ->check(SeedError);
+    steer_->add_option("--jobs", arguments_.jobs, "processes")->check(CLI::Range(1, 256));
+    steer_->add_option("--failures", arguments_.failures, "stop after so many different failures")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
+    steer_->add_option("--branches", arguments_.branches, "so many of a hundred runs branch; 0: seeds alone")
+        ->check(CLI::Range(0, 100))
+        ->capture_default_str();
+    steer_->add_option("--cases", arguments_.cases, "write the cases of what fails into this folder");
+    steer_->add_option("--kinds", arguments_.kinds, "write how often each kind of step was reached");
+  }
+
+  void AddSeedOrCase(CLI::App* command) {
     CLI::Option* scenario = AddScenario(command);
     CLI::Option* seed = AddSeed(command);
     scenario->needs(seed);
     seed->needs(scenario);
-    command->add_option("--case", arguments_.case_file, "a case that shrink has written")->excludes(scenario);
+    command->add_option("--case", arguments_.case_file, "a case that shrink or steer has written")
+        ->excludes(scenario);
+  }
+
+  // Of a seed or a case, and a part of the simulated time.
+  void AddRun(CLI::App* command) {
+    AddSeedOrCase(command);
     command->add_option("--from", arguments_.from, "what happens from this simulated second on")
         ->check(CLI::NonNegativeNumber);
     command->add_option("--to", arguments_.to, "and up to this one")->check(CLI::NonNegativeNumber);
@@ -335,9 +378,8 @@ class CommandLine {
   }
 
   void AddShrink() {
-    shrink_ = app_.add_subcommand("shrink", "Finds a small case that fails as the seed does");
-    AddScenario(shrink_)->required();
-    AddSeed(shrink_)->required();
+    shrink_ = app_.add_subcommand("shrink", "Finds a small case that fails as the seed or the case does");
+    AddSeedOrCase(shrink_);
     shrink_->add_option("--seconds", arguments_.seconds, "how long to look")->check(CLI::PositiveNumber);
     shrink_->add_option("-o,--output", arguments_.output, "write the case into this file");
   }
@@ -347,6 +389,7 @@ class CommandLine {
   Arguments arguments_;
   CLI::App app_;
   CLI::App* sweep_ = nullptr;
+  CLI::App* steer_ = nullptr;
   CLI::App* replay_ = nullptr;
   CLI::App* view_ = nullptr;
   CLI::App* why_ = nullptr;
