@@ -28,6 +28,7 @@ _BUILDS = {
 }
 _EQUAL_SEEDS = 100
 _SEEDS = {"distribution": 2000}
+_LEAVE_SOMETHING_OUT = ["//tests/end_to_end:monitoring_test"]
 
 
 class Failed(Exception):
@@ -163,8 +164,34 @@ def outside(part):
             raise Failed(f"a workspace outside does not say {words!r}: {log}")
 
 
+def nothing_left_out(part):
+    """Tests that leave something out where a program of others is missing, with all of them there."""
+    part.check(
+        [*_BAZEL, "test", "--test_env=BYTETORRENT_NOTHING_LEFT_OUT=1", *_LEAVE_SOMETHING_OUT],
+        "one of these tests fails, or a program is missing that tools/setup --nightly installs",
+    )
+
+
+def packages(part):
+    """The packages, installed, run, removed and purged in a root that has nothing but Debian's base."""
+    folder = os.path.join(_TOP, "out", "nightly", "packages")
+    part.check(["tools/package", "-o", folder], "the packages are not made")
+    part.check([sys.executable, "-B", "tools/packaging/clean_root.py", folder], "the packages do wrong in a clean root: the end of the log says what")
+
+
 # (function, minutes it may take on two cores)
-_PARTS = ((seeds, 60), (equal_digests, 90), (threads, 30), (storms, 40), (outside, 20), (fuzz, 40), (planted, 120), (mutants, 360))
+_PARTS = (
+    (nothing_left_out, 20),
+    (packages, 20),
+    (seeds, 60),
+    (equal_digests, 90),
+    (threads, 30),
+    (storms, 40),
+    (outside, 20),
+    (fuzz, 40),
+    (planted, 120),
+    (mutants, 360),
+)
 
 
 def _tree():
@@ -203,7 +230,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.list:
         for function, minutes in _PARTS:
-            print(f"{function.__name__:14} {minutes:4} minutes   {function.__doc__}")
+            print(f"{function.__name__:16} {minutes:4} minutes   {function.__doc__}")
         return 0
     folder = os.path.join(_TOP, "out", "nightly", _tree())
     os.makedirs(folder, exist_ok=True)

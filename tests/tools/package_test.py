@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -135,6 +136,13 @@ class Packages(unittest.TestCase):
             file.write(text)
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
         self.assertEqual([line for line in done.stderr.splitlines() if "bytetorrent" in line], [], "an unknown key, say, which it passes over with status 0")
+
+    def test_a_nodes_data_lie_below_what_systemd_makes(self):
+        """A cluster of one begins by itself only where its data directory is not."""
+        with open(os.path.join(self.unpacked("bytetorrent-tracker"), "usr/lib/systemd/system/bytetorrent-tracker.service"), encoding="utf-8") as file:
+            text = file.read()
+        state = re.search(r"^StateDirectory=(\S+)$", text, re.MULTILINE).group(1)
+        self.assertRegex(text, rf"(?m)^ExecStart=.* --data-dir /var/lib/{state}/\w+ ")
 
     def test_an_image_holds_the_programs_and_what_they_load(self):
         folder = self.image()
