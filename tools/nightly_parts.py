@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from pages import commands
@@ -60,8 +61,8 @@ class Part:
                     raise
                 raise Unfinished from None
 
-    def check(self, command, failure):
-        if self.run(command) != 0:
+    def check(self, command, failure, cwd=_TOP):
+        if self.run(command, cwd) != 0:
             raise Failed(failure)
 
     def over(self):
@@ -179,10 +180,54 @@ def packages(part):
     part.check([sys.executable, "-B", "tools/packaging/clean_root.py", folder], "the packages do wrong in a clean root: the end of the log says what")
 
 
+def reproducible(part):
+    """Packages of two clones, one of them compiled anew in another folder by somebody with other settings, have equal bytes."""
+    scratch = tempfile.mkdtemp(prefix="bytetorrent-reproducible.")
+    clones = [_Clone(part, os.path.join(scratch, "one"), ""), _Clone(part, os.path.join(scratch, "quite", "elsewhere"), "build --disk_cache=\n")]
+    try:
+        sums = [
+            clones[0].packages("umask 022"),
+            clones[1].packages("umask 077; export TZ=Asia/Tokyo LC_ALL=C PYTHONHASHSEED=1"),
+        ]
+    finally:
+        for clone in clones:
+            clone.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+    if sums[0] != sums[1]:
+        raise Failed(f"two builds of one commit differ:\n{sums[0]}and\n{sums[1]}")
+
+
+class _Clone:
+    """The commit in a folder of its own, with what Bazel makes of it beside it."""
+
+    def __init__(self, part, folder, settings):
+        self.part = part
+        self.folder = folder
+        self.checkout = os.path.join(folder, "checkout")
+        self._bazel = [*_BAZEL, f"--output_base={folder}/out"]
+        part.check(["git", "clone", "--quiet", _TOP, self.checkout], "the checkout cannot be cloned")
+        with open(os.path.join(self.checkout, "user.bazelrc"), "w", encoding="utf-8") as file:
+            file.write(settings)
+
+    def packages(self, first):
+        """The checksums of its packages, made after these words of the shell."""
+        words = f"{first}; BYTETORRENT_BAZEL='{' '.join(self._bazel)}' exec tools/package -o out/packages"
+        self.part.check(["sh", "-c", words], "the packages are not made", cwd=self.checkout)
+        with open(os.path.join(self.checkout, "out", "packages", "SHA256SUMS"), encoding="utf-8") as file:
+            return file.read()
+
+    def close(self):
+        """Bazel's server ends, and its read-only folders can be removed."""
+        if os.path.isdir(self.checkout):
+            subprocess.run([*self._bazel, "shutdown"], cwd=self.checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["chmod", "-R", "u+w", self.folder], check=False)
+
+
 # (function, minutes it may take on two cores)
 _PARTS = (
     (nothing_left_out, 20),
     (packages, 20),
+    (reproducible, 45),
     (seeds, 60),
     (equal_digests, 90),
     (threads, 30),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import unittest
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -21,9 +22,10 @@ if os.environ.get("TEST_SRCDIR"):
 EPOCH = 1_700_000_000
 
 
-def package(output, *flags, binaries=BINARIES, epoch=str(EPOCH)):
+def package(output, *flags, binaries=BINARIES, epoch=str(EPOCH), umask=-1, **environment):
     command = [sys.executable, "-B", os.path.join(TOP, "tools", "packaging", "main.py"), "--binaries", binaries, "-o", output, *flags]
-    return subprocess.run(command, env={**os.environ, "SOURCE_DATE_EPOCH": epoch}, capture_output=True, text=True, check=False)
+    settings = {**os.environ, "SOURCE_DATE_EPOCH": epoch, **environment}
+    return subprocess.run(command, env=settings, umask=umask, capture_output=True, text=True, check=False)
 
 
 def run(*command):
@@ -75,9 +77,24 @@ class Packages(unittest.TestCase):
         return content
 
     def test_equal_programs_give_equal_bytes(self):
+        """Wherever they lie, whenever they were written, whoever makes the packages."""
+        elsewhere = os.path.join(self.scratch, "quite", "elsewhere")
+        os.makedirs(elsewhere)
+        for name in ("bytetorrent", "bytetorrent-tracker"):
+            shutil.copyfile(os.path.join(BINARIES, name), os.path.join(elsewhere, name))
+            os.chmod(os.path.join(elsewhere, name), 0o700)
         again = os.path.join(self.scratch, "again")
-        self.assertEqual(package(again).returncode, 0)
+        settings = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "1", "HOME": "/nonexistent"}
+        done = package(again, binaries=elsewhere, umask=0o077, **settings)
+        self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(digests(self.made), digests(again))
+
+    def test_packages_are_dated_as_the_sources_are(self):
+        listed = run("dpkg-deb", "--contents", self.deb("bytetorrent")).splitlines()
+        with tarfile.open(next(os.path.join(self.made, name) for name in os.listdir(self.made) if name.endswith(".oci.tar"))) as archive:
+            self.assertEqual({member.mtime for member in archive.getmembers()}, {EPOCH})
+        with_seconds = {line.split()[3] + " " + line.split()[4] for line in listed}
+        self.assertEqual(with_seconds, {time.strftime("%Y-%m-%d %H:%M", time.localtime(EPOCH))})
 
     def test_checksums_are_of_the_files_beside_them(self):
         run("sh", "-c", f"cd {self.made} && sha256sum --check --strict SHA256SUMS")
