@@ -31,6 +31,8 @@ WRONG = [
     (["tools/nightly", "--frobnicate"], "--frobnicate"),
     (["tools/nightly", "--part=nonsense"], "nonsense"),
     (["tools/planted", "nonsense"], "nonsense"),
+    (["tools/release", "nonsense"], "nonsense"),
+    (["tools/release", "1.2.3", "--frobnicate"], "--frobnicate"),
     (["tools/planted", "--sample=0"], "--sample"),
 ]
 
@@ -66,7 +68,7 @@ def main():
             result = run(command, TOP, BYTETORRENT_BAZEL=bazel)
             judge(result.returncode == 2 and name in result.stderr, " ".join(command), result)
             judge(not os.path.exists(built), f"{' '.join(command)} called the build", result)
-        for tool in ("demo", "test", "bench", "setup", "mutate", "package", "planted"):
+        for tool in ("demo", "test", "bench", "setup", "mutate", "package", "planted", "release"):
             result = run([f"tools/{tool}", "--help"], TOP, BYTETORRENT_BAZEL=bazel)
             judge(result.returncode == 0 and f"tools/{tool}" in result.stdout, f"{tool} --help", result)
         planted_checkout(folder)
