@@ -6,6 +6,8 @@
 #include <absl/strings/str_replace.h>
 #include <absl/strings/str_split.h>
 
+#include <algorithm>
+
 #include "nodes/shared/command_table.h"
 #include "nodes/shared/text.h"
 
@@ -86,11 +88,25 @@ std::string Synopsis(const CLI::App& program, const Place& place) {
   return line + ".br\n";
 }
 
+// A command's own options, and those of what is above it where it takes them (CLI11's fallthrough), each name
+// once.
+std::vector<const CLI::Option*> OptionsAt(const Place& place) {
+  std::vector<const CLI::Option*> options = OptionsOf(*place.app);
+  for (const CLI::App* app = place.app; app->get_fallthrough() && app->get_parent() != nullptr;) {
+    app = app->get_parent();
+    for (const CLI::Option* option : OptionsOf(*app)) {
+      const auto same = [option](const CLI::Option* own) { return own->get_name() == option->get_name(); };
+      if (std::none_of(options.begin(), options.end(), same)) options.push_back(option);
+    }
+  }
+  return options;
+}
+
 // The words that may follow at a place.
 std::string WordsAt(const Place& place) {
   std::vector<std::string> words;
   for (const CLI::App* command : CommandsOf(*place.app)) words.push_back(command->get_name());
-  for (const CLI::Option* option : OptionsOf(*place.app)) {
+  for (const CLI::Option* option : OptionsAt(place)) {
     for (std::string& name : NamesOf(*option)) words.push_back(std::move(name));
   }
   return absl::StrJoin(words, " ");
@@ -134,38 +150,44 @@ std::string ZshCompletion(const CLI::App& program) {
                       PlaceLookup(program), "  compadd -- ${=words}\n}\n_files\n");
 }
 
-// fish asks a condition for each word it may offer.
-std::string FishCondition(const Place& place) {
-  std::vector<std::string> parts;
-  for (const std::string& word : place.words) parts.push_back("__fish_seen_subcommand_from " + word);
-  for (const CLI::App* below : CommandsOf(*place.app)) {
-    parts.push_back("not __fish_seen_subcommand_from " + below->get_name());
-  }
-  return absl::StrJoin(parts, "; and ");
-}
-
 std::string FishQuoted(std::string_view text) {
   return absl::StrCat("'", absl::StrReplaceAll(Absl(text), {{"\\", "\\\\"}, {"'", "\\'"}}), "'");
 }
 
-std::string FishCompletion(const CLI::App& program) {
-  std::string text;
-  const auto add = [&](const std::string& condition, const std::string& what, std::string_view description) {
-    absl::StrAppend(&text, "complete -c ", program.get_name());
-    if (!condition.empty()) absl::StrAppend(&text, " -n ", FishQuoted(condition));
-    absl::StrAppend(&text, what, " -d ", FishQuoted(description), "\n");
-  };
+// A function that says whether the commands before the cursor are these words. fish's own
+// __fish_seen_subcommand_from takes "cluster status" for the command "status", too.
+std::string FishPlaceTest(const CLI::App& program) {
+  std::string commands;
   for (const Place& place : PlacesOf(program)) {
-    const std::string condition = FishCondition(place);
+    if (!place.words.empty()) absl::StrAppend(&commands, " '", absl::StrJoin(place.words, " "), "'");
+  }
+  const std::string add = commands.empty() ? ""
+                                           : absl::StrCat("  for word in $words[2..]\n    contains -- ",
+                                                          "(string join -- ' ' $place $word)", commands,
+                                                          "; and set -a place $word\n  end\n");
+  return absl::StrCat("function ", FunctionName(program),
+                      "_at\n  set -l place\n  set -l words (commandline -opc)\n", add,
+                      "  test \"$place\" = \"$argv\"\nend\n");
+}
+
+std::string FishCompletion(const CLI::App& program) {
+  std::string text = FishPlaceTest(program);
+  for (const Place& place : PlacesOf(program)) {
+    std::string condition = FunctionName(program) + "_at";
+    for (const std::string& word : place.words) absl::StrAppend(&condition, " ", word);
+    const auto add = [&](const std::string& what, std::string_view description) {
+      absl::StrAppend(&text, "complete -c ", program.get_name(), " -n ", FishQuoted(condition), what, " -d ",
+                      FishQuoted(description), "\n");
+    };
     for (const CLI::App* command : CommandsOf(*place.app)) {
-      add(condition, " -a " + command->get_name(), command->get_description());
+      add(" -a " + command->get_name(), command->get_description());
     }
-    for (const CLI::Option* option : OptionsOf(*place.app)) {
+    for (const CLI::Option* option : OptionsAt(place)) {
       std::string names;
       for (const std::string& name : option->get_snames()) absl::StrAppend(&names, " -s ", name);
       for (const std::string& name : option->get_lnames()) absl::StrAppend(&names, " -l ", name);
       if (TakesValue(*option)) names += " -r";
-      add(condition, names, option->get_description());
+      add(names, option->get_description());
     }
   }
   return text;

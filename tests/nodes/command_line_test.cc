@@ -27,6 +27,9 @@ struct Tool {
     CLI::App* group = app.add_subcommand("group", "who receives");
     group->require_subcommand(1);
     group->add_subcommand("add", ".one more");
+    group->add_subcommand("send", "give to all of them");
+    app.add_subcommand("first", "begin")->fallthrough();
+    app.add_option("--folder", folder, "where");
     app.require_subcommand(1);
     AddPages(app, 1, "7.8");
   }
@@ -46,6 +49,7 @@ struct Tool {
   std::string file;
   int limit = 0;
   bool quiet = false;
+  std::string folder;
 };
 
 TEST(CommandLine, AMistypedCommandIsToldTheNearest) {
@@ -123,12 +127,18 @@ TEST(Pages, TheOptionsThatPrintThemEndTheProgramWithStatus0) {
 
 TEST(Pages, FishIsToldWhichOptionsTakeAValue) {
   const std::string text = Completion(Tool().app, "fish");
-  EXPECT_THAT(text, HasSubstr("complete -c tool -n '__fish_seen_subcommand_from send' -s l -l limit -r -d "
+  EXPECT_THAT(text, HasSubstr("complete -c tool -n '_tool_at send' -s l -l limit -r -d "
                               "'at most so many; it\\'s a number'\n"));
-  EXPECT_THAT(
-      text, HasSubstr("complete -c tool -n '__fish_seen_subcommand_from send' -l quiet -d 'say nothing'\n"));
-  EXPECT_THAT(text, HasSubstr("complete -c tool -n '__fish_seen_subcommand_from group; and not "
-                              "__fish_seen_subcommand_from add' -a add"));
+  EXPECT_THAT(text, HasSubstr("complete -c tool -n '_tool_at send' -l quiet -d 'say nothing'\n"));
+  EXPECT_THAT(text, HasSubstr("complete -c tool -n '_tool_at group' -a add"));
+  // A command of the same name elsewhere has options of its own.
+  EXPECT_THAT(text, Not(HasSubstr("-n '_tool_at group send' -l quiet")));
+}
+
+TEST(Pages, ACommandThatTakesTheProgramsOptionsCompletesThem) {
+  EXPECT_THAT(Completion(Tool().app, "fish"), HasSubstr("-n '_tool_at first' -l folder -r"));
+  EXPECT_THAT(Completion(Tool().app, "fish"), Not(HasSubstr("-n '_tool_at send' -l folder")));
+  EXPECT_THAT(Completion(Tool().app, "bash"), HasSubstr("\"first\") words=\"-h --help --folder"));
 }
 
 }  // namespace
