@@ -2,7 +2,6 @@
 
 #include <absl/strings/str_format.h>
 
-#include <utility>
 #include <variant>
 
 namespace bt::sim {
@@ -16,17 +15,44 @@ uint64_t Entries(const tracker_api::Response& response) {
 
 }  // namespace
 
-void StepJudge::OnRead(const tracker_api::Response& response) {
-  if (cost_ >= room_) {
-    world_.Fail(absl::StrFormat(
-        "steps: %s goes on answering reads in a step in which they have cost %d rows, and it has room for %d",
-        node_, cost_, room_));
+void StepJudge::Begin() {
+  reads_ = commands_ = answer_bytes_ = 0;
+  sent_bytes_.clear();
+}
+
+void StepJudge::OnStart(Room room) {
+  room_ = room;
+  Begin();
+}
+
+void StepJudge::Spend(const char* doing, uint64_t room, uint64_t cost, uint64_t& spent) {
+  if (spent >= room) {
+    world_.Fail(
+        absl::StrFormat("steps: %s goes on %s in a step in which that has cost %d, and it has room for %d",
+                        node_, doing, spent, room));
   }
-  cost_ += kAnswer + Entries(response);
+  spent += cost;
+}
+
+void StepJudge::OnRead(const tracker_api::Response& response) {
+  Spend("answering reads", room_.reads, kAnswer + Entries(response), reads_);
+}
+
+void StepJudge::OnAnswer(uint64_t bytes) {
+  Spend("answering in bytes", room_.answer_bytes, bytes, answer_bytes_);
+}
+
+void StepJudge::OnApplied(uint64_t commands) {
+  Spend("applying commands", room_.commands, commands, commands_);
+}
+
+void StepJudge::OnSent(NodeId to, uint64_t bytes) {
+  Spend("sending bytes to one peer", room_.sent_bytes, bytes, sent_bytes_[to]);
 }
 
 void StepJudge::OnStep(uint64_t counted) {
-  const uint64_t cost = std::exchange(cost_, 0);
+  const uint64_t cost = reads_;
+  Begin();
   if (counted >= cost) return;
   world_.Fail(absl::StrFormat("steps: %s says that the reads of a step have cost %d rows, and they cost %d",
                               node_, counted, cost));

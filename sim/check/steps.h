@@ -1,14 +1,17 @@
 #pragma once
 
-// StepJudge: no step of a node is long, however many reads have become answerable at once: before the last
-// answer that a step gives to a linearizable read, all others together have cost less than the step has room
-// for. It counts what it sees, the answers and their entries, and asks the node whether it has counted as
-// much itself. Counts, because in a world steps take no time.
+// StepJudge: no step of a node is long, however much has become possible at once. A step may apply chosen
+// commands, answer linearizable reads, and send; of each it has a stated room, and before the last thing that
+// it does all others together have cost less than that room. The judge counts what it sees leave the step,
+// and asks the node whether it has counted as much itself. Counts, because in a world steps take no time.
+
+#include <absl/container/btree_map.h>
 
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "core/base/ids.h"
 #include "core/tracker_api/tracker_api.h"
 #include "sim/world.h"
 
@@ -19,20 +22,38 @@ class StepJudge {
   // What an answer costs beside its entries (core/tracker/effort.h).
   static constexpr uint64_t kAnswer = 16;
 
+  struct Room {
+    uint64_t reads = 0;         // in entries, and kAnswer for each answer
+    uint64_t commands = 0;      // applied
+    uint64_t answer_bytes = 0;  // of answers of all kinds
+    uint64_t sent_bytes = 0;    // to one peer
+  };
+
   StepJudge(World& world, std::string node) : world_(world), node_(std::move(node)) {}
 
-  // A life begins, whose steps have room for so much.
-  void OnStart(uint64_t room) { room_ = room; }
-  // The answer to a linearizable read, in this step.
+  // A life begins, whose steps have so much room.
+  void OnStart(Room room);
+  // In this step: the answer to a linearizable read, any answer, a slot of so many commands that is applied,
+  // a message.
   void OnRead(const tracker_api::Response& response);
-  // The step is over. `counted`: by the node.
+  void OnAnswer(uint64_t bytes);
+  void OnApplied(uint64_t commands);
+  void OnSent(NodeId to, uint64_t bytes);
+  // The step is over. `counted`: what its reads have cost, by the node.
   void OnStep(uint64_t counted);
 
  private:
+  void Begin();
+  void Spend(const char* doing, uint64_t room, uint64_t cost, uint64_t& spent);
+
   World& world_;
   std::string node_;
-  uint64_t room_ = 0;
-  uint64_t cost_ = 0;  // of this step's answers
+  Room room_;
+  // Of this step.
+  uint64_t reads_ = 0;
+  uint64_t commands_ = 0;
+  uint64_t answer_bytes_ = 0;
+  absl::btree_map<NodeId, uint64_t> sent_bytes_;
 };
 
 }  // namespace bt::sim

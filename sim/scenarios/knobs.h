@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/tracker/config.h"
 #include "core/tracker/limits.h"
 #include "sim/random_stream.h"
 
@@ -26,5 +27,8 @@ struct TrackerKnobs {
 // deadline, a stall, a reordered message): what the sessions promise is for copies that are younger.
 std::optional<TrackerKnobs> DrawTrackerKnobs(RandomStream& rng, uint32_t users, uint32_t contents,
                                              uint32_t names);
+
+// Small windows, messages and steps for some seeds, so that their edges are met.
+tracker::Config DrawTrackerConfig(RandomStream& rng);
 
 }  // namespace bt::sim

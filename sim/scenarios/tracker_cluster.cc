@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/tracker/state_builder.h"
+#include "sim/scenarios/knobs.h"
 
 namespace bt::sim {
 namespace {
@@ -13,6 +14,9 @@ constexpr size_t kHeldMessagesMax = 100'000;
 // A node never hangs: at its deadline, or the next time it looks at what is overdue, it says that it could
 // not.
 constexpr Duration kDeadlineSlack = Seconds(1);
+
+// What a step answers, and sends one peer of messages that are not cut, beside a window of chunks.
+constexpr size_t kShortBytesMax = 1u << 20;
 
 Slice EncodeEdge(EdgeMessage message) { return Slice::Own(Encode(message)); }
 
@@ -72,61 +76,10 @@ bool ReadsLinearizably(const tracker_api::Request& request) {
       request);
 }
 
-paxos::Config DrawReplicaConfig(RandomStream& rng) {
-  paxos::Config config;
-  if (!rng.Chance(2, 3)) return config;
-  if (rng.Chance(1, 3)) {
-    // Leaders come and go.
-    const int64_t times = static_cast<int64_t>(rng.Between(2, 5));
-    config.heartbeat = config.heartbeat / times;
-    config.election_min = config.election_min / times;
-    config.election_max = config.election_max / times;
-    config.retry = config.retry / times;
-  }
-  config.window_slots = static_cast<uint32_t>(rng.Between(1, 12));
-  if (rng.Chance(1, 2)) config.batch_commands_max = static_cast<uint32_t>(rng.Between(1, 8));
-  if (rng.Chance(1, 2)) config.peer_slots_max = static_cast<uint32_t>(rng.Between(4, 64));
-  if (rng.Chance(1, 2)) config.promise_bytes_max = rng.Between(64, 4096);
-  if (rng.Chance(1, 2)) config.catch_up_bytes_max = rng.Between(64, 4096);
-  if (rng.Chance(1, 3)) config.gap_slots_max = static_cast<uint32_t>(rng.Between(16, 256));
-  if (rng.Chance(1, 3)) config.candidate_lag_slots_max = static_cast<uint32_t>(rng.Between(1, 64));
-  return config;
-}
-
-// Nearly everything is long, and little of it fits.
-void DrawBulk(RandomStream rng, tracker::Config& config) {
-  if (rng.Chance(1, 2)) return;
-  config.chunk_bytes_min = size_t{1} << rng.Between(7, 11);
-  config.chunk_bytes_max = config.chunk_bytes_min << rng.Below(4);
-  config.bulk_window_bytes_max = config.chunk_bytes_max * rng.Between(4, 16);
-  if (rng.Chance(1, 2)) config.bulk_messages_max = static_cast<uint32_t>(rng.Between(4, 16));
-  if (rng.Chance(1, 2)) config.bulk_idle = Milliseconds(static_cast<int64_t>(rng.Between(500, 5000)));
-}
-
 }  // namespace
 
 tracker::Source SourceOfEndpoint(uint32_t index) {
   return tracker::SourceOf(Address::V4(10, 1, 0, static_cast<uint8_t>(index), 0));
-}
-
-tracker::Config DrawTrackerConfig(RandomStream& rng) {
-  tracker::Config config;
-  config.replica = DrawReplicaConfig(rng);
-  DrawBulk(rng.Fork("bulk"), config);
-  RandomStream steps = rng.Fork("steps");
-  if (steps.Chance(1, 2)) {  // a start, and what one that was away has to apply, takes many steps
-    config.step_bytes = size_t{1} << steps.Between(4, 12);
-    config.step_commands = static_cast<uint32_t>(steps.Between(1, 16));
-    config.step_effort = static_cast<uint32_t>(steps.Between(1, 64));  // one answer, or a few
-  }
-  if (rng.Chance(1, 3)) return config;
-  if (rng.Chance(1, 2)) config.snapshot_deadline = Milliseconds(static_cast<int64_t>(rng.Between(20, 2000)));
-  // Snapshots are taken every few slots, in pieces of a few items.
-  config.snapshot_log_bytes = uint64_t{1} << rng.Between(7, 15);
-  config.snapshot_piece_bytes = size_t{1} << rng.Between(5, 14);
-  if (rng.Chance(1, 2)) config.snapshot_pause = Milliseconds(static_cast<int64_t>(rng.Between(1, 100)));
-  config.replica.log_bytes_kept = rng.Chance(1, 2) ? 0 : rng.Between(0, 8192);
-  return config;
 }
 
 // --- TrackerAdaptor ---
@@ -144,7 +97,10 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   synced_ = host.now();
   answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
   bulk_.OnStart(host.now());
-  steps_.OnStart(config.step_effort);
+  steps_.OnStart({.reads = config.step_effort,
+                  .commands = config.step_commands,
+                  .answer_bytes = kShortBytesMax,
+                  .sent_bytes = config.bulk_window_bytes_max + kShortBytesMax});
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self);
   cluster_->lockstep().OnStart(config.replica.self, host.journal().durable());
@@ -164,6 +120,7 @@ void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message
   cluster_->Spoke(NodeOf(host));
   if (const auto chunk = Read<tracker::Chunk>(message))
     bulk_.OnSent(to, chunk->message, chunk->offset, host.now());
+  steps_.OnSent(to, message.size());
   host.network().Send(host.index(), to.value() - 1, message);
 }
 
@@ -229,8 +186,9 @@ void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response
   host.world().Trace(
       {.who = host.name(), .kind = TraceKind::kAnswer, .node = host.index(), .peer = caller.client},
       [&] { return TraceText(response); });
-  host.network().Send(host.index(), caller.client,
-                      EncodeEdge(tracker_api::Answer{caller.ask, std::move(response)}));
+  const Slice answer = EncodeEdge(tracker_api::Answer{caller.ask, std::move(response)});
+  steps_.OnAnswer(answer.size());
+  host.network().Send(host.index(), caller.client, answer);
 }
 
 void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note) {
@@ -253,6 +211,7 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
   } else if (const auto* applied = std::get_if<tracker::Applied>(&note)) {
     cluster_->judge().OnApplied(node, applied->slot, applied->digest);
     cluster_->lockstep().OnApplied(node, applied->slot);
+    if (applied->commands > 0) steps_.OnApplied(applied->commands);
   } else if (const auto* carries = std::get_if<tracker::Carries>(&note)) {
     Leaves(host, carries->to, carries->message);
   } else if (const auto* unusable = std::get_if<tracker::Unusable>(&note)) {

@@ -34,9 +34,6 @@ namespace bt::sim {
 // says that it has hung up on the question of that id.
 using EdgeMessage = std::variant<tracker_api::Ask, tracker_api::Answer, tracker_api::Unreachable>;
 
-// Small windows, messages and limits for some seeds, so that their edges are met.
-tracker::Config DrawTrackerConfig(RandomStream& rng);
-
 // Whose share what an endpoint of the network asks for counts to: each has an address of its own.
 tracker::Source SourceOfEndpoint(uint32_t index);
 

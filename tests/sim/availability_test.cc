@@ -105,7 +105,12 @@ TEST_F(Answers, ArePromptOnceNothingStandsInTheWay) {
 }
 
 struct Steps : testing::Test {
-  Steps() { judge.OnStart(2 * StepJudge::kAnswer); }
+  static constexpr NodeId kPeer{2};
+  static constexpr NodeId kOther{3};
+
+  Steps() {
+    judge.OnStart({.reads = 2 * StepJudge::kAnswer, .commands = 8, .answer_bytes = 1000, .sent_bytes = 1000});
+  }
 
   static tracker_api::Response ListOf(size_t entries) {
     tracker_api::Listing listing;
@@ -133,8 +138,41 @@ TEST_F(Steps, MustNotGoOnAnsweringWhenTheyHaveNoRoomLeft) {
   judge.OnRead(ListOf(12));
   EXPECT_FALSE(world.failed());
   judge.OnRead(ListOf(0));
+  EXPECT_TRUE(Says(
+      world, "steps: tracker-1 goes on answering reads in a step in which that has cost 49, and it has"));
+}
+
+TEST_F(Steps, MayApplyOneSlotThatIsLongAndNothingBehindIt) {
+  judge.OnApplied(7);
+  judge.OnApplied(4096);
+  judge.OnStep(0);
+  judge.OnApplied(8);
+  EXPECT_FALSE(world.failed());
+  judge.OnApplied(1);
+  EXPECT_TRUE(Says(
+      world, "steps: tracker-1 goes on applying commands in a step in which that has cost 8, and it has"));
+}
+
+TEST_F(Steps, MayAnswerSoManyBytes) {
+  judge.OnAnswer(999);
+  judge.OnAnswer(5000);
+  judge.OnStep(0);
+  judge.OnAnswer(1000);
+  EXPECT_FALSE(world.failed());
+  judge.OnAnswer(1);
   EXPECT_TRUE(
-      Says(world, "steps: tracker-1 goes on answering reads in a step in which they have cost 49 rows"));
+      Says(world, "steps: tracker-1 goes on answering in bytes in a step in which that has cost 1000"));
+}
+
+TEST_F(Steps, MaySendEachPeerSoManyBytes) {
+  judge.OnSent(kPeer, 999);
+  judge.OnSent(kOther, 5000);
+  judge.OnSent(kPeer, 5000);
+  judge.OnStep(0);
+  judge.OnSent(kPeer, 1000);
+  EXPECT_FALSE(world.failed());
+  judge.OnSent(kPeer, 1);
+  EXPECT_TRUE(Says(world, "steps: tracker-1 goes on sending bytes to one peer in a step in which that has"));
 }
 
 TEST_F(Steps, MustBeCountedByTheNodeItself) {

@@ -1,0 +1,61 @@
+// What a world's tracker nodes are told when they are made.
+
+#include "sim/scenarios/knobs.h"
+
+namespace bt::sim {
+namespace {
+
+paxos::Config DrawReplicaConfig(RandomStream& rng) {
+  paxos::Config config;
+  if (!rng.Chance(2, 3)) return config;
+  if (rng.Chance(1, 3)) {
+    // Leaders come and go.
+    const int64_t times = static_cast<int64_t>(rng.Between(2, 5));
+    config.heartbeat = config.heartbeat / times;
+    config.election_min = config.election_min / times;
+    config.election_max = config.election_max / times;
+    config.retry = config.retry / times;
+  }
+  config.window_slots = static_cast<uint32_t>(rng.Between(1, 12));
+  if (rng.Chance(1, 2)) config.batch_commands_max = static_cast<uint32_t>(rng.Between(1, 8));
+  if (rng.Chance(1, 2)) config.peer_slots_max = static_cast<uint32_t>(rng.Between(4, 64));
+  if (rng.Chance(1, 2)) config.promise_bytes_max = rng.Between(64, 4096);
+  if (rng.Chance(1, 2)) config.catch_up_bytes_max = rng.Between(64, 4096);
+  if (rng.Chance(1, 3)) config.gap_slots_max = static_cast<uint32_t>(rng.Between(16, 256));
+  if (rng.Chance(1, 3)) config.candidate_lag_slots_max = static_cast<uint32_t>(rng.Between(1, 64));
+  return config;
+}
+
+// Nearly everything is long, and little of it fits.
+void DrawBulk(RandomStream rng, tracker::Config& config) {
+  if (rng.Chance(1, 2)) return;
+  config.chunk_bytes_min = size_t{1} << rng.Between(7, 11);
+  config.chunk_bytes_max = config.chunk_bytes_min << rng.Below(4);
+  config.bulk_window_bytes_max = config.chunk_bytes_max * rng.Between(4, 16);
+  if (rng.Chance(1, 2)) config.bulk_messages_max = static_cast<uint32_t>(rng.Between(4, 16));
+  if (rng.Chance(1, 2)) config.bulk_idle = Milliseconds(static_cast<int64_t>(rng.Between(500, 5000)));
+}
+
+}  // namespace
+
+tracker::Config DrawTrackerConfig(RandomStream& rng) {
+  tracker::Config config;
+  config.replica = DrawReplicaConfig(rng);
+  DrawBulk(rng.Fork("bulk"), config);
+  RandomStream steps = rng.Fork("steps");
+  if (steps.Chance(1, 2)) {  // a start, and what one that was away has to apply, takes many steps
+    config.step_bytes = size_t{1} << steps.Between(4, 12);
+    config.step_commands = static_cast<uint32_t>(steps.Between(1, 16));
+    config.step_effort = static_cast<uint32_t>(steps.Between(1, 64));  // one answer, or a few
+  }
+  if (rng.Chance(1, 3)) return config;
+  if (rng.Chance(1, 2)) config.snapshot_deadline = Milliseconds(static_cast<int64_t>(rng.Between(20, 2000)));
+  // Snapshots are taken every few slots, in pieces of a few items.
+  config.snapshot_log_bytes = uint64_t{1} << rng.Between(7, 15);
+  config.snapshot_piece_bytes = size_t{1} << rng.Between(5, 14);
+  if (rng.Chance(1, 2)) config.snapshot_pause = Milliseconds(static_cast<int64_t>(rng.Between(1, 100)));
+  config.replica.log_bytes_kept = rng.Chance(1, 2) ? 0 : rng.Between(0, 8192);
+  return config;
+}
+
+}  // namespace bt::sim
