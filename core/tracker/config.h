@@ -37,13 +37,10 @@ struct Config {
   // One that was asked for is written by then, or the asker is told that it is not.
   Duration snapshot_deadline = Seconds(60);
 
-  // A step reads about so much of the own snapshot at a start, and applies about so much of the log and so
-  // many commands at any time; a slot is never cut.
-  size_t step_bytes = 2u << 20;
-  uint32_t step_commands = 8192;
-  // A step answers linearizable reads until they have cost it so much (effort.h), and one in any case: 256
-  // short answers, or 256 KiB of long ones.
-  uint32_t step_effort = 4096;
+  // A step does so much, in units (step_work.h), of what need not be done at once. One half is for the log:
+  // 2,048 short commands that nobody waits for here, or 512 KiB of long ones, or as much of a snapshot. One
+  // quarter is for linearizable reads: 256 short answers, or 256 KiB of long ones.
+  uint32_t step_work = 16'384;
 
   // Messages longer than a chunk travel in chunks, of a length that follows the link between these. As much
   // of them is under way to one peer as makes others wait there for no longer than about `bulk_delay`, at the
@@ -88,9 +85,7 @@ struct Config {
     visit("snapshot_piece_bytes", self.snapshot_piece_bytes);
     visit("snapshot_pause", self.snapshot_pause);
     visit("snapshot_deadline", self.snapshot_deadline);
-    visit("step_bytes", self.step_bytes);
-    visit("step_commands", self.step_commands);
-    visit("step_effort", self.step_effort);
+    visit("step_work", self.step_work);
     visit("chunk_bytes_min", self.chunk_bytes_min);
     visit("chunk_bytes_max", self.chunk_bytes_max);
     visit("bulk_window_bytes_max", self.bulk_window_bytes_max);

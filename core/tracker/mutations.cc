@@ -148,19 +148,20 @@ void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool le
   }
 }
 
-void Mutations::OnReplies(const ForwardReplies& message, Context<Protocol>& context) {
+void Mutations::OnReplies(const ForwardReplies& message, StepWork& work, Context<Protocol>& context) {
   for (const ForwardReply& reply : message.replies) {
     const auto found = by_id_.find(reply.id);
     // Claims wait until they are applied here: until then the announces stand in for them.
     if (found == by_id_.end() || entries_[found->second].claims) continue;
-    Complete(found->second, reply.response, context);
+    Complete(found->second, reply.response, work, context);
   }
 }
 
-void Mutations::OnApplied(const MutationId& id, Response response, Context<Protocol>& context) {
+void Mutations::OnApplied(const MutationId& id, Response response, StepWork& work,
+                          Context<Protocol>& context) {
   if (by_id_.empty()) return;
   const auto found = by_id_.find(id);
-  if (found != by_id_.end()) Complete(found->second, response, context);
+  if (found != by_id_.end()) Complete(found->second, response, work, context);
 }
 
 void Mutations::Answer(CallId call, const MutationId& id, const Response& response,
@@ -170,8 +171,10 @@ void Mutations::Answer(CallId call, const MutationId& id, const Response& respon
   context.out.Note(Acked{call, id, response.outcome});
 }
 
-void Mutations::Complete(uint32_t place, const Response& response, Context<Protocol>& context) {
+void Mutations::Complete(uint32_t place, const Response& response, StepWork& work,
+                         Context<Protocol>& context) {
   Pending& entry = entries_[place];
+  for (size_t i = 0; i < entry.calls.size() + entry.nodes.size(); ++i) work.Answer();
   if (entry.pooled && response.outcome == Outcome::kSessionExpired) {  // not the caller's session
     const Response again = NoRoom("this node's own session had expired: ask again");
     for (const CallId call : entry.calls) Answer(call, entry.id, again, context);
@@ -192,14 +195,15 @@ void Mutations::Complete(uint32_t place, const Response& response, Context<Proto
 
 // A replica that answers Busy or NotLeader has put nothing into the log, so proposing the same command again
 // cannot double it. One that has taken a command says no more: what becomes of it is seen when it is applied.
-void Mutations::OnReplica(CallId call, const paxos::Response& response, Shipments& shipments,
+void Mutations::OnReplica(CallId call, const paxos::Response& response, Shipments& shipments, StepWork& work,
                           Context<Protocol>& context) {
   if (const auto* proposed = std::get_if<paxos::Proposed>(&response))
     return shipments.OnProposed(call.value(), proposed->slot, proposed->index);
   if (!entries_.Holds(call.value())) return;
   const uint32_t place = SlotMap<Pending>::NumberOf(call.value());
   if (std::holds_alternative<paxos::TooLarge>(response)) {
-    Complete(place, Refuse(Outcome::kTooLarge, "the request is too long for the replicated log"), context);
+    Complete(place, Refuse(Outcome::kTooLarge, "the request is too long for the replicated log"), work,
+             context);
   } else {
     entries_[place].proposed_in = 0;  // tried again by the retry timer, or when the leader changes
   }

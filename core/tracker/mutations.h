@@ -29,6 +29,7 @@
 #include "core/tracker/replica_port.h"
 #include "core/tracker/session_pool.h"
 #include "core/tracker/shipments.h"
+#include "core/tracker/step_work.h"
 
 namespace bt::tracker {
 
@@ -55,10 +56,10 @@ class Mutations {
   // none of a format level above `level`, the one in force.
   void OnForwarded(NodeId from, const ForwardCommands& message, bool leading, const std::string& refusal,
                    uint32_t level, Context<Protocol>& context);
-  void OnReplies(const ForwardReplies& message, Context<Protocol>& context);
-  void OnApplied(const MutationId& id, Response response, Context<Protocol>& context);
+  void OnReplies(const ForwardReplies& message, StepWork& work, Context<Protocol>& context);
+  void OnApplied(const MutationId& id, Response response, StepWork& work, Context<Protocol>& context);
   // The local replica has taken a proposal, or not.
-  void OnReplica(CallId call, const paxos::Response& response, Shipments& shipments,
+  void OnReplica(CallId call, const paxos::Response& response, Shipments& shipments, StepWork& work,
                  Context<Protocol>& context);
   // Sends what is to be sent. `leader_changed`: whatever was under way is in doubt.
   void Poll(bool leader_changed, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context);
@@ -99,7 +100,7 @@ class Mutations {
   uint32_t Insert(const MutationId& id, Slice command, Instant deadline);
   void Remove(uint32_t place);
   void Answer(CallId call, const MutationId& id, const Response& response, Context<Protocol>& context);
-  void Complete(uint32_t place, const Response& response, Context<Protocol>& context);
+  void Complete(uint32_t place, const Response& response, StepWork& work, Context<Protocol>& context);
   void Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context);
   void Propose(uint64_t key, ReplicaPort& port, Context<Protocol>& context);
   void Flush(const paxos::Replica& replica, Context<Protocol>& context);

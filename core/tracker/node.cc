@@ -25,8 +25,6 @@ constexpr Duration kRetryTick = Milliseconds(100);
 // Ticks wait this long past an expiry, and for each other.
 constexpr Duration kTickSlack = Seconds(1);
 constexpr Duration kTickPause = Seconds(5);
-// After a batch of announces' claims was refused (no session to be had): before it is proposed again.
-constexpr Duration kClaimsRefusedPause = Seconds(1);
 
 tracker_api::Role RoleOf(paxos::RoleKind role) {
   switch (role) {
@@ -56,13 +54,16 @@ TrackerNode::TrackerNode(Config config)
       disk_(config_),
       levels_(config_) {
   port_.emplace(config_.replica);
+  applied_digest_ = state_.Digest();
 }
 
 void TrackerNode::Step(const Input<Protocol>& input, Ctx& context) {
   if (unusable_) return;
-  bytes_left_ = static_cast<int64_t>(config_.step_bytes);
-  commands_left_ = config_.step_commands;
-  effort_ = {};
+  // What is left over is for the timer's step alone: an iteration of the host's loop may be of many steps,
+  // and a slice in each of them would take as long as no slices at all.
+  const auto* fired = std::get_if<TimerFired<Protocol>>(&input);
+  const bool rests = fired != nullptr && fired->timer == Timer::kRest;
+  work_ = StepBudget(resting_ && !rests ? 0 : config_.step_work);
   if (StepOfRecovery(input, context)) return;
   std::visit(
       [&](const auto& event) {
@@ -88,7 +89,7 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
                                    disk_.Refusal(replica(), context.now).value_or(""), registry().level(),
                                    context);
           },
-          [&](const ForwardReplies& message) { mutations_.OnReplies(message, context); },
+          [&](const ForwardReplies& message) { mutations_.OnReplies(message, work_.mutations, context); },
           [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, *port_, context); },
           [&](const ReadIndexAnswer& message) { reads_.OnAnswered(message.round, message.slot); },
           [&](const ForwardOrder& message) { orders_.OnForwarded(received.from, message, *port_, context); },
@@ -135,8 +136,6 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     mutations_.OnRetryTimer(replica(), bulk_.progress(), context);
     orders_.AnswerOverdue(context);
     snapshots_.AnswerOverdue(context);
-  } else if (fired.timer == Timer::kApply) {
-    reads_left_ = false;
   } else if (fired.timer == Timer::kExpiry && replica().is_leader()) {
     last_tick_ = context.now;
     port_->Call(CallId(0), paxos::Propose{EncodeCommand({}, Tick{})}, context);
@@ -212,11 +211,11 @@ void TrackerNode::Submit(CallId call, const Mutation& mutation, Source source, C
 template <class Query>
 Response TrackerNode::Answer(const Query& query) {
   if constexpr (std::is_same_v<Query, tracker_api::Lookup>) {
-    return registry().Lookup(query, ++listings_, effort_);
+    return registry().Lookup(query, ++listings_, work_.reads);
   } else if constexpr (std::is_same_v<Query, tracker_api::List>) {
-    return registry().List(query, effort_);
+    return registry().List(query, work_.reads);
   } else {
-    return registry().Fetch(query, effort_);
+    return registry().Fetch(query, work_.reads);
   }
 }
 
@@ -236,7 +235,7 @@ void TrackerNode::OnQuery(CallId call, const Query& query, Ctx& context) {
 
 void TrackerNode::AddRead(CallId call, Reads::Query query, Ctx& context) {
   if (reads_.Add(call, std::move(query), context.now)) return;
-  effort_.Answer();
+  work_.reads.Answer();
   context.out.Reply(call, Unavailable("too many linearizable reads wait at this node"));
 }
 
@@ -260,7 +259,7 @@ void TrackerNode::OnRequest(CallId call, const tracker_api::Status&, Source, Ctx
   status.ballot_round = replica().ballot().round;
   status.chosen = replica().chosen();
   status.applied = applied_;
-  status.registry_digest = state_.Digest();
+  status.registry_digest = applied_digest_;  // of a whole slot, as others have it
   status.torrents = registry().torrents();
   status.claims = registry().claims();
   status.alarms = Alarms(context.now);
@@ -319,7 +318,8 @@ void TrackerNode::Settle(Ctx& context) {
     again |= leader_changed || port_->has_answers();
   }
   snapshots_.AnswerDurable(replica().snapshot().prefix.slot, context);
-  snapshots_.Poll(state_, *port_, context);
+  PollSnapshots(context);
+  LeaveRest(context);
   ArmTimers(context);
 }
 
@@ -330,57 +330,16 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
     } else if (Orders::IsOrderCall(answer.call)) {
       orders_.OnReplica(answer.call, answer.response, context);
     } else {
-      mutations_.OnReplica(answer.call, answer.response, shipments_, context);
+      mutations_.OnReplica(answer.call, answer.response, shipments_, work_.mutations, context);
     }
   }
-}
-
-bool TrackerNode::ApplyDecided(Ctx& context) {
-  for (paxos::Decided& entry : port_->machine().TakeDecided()) decided_.push_back(std::move(entry));
-  bool applied = false;
-  while (!decided_.empty() && bytes_left_ > 0 && commands_left_ > 0 && !unusable_) {
-    const paxos::Decided& entry = decided_.front();
-    commands_left_ -= static_cast<int64_t>(entry.batch.commands.size());
-    for (const Slice& command : entry.batch.commands) bytes_left_ -= static_cast<int64_t>(command.size());
-    Apply(entry, context);
-    decided_.pop_front();
-    applied = true;
-  }
-  if (!decided_.empty()) context.out.Arm(Timer::kApply, context.now);
-  if (const std::optional<Response> claims = mutations_.TakeClaimsApplied()) {
-    const bool done = !LeftNoTrace(claims->outcome);
-    announces_.BatchApplied(done);
-    if (!done) announced_at_ = context.now + kClaimsRefusedPause;
-  }
-  return applied;
-}
-
-void TrackerNode::Apply(const paxos::Decided& entry, Ctx& context) {
-  CHECK(entry.slot == applied_.next());
-  for (const Slice& command : entry.batch.commands) {
-    CommandResult result = state_.Apply(entry.batch.stamp, command, config_.levels);
-    if (!result.unreadable.empty()) {
-      return GiveUp(absl::StrCat("slot ", entry.slot.value(), " of the log: ", result.unreadable), context);
-    }
-    if (!result.well_formed) ++counters_.malformed_commands;
-    if (result.id.session.value() != 0) mutations_.OnApplied(result.id, std::move(result.response), context);
-  }
-  // Answers go out above, in the step that applied the slot: it is chosen, so a majority holds it durably,
-  // and no acknowledgement can be lost with this node.
-  applied_ = entry.slot;
-  snapshots_.OnApplied(entry);
-  if (!entry.batch.commands.empty()) applied_at_ = context.now;  // a no-op moves no log time on here
-  NoteApplied(entry.batch.commands.size(), context);
-}
-
-void TrackerNode::NoteApplied(size_t commands, Ctx& context) {
-  context.out.Note(Applied{applied_, static_cast<uint32_t>(commands), state_.Digest()});
 }
 
 void TrackerNode::Restore(ReplicatedState state, const paxos::Snapshot& snapshot, Ctx& context) {
   state_ = std::move(state);
   applied_ = snapshot.prefix.slot;
   decided_.clear();  // all of it is within the snapshot
+  applied_of_next_ = 0;
   applied_at_ = context.now;
   snapshots_.StartFrom(snapshot.bytes());
 }
@@ -407,29 +366,6 @@ void TrackerNode::PumpAnnounces(Ctx& context) {
   } else if (context.out.timers.deadline(Timer::kFlush) > due) {
     context.out.Arm(Timer::kFlush, due);
   }
-}
-
-// A read that is answered a step later shows a state as new or newer, so slices keep reads linearizable. What
-// is left over is for the timer's step alone: an iteration of the host's loop may be of many steps, and a
-// slice in each of them would take as long as no slices at all.
-void TrackerNode::AnswerReads(Ctx& context) {
-  if (reads_left_) return;
-  while (effort_.rows() < config_.step_effort) {
-    const std::optional<Reads::Next> next = reads_.TakeNext(applied_, context.now);
-    if (!next) return;
-    if (!next->asked_for) {
-      effort_.Row();
-    } else if (next->overdue) {
-      effort_.Answer();
-      context.out.Reply(next->read.call,
-                        Unavailable("no majority of the trackers confirmed in time that this node is up to "
-                                    "date; ask again, or without linearizable"));
-    } else {
-      Answer(next->read, context);
-    }
-  }
-  reads_left_ = reads_.HasNext(applied_, context.now);
-  if (reads_left_) context.out.Arm(Timer::kApply, context.now);
 }
 
 void TrackerNode::ArmTimers(Ctx& context) {
@@ -485,6 +421,7 @@ uint64_t TrackerNode::Digest() const {
   digest.Add(state_.Digest());
   digest.Add(applied_.value());
   digest.Add(decided_.size());
+  digest.Add(applied_of_next_);
   digest.Add(recovering_ ? recovering_->parts_read : 0);
   digest.Add(mutations_.size());
   digest.Add(announces_.size());

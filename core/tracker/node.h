@@ -2,8 +2,9 @@
 
 // TrackerNode: one node of the tracker cluster, a Machine. Composes the replica, the replicated state it
 // feeds, and what is on its way: mutations, linearizable reads, announces.
-// Invariant: state() is the result of exactly the slots 1..applied() of the log; every call is answered
-// once, within about the configured deadline. The host starts it, steps it, and keeps its journal.
+// Invariant: state() is the result of exactly the slots 1..applied() of the log and of the first
+// applied_of_next() commands of the slot behind them; every call is answered once, within about the
+// configured deadline. The host starts it, steps it, and keeps its journal.
 //
 // A start takes many short steps: first the journal's snapshot is read, and until then the replica inside is
 // a blank one that hears and says nothing; then the replica begins, and the log above the snapshot is
@@ -20,7 +21,6 @@
 #include "core/tracker/bulk.h"
 #include "core/tracker/config.h"
 #include "core/tracker/disk_watch.h"
-#include "core/tracker/effort.h"
 #include "core/tracker/held_values.h"
 #include "core/tracker/level_watch.h"
 #include "core/tracker/mutations.h"
@@ -32,6 +32,7 @@
 #include "core/tracker/shipments.h"
 #include "core/tracker/snapshots.h"
 #include "core/tracker/state_builder.h"
+#include "core/tracker/step_work.h"
 
 namespace bt::tracker {
 
@@ -87,6 +88,8 @@ class TrackerNode final {
   // What an operator should look at: in the registry, and at this node.
   std::vector<tracker_api::Alarm> Alarms(Instant now) const;
   Slot applied() const { return applied_; }
+  // Commands of the slot behind applied() that are applied: a long slot is of several steps.
+  size_t applied_of_next() const { return applied_of_next_; }
   // The replica inside takes part.
   bool begun() const { return !recovering_ && !unusable_; }
   // It has said Unusable, and does nothing any more.
@@ -101,8 +104,8 @@ class TrackerNode final {
   Waiting waiting() const;
   // Mutations taken up from callers and other nodes, ever.
   uint64_t taken() const { return mutations_.taken(); }
-  // What the answers of the last step cost it.
-  const Effort& effort() const { return effort_; }
+  // What the last step has done.
+  const StepBudget& work() const { return work_; }
 
  private:
   using Ctx = Context<Protocol>;
@@ -154,9 +157,12 @@ class TrackerNode final {
   // Follows up on whatever the input has set off, until nothing more comes of it.
   void Settle(Ctx& context);
   void RouteReplicaAnswers(Ctx& context);
-  // What fits one step; for the rest there is a timer.
+  // --- node_apply.cc ---
+  // As much as there is room for. True: some was applied.
   bool ApplyDecided(Ctx& context);
-  void Apply(const paxos::Decided& entry, Ctx& context);
+  void ApplyNext(const paxos::Decided& entry, Ctx& context);
+  void EndSlot(const paxos::Decided& entry, Ctx& context);
+  void PollSnapshots(Ctx& context);
   // Takes up a snapshot that has come from a peer, over several steps; true at the end.
   bool InstallArrived(Ctx& context);
   // The state is this snapshot's.
@@ -164,8 +170,10 @@ class TrackerNode final {
   void Restore(ReplicatedState state, const paxos::Snapshot& snapshot, Ctx& context);
   bool LeaderChanged();
   void PumpAnnounces(Ctx& context);
-  // What fits one step; for the rest there is a timer.
+  // As many as there is room for.
   void AnswerReads(Ctx& context);
+  // What there was no room for is the next step's of kRest.
+  void LeaveRest(Ctx& context);
   void ArmTimers(Ctx& context);
   // Never behind the stamp of the next batch by more than the leader's idle time.
   Instant EstimatedLogTime(Instant now) const;
@@ -187,12 +195,9 @@ class TrackerNode final {
     size_t parts_read = 0;
   };
   std::optional<Installing> installing_;
-  // What this step may still read or apply: 0 or less, and it is for the next one.
-  int64_t bytes_left_ = 0;
-  int64_t commands_left_ = 0;
-  Effort effort_;            // of this step
-  bool reads_left_ = false;  // which the step that the timer brings answers
-  Slot recovered_;           // how far the journal says that the log is chosen
+  StepBudget work_;       // of this step
+  bool resting_ = false;  // some is left, which the step that kRest brings goes on with
+  Slot recovered_;        // how far the journal says that the log is chosen
   // Chosen and not applied: behind applied_, in order. As long as the log kept in memory at most, whose
   // values they share.
   std::deque<paxos::Decided> decided_;
@@ -209,7 +214,9 @@ class TrackerNode final {
   LevelWatch levels_;
   Counters counters_;
   Slot applied_;
-  Instant applied_at_{};  // local time of the last batch
+  uint64_t applied_digest_ = 0;  // of the state there
+  size_t applied_of_next_ = 0;
+  Instant applied_at_{};  // local time of the last command
   Instant last_tick_{};
   Instant announced_at_{};
   uint64_t listings_ = 0;  // of peers: the seed of the next draw; no part of the replicated state

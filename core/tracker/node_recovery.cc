@@ -61,7 +61,7 @@ bool TrackerNode::StepOfRecovery(const Input<Protocol>& input, Ctx& context) {
       On(*call, context);
       return true;
     }
-    effort_.Answer();
+    work_.reads.Answer();
     context.out.Reply(call->id, Unavailable(tracker_api::RecoveringReason(percent_recovered())));
     return true;
   }
@@ -79,9 +79,9 @@ void TrackerNode::GiveUp(std::string why, Ctx& context) {
 absl::Status TrackerNode::ReadParts(const std::vector<Slice>& parts, size_t& parts_read,
                                     StateBuilder& builder) {
   absl::Status status;
-  while (status.ok() && parts_read < parts.size() && bytes_left_ > 0) {
+  while (status.ok() && parts_read < parts.size() && work_.apply.left()) {
     const Slice& part = parts[parts_read++];
-    bytes_left_ -= static_cast<int64_t>(part.size());
+    work_.apply.Command(part.size());
     status = builder.Add(part);
   }
   return status;
@@ -132,10 +132,7 @@ bool TrackerNode::InstallArrived(Ctx& context) {
   if (!installing_ || installing_->prefix != arrived->prefix)
     installing_ = Installing{arrived->prefix, StateBuilder(config_.levels), 0};
   const absl::Status status = ReadParts(arrived->parts, installing_->parts_read, installing_->builder);
-  if (status.ok() && installing_->parts_read < arrived->parts.size()) {
-    context.out.Arm(Timer::kApply, context.now);
-    return false;
-  }
+  if (status.ok() && installing_->parts_read < arrived->parts.size()) return false;  // LeaveRest goes on
   Installing read = *std::exchange(installing_, std::nullopt);
   absl::StatusOr<ReplicatedState> state =
       status.ok() ? std::move(read.builder).Finish() : absl::StatusOr<ReplicatedState>(status);

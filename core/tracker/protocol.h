@@ -286,7 +286,7 @@ struct Protocol {
     kRetry,     // deadlines and repetitions of what is pending
     kExpiry,    // the leader moves log time on
     kSnapshot,  // the next piece of one: to save, or at a start to read
-    kApply,     // what a step had no room for: chosen slots, answers to reads
+    kRest,      // what a step had no room for (step_work.h)
     kBulk,      // chunks that are not acknowledged in time
     kLevel,     // the leader raises the format level
     kCount

@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "core/tracker/command.h"
-#include "core/tracker/effort.h"
 #include "core/tracker/limits.h"
 #include "core/tracker/registry_state.h"
 #include "core/tracker/shares.h"
+#include "core/tracker/step_work.h"
 #include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
@@ -43,21 +43,21 @@ class Registry {
   const Torrent* FindInfoHash(const InfoHash& hash) const;
   const Torrent& torrent(TorrentNumber number) const { return state_.torrents[number.value()]; }
   // Peers drawn by `seed`, or a page of a walk. Bounded in peers, bytes, and claims looked at, as List is.
-  // What the answer costs is added to `effort`.
-  tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t seed, Effort& effort) const;
-  tracker_api::Response List(const tracker_api::List& query, Effort& effort) const;
-  tracker_api::Response Fetch(const tracker_api::Fetch& query, Effort& effort) const;
+  // What the answer costs is added to `work`.
+  tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t seed, StepWork& work) const;
+  tracker_api::Response List(const tracker_api::List& query, StepWork& work) const;
+  tracker_api::Response Fetch(const tracker_api::Fetch& query, StepWork& work) const;
   // For who does not count it: judges and tests.
   tracker_api::Response Lookup(const tracker_api::Lookup& query, uint64_t seed) const {
-    Effort uncounted;
+    StepWork uncounted;
     return Lookup(query, seed, uncounted);
   }
   tracker_api::Response List(const tracker_api::List& query) const {
-    Effort uncounted;
+    StepWork uncounted;
     return List(query, uncounted);
   }
   tracker_api::Response Fetch(const tracker_api::Fetch& query) const {
-    Effort uncounted;
+    StepWork uncounted;
     return Fetch(query, uncounted);
   }
   // For clients' listings: true while log time has not passed the claim's expiry.
@@ -82,6 +82,9 @@ class Registry {
   Instant next_expiry() const;
   // A function of the state, kept up at O(change) a command: the sum of a digest of each of its parts.
   uint64_t digest() const { return digest_; }
+  // Claims that batches have updated, and that commands have dropped or indexed anew, ever: what applying
+  // them costs beside their bytes. No part of the state.
+  uint64_t rows() const { return rows_; }
   void CheckInvariants() const;
 
  private:
@@ -113,9 +116,9 @@ class Registry {
   // --- registry_queries.cc ---
   class Page;
   bool ListClaim(const Claim& claim, bool pieces, Page& page, tracker_api::Peers& peers) const;
-  void DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed, Effort& effort,
+  void DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed, StepWork& work,
                  tracker_api::Peers& peers) const;
-  void WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, Effort& effort,
+  void WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, StepWork& work,
                  tracker_api::Peers& peers) const;
 
   // --- registry_claims.cc ---
@@ -157,6 +160,7 @@ class Registry {
   uint64_t claims_ = 0;
   uint64_t bytes_ = 0;
   uint64_t digest_ = 0;
+  uint64_t rows_ = 0;
 };
 
 // --- shared by the registry's files and the node ---

@@ -176,6 +176,7 @@ void Registry::RemovePieces(Torrent& torrent, Claim& claim, const PieceMap& piec
 void Registry::RemoveClaim(Torrent& torrent, const Address& peer) {
   Claim* claim = torrent.claims.Change(peer);
   CHECK(claim != nullptr);
+  ++rows_;
   digest_ -= DigestOfClaim(torrent, *claim);
   MakeEmpty(torrent, *claim);
   CHECK(expiries_.erase({claim->indexed, torrent.number, peer}) == 1);
@@ -228,6 +229,7 @@ Response Registry::ApplyOne(const Claims& op, Source) {
   }
   Response response;
   for (const ClaimUpdate& update : op.updates) {
+    ++rows_;
     Expire(limits().expiries_per_command);
     if (update.torrent.value() >= state_.torrents.size() || PeerProblem(update.peer)) continue;
     Torrent& torrent = state_.torrents[update.torrent.value()];
@@ -273,6 +275,7 @@ void Registry::Expire(uint32_t claims_max) {
 }
 
 void Registry::Reindex(Torrent& torrent, Claim& claim) {
+  ++rows_;
   CHECK(expiries_.erase({claim.indexed, torrent.number, claim.peer}) == 1);
   shares_.Unindex(torrent, claim);
   claim.indexed = claim.expires;

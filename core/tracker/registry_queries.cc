@@ -25,7 +25,7 @@ constexpr uint32_t kSmallSwarm = 20;              // peers
 // What one answer lists: entries up to a limit of their number and of their bytes, but always one.
 class Registry::Page {
  public:
-  Page(uint32_t limit, Effort& effort) : limit_(limit), effort_(effort) {}
+  Page(uint32_t limit, StepWork& work) : limit_(limit), work_(work) {}
 
   bool full() const { return count_ >= limit_; }
   // False: it does not fit.
@@ -33,14 +33,14 @@ class Registry::Page {
     if (full() || (count_ > 0 && bytes_ + bytes > tracker_api::kListedBytesLimit)) return false;
     ++count_;
     bytes_ += bytes;
-    effort_.Bytes(bytes);
+    work_.Bytes(bytes);
     return true;
   }
-  void LookAtRow() { effort_.Row(); }
+  void LookAtRow() { work_.Row(); }
 
  private:
   uint32_t limit_;
-  Effort& effort_;
+  StepWork& work_;
   uint32_t count_ = 0;
   uint64_t bytes_ = 0;
 };
@@ -76,8 +76,8 @@ bool Registry::ListClaim(const Claim& claim, bool pieces, Page& page, tracker_ap
 }
 
 void Registry::DrawPeers(const tracker_api::Lookup& query, const Torrent& torrent, uint64_t seed,
-                         Effort& effort, tracker_api::Peers& peers) const {
-  Page page(std::min(query.limit, tracker_api::kLookupLimit), effort);
+                         StepWork& work, tracker_api::Peers& peers) const {
+  Page page(std::min(query.limit, tracker_api::kLookupLimit), work);
   const uint32_t size = torrent.claims.size();
   const Draw draw(size, seed);
   const uint32_t looked_at_max = std::min(size, kLookupWalk);
@@ -88,9 +88,9 @@ void Registry::DrawPeers(const tracker_api::Lookup& query, const Torrent& torren
 
 // From the last place down to the first. A row leaves its place only for a lower one that somebody has left,
 // and newcomers are added at the end: so a row that was not walked over yet stays ahead of the walk.
-void Registry::WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, Effort& effort,
+void Registry::WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, StepWork& work,
                          tracker_api::Peers& peers) const {
-  Page page(std::min(query.limit, tracker_api::kLookupLimit), effort);
+  Page page(std::min(query.limit, tracker_api::kLookupLimit), work);
   uint32_t place = std::min(*query.cursor, torrent.claims.size());
   for (uint32_t i = 0; i < kLookupWalk && place > 0; ++i, --place) {
     if (!ListClaim(torrent.claims.at(place - 1), query.pieces, page, peers)) break;
@@ -98,8 +98,8 @@ void Registry::WalkPeers(const tracker_api::Lookup& query, const Torrent& torren
   if (place > 0) peers.cursor = place;
 }
 
-Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed, Effort& effort) const {
-  effort.Answer();
+Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed, StepWork& work) const {
+  work.Answer();
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) return NoSuchTorrent(query.torrent);
   tracker_api::Peers peers;
@@ -114,18 +114,18 @@ Response Registry::Lookup(const tracker_api::Lookup& query, uint64_t seed, Effor
     }
   }
   if (query.cursor) {
-    WalkPeers(query, *torrent, effort, peers);
+    WalkPeers(query, *torrent, work, peers);
   } else {
-    DrawPeers(query, *torrent, seed, effort, peers);
+    DrawPeers(query, *torrent, seed, work, peers);
   }
   Response response;
   response.body = std::move(peers);
   return response;
 }
 
-Response Registry::List(const tracker_api::List& query, Effort& effort) const {
-  effort.Answer();
-  Page page(std::min(query.limit, tracker_api::kListLimit), effort);
+Response Registry::List(const tracker_api::List& query, StepWork& work) const {
+  work.Answer();
+  Page page(std::min(query.limit, tracker_api::kListLimit), work);
   tracker_api::Listing listing;
   const auto& names = state_.names;
   auto at = query.after.empty() ? names.begin() : names.upper_bound(query.after);
@@ -147,11 +147,11 @@ Response Registry::List(const tracker_api::List& query, Effort& effort) const {
   return response;
 }
 
-Response Registry::Fetch(const tracker_api::Fetch& query, Effort& effort) const {
-  effort.Answer();
+Response Registry::Fetch(const tracker_api::Fetch& query, StepWork& work) const {
+  work.Answer();
   const Torrent* torrent = Find(query.torrent);
   if (torrent == nullptr) return NoSuchTorrent(query.torrent);
-  effort.Bytes(AccountedBytes(torrent->metainfo));
+  work.Bytes(AccountedBytes(torrent->metainfo));
   tracker_api::Fetched fetched{torrent->metainfo};
   if (const auto* name = std::get_if<std::string>(&query.torrent)) fetched.metainfo.name = *name;
   if (const auto* hash = std::get_if<InfoHash>(&query.torrent)) {

@@ -52,6 +52,8 @@ class ReplicatedState {
   const Registry& registry() const { return registry_; }
   const Sessions& sessions() const { return sessions_; }
   uint64_t commands() const { return commands_; }
+  // What applying has cost beside the commands' bytes, ever. No part of the state.
+  uint64_t rows() const { return registry_.rows() + sessions_.rows(); }
   // A function of the state alone, at O(1): equal on every node at one slot.
   uint64_t Digest() const;
   void CheckInvariants() const;

@@ -32,6 +32,7 @@ bool Sessions::ForgetOldest(Duration age) {
   const auto first = ages_.begin();
   const auto [at, id] = *first;
   if (at + age > state_.log_time) return false;
+  ++rows_;
   Session* session = state_.sessions.Change(id);
   CHECK(session != nullptr && session->indexed == at);
   ages_.erase(first);

@@ -73,6 +73,8 @@ class Sessions {
   uint64_t size() const { return state_.sessions.size(); }
   // A function of the state, kept up at O(1) a command: the sum of a digest of each session.
   uint64_t digest() const { return digest_; }
+  // Sessions that were looked at to forget them, ever. No part of the state.
+  uint64_t rows() const { return rows_; }
   void CheckInvariants() const;
 
  private:
@@ -88,6 +90,7 @@ class Sessions {
   // Rebuilt from the state.
   absl::btree_set<AgeKey> ages_;  // exactly one per session
   uint64_t digest_ = 0;
+  uint64_t rows_ = 0;
 };
 
 }  // namespace bt::tracker

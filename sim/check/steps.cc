@@ -43,19 +43,23 @@ void StepJudge::OnAnswer(uint64_t bytes) {
 }
 
 void StepJudge::OnApplied(uint64_t commands) {
-  Spend("applying commands", room_.commands, commands, commands_);
+  for (uint64_t i = 0; i < commands; ++i) Spend("applying commands", room_.commands, kCommand, commands_);
 }
 
 void StepJudge::OnSent(NodeId to, uint64_t bytes) {
   Spend("sending bytes to one peer", room_.sent_bytes, bytes, sent_bytes_[to]);
 }
 
-void StepJudge::OnStep(uint64_t counted) {
-  const uint64_t cost = reads_;
-  Begin();
+void StepJudge::Compare(const char* what, uint64_t counted, uint64_t cost) {
   if (counted >= cost) return;
-  world_.Fail(absl::StrFormat("steps: %s says that the reads of a step have cost %d rows, and they cost %d",
-                              node_, counted, cost));
+  world_.Fail(absl::StrFormat("steps: %s says that the %s of a step have cost %d, and they cost %d", node_,
+                              what, counted, cost));
+}
+
+void StepJudge::OnStep(const Counted& counted) {
+  Compare("reads", counted.reads, reads_);
+  Compare("commands", counted.commands, commands_);
+  Begin();
 }
 
 }  // namespace bt::sim

@@ -4,6 +4,7 @@
 // commands, answer linearizable reads, and send; of each it has a stated room, and before the last thing that
 // it does all others together have cost less than that room. The judge counts what it sees leave the step,
 // and asks the node whether it has counted as much itself. Counts, because in a world steps take no time.
+// Units are those of core/tracker/step_work.h.
 
 #include <absl/container/btree_map.h>
 
@@ -19,12 +20,12 @@ namespace bt::sim {
 
 class StepJudge {
  public:
-  // What an answer costs beside its entries (core/tracker/effort.h).
-  static constexpr uint64_t kAnswer = 16;
+  static constexpr uint64_t kAnswer = 16;  // beside its entries
+  static constexpr uint64_t kCommand = 4;
 
   struct Room {
-    uint64_t reads = 0;         // in entries, and kAnswer for each answer
-    uint64_t commands = 0;      // applied
+    uint64_t reads = 0;         // in units
+    uint64_t commands = 0;      // applied, in units
     uint64_t answer_bytes = 0;  // of answers of all kinds
     uint64_t sent_bytes = 0;    // to one peer
   };
@@ -33,17 +34,22 @@ class StepJudge {
 
   // A life begins, whose steps have so much room.
   void OnStart(Room room);
-  // In this step: the answer to a linearizable read, any answer, a slot of so many commands that is applied,
-  // a message.
+  // In this step: the answer to a linearizable read, any answer, so many commands that are applied, a
+  // message.
   void OnRead(const tracker_api::Response& response);
   void OnAnswer(uint64_t bytes);
   void OnApplied(uint64_t commands);
   void OnSent(NodeId to, uint64_t bytes);
-  // The step is over. `counted`: what its reads have cost, by the node.
-  void OnStep(uint64_t counted);
+  // The step is over. What the node says it has cost, in units.
+  struct Counted {
+    uint64_t reads = 0;
+    uint64_t commands = 0;
+  };
+  void OnStep(const Counted& counted);
 
  private:
   void Begin();
+  void Compare(const char* what, uint64_t counted, uint64_t cost);
   void Spend(const char* doing, uint64_t room, uint64_t cost, uint64_t& spent);
 
   World& world_;

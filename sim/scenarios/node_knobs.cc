@@ -44,9 +44,7 @@ tracker::Config DrawTrackerConfig(RandomStream& rng) {
   DrawBulk(rng.Fork("bulk"), config);
   RandomStream steps = rng.Fork("steps");
   if (steps.Chance(1, 2)) {  // a start, and what one that was away has to apply, takes many steps
-    config.step_bytes = size_t{1} << steps.Between(4, 12);
-    config.step_commands = static_cast<uint32_t>(steps.Between(1, 16));
-    config.step_effort = static_cast<uint32_t>(steps.Between(1, 64));  // one answer, or a few
+    config.step_work = static_cast<uint32_t>(steps.Between(1, 256));  // one thing of each kind, or a few
   }
   if (rng.Chance(1, 3)) return config;
   if (rng.Chance(1, 2)) config.snapshot_deadline = Milliseconds(static_cast<int64_t>(rng.Between(20, 2000)));

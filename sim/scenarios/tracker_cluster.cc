@@ -97,8 +97,10 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   synced_ = host.now();
   answers_.OnStart(host.now(), config.deadline + kDeadlineSlack);
   bulk_.OnStart(host.now());
-  steps_.OnStart({.reads = config.step_effort,
-                  .commands = config.step_commands,
+  const tracker::StepBudget budget(config.step_work);
+  commands_ = 0;
+  steps_.OnStart({.reads = budget.reads.room(),
+                  .commands = budget.apply.room(),
                   .answer_bytes = kShortBytesMax,
                   .sent_bytes = config.bulk_window_bytes_max + kShortBytesMax});
   auto node = std::make_unique<tracker::TrackerNode>(config);
@@ -206,12 +208,12 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
                         TraceText(std::get<paxos::Forgot>(*replica)));
     }
     if (std::holds_alternative<paxos::Restored>(*replica)) {
+      restored_ = true;
       host.world().Count(begins_ ? Fault::kBegunFromSnapshot : Fault::kTookSnapshot, {host.index()});
     }
   } else if (const auto* applied = std::get_if<tracker::Applied>(&note)) {
     cluster_->judge().OnApplied(node, applied->slot, applied->digest);
     cluster_->lockstep().OnApplied(node, applied->slot);
-    if (applied->commands > 0) steps_.OnApplied(applied->commands);
   } else if (const auto* carries = std::get_if<tracker::Carries>(&note)) {
     Leaves(host, carries->to, carries->message);
   } else if (const auto* unusable = std::get_if<tracker::Unusable>(&note)) {
@@ -222,7 +224,7 @@ void TrackerAdaptor::Note(TrackerHost& host, const tracker::Protocol::Note& note
 
 void TrackerAdaptor::AfterStep(TrackerHost& host) {
   answers_.OnStep(host.now());
-  steps_.OnStep(host.machine()->effort().rows());
+  JudgeStep(host);
   if (!host.machine()->begun()) return;  // its replica is a blank one: what it knows it is still reading
   const Slot chosen = host.machine()->replica().chosen();
   cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
@@ -240,6 +242,15 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   bulk_.OnStep(host.machine()->bulk().lost(), host.now());
   if (host.held() > kHeldMessagesMax)
     host.world().Fail("bounds: " + host.name() + " holds too many messages");
+}
+
+// Commands are counted one by one, and not by slots: a slot may be applied in several steps.
+void TrackerAdaptor::JudgeStep(TrackerHost& host) {
+  const tracker::StepBudget& work = host.machine()->work();
+  const uint64_t applied = host.machine()->state().commands();
+  if (!std::exchange(restored_, false)) steps_.OnApplied(applied - commands_);
+  commands_ = applied;
+  steps_.OnStep({.reads = work.reads.spent(), .commands = work.apply.spent()});
 }
 
 void TrackerAdaptor::Order(TrackerHost& host, tracker::Protocol::Request order) {

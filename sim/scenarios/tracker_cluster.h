@@ -72,6 +72,7 @@ class TrackerAdaptor : public DefaultAdaptor {
  private:
   void JudgeDisk(TrackerHost& host);  // disk_rooms.cc
   void JudgeSnapshot(TrackerHost& host, Slot known);
+  void JudgeStep(TrackerHost& host);
   // The order is to let in a node under an id that was another's.
   bool IsUsed(const tracker::Protocol::Request& order) const;
 
@@ -89,7 +90,9 @@ class TrackerAdaptor : public DefaultAdaptor {
   absl::btree_map<CallId, Slot> snapshots_;  // asked for, and what was known chosen then
   uint64_t next_call_ = 0;
   Slot chosen_;
-  bool begins_ = false;  // the first step of a life
+  bool begins_ = false;    // the first step of a life
+  bool restored_ = false;  // in this step, its state is a snapshot's
+  uint64_t commands_ = 0;  // applied, as of the last step
   // As of the last step, for JudgeDisk.
   uint64_t handed_over_ = 0;
   uint64_t taken_ = 0;

@@ -109,7 +109,10 @@ struct Steps : testing::Test {
   static constexpr NodeId kOther{3};
 
   Steps() {
-    judge.OnStart({.reads = 2 * StepJudge::kAnswer, .commands = 8, .answer_bytes = 1000, .sent_bytes = 1000});
+    judge.OnStart({.reads = 2 * StepJudge::kAnswer,
+                   .commands = 2 * StepJudge::kCommand,
+                   .answer_bytes = 1000,
+                   .sent_bytes = 1000});
   }
 
   static tracker_api::Response ListOf(size_t entries) {
@@ -126,10 +129,10 @@ struct Steps : testing::Test {
 
 TEST_F(Steps, HaveRoomForOneAnswerHoweverLongAndForSeveralShortOnes) {
   judge.OnRead(ListOf(1000));
-  judge.OnStep(1000 + StepJudge::kAnswer);
+  judge.OnStep({.reads = 1000 + StepJudge::kAnswer});
   judge.OnRead(ListOf(0));
   judge.OnRead(ListOf(1000));
-  judge.OnStep(1000 + 2 * StepJudge::kAnswer);
+  judge.OnStep({.reads = 1000 + 2 * StepJudge::kAnswer});
   EXPECT_FALSE(world.failed());
 }
 
@@ -142,11 +145,11 @@ TEST_F(Steps, MustNotGoOnAnsweringWhenTheyHaveNoRoomLeft) {
       world, "steps: tracker-1 goes on answering reads in a step in which that has cost 49, and it has"));
 }
 
-TEST_F(Steps, MayApplyOneSlotThatIsLongAndNothingBehindIt) {
-  judge.OnApplied(7);
-  judge.OnApplied(4096);
-  judge.OnStep(0);
-  judge.OnApplied(8);
+TEST_F(Steps, MayApplyAsManyCommandsAsThereIsRoomFor) {
+  judge.OnApplied(1);
+  judge.OnApplied(1);
+  judge.OnStep({.commands = 2 * StepJudge::kCommand});
+  judge.OnApplied(2);
   EXPECT_FALSE(world.failed());
   judge.OnApplied(1);
   EXPECT_TRUE(Says(
@@ -156,7 +159,7 @@ TEST_F(Steps, MayApplyOneSlotThatIsLongAndNothingBehindIt) {
 TEST_F(Steps, MayAnswerSoManyBytes) {
   judge.OnAnswer(999);
   judge.OnAnswer(5000);
-  judge.OnStep(0);
+  judge.OnStep({});
   judge.OnAnswer(1000);
   EXPECT_FALSE(world.failed());
   judge.OnAnswer(1);
@@ -168,7 +171,7 @@ TEST_F(Steps, MaySendEachPeerSoManyBytes) {
   judge.OnSent(kPeer, 999);
   judge.OnSent(kOther, 5000);
   judge.OnSent(kPeer, 5000);
-  judge.OnStep(0);
+  judge.OnStep({});
   judge.OnSent(kPeer, 1000);
   EXPECT_FALSE(world.failed());
   judge.OnSent(kPeer, 1);
@@ -177,9 +180,8 @@ TEST_F(Steps, MaySendEachPeerSoManyBytes) {
 
 TEST_F(Steps, MustBeCountedByTheNodeItself) {
   judge.OnRead(ListOf(5));
-  judge.OnStep(StepJudge::kAnswer);
-  EXPECT_TRUE(
-      Says(world, "steps: tracker-1 says that the reads of a step have cost 16 rows, and they cost 21"));
+  judge.OnStep({.reads = StepJudge::kAnswer});
+  EXPECT_TRUE(Says(world, "steps: tracker-1 says that the reads of a step have cost 16, and they cost 21"));
 }
 
 struct Availability : testing::Test {

@@ -71,7 +71,7 @@ class ShortStepsTest : public NodeSnapshotTest {
  protected:
   static Config Short() {
     Config config = Eager();
-    config.step_bytes = 1;  // one part, or one slot
+    config.step_work = 1;  // one part, or one slot of one command
     return config;
   }
   ShortStepsTest() : NodeSnapshotTest(Short()) {}

@@ -220,67 +220,6 @@ TEST_F(NodeTest, ReadsThatComeTogetherShareARound) {
   EXPECT_LE(cluster_.sent["ask_read"] - before, 3u);
 }
 
-// Reads that become answerable together, and steps that have room for three lookups of two peers.
-class SlicedReadsTest : public NodeTest {
- protected:
-  static constexpr size_t kAtOnce = 100;
-  static Config Short() {
-    Config config;
-    config.step_effort = 3 * Effort::kAnswer;
-    return config;
-  }
-  SlicedReadsTest() : NodeTest(Short()) {
-    RegisterSong();
-    for (const uint8_t peer : {1, 2})
-      EXPECT_EQ(cluster_.Do(leader_, OfferOf(song_.content(), Peer(peer), {})).outcome, Outcome::kOk);
-  }
-  std::vector<CallId> AskManyAt(size_t node) {
-    std::vector<CallId> calls;
-    for (size_t i = 0; i < kAtOnce; ++i) calls.push_back(cluster_.Ask(node, LookupOf(song_.content(), true)));
-    return calls;
-  }
-  size_t Answered(const std::vector<CallId>& calls) const {
-    return static_cast<size_t>(
-        std::count_if(calls.begin(), calls.end(), [&](CallId call) { return cluster_.Reply(call); }));
-  }
-};
-
-TEST_F(SlicedReadsTest, AStepAnswersAsManyAsItHasRoomForAndTheNextOnesTheRest) {
-  for (const size_t node : {leader_, follower_}) {
-    const std::vector<CallId> calls = AskManyAt(node);
-    size_t answered = 0;
-    const auto all = [&] {
-      EXPECT_LE(Answered(calls), answered + 3) << "in one step";
-      answered = Answered(calls);
-      return answered == kAtOnce;
-    };
-    ASSERT_TRUE(cluster_.RunUntil(all, cluster_.now() + Seconds(1)));
-    for (const CallId call : calls) EXPECT_EQ(PeersIn(*cluster_.Reply(call)).peers.size(), 2u);
-  }
-}
-
-// The timer's step alone goes on with them: a loop of the host's may be of hundreds of other steps.
-TEST_F(SlicedReadsTest, StepsOfOtherInputsDoNotEachAnswerSomeMore) {
-  const std::vector<CallId> calls = AskManyAt(leader_);
-  ASSERT_TRUE(cluster_.RunUntil([&] { return Answered(calls) > 0; }, cluster_.now() + Seconds(1)));
-  const size_t answered = Answered(calls);
-  for (int i = 0; i < 50; ++i) cluster_.Ask(leader_, tracker_api::Status{});
-  EXPECT_EQ(Answered(calls), answered);
-}
-
-TEST_F(SlicedReadsTest, WhatIsOverdueIsRefusedInSlicesToo) {
-  cluster_.Isolate(follower_);
-  const std::vector<CallId> calls = AskManyAt(follower_);
-  size_t answered = 0;
-  const auto all = [&] {
-    EXPECT_LE(Answered(calls), answered + 2 * 3) << "in two steps: two timers may be due at once";
-    answered = Answered(calls);
-    return answered == kAtOnce;
-  };
-  ASSERT_TRUE(cluster_.RunUntil(all, cluster_.now() + Milliseconds(5200)));
-  for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kUnavailable);
-}
-
 TEST_F(NodeTest, AReadWhoseCallerHasLeftIsNotAnswered) {
   RegisterSong();
   const CallId left = cluster_.Ask(leader_, LookupOf(song_.content(), true));
