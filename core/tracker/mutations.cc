@@ -39,20 +39,26 @@ uint32_t Mutations::Insert(const MutationId& id, Slice command, Instant deadline
   entry.command = std::move(command);
   entry.deadline = deadline;
   entry.sent = Instant{};
-  entry.proposed_in = 0;
-  entry.pooled = entry.claims = false;
+  entry.sent_in = 0;
+  entry.queued = entry.pooled = entry.claims = false;
   entry.previous = newest_;
   entry.next = kNone;
   (newest_ == kNone ? oldest_ : entries_[newest_].next) = place;
   newest_ = place;
   CHECK(by_id_.emplace(id, place).second);
-  undispatched_.push_back(entries_.KeyOf(place));
+  Queue(place);
   return place;
+}
+
+void Mutations::Queue(uint32_t place) {
+  if (std::exchange(entries_[place].queued, true)) return;
+  undispatched_.push_back(entries_.KeyOf(place));
 }
 
 void Mutations::Remove(uint32_t place) {
   Pending& entry = entries_[place];
   CHECK(by_id_.erase(entry.id) == 1);
+  if (look_ == place) look_ = entry.next;
   bytes_ -= entry.command.size();
   entry.command = Slice();
   entry.calls.clear();
@@ -134,7 +140,7 @@ void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool le
       Pending& entry = entries_[known->second];
       if (std::find(entry.nodes.begin(), entry.nodes.end(), from) == entry.nodes.end())
         entry.nodes.push_back(from);
-      undispatched_.push_back(entries_.KeyOf(known->second));
+      Queue(known->second);
     } else if (needed > level) {
       replies_[from].push_back({*id, Unavailable(NotInForceYet(needed, level), kOverloadPause)});
     } else if (!refusal.empty()) {
@@ -205,7 +211,7 @@ void Mutations::OnReplica(CallId call, const paxos::Response& response, Shipment
     Complete(place, Refuse(Outcome::kTooLarge, "the request is too long for the replicated log"), work,
              context);
   } else {
-    entries_[place].proposed_in = 0;  // tried again by the retry timer, or when the leader changes
+    entries_[place].sent_in = 0;  // tried again by the retry timer, or when the leader changes
   }
 }
 
@@ -218,15 +224,21 @@ void Mutations::Propose(uint64_t key, ReplicaPort& port, Context<Protocol>& cont
 // A leader that has taken a proposal keeps it as long as it leads, so this node proposes a command once in
 // each epoch. What it forwards may be lost on the way: that is sent again (OnRetryTimer). A node forwards
 // what was asked of itself alone: what another node has sent here, that node sends to the next leader.
-void Mutations::Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context) {
+void Mutations::Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, StepWork& work,
+                         Context<Protocol>& context) {
+  work.Row();
   if (!entries_.Holds(key)) return;  // gone in the meantime
   Pending& entry = entries_[SlotMap<Pending>::NumberOf(key)];
+  entry.queued = false;
   if (port.machine().is_leader()) {
-    if (entry.proposed_in == epoch_) return;
-    entry.proposed_in = epoch_;
+    if (entry.sent_in == epoch_) return;
+    entry.sent_in = epoch_;
+    work.Command(entry.command.size());
     if (!shipments.Takes(key, entry.command, port.machine(), context.now)) Propose(key, port, context);
   } else if (origin(entry) && port.machine().leader()) {
+    entry.sent_in = epoch_;
     entry.sent = context.now;
+    entry.queued = true;
     to_forward_.push_back(key);
   }
 }
@@ -235,46 +247,53 @@ void Mutations::Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, 
 // earlier copy of it is in the log: nobody here can know. That is safe because a mutation keeps its id and is
 // applied once (ReplicatedState::Apply), and it is what makes a caller's answer not depend on one leader's
 // life.
-void Mutations::Poll(bool leader_changed, Shipments& shipments, ReplicaPort& port,
-                     Context<Protocol>& context) {
+void Mutations::Poll(bool leader_changed, Instant progress, Shipments& shipments, ReplicaPort& port,
+                     StepBudget& work, Context<Protocol>& context) {
   if (leader_changed) {
     ++epoch_;
     shipments.Clear();
+    undispatched_.insert(undispatched_.end(), to_forward_.begin(), to_forward_.end());
     to_forward_.clear();
-    undispatched_.clear();
-    for (uint32_t place = oldest_; place != kNone; place = entries_[place].next)
-      undispatched_.push_back(entries_.KeyOf(place));
+    look_ = oldest_;
   }
-  for (const uint64_t key : undispatched_) Dispatch(key, shipments, port, context);
-  undispatched_.clear();
+  Look(port.machine(), progress, work.looks, context);
+  // First what waits for longest, lest new ones keep it waiting.
+  if (FlushIsDue(context.now)) Flush(port.machine(), work.mutations, context);
+  while (!undispatched_.empty() && work.mutations.left()) {
+    const uint64_t key = undispatched_.front();
+    undispatched_.pop_front();
+    Dispatch(key, shipments, port, work.mutations, context);
+  }
   shipments.Poll(
       port.machine(), [&](uint64_t key) { return entries_.Holds(key); }, context);
   for (const uint64_t key : shipments.TakeReady()) Propose(key, port, context);
-  if (!to_forward_.empty()) {
-    const Instant due = flushed_ + config_.coalesce;
-    if (due <= context.now) {
-      Flush(port.machine(), context);
-    } else if (context.out.timers.deadline(Protocol::Timer::kFlush) > due) {
-      context.out.Arm(Protocol::Timer::kFlush, due);
-    }
-  }
+  if (FlushIsDue(context.now)) Flush(port.machine(), work.mutations, context);
+  const Instant due = flushed_ + config_.coalesce;
+  if (!to_forward_.empty() && due > context.now && context.out.timers.deadline(Protocol::Timer::kFlush) > due)
+    context.out.Arm(Protocol::Timer::kFlush, due);
   FlushReplies(context);
 }
 
-void Mutations::Flush(const paxos::Replica& replica, Context<Protocol>& context) {
+void Mutations::Flush(const paxos::Replica& replica, StepWork& work, Context<Protocol>& context) {
+  if (!work.left()) return;
   flushed_ = context.now;
-  const auto waiting = std::exchange(to_forward_, {});
   const std::optional<NodeId> leader = replica.leader();
-  if (!leader || *leader == replica.config().self) return;
+  const bool known = leader && *leader != replica.config().self;
   ForwardCommands message;
   size_t bytes = 0;
   const auto send = [&] {
     if (!message.commands.empty()) context.out.Send(*leader, std::exchange(message, {}));
     bytes = 0;
   };
-  for (const uint64_t key : waiting) {
+  while (!to_forward_.empty() && work.left()) {
+    const uint64_t key = to_forward_.front();
+    to_forward_.pop_front();
+    work.Row();
     if (!entries_.Holds(key)) continue;
     Pending& entry = entries_[SlotMap<Pending>::NumberOf(key)];
+    entry.queued = false;
+    if (!known) continue;  // sent again when its time comes, to whoever leads then
+    work.Command(entry.command.size());
     entry.sent = context.now;
     if (entry.command.size() > config_.chunk_bytes_min) {  // alone: nothing short travels with it
       context.out.Send(*leader, ForwardCommands{{entry.command}});
@@ -304,33 +323,53 @@ Instant Mutations::DeadlineOf(const Pending& entry, Instant progress) const {
   return std::clamp(progress + config_.deadline, entry.deadline, last);
 }
 
-void Mutations::OnRetryTimer(const paxos::Replica& replica, Instant progress, Context<Protocol>& context) {
+// What was not proposed or forwarded since the leader changed is in doubt. What was forwarded may be lost.
+bool Mutations::IsToBeSent(const Pending& entry, const paxos::Replica& replica, Instant progress,
+                           Instant now) const {
+  if (replica.is_leader()) return entry.sent_in != epoch_;
+  if (!origin(entry)) return false;
+  const bool under_way = LongestCrossing(entry.command.size()) > Duration{} && progress > entry.sent;
+  const Instant last = under_way ? progress : entry.sent;
+  return entry.sent_in != epoch_ || last + config_.retry <= now;
+}
+
+void Mutations::AnswerLate(uint32_t place, const paxos::Replica& replica, StepWork& work,
+                           Context<Protocol>& context) {
   const std::optional<NodeId> leader = replica.leader();
   const Response late = Unavailable(
       leader ? absl::StrCat("no majority of the trackers confirmed the request in time (leader: node ",
                             leader->value(), "); it may still take effect")
              : std::string("this tracker hears no leader, so no majority of its cluster; the request may "
                            "still take effect"));
-  for (uint32_t place = oldest_; place != kNone;) {
+  const Pending& entry = entries_[place];
+  for (const CallId call : entry.calls) {
+    work.Answer();
+    Answer(call, entry.id, late, context);
+  }
+  Remove(place);
+}
+
+void Mutations::OnRetryTimer() {
+  if (look_ == kNone) look_ = oldest_;
+}
+
+void Mutations::Look(const paxos::Replica& replica, Instant progress, StepWork& work,
+                     Context<Protocol>& context) {
+  while (look_ != kNone && work.left()) {
+    const uint32_t place = look_;
     const Pending& entry = entries_[place];
-    const uint32_t next = entry.next;
-    if (!entry.claims) {  // the node's own claims have no deadline
-      if (entry.deadline > context.now) break;
-      if (DeadlineOf(entry, progress) <= context.now) {
-        for (const CallId call : entry.calls) Answer(call, entry.id, late, context);
-        Remove(place);
-      }
+    look_ = entry.next;
+    work.Row();
+    if (!entry.claims && DeadlineOf(entry, progress) <= context.now) {  // the node's own have no deadline
+      AnswerLate(place, replica, work, context);
+    } else if (IsToBeSent(entry, replica, progress, context.now)) {
+      Queue(place);
     }
-    place = next;
   }
-  for (uint32_t place = oldest_; place != kNone; place = entries_[place].next) {
-    const Pending& entry = entries_[place];
-    const bool under_way = LongestCrossing(entry.command.size()) > Duration{} && progress > entry.sent;
-    const Instant last = under_way ? progress : entry.sent;
-    const bool again = replica.is_leader() ? entry.proposed_in != epoch_
-                                           : origin(entry) && last + config_.retry <= context.now;
-    if (again) undispatched_.push_back(entries_.KeyOf(place));
-  }
+}
+
+bool Mutations::has_rest(Instant now) const {
+  return look_ != kNone || !undispatched_.empty() || FlushIsDue(now);
 }
 
 void Mutations::CheckInvariants() const {

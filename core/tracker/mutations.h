@@ -17,6 +17,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -61,11 +62,15 @@ class Mutations {
   // The local replica has taken a proposal, or not.
   void OnReplica(CallId call, const paxos::Response& response, Shipments& shipments, StepWork& work,
                  Context<Protocol>& context);
-  // Sends what is to be sent. `leader_changed`: whatever was under way is in doubt.
-  void Poll(bool leader_changed, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context);
-  // Answers what is overdue; marks for sending again what was not heard of for too long. Both wait for long
-  // commands while long messages make progress, as last at `progress`.
-  void OnRetryTimer(const paxos::Replica& replica, Instant progress, Context<Protocol>& context);
+  // Sends what is to be sent, as far as there is room. `leader_changed`: whatever was under way is in doubt.
+  // Long commands are waited for while long messages make progress, as last at `progress`.
+  void Poll(bool leader_changed, Instant progress, Shipments& shipments, ReplicaPort& port, StepBudget& work,
+            Context<Protocol>& context);
+  // From here on all that waits is looked at, in as many steps as it takes: what is overdue is answered, and
+  // what was not heard of for too long is sent again.
+  void OnRetryTimer();
+  // Poll had no room for all that it could do.
+  bool has_rest(Instant now) const;
   // The outcome of SubmitClaims, once.
   std::optional<Response> TakeClaimsApplied() { return std::exchange(claims_applied_, std::nullopt); }
 
@@ -87,23 +92,30 @@ class Mutations {
     absl::InlinedVector<CallId, 1> calls;  // local callers
     absl::InlinedVector<NodeId, 1> nodes;  // nodes that forwarded it
     Instant deadline;
-    Instant sent{};            // forwarded last
-    uint64_t proposed_in = 0;  // leader epoch in which the local replica took it; 0: none
-    bool pooled = false;       // of a session of this node's own
-    bool claims = false;       // of SubmitClaims
+    Instant sent{};        // forwarded last
+    uint64_t sent_in = 0;  // leader epoch in which it was forwarded or the local replica took it; 0: none
+    bool queued = false;   // in undispatched_ or to_forward_
+    bool pooled = false;   // of a session of this node's own
+    bool claims = false;   // of SubmitClaims
     uint32_t previous = kNone;
     uint32_t next = kNone;
   };
 
   Instant DeadlineOf(const Pending& entry, Instant progress) const;
+  bool IsToBeSent(const Pending& entry, const paxos::Replica& replica, Instant progress, Instant now) const;
   bool HasRoom(size_t bytes) const;
   uint32_t Insert(const MutationId& id, Slice command, Instant deadline);
   void Remove(uint32_t place);
   void Answer(CallId call, const MutationId& id, const Response& response, Context<Protocol>& context);
   void Complete(uint32_t place, const Response& response, StepWork& work, Context<Protocol>& context);
-  void Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, Context<Protocol>& context);
+  void Dispatch(uint64_t key, Shipments& shipments, ReplicaPort& port, StepWork& work,
+                Context<Protocol>& context);
   void Propose(uint64_t key, ReplicaPort& port, Context<Protocol>& context);
-  void Flush(const paxos::Replica& replica, Context<Protocol>& context);
+  void Queue(uint32_t place);
+  void AnswerLate(uint32_t place, const paxos::Replica& replica, StepWork& work, Context<Protocol>& context);
+  void Look(const paxos::Replica& replica, Instant progress, StepWork& work, Context<Protocol>& context);
+  bool FlushIsDue(Instant now) const { return !to_forward_.empty() && flushed_ + config_.coalesce <= now; }
+  void Flush(const paxos::Replica& replica, StepWork& work, Context<Protocol>& context);
   void FlushReplies(Context<Protocol>& context);
   bool origin(const Pending& entry) const { return entry.claims || !entry.calls.empty(); }
 
@@ -116,8 +128,10 @@ class Mutations {
   uint64_t taken_ = 0;
   absl::flat_hash_map<MutationId, uint32_t> by_id_;  // look-up only
   absl::flat_hash_set<CallId> callers_;              // still waiting; look-up only
-  std::vector<uint64_t> undispatched_;               // keys of places
-  std::vector<uint64_t> to_forward_;                 // keys of places
+  // Keys of places, each once; some may be gone.
+  std::deque<uint64_t> undispatched_;
+  std::deque<uint64_t> to_forward_;
+  uint32_t look_ = kNone;  // the next place that is looked at; kNone: none until the timer
   Instant flushed_{};
   uint64_t epoch_ = 1;
   absl::btree_map<NodeId, std::vector<ForwardReply>> replies_;

@@ -133,7 +133,7 @@ void TrackerNode::On(const TimerFired<Protocol>& fired, Ctx& context) {
     bulk_.OnTimer(context.now);
     held_values_.OnTimer(context.now);
   } else if (fired.timer == Timer::kRetry) {
-    mutations_.OnRetryTimer(replica(), bulk_.progress(), context);
+    mutations_.OnRetryTimer();
     orders_.AnswerOverdue(context);
     snapshots_.AnswerOverdue(context);
   } else if (fired.timer == Timer::kExpiry && replica().is_leader()) {
@@ -312,7 +312,7 @@ void TrackerNode::Settle(Ctx& context) {
     const bool leader_changed = LeaderChanged();
     PumpAnnounces(context);
     if (leader_changed) held_values_.Clear();
-    mutations_.Poll(leader_changed, shipments_, *port_, context);
+    mutations_.Poll(leader_changed, bulk_.progress(), shipments_, *port_, work_, context);
     reads_.Poll(leader_changed, *port_, context);
     AnswerReads(context);
     again |= leader_changed || port_->has_answers();

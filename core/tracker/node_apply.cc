@@ -23,13 +23,10 @@ constexpr Duration kClaimsRefusedPause = Seconds(1);
 }  // namespace
 
 // A slot may be of thousands of commands, so a step may end between two of them. That is this node's own
-// affair: every replica applies the same commands in the same order, wherever its steps end. Between two
-// commands of a slot
-//   - whoever asks sees the commands before: they are chosen, as all before them, and so is each one's place
-//   in
-//     the order of all commands, which is all that linearizability asks for;
-//   - applied() is the slot before. The digest that others are told is of that slot, and no snapshot is
-//   begun.
+// affair: every replica applies the same commands in the same order, wherever its steps end. Whoever asks
+// between two commands of a slot sees all commands up to there: they are chosen, and their order is that of
+// the log, which is all that linearizability asks for. applied() is then still the slot before: the digest
+// that others are told is that slot's, and no snapshot is begun.
 bool TrackerNode::ApplyDecided(Ctx& context) {
   for (paxos::Decided& entry : port_->machine().TakeDecided()) decided_.push_back(std::move(entry));
   bool applied = false;
@@ -111,7 +108,8 @@ void TrackerNode::AnswerReads(Ctx& context) {
 }
 
 void TrackerNode::LeaveRest(Ctx& context) {
-  resting_ = !decided_.empty() || installing_ || reads_.HasNext(applied_, context.now);
+  resting_ = !decided_.empty() || installing_ || mutations_.has_rest(context.now) ||
+             reads_.HasNext(applied_, context.now);
   if (resting_ && !context.out.timers.armed(Timer::kRest)) context.out.Arm(Timer::kRest, context.now);
 }
 

@@ -42,10 +42,11 @@ class StepWork {
 struct StepBudget {
   StepBudget() = default;
   explicit StepBudget(uint64_t units)
-      : apply((units + 1) / 2), mutations((units + 3) / 4), reads((units + 3) / 4) {}
+      : apply((units + 1) / 2), mutations((units + 7) / 8), looks((units + 7) / 8), reads((units + 3) / 4) {}
 
   StepWork apply;      // the log, and the answers to what it applies; snapshots that are read
   StepWork mutations;  // on their way into the log
+  StepWork looks;      // at mutations that wait, for those that are overdue or to be sent again
   StepWork reads;      // answers from the state
 };
 

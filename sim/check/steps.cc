@@ -16,7 +16,7 @@ uint64_t Entries(const tracker_api::Response& response) {
 }  // namespace
 
 void StepJudge::Begin() {
-  reads_ = commands_ = answer_bytes_ = 0;
+  reads_ = commands_ = forwards_ = answer_bytes_ = 0;
   sent_bytes_.clear();
 }
 
@@ -44,6 +44,10 @@ void StepJudge::OnAnswer(uint64_t bytes) {
 
 void StepJudge::OnApplied(uint64_t commands) {
   for (uint64_t i = 0; i < commands; ++i) Spend("applying commands", room_.commands, kCommand, commands_);
+}
+
+void StepJudge::OnForwarded(uint64_t bytes) {
+  Spend("forwarding commands", room_.forwards, kCommand + bytes / kRowBytes, forwards_);
 }
 
 void StepJudge::OnSent(NodeId to, uint64_t bytes) {

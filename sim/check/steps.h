@@ -21,11 +21,13 @@ namespace bt::sim {
 class StepJudge {
  public:
   static constexpr uint64_t kAnswer = 16;  // beside its entries
-  static constexpr uint64_t kCommand = 4;
+  static constexpr uint64_t kCommand = 4;  // beside its bytes
+  static constexpr uint64_t kRowBytes = 64;
 
   struct Room {
     uint64_t reads = 0;         // in units
     uint64_t commands = 0;      // applied, in units
+    uint64_t forwards = 0;      // commands sent to the leader, in units
     uint64_t answer_bytes = 0;  // of answers of all kinds
     uint64_t sent_bytes = 0;    // to one peer
   };
@@ -39,6 +41,7 @@ class StepJudge {
   void OnRead(const tracker_api::Response& response);
   void OnAnswer(uint64_t bytes);
   void OnApplied(uint64_t commands);
+  void OnForwarded(uint64_t bytes);  // a command
   void OnSent(NodeId to, uint64_t bytes);
   // The step is over. What the node says it has cost, in units.
   struct Counted {
@@ -58,6 +61,7 @@ class StepJudge {
   // Of this step.
   uint64_t reads_ = 0;
   uint64_t commands_ = 0;
+  uint64_t forwards_ = 0;
   uint64_t answer_bytes_ = 0;
   absl::btree_map<NodeId, uint64_t> sent_bytes_;
 };

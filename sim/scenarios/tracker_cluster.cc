@@ -101,6 +101,7 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
   commands_ = 0;
   steps_.OnStart({.reads = budget.reads.room(),
                   .commands = budget.apply.room(),
+                  .forwards = budget.mutations.room(),
                   .answer_bytes = kShortBytesMax,
                   .sent_bytes = config.bulk_window_bytes_max + kShortBytesMax});
   auto node = std::make_unique<tracker::TrackerNode>(config);
@@ -110,6 +111,8 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
 }
 
 void TrackerAdaptor::Leaves(TrackerHost& host, NodeId to, const Slice& message) {
+  if (const auto forwarded = Read<tracker::ForwardCommands>(message))
+    for (const Slice& command : forwarded->commands) steps_.OnForwarded(command.size());
   if (!IsReplicaMessage(message)) return;
   const NodeId node = NodeOf(host);
   cluster_->judge().OnTransmit(node, message.From(1));

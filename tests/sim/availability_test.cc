@@ -111,6 +111,7 @@ struct Steps : testing::Test {
   Steps() {
     judge.OnStart({.reads = 2 * StepJudge::kAnswer,
                    .commands = 2 * StepJudge::kCommand,
+                   .forwards = 10,
                    .answer_bytes = 1000,
                    .sent_bytes = 1000});
   }
@@ -154,6 +155,16 @@ TEST_F(Steps, MayApplyAsManyCommandsAsThereIsRoomFor) {
   judge.OnApplied(1);
   EXPECT_TRUE(Says(
       world, "steps: tracker-1 goes on applying commands in a step in which that has cost 8, and it has"));
+}
+
+TEST_F(Steps, MayForwardOneLongCommandOrAsManyShortOnesAsThereIsRoomFor) {
+  judge.OnForwarded(1 << 20);
+  judge.OnStep({});
+  for (int i = 0; i < 3; ++i) judge.OnForwarded(63);
+  EXPECT_FALSE(world.failed());
+  judge.OnForwarded(1);
+  EXPECT_TRUE(
+      Says(world, "steps: tracker-1 goes on forwarding commands in a step in which that has cost 12"));
 }
 
 TEST_F(Steps, MayAnswerSoManyBytes) {

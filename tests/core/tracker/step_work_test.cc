@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -57,7 +58,8 @@ TEST(StepBudgetTest, EachKindOfWorkHasRoomForSomethingAndAllTogetherForWhatIsSta
   const StepBudget none(0);
   EXPECT_FALSE(none.apply.left() || none.mutations.left() || none.reads.left());
   const StepBudget usual(Config().step_work);
-  EXPECT_EQ(usual.apply.room() + usual.mutations.room() + usual.reads.room(), Config().step_work);
+  EXPECT_EQ(usual.apply.room() + usual.mutations.room() + usual.looks.room() + usual.reads.room(),
+            Config().step_work);
 }
 
 // --- slots ---
@@ -172,6 +174,115 @@ TEST_F(ShortSlotsWithSnapshotsTest, ASnapshotIsTheStateOfAWholeSlot) {
   cluster_.RunFor(Seconds(2));
   EXPECT_EQ(cluster_.node(follower_).state().Digest(), cluster_.node(leader_).state().Digest());
   EXPECT_EQ(cluster_.node(follower_).state().commands(), cluster_.node(leader_).state().commands());
+}
+
+// --- mutations ---
+
+// Steps that have room to send four short commands, or to look at sixteen.
+class ShortSendsTest : public StepWorkTest {
+ protected:
+  static constexpr size_t kMany = 300;
+  static constexpr uint32_t kStepWork = 8 * 16;
+  ShortSendsTest() : StepWorkTest(kStepWork) {}
+
+  // As RunUntil; no step does more of anything than it has room for, and one thing.
+  bool RunInShortSteps(const std::function<bool()>& done, Duration limit) {
+    const StepBudget room(kStepWork);
+    const auto after_a_step = [&] {
+      for (size_t node = 0; node < 3; ++node) {
+        if (node == dead_) continue;
+        const StepBudget& work = cluster_.node(node).work();
+        EXPECT_LE(work.apply.spent(), room.apply.room() + kOne) << node;
+        EXPECT_LE(work.mutations.spent(), room.mutations.room() + kOne) << node;
+        EXPECT_LE(work.looks.spent(), room.looks.room() + kOne) << node;
+      }
+      return testing::Test::HasFailure() || done();
+    };
+    return cluster_.RunUntil(after_a_step, cluster_.now() + limit);
+  }
+  void Crash(size_t node) {
+    cluster_.Crash(node);
+    dead_ = node;
+  }
+
+  // A command and its answers, or those that one message brings from the leader.
+  static constexpr uint64_t kOne = 16 / StepWork::kCommand * StepWork::kAnswer;
+  size_t dead_ = SIZE_MAX;
+};
+
+TEST_F(ShortSendsTest, WhatWaitedForALeaderIsForwardedAndProposedInManySteps) {
+  Crash(leader_);
+  const std::vector<CallId> calls = OfferManyAt(follower_, kMany);
+  uint64_t forwards = 0;
+  cluster_.filter = [&](size_t, size_t, const Protocol::Message& message) {
+    const auto* forward = std::get_if<ForwardCommands>(&message);
+    if (forward != nullptr) {
+      ++forwards;
+      EXPECT_LE(forward->commands.size(), 16 / StepWork::kCommand);
+    }
+    return true;
+  };
+  ASSERT_TRUE(RunInShortSteps([&] { return Answered(calls) == kMany; }, Seconds(5)));
+  for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
+  const size_t other = 3 - leader_ - follower_;
+  EXPECT_TRUE(forwards > kMany / 4 || cluster_.Leader() != other);
+  cluster_.RunFor(Milliseconds(500));
+  for (const size_t node : {follower_, other}) {
+    EXPECT_EQ(cluster_.node(node).registry().claims(), kMany);
+    EXPECT_FALSE(cluster_.node(node).has_pending());
+  }
+}
+
+TEST_F(ShortSendsTest, WhatIsOverdueIsAnsweredInManySteps) {
+  cluster_.Isolate(follower_);
+  const std::vector<CallId> calls = OfferManyAt(follower_, kMany);
+  size_t answered = 0;
+  const auto all = [&] {
+    EXPECT_LE(Answered(calls), answered + 2) << "in two steps: two timers may be due at once";
+    answered = Answered(calls);
+    return answered == kMany;
+  };
+  ASSERT_TRUE(RunInShortSteps(all, Milliseconds(5200)));
+  for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kUnavailable);
+  EXPECT_FALSE(cluster_.node(follower_).has_pending());
+}
+
+// Mutations that wait are looked at while new ones come without end.
+TEST_F(ShortSendsTest, WhatIsOverdueIsAnsweredInTimeHoweverManyNewOnesCome) {
+  cluster_.Isolate(follower_);
+  const std::vector<CallId> first = OfferManyAt(follower_, 10);
+  while (cluster_.now() < Instant{} + Seconds(60) && Answered(first) < first.size()) {
+    OfferManyAt(follower_, 50);
+    cluster_.RunFor(Milliseconds(50));
+  }
+  for (const CallId call : first) cluster_.Await(call);
+}
+
+TEST_F(ShortSendsTest, LostForwardsOfManyAreSentAgain) {
+  size_t lost = 0;
+  cluster_.filter = [&](size_t, size_t, const Protocol::Message& message) {
+    return !(std::holds_alternative<ForwardCommands>(message) && lost++ < 20);
+  };
+  const std::vector<CallId> calls = OfferManyAt(follower_, kMany);
+  ASSERT_TRUE(RunInShortSteps([&] { return Answered(calls) == kMany; }, Seconds(4)));
+  EXPECT_GT(lost, 20u);
+  for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
+}
+
+// --- expiries ---
+
+TEST(ExpiriesTest, CountAsRowsOfTheCommandThatTheyComeWith) {
+  ReplicatedState state;
+  const Metainfo song = MakeTorrent("song", 1);
+  state.Apply(At(0), EncodeCommand({}, RegisterOf(song)), LevelRange());
+  for (uint16_t port = 1; port <= 100; ++port)
+    state.Apply(At(0), EncodeCommand({}, OfferOf(song.content(), Peer(1, port), {})), LevelRange());
+  EXPECT_EQ(state.rows(), 0u);
+  const Instant late = At(0) + Limits().claim_lifetime + Seconds(1);
+  state.Apply(late, EncodeCommand({}, OfferOf(song.content(), Peer(2), {})), LevelRange());
+  EXPECT_EQ(state.rows(), Limits().expiries_per_command);
+  state.Apply(late, EncodeCommand({}, Tick{}), LevelRange());
+  EXPECT_EQ(state.rows(), 100u);
 }
 
 // --- reads ---
