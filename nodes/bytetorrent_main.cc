@@ -122,6 +122,7 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
       "on where it stopped.\n\nExamples:\n"
       "  bytetorrent download music.torrent -o copy.mp3\n"
       "  bytetorrent download music.mp3 --tracker http://127.0.0.1:6969\n"
+      "  bytetorrent download photos --select 'summer/*.jpg' --select notes.txt\n"
       "  bytetorrent download 'magnet:?xt=urn:btih:...&tr=http://127.0.0.1:6969' -o copy.mp3");
   command
       ->add_option("TORRENT", options.what,
@@ -130,6 +131,14 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
       ->required();
   command->add_option("-o,--output", options.output,
                       "file to make, or directory to put it in (default: its name, here)");
+  command
+      ->add_option("--select", options.select,
+                   "of a directory only these files: a path in it, or a pattern (* and ? stop at /, ** does "
+                   "not); may be repeated")
+      ->type_name("PATTERN")
+      ->take_all()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddListen(command, options.listen);
   AddTrackers(command, options.trackers,
               "use this tracker before the torrent's own, http:// or udp://; may be repeated (for a name: "

@@ -40,6 +40,7 @@ void Client::CheckInvariants() const { fetch_ ? fetch_->CheckInvariants() : engi
 uint64_t Client::Digest() const { return fetch_ ? fetch_->Digest() : engine_->Digest(); }
 const Config& Client::config() const { return engine_->config(); }
 const Metainfo* Client::metainfo() const { return engine_->metainfo(); }
+const Selection* Client::selection() const { return engine_->selection(); }
 const PieceMap& Client::verified() const { return engine_->verified(); }
 swarm::Progress Client::progress() const { return fetch_ ? fetch_->progress() : engine_->progress(); }
 bool Client::stopped() const {

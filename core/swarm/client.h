@@ -14,6 +14,7 @@
 #include "core/machine/machine.h"
 #include "core/swarm/config.h"
 #include "core/swarm/protocol.h"
+#include "core/swarm/selection.h"
 #include "core/torrent/metainfo.h"
 #include "core/torrent/piece_map.h"
 
@@ -48,6 +49,8 @@ class Client final {
   const Config& config() const;
   // nullptr until the torrent is known.
   const Metainfo* metainfo() const;
+  // What of it is to be had; nullptr until the torrent is known.
+  const Selection* selection() const;
   // The pieces that are proven (or, under skip_verify, said to be).
   const PieceMap& verified() const;
   swarm::Progress progress() const;

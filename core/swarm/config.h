@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/base/address.h"
@@ -94,6 +95,8 @@ struct Config {
   bool skip_verify = false;
   // After a download: keep serving until Stop.
   bool keep_offering = false;
+  // Of a download of a tree: the files to fetch, as patterns of paths (selection.h); none: all of them.
+  std::vector<std::string> select;
   // A torrent the trackers do not know (yet) is asked for again instead of being an error.
   bool wait_for_registration = false;
 

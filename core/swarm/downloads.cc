@@ -40,7 +40,9 @@ void RememberStale(Peer& peer, BlockRef block) {
 }  // namespace
 
 void Downloads::Begin(Rng& rng) {
-  picker_.emplace(torrent_.metainfo(), torrent_.verified(), rng);
+  PieceMap settled = torrent_.selection().unselected();
+  settled.AddAll(torrent_.verified());
+  picker_.emplace(torrent_.metainfo(), settled, rng);
   // Peers that connected while the file was being checked were not looked at for what they have.
   peers_.EachReady([&](Peer& peer) { Adopt(peer); });
 }
@@ -61,6 +63,7 @@ void Downloads::Adopt(Peer& peer) {
   picker_->AddPeer(peer.pieces);
   PieceMap useful = peer.pieces;
   useful.RemoveAll(torrent_.verified());
+  useful.RemoveAll(torrent_.selection().unselected());
   peer.useful = useful.count();
   UpdateInterest(peer);
 }
@@ -72,7 +75,7 @@ void Downloads::Disown(const Peer& peer) {
 void Downloads::PeerHas(Peer& peer, PieceIndex piece) {
   if (!picker_) return;
   picker_->PeerHas(piece);
-  if (torrent_.verified().Has(piece)) return;
+  if (!torrent_.Needs(piece)) return;
   ++peer.useful;
   UpdateInterest(peer);
 }
@@ -103,7 +106,7 @@ void Downloads::Rejected(Peer& peer, BlockRef block, Ctx& context) {
     peer.refused.Add(block.piece, context.now);
     peers_.Touch(peer, context);
     picker_->PeerLost(block.piece);
-    if (!torrent_.verified().Has(block.piece)) --peer.useful;
+    if (torrent_.Needs(block.piece)) --peer.useful;
     UpdateInterest(peer);
   }
 }
@@ -394,7 +397,7 @@ void Downloads::Gained(PieceIndex piece) {
 }
 
 void Downloads::Lost(PieceIndex piece) {
-  if (!picker_) return;
+  if (!picker_ || !torrent_.selection().Has(piece)) return;
   digest_.Add(uint64_t{piece.value()} << 1);
   picker_->Lost(piece);
   peers_.EachReady([&](Peer& peer) {
@@ -414,7 +417,7 @@ void Downloads::CheckInvariants() const {
   CHECK(requested_bytes_ + storing_bytes_ <= 2 * limits_.bytes_in_flight);
   if (!picker_) return;
   picker_->CheckInvariants();
-  CHECK(picker_->missing() == torrent_.verified().size() - torrent_.verified().count());
+  CHECK(picker_->missing() == torrent_.needed());
 }
 
 uint64_t Downloads::Digest() const {

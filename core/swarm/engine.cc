@@ -89,12 +89,20 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
   if (const absl::Status status = metainfo.Validate(); !status.ok()) {
     return Fail(absl::StrCat("unusable torrent: ", status.message()), context);
   }
-  torrent_.emplace(std::move(metainfo), config_);
+  absl::StatusOr<Selection> selection = Selection::Of(metainfo, config_.select);
+  if (!selection.ok()) return Fail(std::string(selection.status().message()), context);
+  torrent_.emplace(std::move(metainfo), *std::move(selection), config_);
   metadata_.emplace(torrent_->metainfo(), config_.info);
   downloads_.emplace(*torrent_, peers_, totals_, config_);
   uploads_.emplace(*torrent_, peers_, totals_, config_);
   phase_ = Phase::kVerifying;
-  context.out.Note(TorrentKnown{torrent_->metainfo().content(), torrent_->metainfo().name});
+  TorrentKnown known{torrent_->metainfo().content(), torrent_->metainfo().name};
+  if (const Selection& selected = torrent_->selection(); selected.given()) {
+    known.files_selected = selected.files();
+    known.files = static_cast<uint32_t>(torrent_->metainfo().tree.files().size());
+    known.bytes_selected = selected.bytes();
+  }
+  context.out.Note(std::move(known));
   torrent_->Open(config_.role == Role::kOffer ? FileMode::kRead : FileMode::kDownload, context);
 }
 
@@ -124,10 +132,11 @@ void Client::Engine::Handle(const FileOpened& input, Ctx& context) {
     torrent_->TakeAllForVerified();
     return Ready(context);
   }
-  if (!offer && (torrent_->Resume(input.resume) || !input.existing)) return Ready(context);
+  const PieceMap unknown = offer ? PieceMap::All(pieces) : torrent_->Opened(input);
+  if (unknown.none()) return Ready(context);
   tracker_.PauseClaims(true);
   check_since_ = context.now;
-  torrent_->Check(PieceMap::All(pieces), offer, context);
+  torrent_->Check(unknown, offer, context);
 }
 
 void Client::Engine::Handle(const RangeHashed& input, Ctx& context) {
@@ -155,6 +164,11 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
   if (config_.role == Role::kOffer || phase_ == Phase::kOffering) {
     unusable_why_ = verdict.why;
     context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
+  } else if (phase_ == Phase::kVerifying && torrent_->InPlace(verdict.piece)) {
+    const FileTree& tree = torrent_->metainfo().tree;
+    Fail(absl::StrCat("cannot download ", tree.files()[tree.FileOf(verdict.piece.value())].Path(),
+                      ": another file is there already; remove it or choose another path"),
+         context);
   }
 }
 
@@ -173,7 +187,7 @@ void Client::Engine::ReadBack(FileCheck::Verdict verdict, Ctx& context) {
 void Client::Engine::Ready(Ctx& context) {
   tracker_.PauseClaims(false);
   tracker_.HoldChanged();
-  context.out.Note(FileReady{verified().count(), verified().size()});
+  context.out.Note(FileReady{torrent_->selected_pieces_verified(), torrent_->selection().pieces()});
   if (config_.role == Role::kOffer) {
     if (verified().none()) {
       // Another file, or one that cannot be read: the reason of a piece tells which.
@@ -212,7 +226,7 @@ void Client::Engine::HavePiece(PieceIndex piece, Ctx& context) {
   FinishIfProven(context);
 }
 
-// Every piece counts as proven once its hash was computed, in this life, from the bytes that lie in the file:
+// A piece counts as proven once its hash was computed, in this life, from the bytes that lie in the file:
 // a piece that came from peers as it was written, the others by reading them back.
 void Client::Engine::FinishIfProven(Ctx& context) {
   if (!torrent_->proven()) return;
@@ -260,7 +274,8 @@ PieceMap Client::Engine::PiecesIn(uint64_t offset, uint64_t length) const {
   PieceMap pieces(verified().size());
   const uint64_t last = std::min(offset + length, metainfo.end_offset()) - 1;
   for (uint64_t piece = offset / metainfo.piece_length; piece <= last / metainfo.piece_length; ++piece) {
-    pieces.Add(PieceIndex(static_cast<uint32_t>(piece)));
+    const PieceIndex index(static_cast<uint32_t>(piece));
+    if (torrent_->selection().Has(index) || verified().Has(index)) pieces.Add(index);
   }
   return pieces;
 }
@@ -423,11 +438,12 @@ void Client::Engine::MaybeStopped(Ctx& context) {
 
 swarm::Progress Client::Engine::progress() const {
   swarm::Progress progress = totals_;
-  progress.pieces = verified().size();
-  progress.pieces_verified = verified().count();
   if (torrent_) {
-    progress.length = torrent_->metainfo().length;
-    progress.bytes_verified = torrent_->bytes_verified();
+    progress.pieces = torrent_->selection().pieces();
+    progress.pieces_verified = torrent_->selected_pieces_verified();
+    progress.length = torrent_->selection().bytes();
+    progress.bytes_verified = torrent_->selected_bytes_verified();
+    progress.bytes_held = torrent_->bytes_verified();
   }
   progress.tracker_answered = tracker_.answered();
   progress.peers_connected = peers_.ready();

@@ -49,6 +49,7 @@ class Client::Engine {
   const Config& config() const { return config_; }
   const Metainfo* metainfo() const { return torrent_ ? &torrent_->metainfo() : nullptr; }
   const PieceMap& verified() const { return torrent_ ? torrent_->verified() : no_pieces_; }
+  const Selection* selection() const { return torrent_ ? &torrent_->selection() : nullptr; }
   swarm::Progress progress() const;
   Phase phase() const { return phase_; }
   bool IsBanned(const Address& peer) const { return book_.banned(peer); }
@@ -80,7 +81,8 @@ class Client::Engine {
   void Heard(const tracker_api::Peers& answer, Ctx& context);
   // It is not had any more; true if it was.
   bool LosePiece(PieceIndex piece);
-  PieceMap PiecesIn(uint64_t offset, uint64_t length) const;  // of the content; length > 0
+  // Of what lies there of the content, in files that are selected, or is there all the same; length > 0.
+  PieceMap PiecesIn(uint64_t offset, uint64_t length) const;
   void CheckedPiece(FileCheck::Verdict verdict, Ctx& context);
   void ReadBack(FileCheck::Verdict verdict, Ctx& context);
   void Ready(Ctx& context);

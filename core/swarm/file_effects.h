@@ -34,6 +34,7 @@ struct FilePart {
   uint64_t offset = 0;
   uint64_t length = 0;  // may be 0
   bool executable = false;
+  bool selected = true;
 };
 struct OpenFile {
   FileId file;
@@ -41,6 +42,9 @@ struct OpenFile {
   std::string name;  // the torrent's name, already validated; the host knows the path the user asked for
   uint64_t length = 0;
   std::vector<FilePart> parts;  // in order; none: a single file
+  // Files of a tree were selected: those alone are made, and each gets its name below NAME by itself, beside
+  // what is there already. What is not selected is left as it is, under NAME and under NAME.part.
+  bool selection = false;
 };
 // Write `bytes` (at most 16 KiB) at `offset`; completes with BlockStored and the SHA-256 of the bytes.
 struct StoreBlock {
@@ -74,6 +78,13 @@ using FileEffect = std::variant<OpenFile, StoreBlock, HashRange, Checkpoint, Fin
 
 // --- completions ---
 
+// Where a download has found a file of a tree.
+enum class PartFound : uint8_t {
+  kNew,      // nowhere: it has no bytes yet, and is not made unless it is selected
+  kStarted,  // in NAME.part, from before
+  kInPlace,  // of a selection: in NAME, and not to be written to
+  kLast = kInPlace,
+};
 // Of OpenFile. For a download `resume` is the last checkpoint's state if one is there and the file still is
 // as it was checkpointed, else empty. kNotFound, kPermissionDenied, kFailedPrecondition (wrong length),
 // kAlreadyExists, kResourceExhausted (no space) say why not.
@@ -83,12 +94,15 @@ struct FileOpened {
   Slice resume;
   // A download's file was there already: without `resume` its bytes may still be good and are worth hashing.
   bool existing = false;
+  // Of a download of a tree, one for each part; none: all of them as `existing` has it.
+  std::vector<PartFound> parts;
 
   static constexpr void Fields(auto& self, auto&& visit) {
     visit("file", self.file);
     visit("status", self.status);
     visit("resume", self.resume);
     visit("existing", self.existing);
+    visit("parts", self.parts);
   }
 };
 // Of StoreBlock: the bytes are written (not synced). `leaf` is the SHA-256 of the block.

@@ -56,7 +56,8 @@ class Picker {
   static constexpr uint8_t kEndgameRequesters = 2;  // peers asked for one block at a time
   enum class Arrival : uint8_t { kWanted, kDuplicate };
 
-  // `have`: the pieces verified already. `metainfo` must outlive the picker.
+  // `have`: the pieces that are not to be had: verified already, or wanted by nobody. `metainfo` must outlive
+  // the picker.
   Picker(const Metainfo& metainfo, const PieceMap& have, Rng& rng);
 
   // Availability. A peer's pieces as they become known, and the same again when it leaves.

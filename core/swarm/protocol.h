@@ -27,12 +27,14 @@ struct GetProgress {};
 
 // --- responses ---
 
+// Pieces, length and bytes_verified are of what is selected.
 struct Progress {
-  uint32_t pieces = 0;           // of the content; 0 while the torrent is not known yet
+  uint32_t pieces = 0;           // to be had; 0 while the torrent is not known yet
   uint32_t pieces_verified = 0;  // held and proven
   uint32_t pieces_rejected = 0;  // times a piece failed its hash
   uint64_t length = 0;
   uint64_t bytes_verified = 0;
+  uint64_t bytes_held = 0;       // verified, also of files that are not selected
   uint64_t bytes_received = 0;   // block bytes from peers, also such as were not needed
   uint64_t bytes_wasted = 0;     // of these: duplicates, rejected pieces
   uint64_t bytes_sent = 0;       // block bytes queued to peers
@@ -52,8 +54,12 @@ struct Progress {
 struct TorrentKnown {
   ContentId content;
   std::string name;
+  // Of a tree of which files were selected: how many, of how many, and their bytes; else zeros.
+  uint32_t files_selected = 0;
+  uint32_t files = 0;
+  uint64_t bytes_selected = 0;
 };
-// The file is open and what it already holds is proven: `verified` of `pieces`.
+// The file is open and what it already holds is proven: `verified` of `pieces`, of what is selected.
 struct FileReady {
   uint32_t verified = 0;
   uint32_t pieces = 0;
@@ -107,7 +113,7 @@ struct OfferChanged {
 struct PeersFound {
   uint32_t peers = 0;
 };
-// Every piece is verified, synced and under its final name.
+// Every piece of what is selected is verified, synced and under its final name.
 struct DownloadComplete {
   ContentId content;
 };

@@ -8,8 +8,9 @@
 
 namespace bt::swarm {
 
-Torrent::Torrent(Metainfo metainfo, const Config& config)
+Torrent::Torrent(Metainfo metainfo, Selection selection, const Config& config)
     : metainfo_(std::move(metainfo)),
+      selection_(std::move(selection)),
       info_hashes_(metainfo_, config.format, config.key),
       checkpoint_interval_(config.timing.checkpoint_interval),
       verified_(metainfo_.piece_count()),
@@ -17,23 +18,26 @@ Torrent::Torrent(Metainfo metainfo, const Config& config)
 
 bool Torrent::Add(PieceIndex piece) {
   if (!verified_.Add(piece)) return false;
-  bytes_verified_ += metainfo_.piece_size(piece.value());
+  const uint32_t size = metainfo_.piece_size(piece.value());
+  bytes_verified_ += size;
+  if (!selection_.Has(piece)) return true;
+  ++selected_pieces_verified_;
+  selected_bytes_verified_ += size;
   return true;
 }
 
 void Torrent::TakeAllForVerified() {
-  verified_ = PieceMap::All(verified_.size());
-  bytes_verified_ = metainfo_.length;
+  for (uint32_t i = 0; i < verified_.size(); ++i) Add(PieceIndex(i));
 }
 
 void Torrent::Open(FileMode mode, Context<Protocol>& context) {
   open_ = true;
-  OpenFile open{kContentFile, mode, metainfo_.name, metainfo_.end_offset(), {}};
+  OpenFile open{kContentFile, mode, metainfo_.name, metainfo_.end_offset(), {}, selection_.given()};
   const FileTree& tree = metainfo_.tree;
   for (size_t i = 0; i < tree.files().size(); ++i) {
     const FileTree::File& file = tree.files()[i];
-    open.parts.push_back(
-        {file.Path(), tree.first_piece(i) * metainfo_.piece_length, file.length, file.executable});
+    open.parts.push_back({file.Path(), tree.first_piece(i) * metainfo_.piece_length, file.length,
+                          file.executable, selection_.HasFile(i)});
   }
   context.out.File(std::move(open));
 }
@@ -54,15 +58,36 @@ bool Torrent::Resume(const Slice& checkpoint) {
       state->piece_length != metainfo_.piece_length) {
     return false;
   }
-  auto verified = PieceMap::FromBitfield(state->verified, verified_.size());
+  const auto verified = PieceMap::FromBitfield(state->verified, verified_.size());
   if (!verified) return false;
-  verified_ = unproven_ = *std::move(verified);
-  bytes_verified_ = 0;
-  for (uint32_t i = 0; i < verified_.size(); ++i) {
-    if (verified_.Has(PieceIndex(i))) bytes_verified_ += metainfo_.piece_size(i);
+  for (uint32_t i = 0; i < verified->size(); ++i) {
+    const PieceIndex piece(i);
+    // Of a file that is not there any more, or was put in place, the checkpoint knows nothing.
+    if (!verified->Has(piece) || FoundOf(piece) != PartFound::kStarted || !Add(piece)) continue;
+    unproven_.Add(piece);
+    if (selection_.Has(piece)) ++selected_unproven_;
   }
   return true;
 }
+
+PieceMap Torrent::Opened(const FileOpened& opened) {
+  if (opened.parts.size() == metainfo_.tree.files().size()) found_ = opened.parts;
+  const bool resumed = Resume(opened.resume);
+  PieceMap unknown(verified_.size());
+  for (uint32_t i = 0; i < unknown.size(); ++i) {
+    const PartFound found = FoundOf(PieceIndex(i));
+    const bool worth =
+        found == PartFound::kInPlace || (found == PartFound::kStarted && opened.existing && !resumed);
+    if (worth && selection_.Has(PieceIndex(i))) unknown.Add(PieceIndex(i));
+  }
+  return unknown;
+}
+
+PartFound Torrent::FoundOf(PieceIndex piece) const {
+  return found_.empty() ? PartFound::kStarted : found_[metainfo_.tree.FileOf(piece.value())];
+}
+
+bool Torrent::InPlace(PieceIndex piece) const { return FoundOf(piece) == PartFound::kInPlace; }
 
 void Torrent::Check(const PieceMap& pieces, bool both, Context<Protocol>& context) {
   if (!check_) check_.emplace(metainfo_, both);
@@ -77,15 +102,24 @@ std::vector<FileCheck::Verdict> Torrent::Hashed(const RangeHashed& hashed, Conte
   if (!check_) return {};
   std::vector<FileCheck::Verdict> verdicts = check_->Hashed(hashed, context);
   for (const FileCheck::Verdict& verdict : verdicts) {
-    if (verdict.good) unproven_.Remove(verdict.piece);
+    if (verdict.good) Prove(verdict.piece);
   }
   return verdicts;
 }
 
+// The checkpoint's word about it is not needed any more.
+void Torrent::Prove(PieceIndex piece) {
+  if (unproven_.Remove(piece) && selection_.Has(piece)) --selected_unproven_;
+}
+
 bool Torrent::Lose(PieceIndex piece) {
-  unproven_.Remove(piece);
+  Prove(piece);
   if (!verified_.Remove(piece)) return false;
-  bytes_verified_ -= metainfo_.piece_size(piece.value());
+  const uint32_t size = metainfo_.piece_size(piece.value());
+  bytes_verified_ -= size;
+  if (!selection_.Has(piece)) return true;
+  --selected_pieces_verified_;
+  selected_bytes_verified_ -= size;
   return true;
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
 // Torrent: one content and the file or files that hold it: which pieces are verified, on whose word, and what
-// of it the disk has been told to keep. Invariant: a download's file is finished only when every piece was
-// hashed, in this life, from the bytes that lie in the file. Emits file effects; for the client's engine and
-// its parts.
+// of it the disk has been told to keep. Invariant: a download's file is finished only when every piece that
+// is selected was hashed, in this life, from the bytes that lie in the file. Emits file effects; for the
+// client's engine and its parts.
 
 #include <optional>
 #include <vector>
@@ -13,6 +13,7 @@
 #include "core/swarm/file_check.h"
 #include "core/swarm/info_hashes.h"
 #include "core/swarm/protocol.h"
+#include "core/swarm/selection.h"
 #include "core/torrent/metainfo.h"
 #include "core/torrent/piece_map.h"
 
@@ -20,7 +21,8 @@ namespace bt::swarm {
 
 class Torrent {
  public:
-  Torrent(Metainfo metainfo, const Config& config);
+  // `selection` is of `metainfo`.
+  Torrent(Metainfo metainfo, Selection selection, const Config& config);
   Torrent(const Torrent&) = delete;  // the check keeps the metainfo's address
   Torrent& operator=(const Torrent&) = delete;
 
@@ -28,7 +30,14 @@ class Torrent {
   const InfoHashes& info_hashes() const { return info_hashes_; }
   void ToldInfoHashes(const std::vector<InfoHash>& hashes) { info_hashes_.Told(hashes); }
   const PieceMap& verified() const { return verified_; }
+  const Selection& selection() const { return selection_; }
+  // Of everything, and of what is selected.
   uint64_t bytes_verified() const { return bytes_verified_; }
+  uint64_t selected_bytes_verified() const { return selected_bytes_verified_; }
+  uint32_t selected_pieces_verified() const { return selected_pieces_verified_; }
+  // Selected, and not there.
+  bool Needs(PieceIndex piece) const { return selection_.Has(piece) && !verified_.Has(piece); }
+  uint32_t needed() const { return selection_.pieces() - selected_pieces_verified_; }
 
   // --- the file ---
 
@@ -39,8 +48,12 @@ class Torrent {
 
   // --- which pieces are there ---
 
-  // Takes the host's last checkpoint at its word. False if it is not one of this torrent.
-  bool Resume(const Slice& checkpoint);
+  // A download's file is open. Takes the last checkpoint at its word about the files it was made of. What is
+  // to be hashed before anything is fetched: of what is selected the files that are in place, and those that
+  // were there while no checkpoint speaks of them.
+  PieceMap Opened(const FileOpened& opened);
+  // The piece is of a file that was under its final name when a download found it.
+  bool InPlace(PieceIndex piece) const;
   void TakeAllForVerified();
   // Has the bytes of these pieces hashed; `both`: against SHA-1 too.
   void Check(const PieceMap& pieces, bool both, Context<Protocol>& context);
@@ -51,8 +64,8 @@ class Torrent {
   // Both true if that changed anything.
   bool Add(PieceIndex piece);
   bool Lose(PieceIndex piece);
-  // Nothing is left that only a checkpoint vouches for, and nothing is missing.
-  bool proven() const { return verified_.all() && unproven_.none(); }
+  // Of what is selected nothing is left that only a checkpoint vouches for, and nothing is missing.
+  bool proven() const { return needed() == 0 && selected_unproven_ == 0; }
 
   // --- checkpoints: at most one per checkpoint_interval, and only while there is something new to keep ---
 
@@ -65,14 +78,23 @@ class Torrent {
   bool saving() const { return saving_; }
 
  private:
+  bool Resume(const Slice& checkpoint);
+  PartFound FoundOf(PieceIndex piece) const;
+  void Prove(PieceIndex piece);
+
   const Metainfo metainfo_;
+  const Selection selection_;
   InfoHashes info_hashes_;
   const Duration checkpoint_interval_;
   PieceMap verified_;
   uint64_t bytes_verified_ = 0;
+  uint64_t selected_bytes_verified_ = 0;
+  uint32_t selected_pieces_verified_ = 0;
   // Of the verified pieces those that only the last checkpoint vouches for: they are claimed and served
   // meanwhile.
   PieceMap unproven_;
+  uint32_t selected_unproven_ = 0;
+  std::vector<PartFound> found_;  // by file of the tree, when a download was opened; empty: all kStarted
   std::optional<FileCheck> check_;
   bool open_ = false;  // or being opened
   bool unsaved_ = false;

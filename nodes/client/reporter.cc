@@ -78,13 +78,22 @@ void Reporter::Result(std::string_view text) {
 
 void Reporter::TorrentKnown(const swarm::TorrentKnown& torrent) {
   if (json_) {
-    return PrintLine({{"event", "torrent"},
-                      {"name", torrent.name},
-                      {"content", torrent.content.ToString()},
-                      {"length", torrent.content.length}});
+    Json event = {{"event", "torrent"},
+                  {"name", torrent.name},
+                  {"content", torrent.content.ToString()},
+                  {"length", torrent.content.length}};
+    if (torrent.files > 0) {
+      event["files"] = torrent.files;
+      event["files_selected"] = torrent.files_selected;
+      event["bytes_selected"] = torrent.bytes_selected;
+    }
+    return PrintLine(event);
   }
   Line(absl::StrCat(torrent.name, ": ", SizeText(torrent.content.length), ", content ",
                     torrent.content.ToString()));
+  if (torrent.files == 0) return;
+  Line(absl::StrCat(torrent.files_selected, " of ", torrent.files,
+                    " files selected: ", SizeText(torrent.bytes_selected)));
 }
 
 void Reporter::Checked(const swarm::FileReady& ready, std::string_view file) {

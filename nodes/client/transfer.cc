@@ -3,7 +3,6 @@
 #include <absl/container/btree_set.h>
 #include <absl/strings/str_cat.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,10 +16,9 @@
 #include "net/host.h"
 #include "net/resolve.h"
 #include "net/stream_links.h"
+#include "nodes/client/download_target.h"
 #include "nodes/client/reporter.h"
 #include "nodes/content/block_store.h"
-#include "nodes/shared/file_hashing.h"
-#include "nodes/shared/files.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -30,33 +28,6 @@ namespace {
 // A download that has met no peer by then says that it waits.
 constexpr Duration kPatienceWithoutPeers = Seconds(5);
 constexpr Duration kTimeoutPeriod = Milliseconds(200);  // how often --timeout is looked at
-
-// Whether a file or directory is at `path` that has the torrent's content, byte for byte. What else a
-// directory holds does not matter.
-bool HoldsContent(const std::string& path, const Metainfo& metainfo) {
-  if (!metainfo.tree.empty()) {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return false;
-    const absl::StatusOr<Metainfo> found =
-        HashTree(path, metainfo.name, metainfo.tree.files(), metainfo.piece_length);
-    return found.ok() && found->content() == metainfo.content();
-  }
-  const absl::StatusOr<InputFile> file = InputFile::Open(path);
-  if (!file.ok() || file->size() != metainfo.length) return false;
-  const absl::StatusOr<Metainfo> found = HashFile(*file, metainfo.name, metainfo.piece_length);
-  return found.ok() && found->content() == metainfo.content();
-}
-
-// Where a download goes. A directory, or what can only be meant as one, takes the torrent's name below it; of
-// a tree, unless it is the tree itself, whole.
-std::string DownloadPath(const std::string& output, const Metainfo& metainfo) {
-  if (output.empty()) return metainfo.name;
-  struct stat info {};
-  const bool directory = ::stat(output.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-  if (directory && !metainfo.tree.empty() && HoldsContent(output, metainfo)) return output;
-  if (output.back() == '/') return output + metainfo.name;
-  return directory ? output + "/" + metainfo.name : output;
-}
 
 class Transfer {
  public:
@@ -120,9 +91,12 @@ class Transfer {
   void On(const swarm::TorrentKnown& note) {
     name_ = note.name;
     reporter_.TorrentKnown(note);
-    if (offer_ || !HoldsContent(Target(), *host_->machine().metainfo())) return;
+    const swarm::Selection& selection = selected();
+    // A directory that holds a part of a tree is offered by who goes on from its download alone.
+    if (offer_ || (selection.given() && setup_.config.keep_offering)) return;
+    if (!HoldsContent(Target(), *host_->machine().metainfo(), selection)) return;
     already_there_ = complete_ = true;
-    reporter_.AlreadyThere(note.name, Target(), note.content.length);
+    reporter_.AlreadyThere(note.name, Target(), selection.bytes());
     End();
   }
   void On(const swarm::FileReady& note) {
@@ -152,10 +126,13 @@ class Transfer {
   }
   void On(const swarm::OfferChanged& note) { reporter_.Changed(note, name_); }
   void On(const swarm::PeersFound&) {}
-  void On(const swarm::DownloadComplete& note) {
+  void On(const swarm::DownloadComplete&) {
     complete_ = true;
-    reporter_.Complete(name_, path_, note.content.length, note.content.length - present_,
-                       net::Loop::ReadClock() - started_, sources_.size());
+    const uint64_t length = selected().bytes();
+    if (selected().given() && length > 0 && present_ == length)
+      return reporter_.AlreadyThere(name_, path_, length);
+    reporter_.Complete(name_, path_, length, length - present_, net::Loop::ReadClock() - started_,
+                       sources_.size());
   }
   void On(const swarm::Failed& note) {
     if (already_there_) return;  // the file that is there was not to be opened for writing
@@ -172,9 +149,11 @@ class Transfer {
 
   // The file or directory to be offered, or made. The torrent is known.
   const std::string& Target() {
-    if (path_.empty()) path_ = offer_ ? setup_.path : DownloadPath(setup_.path, *host_->machine().metainfo());
+    if (!path_.empty()) return path_;
+    path_ = offer_ ? setup_.path : DownloadPath(setup_.path, *host_->machine().metainfo(), selected());
     return path_;
   }
+  const swarm::Selection& selected() const { return *host_->machine().selection(); }
 
   void End() {
     ended_ = true;
@@ -208,8 +187,9 @@ class Transfer {
       const Metainfo* metainfo = host_->machine().metainfo();
       if (metainfo == nullptr) return 1;
       if (host_->machine().verified().all()) return 0;
-      const uint64_t verified = host_->machine().progress().bytes_verified;
-      return std::max<uint64_t>(1, metainfo->length - std::min(metainfo->length, verified));
+      // Of everything: who has what it selected still has not all.
+      const uint64_t held = host_->machine().progress().bytes_held;
+      return std::max<uint64_t>(1, metainfo->length - std::min(metainfo->length, held));
     };
     return announced;
   }
@@ -313,7 +293,7 @@ ExitStatus RunTransfer(TransferSetup setup) {
   const ExitStatus status = transfer.Run();
   const Metainfo* metainfo = transfer.already_there();
   if (metainfo == nullptr || !setup.config.keep_offering) return status;
-  setup.path = DownloadPath(setup.path, *metainfo);
+  setup.path = DownloadPath(setup.path, *metainfo, swarm::Selection(*metainfo));
   setup.config.role = swarm::Role::kOffer;
   setup.config.metainfo = *metainfo;
   setup.config.magnet.reset();

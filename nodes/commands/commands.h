@@ -36,6 +36,7 @@ struct DownloadOptions {
   std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::vector<std::string> trackers;
   std::string token_file;
+  std::vector<std::string> select;  // files of a tree, by path or pattern; none: all
   bool keep_offering = false;
   uint32_t timeout_seconds = 0;  // without a byte from anybody: give up; 0: never
   bool json = false;

@@ -51,6 +51,7 @@ ExitStatus RunDownload(const DownloadOptions& options) {
   setup.what = options.what;
   setup.config.role = swarm::Role::kDownload;
   setup.config.keep_offering = options.keep_offering;
+  setup.config.select = options.select;
   std::vector<std::string> given = options.trackers;
   std::vector<std::string> listed;
   absl::StatusOr<ReadTorrent> read = absl::NotFoundError("");

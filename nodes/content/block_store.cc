@@ -75,14 +75,14 @@ void BlockStore::Start(swarm::OpenFile effect) {
   CHECK_MSG(!files_.contains(effect.file), absl::StrCat("file ", effect.file.value(), " opened twice"));
   files_.emplace(effect.file, nullptr);
   workers_->QueueSlow([effect, place = resolve_(effect)] {
-    Slice resume;
+    Resumed resumed;
     absl::StatusOr<std::shared_ptr<ContentFile>> file = effect.mode == swarm::FileMode::kRead
                                                             ? OpenForReading(place, effect)
-                                                            : OpenForDownload(place, effect, resume);
+                                                            : OpenForDownload(place, effect, resumed);
     const bool existing = effect.mode == swarm::FileMode::kDownload && file.ok() && !(*file)->untouched;
-    return BlockWorkers::Completion{
-        swarm::FileOpened{effect.file, file.status(), std::move(resume), existing},
-        file.ok() ? *std::move(file) : nullptr};
+    return BlockWorkers::Completion{swarm::FileOpened{effect.file, file.status(), std::move(resumed.state),
+                                                      existing, std::move(resumed.parts)},
+                                    file.ok() ? *std::move(file) : nullptr};
   });
 }
 

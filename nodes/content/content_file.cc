@@ -14,6 +14,7 @@
 #include "core/base/digest.h"
 #include "core/base/fields.h"
 #include "net/socket.h"
+#include "nodes/content/rename.h"
 #include "nodes/shared/files.h"
 
 namespace bt::nodes {
@@ -104,8 +105,8 @@ std::string PartPath(const std::string& target) {
          NameThatFits(target.substr(directory.size()), ".part", std::string_view(".state.new").size());
 }
 
-// A download never goes where something else already is.
-absl::Status CheckTarget(const FilePlace& place, bool tree) {
+// A download never goes where something else already is; files that were selected go beside it.
+absl::Status CheckTarget(const FilePlace& place, bool tree, bool selection) {
   struct stat info {};
   if (place.path.empty() || place.path.back() == '/') {
     return absl::InvalidArgumentError(absl::StrCat("'", place.path, "' does not name a file"));
@@ -117,9 +118,12 @@ absl::Status CheckTarget(const FilePlace& place, bool tree) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot download to ", place.path, ": it is a directory; name a file in it"));
   }
+  if (selection && S_ISDIR(info.st_mode)) return absl::OkStatus();
   if (!place.overwrite || tree) {
-    return absl::AlreadyExistsError(absl::StrCat("cannot download to ", place.path,
-                                                 ": it exists already; remove it or choose another path"));
+    const bool takes_more = tree && !selection && S_ISDIR(info.st_mode);
+    return absl::AlreadyExistsError(absl::StrCat(
+        "cannot download to ", place.path, ": it exists already; remove it or choose another path",
+        takes_more ? ", or have what it lacks put into it with --select '*'" : ""));
   }
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) {
     return absl::FailedPreconditionError(
@@ -157,21 +161,6 @@ absl::Status Allocate(const net::Fd& fd, const std::string& path, uint64_t lengt
   }
   unlink(path.c_str());  // made just now and still empty
   return FileError(absl::StrCat("reserve ", length, " bytes for").c_str(), path, error);
-}
-
-int RenameWithoutReplacing(const std::string& from, const std::string& to, bool directory) {
-  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return errno;
-  if (directory) {
-    // Replaces at most an empty directory.
-    struct stat info {};
-    if (lstat(to.c_str(), &info) == 0) return EEXIST;
-    return rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
-  }
-  // File systems without the flag: a hard link fails just so when the name is taken.
-  if (link(from.c_str(), to.c_str()) != 0) return errno;
-  unlink(from.c_str());
-  return 0;
 }
 
 absl::Status SyncContent(const ContentFile& file) {
@@ -227,8 +216,16 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenTreeForReading(const FilePlace&
   return file;
 }
 
+// The directory into which a selection's files go, if it is there; never by a link.
+absl::Status UseTarget(ContentFile& file) {
+  net::Fd target(open(file.target.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!target.valid()) return errno == ENOENT ? absl::OkStatus() : FileError("open", file.target, errno);
+  file.tree->UseTarget(std::move(target), file.target);
+  return absl::OkStatus();
+}
+
 // TARGET.part is a directory, and the lock on it.
-absl::Status OpenTreeForDownload(ContentFile& file, const swarm::OpenFile& effect, Slice& resume) {
+absl::Status OpenTreeForDownload(ContentFile& file, const swarm::OpenFile& effect, Resumed& resumed) {
   const bool fresh = mkdir(file.path.c_str(), 0777) == 0;
   if (!fresh && errno != EEXIST) return FileError("create", file.path, errno);
   net::Fd directory(open(file.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -241,18 +238,42 @@ absl::Status OpenTreeForDownload(ContentFile& file, const swarm::OpenFile& effec
         absl::StrCat("cannot download to ", file.path, ": another process is downloading to it"));
   }
   file.tree = std::make_unique<TreeFiles>(std::move(directory), file.path, effect.parts, true);
-  bool made = false;
-  absl::Status status = file.tree->MakeAll(made);
+  // Before files are made, whose times are those of no checkpoint.
+  const absl::StatusOr<Identity> identity = IdentityOf(file);
+  if (!identity.ok()) return identity.status();
+  absl::Status status = effect.selection ? UseTarget(file) : absl::OkStatus();
+  if (status.ok()) status = file.tree->MakeAll(resumed.parts);
   if (!status.ok()) {
     if (fresh) file.tree->RemoveAll();
     return status;
   }
   file.untouched = fresh;
-  if (fresh || made) return absl::OkStatus();
+  if (!fresh) resumed.state = ReadState(file.path + ".state", *identity);
+  return absl::OkStatus();
+}
+
+// What was selected gets its names. What an earlier selection has begun stays, with the state that says what
+// of it is there.
+absl::Status FinishSelection(ContentFile& file) {
+  const std::string state_path = file.path + ".state";
   const absl::StatusOr<Identity> identity = IdentityOf(file);
   if (!identity.ok()) return identity.status();
-  resume = ReadState(file.path + ".state", *identity);
-  return absl::OkStatus();
+  const Slice state = ReadState(state_path, *identity);
+  if (file.tree->final_directory() == file.tree->directory()) {
+    if (mkdir(file.target.c_str(), 0777) != 0 && errno != EEXIST) {
+      return FileError("create", file.target, errno);
+    }
+    if (absl::Status status = UseTarget(file); !status.ok()) return status;
+  }
+  if (absl::Status status = file.tree->MoveSelected(); !status.ok()) return status;
+  file.finished = true;
+  file.watch = std::make_unique<ContentWatch>(file.target, file.length, file.opened_as.parts);
+  if (rmdir(file.path.c_str()) == 0) {
+    unlink(state_path.c_str());
+  } else if (!state.empty()) {
+    if (absl::Status status = WriteCheckpoint(file, state); !status.ok()) return status;
+  }
+  return SyncDirectory(DirectoryOf(file.target));
 }
 
 }  // namespace
@@ -291,7 +312,7 @@ std::optional<swarm::FileChanged> LookAgain(const ContentFile& file, std::shared
   if (file.tree != nullptr) file.tree->CloseAll();
   struct stat here {};
   struct stat there {};
-  const int fd = file.tree != nullptr ? file.tree->directory() : file.fd.get();
+  const int fd = file.tree != nullptr ? file.tree->final_directory() : file.fd.get();
   const bool same = fstat(fd, &here) == 0 && stat(file.target.c_str(), &there) == 0 &&
                     here.st_dev == there.st_dev && here.st_ino == there.st_ino;
   if (same) return changed;
@@ -306,9 +327,10 @@ std::optional<swarm::FileChanged> LookAgain(const ContentFile& file, std::shared
 }
 
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place,
-                                                             const swarm::OpenFile& effect, Slice& resume) {
+                                                             const swarm::OpenFile& effect,
+                                                             Resumed& resumed) {
   const uint64_t length = effect.length;
-  absl::Status status = CheckTarget(place, !effect.parts.empty());
+  absl::Status status = CheckTarget(place, !effect.parts.empty(), effect.selection);
   if (!status.ok()) return status;
   auto file = std::make_shared<ContentFile>();
   file->target = place.path;
@@ -318,7 +340,7 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
   file->opened_as = effect;
   file->length = length;
   if (!effect.parts.empty()) {
-    status = OpenTreeForDownload(*file, effect, resume);
+    status = OpenTreeForDownload(*file, effect, resumed);
     if (!status.ok()) return status;
     return file;
   }
@@ -330,8 +352,8 @@ absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& pl
   if (status.ok() && info.st_size == 0) status = Allocate(file->fd, file->path, length);
   if (!status.ok()) return status;
   if (info.st_size != 0) {
-    resume = ReadState(file->path + ".state",
-                       {info.st_ino, static_cast<uint64_t>(info.st_size), ModifiedNs(info)});
+    resumed.state = ReadState(file->path + ".state",
+                              {info.st_ino, static_cast<uint64_t>(info.st_size), ModifiedNs(info)});
   } else {
     file->untouched = true;
   }
@@ -362,7 +384,8 @@ absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state) {
 
 absl::Status FinishDownload(ContentFile& file) {
   if (absl::Status status = SyncContent(file); !status.ok()) return status;
-  const int error = !file.overwrite ? RenameWithoutReplacing(file.path, file.target, file.tree != nullptr)
+  if (file.opened_as.selection) return FinishSelection(file);
+  const int error = !file.overwrite ? RenameWithoutReplacing(AT_FDCWD, file.path, AT_FDCWD, file.target)
                     : rename(file.path.c_str(), file.target.c_str()) == 0 ? 0
                                                                           : errno;
   if (error == EEXIST) {

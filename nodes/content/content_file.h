@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/slice.h"
 #include "core/swarm/file_effects.h"
@@ -61,10 +62,16 @@ struct ContentFile : net::ReadableFile {
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForReading(const FilePlace& place,
                                                             const swarm::OpenFile& open);
 
+// What a download has found from before.
+struct Resumed {
+  Slice state;                          // the last checkpoint's, if it is this very file's, else empty
+  std::vector<swarm::PartFound> parts;  // of a tree
+};
+
 // TARGET.part, made with all its space allocated or taken up again, and locked against a second process.
-// `resume` is the last checkpoint's state if it is this very file's, else empty. Never follows a link.
+// Never follows a link.
 absl::StatusOr<std::shared_ptr<ContentFile>> OpenForDownload(const FilePlace& place,
-                                                             const swarm::OpenFile& open, Slice& resume);
+                                                             const swarm::OpenFile& open, Resumed& resumed);
 
 // What the last look at an offered file has found, nullopt if it is as it was. Another file under its name is
 // opened, and put into `opened` in place of this one.
@@ -73,7 +80,8 @@ std::optional<swarm::FileChanged> LookAgain(const ContentFile& file, std::shared
 // Syncs the data, then replaces TARGET.part.state atomically and durably.
 absl::Status WriteCheckpoint(const ContentFile& file, const Slice& state);
 
-// Syncs the data, gives the file its final name, removes the state, syncs the directory.
+// Syncs the data, gives the file its final name, or each file of a selection its own, removes the state
+// unless there is more that it speaks of, syncs the directory.
 absl::Status FinishDownload(ContentFile& file);
 
 }  // namespace bt::nodes

@@ -9,8 +9,9 @@ namespace bt::nodes {
 
 ContentWatch::ContentWatch(std::string path, uint64_t length, const std::vector<swarm::FilePart>& parts) {
   if (parts.empty()) files_.push_back({path, 0, length});
-  for (const swarm::FilePart& part : parts)
-    files_.push_back({path + "/" + part.path, part.offset, part.length});
+  for (const swarm::FilePart& part : parts) {
+    if (part.selected) files_.push_back({path + "/" + part.path, part.offset, part.length});
+  }
   for (Watched& file : files_) Update(file);
 }
 

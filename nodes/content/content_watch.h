@@ -20,7 +20,7 @@ class ContentWatch {
     uint64_t length = 0;
   };
 
-  // Of what is at `path` now.
+  // Of what is at `path` now, and selected.
   ContentWatch(std::string path, uint64_t length, const std::vector<swarm::FilePart>& parts);
 
   // nullopt: nothing has changed since the last look.

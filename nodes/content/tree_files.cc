@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "nodes/content/rename.h"
 #include "nodes/shared/files.h"
 
 namespace bt::nodes {
@@ -20,20 +21,22 @@ constexpr mode_t kDirectoryMode = 0777;
 }  // namespace
 
 TreeFiles::TreeFiles(net::Fd directory, std::string path, std::vector<swarm::FilePart> parts, bool writable)
-    : directory_(std::move(directory)),
-      path_(std::move(path)),
-      parts_(std::move(parts)),
-      writable_(writable) {
+    : made_{std::move(directory), std::move(path)}, parts_(std::move(parts)), writable_(writable) {
   for (size_t i = 0; i < parts_.size(); ++i) {
     if (parts_[i].length > 0) not_empty_.push_back(i);
+    places_.push_back(parts_[i].selected ? Place::kMade : Place::kNowhere);
   }
 }
 
-net::Fd TreeFiles::Walk(const std::string& path, int flags, unsigned mode) const {
+void TreeFiles::UseTarget(net::Fd directory, std::string path) {
+  target_ = {std::move(directory), std::move(path)};
+}
+
+net::Fd TreeFiles::Walk(const Root& root, const std::string& path, int flags, unsigned mode) {
   net::Fd at;
   std::string_view left = path;
   while (true) {
-    const int from = at.valid() ? at.get() : directory_.get();
+    const int from = at.valid() ? at.get() : root.directory.get();
     const size_t cut = left.find('/');
     const std::string part(left.substr(0, cut));
     const bool last = cut == std::string_view::npos;
@@ -45,10 +48,10 @@ net::Fd TreeFiles::Walk(const std::string& path, int flags, unsigned mode) const
   }
 }
 
-TreeFiles::Place TreeFiles::PlaceOf(const std::string& path) const {
+TreeFiles::Entry TreeFiles::EntryOf(const Root& root, const std::string& path) {
   const size_t cut = path.rfind('/');
-  if (cut == std::string::npos) return {net::Fd(), directory_.get(), path};
-  net::Fd parent = Walk(path.substr(0, cut), O_PATH | O_DIRECTORY, 0);
+  if (cut == std::string::npos) return {net::Fd(), root.directory.get(), path};
+  net::Fd parent = Walk(root, path.substr(0, cut), O_PATH | O_DIRECTORY, 0);
   const int at = parent.get();
   return {std::move(parent), at, path.substr(cut + 1)};
 }
@@ -56,6 +59,7 @@ TreeFiles::Place TreeFiles::PlaceOf(const std::string& path) const {
 std::vector<std::string> TreeFiles::Directories() const {
   absl::btree_set<std::string> directories;
   for (const swarm::FilePart& part : parts_) {
+    if (!part.selected) continue;
     for (size_t cut = part.path.find('/'); cut != std::string::npos; cut = part.path.find('/', cut + 1)) {
       directories.insert(part.path.substr(0, cut));
     }
@@ -65,7 +69,8 @@ std::vector<std::string> TreeFiles::Directories() const {
 
 absl::Status TreeFiles::CheckAll() const {
   for (size_t i = 0; i < parts_.size(); ++i) {
-    const net::Fd fd = Walk(parts_[i].path, O_RDONLY, 0);
+    if (!parts_[i].selected) continue;
+    const net::Fd fd = Walk(made_, parts_[i].path, O_RDONLY, 0);
     if (!fd.valid()) return FileError("open", PathOf(i), errno);
     struct stat info {};
     if (fstat(fd.get(), &info) != 0) return FileError("look at", PathOf(i), errno);
@@ -81,47 +86,125 @@ absl::Status TreeFiles::CheckAll() const {
   return absl::OkStatus();
 }
 
-absl::Status TreeFiles::MakeAll(bool& made) {
-  made = false;
+absl::Status TreeFiles::MakeDirectories(const Root& root) const {
   for (const std::string& directory : Directories()) {
-    const Place place = PlaceOf(directory);
-    if (place.at < 0) return FileError("open", path_ + "/" + directory, errno);
-    if (mkdirat(place.at, place.name.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
-      return FileError("create", path_ + "/" + directory, errno);
+    const Entry entry = EntryOf(root, directory);
+    if (entry.at < 0) return FileError("open", Join(root, directory), errno);
+    if (mkdirat(entry.at, entry.name.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+      return FileError("create", Join(root, directory), errno);
     }
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TreeFiles::InTarget(size_t part) const {
+  if (!target_.directory.valid() || !parts_[part].selected) return false;
+  const std::string path = Join(target_, parts_[part].path);
+  const net::Fd fd = Walk(target_, parts_[part].path, O_PATH, 0);
+  if (!fd.valid()) {
+    if (errno == ENOENT) return false;
+    return FileError("look at", path, errno);
+  }
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return FileError("look at", path, errno);
+  if (S_ISREG(info.st_mode) && static_cast<uint64_t>(info.st_size) == parts_[part].length) return true;
+  return absl::AlreadyExistsError(
+      absl::StrCat("cannot download to ", path,
+                   ": it exists already, and is not the torrent's; remove it or choose another path"));
+}
+
+absl::Status TreeFiles::Make(size_t i, swarm::PartFound& found) const {
+  const swarm::FilePart& part = parts_[i];
+  const net::Fd fd = Walk(made_, part.path, O_RDWR | O_CREAT, part.executable ? kDirectoryMode : kFileMode);
+  if (!fd.valid()) return FileError("create", PathOf(i), errno);
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return FileError("look at", PathOf(i), errno);
+  if (!S_ISREG(info.st_mode) || info.st_nlink != 1 ||
+      (info.st_size != 0 && static_cast<uint64_t>(info.st_size) != part.length)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot download to ", PathOf(i),
+        ": it is not a file of this download (another length, a device, or linked elsewhere); remove it"));
+  }
+  if (info.st_size != 0) found = swarm::PartFound::kStarted;
+  if (static_cast<uint64_t>(info.st_size) == part.length) return absl::OkStatus();
+  if (fallocate(fd.get(), 0, 0, static_cast<off_t>(part.length)) == 0) return absl::OkStatus();
+  if (errno == EOPNOTSUPP || errno == ENOSYS) {
+    if (ftruncate(fd.get(), static_cast<off_t>(part.length)) == 0) return absl::OkStatus();
+  }
+  return FileError(absl::StrCat("reserve ", part.length, " bytes for").c_str(), PathOf(i), errno);
+}
+
+// Of a file that is not selected: whether an earlier selection has left it here.
+bool TreeFiles::Started(size_t part) const {
+  const net::Fd fd = Walk(made_, parts_[part].path, O_PATH, 0);
+  struct stat info {};
+  return fd.valid() && fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1 &&
+         static_cast<uint64_t>(info.st_size) == parts_[part].length;
+}
+
+absl::Status TreeFiles::MakeAll(std::vector<swarm::PartFound>& found) {
+  found.assign(parts_.size(), swarm::PartFound::kNew);
+  if (absl::Status status = MakeDirectories(made_); !status.ok()) return status;
   for (size_t i = 0; i < parts_.size(); ++i) {
-    const swarm::FilePart& part = parts_[i];
-    const net::Fd fd = Walk(part.path, O_RDWR | O_CREAT, part.executable ? kDirectoryMode : kFileMode);
-    if (!fd.valid()) return FileError("create", PathOf(i), errno);
-    struct stat info {};
-    if (fstat(fd.get(), &info) != 0) return FileError("look at", PathOf(i), errno);
-    if (!S_ISREG(info.st_mode) || info.st_nlink != 1 ||
-        (info.st_size != 0 && static_cast<uint64_t>(info.st_size) != part.length)) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "cannot download to ", PathOf(i),
-          ": it is not a file of this download (another length, a device, or linked elsewhere); remove it"));
+    const absl::StatusOr<bool> in_target = InTarget(i);
+    if (!in_target.ok()) return in_target.status();
+    if (*in_target) {
+      places_[i] = Place::kTarget;
+      found[i] = swarm::PartFound::kInPlace;
+    } else if (parts_[i].selected) {
+      if (absl::Status status = Make(i, found[i]); !status.ok()) return status;
+    } else if (Started(i)) {
+      places_[i] = Place::kMade;
+      found[i] = swarm::PartFound::kStarted;
     }
-    if (static_cast<uint64_t>(info.st_size) == part.length) continue;
-    made = true;
-    if (fallocate(fd.get(), 0, 0, static_cast<off_t>(part.length)) == 0) continue;
-    if (errno == EOPNOTSUPP || errno == ENOSYS) {
-      if (ftruncate(fd.get(), static_cast<off_t>(part.length)) == 0) continue;
-    }
-    return FileError(absl::StrCat("reserve ", part.length, " bytes for").c_str(), PathOf(i), errno);
   }
   return absl::OkStatus();
 }
 
 void TreeFiles::RemoveAll() {
   const auto remove = [&](const std::string& path, int flags) {
-    const Place place = PlaceOf(path);
-    if (place.at >= 0) unlinkat(place.at, place.name.c_str(), flags);
+    const Entry entry = EntryOf(made_, path);
+    if (entry.at >= 0) unlinkat(entry.at, entry.name.c_str(), flags);
   };
-  for (const swarm::FilePart& part : parts_) remove(part.path, 0);
+  for (const swarm::FilePart& part : parts_) {
+    if (part.selected) remove(part.path, 0);
+  }
   std::vector<std::string> directories = Directories();
   for (auto one = directories.rbegin(); one != directories.rend(); ++one) remove(*one, AT_REMOVEDIR);
-  rmdir(path_.c_str());
+  rmdir(made_.path.c_str());
+}
+
+absl::Status TreeFiles::Move(size_t part) const {
+  const std::string path = Join(target_, parts_[part].path);
+  const Entry from = EntryOf(made_, parts_[part].path);
+  if (from.at < 0) return FileError("open", PathOf(part), errno);
+  const Entry to = EntryOf(target_, parts_[part].path);
+  if (to.at < 0) return FileError("open", path, errno);
+  const int error = RenameWithoutReplacing(from.at, from.name, to.at, to.name);
+  if (error == EEXIST) {
+    return absl::AlreadyExistsError(absl::StrCat("cannot finish the download: ", path,
+                                                 " has appeared meanwhile; the verified file is ",
+                                                 PathOf(part)));
+  }
+  return error == 0 ? absl::OkStatus() : FileError("rename the finished", PathOf(part), error);
+}
+
+absl::Status TreeFiles::MoveSelected() {
+  if (absl::Status status = MakeDirectories(target_); !status.ok()) return status;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!parts_[i].selected || places_[i] == Place::kTarget) continue;
+    if (absl::Status status = Move(i); !status.ok()) return status;
+    places_[i] = Place::kTarget;
+  }
+  CloseAll();
+  if (absl::Status status = SyncDirectories(target_); !status.ok()) return status;
+  const std::vector<std::string> directories = Directories();
+  for (auto one = directories.rbegin(); one != directories.rend(); ++one) {
+    const Entry entry = EntryOf(made_, *one);
+    if (entry.at >= 0) unlinkat(entry.at, entry.name.c_str(), AT_REMOVEDIR);
+  }
+  return absl::OkStatus();
 }
 
 size_t TreeFiles::PartAt(uint64_t offset) const {
@@ -150,9 +233,14 @@ absl::StatusOr<std::shared_ptr<const net::ReadableFile>> TreeFiles::Open(size_t 
     recent_.splice(recent_.begin(), recent_, found->second);
     return recent_.front().second;
   }
+  if (places_[part] == Place::kNowhere) {
+    return absl::NotFoundError(absl::StrCat(PathOf(part), " was not selected"));
+  }
+  const bool made = places_[part] == Place::kMade;
+  const Root& root = made ? made_ : target_;
   auto file = std::make_shared<net::ReadableFile>();
-  file->path = PathOf(part);
-  file->fd = Walk(parts_[part].path, writable_ ? O_RDWR : O_RDONLY, 0);
+  file->path = Join(root, parts_[part].path);
+  file->fd = Walk(root, parts_[part].path, writable_ && made ? O_RDWR : O_RDONLY, 0);
   if (!file->fd.valid()) return FileError("open", file->path, errno);
   if (recent_.size() == kOpenFiles) {
     open_.erase(recent_.back().first);
@@ -182,12 +270,15 @@ absl::Status TreeFiles::Sync() const {
     if (!file.ok()) return file.status();
     if (fdatasync((*file)->fd.get()) != 0) return FileError("sync", (*file)->path, errno);
   }
-  if (!directories) return absl::OkStatus();
+  return directories ? SyncDirectories(made_) : absl::OkStatus();
+}
+
+absl::Status TreeFiles::SyncDirectories(const Root& root) const {
   for (const std::string& directory : Directories()) {
-    const net::Fd fd = Walk(directory, O_RDONLY | O_DIRECTORY, 0);
-    if (!fd.valid() || fsync(fd.get()) != 0) return FileError("sync", path_ + "/" + directory, errno);
+    const net::Fd fd = Walk(root, directory, O_RDONLY | O_DIRECTORY, 0);
+    if (!fd.valid() || fsync(fd.get()) != 0) return FileError("sync", Join(root, directory), errno);
   }
-  if (fsync(directory_.get()) != 0) return FileError("sync", path_, errno);
+  if (fsync(root.directory.get()) != 0) return FileError("sync", root.path, errno);
   return absl::OkStatus();
 }
 
@@ -200,7 +291,7 @@ void TreeFiles::CloseAll() const {
 int64_t TreeFiles::ModifiedNs() const {
   int64_t latest = 0;
   for (const swarm::FilePart& part : parts_) {
-    const net::Fd fd = Walk(part.path, O_PATH, 0);
+    const net::Fd fd = Walk(made_, part.path, O_PATH, 0);
     struct stat info {};
     if (!fd.valid() || fstat(fd.get(), &info) != 0) continue;
     latest = std::max(latest, int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);

@@ -188,6 +188,7 @@ void SmallWorld::DoFile(size_t index, FileEffect effect) {
     } else if (open->mode == FileMode::kDownload) {
       opened.existing = node.existing;
       opened.resume = node.resume;
+      opened.parts = node.found;
       node.file.resize(open->length);
     }
     done = opened;

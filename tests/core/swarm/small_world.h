@@ -31,9 +31,10 @@ class SmallWorld {
     VectorSurroundings<Protocol> effects;
     std::unique_ptr<ClientRunner> runner;
     Address address;
-    std::string file;       // the content as it lies on this node's disk
-    bool existing = false;  // a download's file is there already
-    Slice resume;           // the last checkpoint
+    std::string file;              // the content as it lies on this node's disk
+    bool existing = false;         // a download's file is there already
+    Slice resume;                  // the last checkpoint
+    std::vector<PartFound> found;  // where a download finds the files of a tree
     bool finished = false;
     bool mute = false;                  // never serves a block
     absl::Status store_status;          // what StoreBlock answers

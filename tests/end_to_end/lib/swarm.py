@@ -241,9 +241,9 @@ class Client:
         return self.run("download", what, "-o", path, *flags, seconds=seconds)
 
 
-    def begin_download(self, offer, torrent, result):
+    def begin_download(self, offer, torrent, result, *flags):
         """A download that has begun and cannot go on, because its only source is stopped."""
-        process = self.start("download", torrent, "-o", result)
+        process = self.start("download", torrent, "-o", result, *flags)
         # What it has written, not what the file takes on the disk: that is reserved beforehand.
         wait_until(lambda: process.written_bytes() > 10_000_000 or not process.running(), 60, "the download to begin")
         offer.process.signal(signal.SIGSTOP)
