@@ -99,7 +99,7 @@ def promtool_agrees(world):
         return
     folder = os.path.join(top(), FOLDER)
     for name, arguments in {"config": ["check", "config", "prometheus.yml"], "rules": ["test", "rules", "alerts_test.yml"]}.items():
-        process = world.run(f"promtool-{name}", [promtool, *arguments], cwd=folder)
+        process = world.run(f"promtool-{name}", [promtool, *arguments], seconds=150, cwd=folder)
         check(process.status == 0, lambda p=process: p.out() + p.err())
 
 
@@ -170,4 +170,4 @@ def story(world):
 
 
 if __name__ == "__main__":
-    tell(story, 180)
+    tell(story, 280)
