@@ -296,6 +296,7 @@ void Mutations::Flush(const paxos::Replica& replica, StepWork& work, Context<Pro
     work.Command(entry.command.size());
     entry.sent = context.now;
     if (entry.command.size() > config_.chunk_bytes_min) {  // alone: nothing short travels with it
+      send();
       context.out.Send(*leader, ForwardCommands{{entry.command}});
       continue;
     }

@@ -54,6 +54,9 @@ class Cluster {
         std::make_unique<NodeRunner>(std::make_unique<TrackerNode>(std::move(config)), process.effects);
     // A restarted host's generator starts alike: nodes must not rely on it alone.
     process.effects.random = Rng(node);
+    process.effects.stepped = [this, node] {
+      if (stepped) stepped(node);
+    };
     const WriteSeq last = process.journal.empty() ? WriteSeq(0) : process.journal.back().seq;
     Run(node, [&](NodeRunner& runner) { runner.Start(process.journal, last); });
   }
@@ -135,14 +138,23 @@ class Cluster {
   std::map<size_t, LevelRange> levels;
   // Called for each message before it is sent; false drops it.
   std::function<bool(size_t from, size_t to, const Protocol::Message&)> filter;
+  // Called after each step of a node.
+  std::function<void(size_t node)> stepped;
   std::map<std::string, uint64_t> sent;  // by kind: "paxos", "forward", "replies", ...
 
  private:
-  using NodeRunner = Runner<TrackerNode, VectorSurroundings<Protocol>>;
+  struct Effects : VectorSurroundings<Protocol> {
+    using VectorSurroundings::VectorSurroundings;
+    void StepEnds(const Input<Protocol>&) {
+      if (stepped) stepped();
+    }
+    std::function<void()> stepped;
+  };
+  using NodeRunner = Runner<TrackerNode, Effects>;
   struct Process {
     explicit Process(const Instant& clock) : effects(clock, Rng(0)) {}
 
-    VectorSurroundings<Protocol> effects;
+    Effects effects;
     std::unique_ptr<NodeRunner> runner;
     std::vector<JournalRecord> journal;  // durable
     uint64_t life = 0;

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -185,47 +184,41 @@ class ShortSendsTest : public StepWorkTest {
   static constexpr uint32_t kStepWork = 8 * 16;
   ShortSendsTest() : StepWorkTest(kStepWork) {}
 
-  // As RunUntil; no step does more of anything than it has room for, and one thing.
-  bool RunInShortSteps(const std::function<bool()>& done, Duration limit) {
-    const StepBudget room(kStepWork);
-    const auto after_a_step = [&] {
-      for (size_t node = 0; node < 3; ++node) {
-        if (node == dead_) continue;
-        const StepBudget& work = cluster_.node(node).work();
-        EXPECT_LE(work.apply.spent(), room.apply.room() + kOne) << node;
-        EXPECT_LE(work.mutations.spent(), room.mutations.room() + kOne) << node;
-        EXPECT_LE(work.looks.spent(), room.looks.room() + kOne) << node;
-      }
-      return testing::Test::HasFailure() || done();
+  // From here on no step does more of anything than it has room for, and one thing.
+  void ExpectShortSteps() {
+    cluster_.stepped = [this](size_t node) {
+      const StepBudget room(kStepWork);
+      const StepBudget& work = cluster_.node(node).work();
+      EXPECT_LE(work.apply.spent(), room.apply.room() + kOne) << node;
+      const bool leads = cluster_.node(node).replica().is_leader();
+      EXPECT_LE(work.mutations.spent(), room.mutations.room() + (leads ? 2 * StepWork::kCommand : kOne))
+          << node;
+      EXPECT_LE(work.looks.spent(), room.looks.room() + kOne) << node;
     };
-    return cluster_.RunUntil(after_a_step, cluster_.now() + limit);
-  }
-  void Crash(size_t node) {
-    cluster_.Crash(node);
-    dead_ = node;
   }
 
   // A command and its answers, or those that one message brings from the leader.
   static constexpr uint64_t kOne = 16 / StepWork::kCommand * StepWork::kAnswer;
-  size_t dead_ = SIZE_MAX;
 };
 
 TEST_F(ShortSendsTest, WhatWaitedForALeaderIsForwardedAndProposedInManySteps) {
-  Crash(leader_);
-  const std::vector<CallId> calls = OfferManyAt(follower_, kMany);
-  uint64_t forwards = 0;
+  ExpectShortSteps();
+  cluster_.Crash(leader_);
+  const size_t other = 3 - leader_ - follower_;
+  size_t longest = 0;
   cluster_.filter = [&](size_t, size_t, const Protocol::Message& message) {
-    const auto* forward = std::get_if<ForwardCommands>(&message);
-    if (forward != nullptr) {
-      ++forwards;
-      EXPECT_LE(forward->commands.size(), 16 / StepWork::kCommand);
-    }
+    if (const auto* forward = std::get_if<ForwardCommands>(&message))
+      longest = std::max(longest, forward->commands.size());
     return true;
   };
-  ASSERT_TRUE(RunInShortSteps([&] { return Answered(calls) == kMany; }, Seconds(5)));
-  for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
-  const size_t other = 3 - leader_ - follower_;
-  EXPECT_TRUE(forwards > kMany / 4 || cluster_.Leader() != other);
+  // One of the two will lead.
+  for (const size_t node : {follower_, other}) {
+    const std::vector<CallId> calls = OfferManyAt(node, kMany);
+    ASSERT_TRUE(AnswersAll(calls));
+    for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
+  }
+  EXPECT_GT(longest, 0u);
+  EXPECT_LE(longest, 16 / StepWork::kCommand);
   cluster_.RunFor(Milliseconds(500));
   for (const size_t node : {follower_, other}) {
     EXPECT_EQ(cluster_.node(node).registry().claims(), kMany);
@@ -233,7 +226,21 @@ TEST_F(ShortSendsTest, WhatWaitedForALeaderIsForwardedAndProposedInManySteps) {
   }
 }
 
+TEST_F(ShortSendsTest, WhatALeaderHadProposedIsProposedByTheNextInManySteps) {
+  ExpectShortSteps();
+  std::vector<CallId> calls = OfferManyAt(follower_, kMany);
+  const std::vector<CallId> others = OfferManyAt(3 - leader_ - follower_, kMany);  // one of the two will lead
+  calls.insert(calls.end(), others.begin(), others.end());
+  cluster_.RunFor(Milliseconds(1));
+  cluster_.Isolate(leader_);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.Leader() && *cluster_.Leader() != leader_; },
+                                cluster_.now() + Seconds(2)));
+  ASSERT_TRUE(AnswersAll(calls));
+  for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
+}
+
 TEST_F(ShortSendsTest, WhatIsOverdueIsAnsweredInManySteps) {
+  ExpectShortSteps();
   cluster_.Isolate(follower_);
   const std::vector<CallId> calls = OfferManyAt(follower_, kMany);
   size_t answered = 0;
@@ -242,7 +249,7 @@ TEST_F(ShortSendsTest, WhatIsOverdueIsAnsweredInManySteps) {
     answered = Answered(calls);
     return answered == kMany;
   };
-  ASSERT_TRUE(RunInShortSteps(all, Milliseconds(5200)));
+  ASSERT_TRUE(cluster_.RunUntil(all, cluster_.now() + Milliseconds(5200)));
   for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kUnavailable);
   EXPECT_FALSE(cluster_.node(follower_).has_pending());
 }
@@ -259,12 +266,13 @@ TEST_F(ShortSendsTest, WhatIsOverdueIsAnsweredInTimeHoweverManyNewOnesCome) {
 }
 
 TEST_F(ShortSendsTest, LostForwardsOfManyAreSentAgain) {
+  ExpectShortSteps();
   size_t lost = 0;
   cluster_.filter = [&](size_t, size_t, const Protocol::Message& message) {
     return !(std::holds_alternative<ForwardCommands>(message) && lost++ < 20);
   };
   const std::vector<CallId> calls = OfferManyAt(follower_, kMany);
-  ASSERT_TRUE(RunInShortSteps([&] { return Answered(calls) == kMany; }, Seconds(4)));
+  ASSERT_TRUE(AnswersAll(calls));
   EXPECT_GT(lost, 20u);
   for (const CallId call : calls) EXPECT_EQ(cluster_.Reply(call)->outcome, Outcome::kOk);
 }
@@ -283,6 +291,36 @@ TEST(ExpiriesTest, CountAsRowsOfTheCommandThatTheyComeWith) {
   EXPECT_EQ(state.rows(), Limits().expiries_per_command);
   state.Apply(late, EncodeCommand({}, Tick{}), LevelRange());
   EXPECT_EQ(state.rows(), 100u);
+}
+
+TEST_F(ShortSlotsTest, CommandsThatDropWhatHasExpiredShareNoStep) {
+  Limits limits;
+  limits.claim_lifetime = Seconds(2);
+  limits.renew_interval = Seconds(1);
+  ASSERT_EQ(cluster_.Do(leader_, Protocol::Request(SetLimits{{}, 0, limits})).outcome, Outcome::kOk);
+  ASSERT_TRUE(AnswersAll(OfferManyAt(leader_, 100)));
+  cluster_.RunFor(Milliseconds(2500));
+  const Registry& registry = cluster_.node(follower_).registry();
+  ASSERT_EQ(registry.claims(), 100u);
+  uint64_t claims = registry.claims();
+  uint64_t commands = cluster_.node(follower_).state().commands();
+  size_t steps = 0;
+  cluster_.stepped = [&](size_t node) {
+    if (node != follower_) return;
+    const uint64_t applied = cluster_.node(node).state().commands() - commands;
+    if (registry.claims() + limits.expiries_per_command <= claims + applied) {
+      ++steps;
+      EXPECT_EQ(applied, 1u);
+    }
+    claims = registry.claims();
+    commands += applied;
+  };
+  std::vector<CallId> calls;
+  for (uint16_t port = 1000; port < 1050; ++port)
+    calls.push_back(cluster_.Ask(leader_, OfferOf(song_.content(), Peer(2, port), {})));
+  ASSERT_TRUE(AnswersAll(calls));
+  cluster_.RunFor(Milliseconds(100));
+  EXPECT_EQ(steps, 100 / limits.expiries_per_command);
 }
 
 // --- reads ---
