@@ -13,7 +13,7 @@
 #include "net/socket.h"
 #include "net/stream_links.h"
 #include "tests/net/support.h"
-#include "tests/net/tls_filter.h"
+#include "tests/net/tls_identity.h"
 
 namespace bt::net {
 namespace {
@@ -92,17 +92,63 @@ TEST_F(FilterTest, AnHttpServerAndClientTalkThroughTlsAndKnowNothingOfIt) {
   EXPECT_EQ(server_->counters().accepted, 1u) << "the connection is kept alive";
 }
 
-TEST_F(FilterTest, WhoSpeaksPlainlyOrIsNotTrustedGetsNoConnection) {
+TEST_F(FilterTest, WhoSpeaksPlainlyIsToldInPlainWordsAndGetsNoConnection) {
   Serve(tls_);
   HttpClient plain(loop_);
-  EXPECT_FALSE(Ask(plain, "in the clear").ok());
-  const TlsIdentity stranger;
-  HttpClient untrusted(loop_, {.connection = {.make_filter = stranger.make_filter()}});
-  const auto answer = Ask(untrusted, "as somebody else");
-  ASSERT_FALSE(answer.ok());
-  EXPECT_NE(std::string(answer.status().message()).find("certificate"), std::string::npos) << answer.status();
+  const auto answer = Ask(plain, "in the clear");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->status, 400);
+  EXPECT_EQ(answer->body, "use TLS\n");
   EXPECT_EQ(server_->counters().requests, 0u);
   ASSERT_TRUE(Until([&] { return server_->open_connections() == 0; }));
+}
+
+TEST_F(FilterTest, WhoIsNotTrustedOrIsSomebodyElseIsShownNothing) {
+  Serve(tls_);
+  const TlsIdentity stranger;
+  const TlsIdentity expired("IP:127.0.0.1", -60);
+  const auto why = [&](const MakeFilter& make_filter) {
+    HttpClient client(loop_, {.connection = {.make_filter = make_filter}});
+    const auto answer = Ask(client, "a secret");
+    EXPECT_FALSE(answer.ok());
+    return std::string(answer.status().message());
+  };
+  EXPECT_NE(why(stranger.make_filter()).find("the certificate of 127.0.0.1 is not to be trusted"),
+            std::string::npos);
+  for (const char* host : {"127.0.0.2", "[::1]", "other.example", "sub.localhost"}) {
+    const std::string told = why(identity_.make_filter(host));
+    EXPECT_NE(told.find("mismatch"), std::string::npos) << host << ": " << told;
+  }
+  EXPECT_EQ(server_->counters().requests, 0u);
+  HttpClient by_name(loop_, {.connection = {.make_filter = identity_.make_filter("localhost")}});
+  EXPECT_TRUE(Ask(by_name, "a secret").ok());
+  Serve({.make_filter = expired.make_filter()});
+  EXPECT_NE(why(expired.make_filter()).find("expired"), std::string::npos);
+}
+
+TEST_F(FilterTest, AServerThatDoesNotSpeakTlsIsNotSpokenTo) {
+  Serve({});
+  HttpClient client(loop_, {.connection = tls_});
+  const auto answer = Ask(client, "a secret");
+  ASSERT_FALSE(answer.ok());
+  EXPECT_NE(std::string(answer.status().message()).find("write http://"), std::string::npos)
+      << answer.status();
+}
+
+TEST_F(FilterTest, FilesThatAreNoCertificateOrNotItsKeyAreNamed) {
+  const TlsIdentity other;
+  const auto why = [](const std::string& certificate, const std::string& key) {
+    return std::string(TlsContext::ForServer(certificate, key, "").status().message());
+  };
+  EXPECT_EQ(why(identity_.certificate_file(), identity_.key_file()), "");
+  EXPECT_NE(why("/nowhere", identity_.key_file()).find("the certificate /nowhere: No such file"),
+            std::string::npos);
+  EXPECT_NE(why(identity_.key_file(), identity_.key_file()).find("no start line"), std::string::npos);
+  const std::string mismatch = why(identity_.certificate_file(), other.key_file());
+  EXPECT_NE(mismatch.find(other.key_file() + ": key values mismatch"), std::string::npos) << mismatch;
+  EXPECT_NE(std::string(TlsContext::ForClient("/nowhere").status().message()).find("/nowhere"),
+            std::string::npos);
+  EXPECT_TRUE(TlsContext::ForClient("").ok());
 }
 
 TEST_F(FilterTest, AHandshakeThatDoesNotEndIsGivenUp) {
