@@ -51,14 +51,19 @@ void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const ch
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-// A file, and never the token: command lines and environments are read by others, and kept in histories.
-void AddToken(CLI::App* command, std::string& token_file) {
+// Files, and never the token: command lines and environments are read by others, and kept in histories.
+void AddTrust(CLI::App* command, TrustOptions& options) {
   command
-      ->add_option("--token-file", token_file,
+      ->add_option("--token-file", options.token_file,
                    "a file with the token to show to the trackers named with --tracker (default: "
                    "$BYTETORRENT_TOKEN_FILE, if set)")
       ->type_name("FILE")
       ->envname("BYTETORRENT_TOKEN_FILE");
+  command
+      ->add_option("--ca", options.authorities_file,
+                   "trust the certificates that these authorities vouch for, in PEM, and no others (default: "
+                   "the system's)")
+      ->type_name("FILE");
 }
 
 void AddListen(CLI::App* command, std::string& listen) {
@@ -77,7 +82,7 @@ CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
   command->add_option("FILE", options.file, "the data file, or a directory of them")->required();
   command->add_option("--name", options.name, "the torrent's name (default: the file's)");
   AddTrackers(command, options.trackers,
-              "a tracker of the torrent, http://HOST:PORT or udp://HOST:PORT; may be repeated");
+              "a tracker of the torrent: http://HOST:PORT, https:// or udp://; may be repeated");
   command->add_option("--piece-length", options.piece_length,
                       "bytes per piece, a power of two from 16384 on");
   command->add_option("--format", options.format, "hybrid, v1 or v2 (default: hybrid)");
@@ -90,8 +95,8 @@ CLI::App* AddRegister(CLI::App& app, RegisterOptions& options) {
   command->footer("\nExample:\n  bytetorrent register music.torrent");
   command->add_option("TORRENT", options.torrent, "the .torrent file")->required();
   AddTrackers(command, options.trackers,
-              "ask this tracker before the torrent's own, http:// alone; may be repeated");
-  AddToken(command, options.token_file);
+              "ask this tracker before the torrent's own, http:// or https://; may be repeated");
+  AddTrust(command, options.trust);
   command->add_flag("--json", options.json, "a line of JSON instead of text");
   return command;
 }
@@ -104,8 +109,8 @@ CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   command->add_option("TORRENT", options.torrent, "its .torrent file")->required();
   AddListen(command, options.listen);
   AddTrackers(command, options.trackers,
-              "use this tracker before the torrent's own, http:// or udp://; may be repeated");
-  AddToken(command, options.token_file);
+              "use this tracker before the torrent's own, http://, https:// or udp://; may be repeated");
+  AddTrust(command, options.trust);
   command->add_flag("--skip-verify", options.skip_verify,
                     "offer without comparing the file with the torrent first");
   command->add_flag("--json", options.json, "lines of JSON instead of text");
@@ -140,10 +145,11 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddListen(command, options.listen);
-  AddTrackers(command, options.trackers,
-              "use this tracker before the torrent's own, http:// or udp://; may be repeated (for a name: "
-              "http:// alone, default http://127.0.0.1:6969)");
-  AddToken(command, options.token_file);
+  AddTrackers(
+      command, options.trackers,
+      "use this tracker before the torrent's own, http://, https:// or udp://; may be repeated (for a name: "
+      "not udp://, default http://127.0.0.1:6969)");
+  AddTrust(command, options.trust);
   command->add_flag("--keep-offering", options.keep_offering,
                     "go on serving the file after the download, until Ctrl-C");
   command
@@ -170,7 +176,7 @@ CLI::App* AddStatus(CLI::App& app, StatusOptions& options) {
   AddTrackers(
       command, options.trackers,
       "a node to ask (the others are found through it); may be repeated (default: http://127.0.0.1:6969)");
-  AddToken(command, options.token_file);
+  AddTrust(command, options.trust);
   command->add_flag("--json", options.json, "a line of JSON per node");
   return command;
 }

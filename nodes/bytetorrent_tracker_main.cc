@@ -29,9 +29,9 @@
 #include "nodes/tracker/operator_log.h"
 #include "nodes/tracker/sentences.h"
 #include "nodes/tracker/service_manager.h"
-#include "nodes/tracker/token_file.h"
 #include "nodes/tracker/tracker_edge.h"
 #include "nodes/tracker/tracker_flags.h"
+#include "nodes/tracker/trust_files.h"
 #include "nodes/tracker/udp_service.h"
 #include "nodes/tracker/walcat.h"
 
@@ -50,8 +50,8 @@ class Tracker {
   explicit Tracker(TrackerFlags flags) : flags_(std::move(flags)) {}
 
   int Run() {
-    loop_.OnSignals(flags_.tokens.empty() ? kStopSignals : kStopAndReloadSignals,
-                    [this](int signal) { signal == SIGHUP ? tokens_.Reload(log_) : OnStopSignal(); });
+    loop_.OnSignals(trust_.any() ? kStopAndReloadSignals : kStopSignals,
+                    [this](int signal) { signal == SIGHUP ? trust_.Reload(log_) : OnStopSignal(); });
     if (const absl::Status status = Listen(); !status.ok()) return Refuse(status);
     state_.node == NodeId(0) ? EndUnless(SeekAdmission()) : OpenJournal();
     if (!failed_) loop_.Run();
@@ -176,11 +176,12 @@ class Tracker {
         DeriveLimits(DescriptorLimit(), flags_.memory_limit_mib, flags_.members.size());
     if (!limits.ok()) return limits.status();
     limits_ = *std::move(limits);
+    limits_.clients.connection.make_filter = trust_.certificate().make_filter();
     absl::StatusOr<NodeState> state =
         StateToServe(flags_, [this](const std::string& line) { log_.Info(line); });
     if (!state.ok()) return state.status();
     state_ = *std::move(state);
-    if (const absl::Status tokens = tokens_.Read(); !tokens.ok()) return tokens;
+    if (const absl::Status trust = trust_.Read(); !trust.ok()) return trust;
     absl::StatusOr<ClientPorts> clients = ListenForClients(flags_.own().client, flags_.udp);
     if (!clients.ok()) return clients.status();
     client_address_ = clients->http.address;
@@ -196,8 +197,8 @@ class Tracker {
         },
         [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
     http_edge_->Attach(server_.get());
-    http_edge_->Guard(tokens_, audit_);
-    tokens_.Tell(log_, client_address_);
+    http_edge_->Guard(trust_.tokens(), audit_);
+    trust_.Tell(log_, client_address_);
     if (clients->udp) udp_.emplace(loop_, *std::move(clients->udp), edge_->router(), *http_edge_);
     if (OwnClientAddress().IsAnywhere()) log_.Warning(NoOwnAddressLine(flags_.self));
     return absl::OkStatus();
@@ -361,7 +362,7 @@ class Tracker {
 
   // What answers tell of the cluster. An address that only means "here" tells a client nothing.
   EdgeIdentity Identity(const paxos::Membership& members) const {
-    EdgeIdentity identity{self(), ClusterIdText(state_.secret), {}};
+    EdgeIdentity identity{self(), ClusterIdText(state_.secret), {}, trust_.certificate().given()};
     std::vector<NodeId> ids;
     for (const paxos::Member& member : members.members) ids.push_back(member.id);
     if (ids.empty()) {
@@ -378,7 +379,7 @@ class Tracker {
 
   void PrintReady() const {
     const std::string nodes = links_ == nullptr ? "" : flags_.own().replica.ToString();
-    std::fputs(ReadyLine(self(), client_address_, nodes, flags_.data_dir).c_str(), stdout);
+    std::fputs(ReadyLine(self(), trust_.UrlOf(client_address_), nodes, flags_.data_dir).c_str(), stdout);
     std::fflush(stdout);
   }
 
@@ -431,7 +432,7 @@ class Tracker {
 
   const TrackerFlags flags_;
   const OperatorLog log_{flags_.log_format};
-  TokenFile tokens_{flags_.tokens};
+  TrustFiles trust_{flags_};
   NodeState state_;
   absl::btree_map<NodeId, MemberAddress> known_;  // the members as those say that let this node in
   LocalLimits limits_;
@@ -446,11 +447,7 @@ class Tracker {
   AuditLog audit_{[this](const std::string& line) { log_.Info(line); }, [this] { return loop_.now(); }};
   net::Timer stop_timer_{loop_, [this] { StopWhenDone(); }};
   net::Timer recovery_note_{
-      loop_, [this] {
-        log_.Info(absl::StrCat("node ", self().value(), " recovers: it reads the journal in ",
-                               flags_.data_dir, ", and answers 503 at http://", client_address_.ToString(),
-                               " meanwhile"));
-      }};
+      loop_, [this] { log_.Info(RecoversLine(self(), flags_.data_dir, trust_.UrlOf(client_address_))); }};
   AlarmLog alarm_log_;
   net::Timer alarms_timer_{loop_, [this] { TellAlarms(); }};
   net::Timer hand_over_timer_{loop_, [this] { StopWhenHandedOver(); }};

@@ -212,7 +212,7 @@ void WriteHttpResponse(const HttpResponse& response, bool http_1_0, bool keep_al
 
 void WriteHttpRequest(const HttpRequest& request, std::string_view host, std::string& out) {
   out.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\n");
-  AppendHeader("Host", host, out);
+  if (request.Header("Host").empty()) AppendHeader("Host", host, out);
   for (const HttpHeader& header : request.headers) AppendHeader(header.name, header.value, out);
   if (!request.body.empty() || request.method == "PUT" || request.method == "POST") {
     AppendHeader("Content-Length", std::to_string(request.body.size()), out);

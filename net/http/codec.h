@@ -63,6 +63,7 @@ class HttpResponseReader {
 // Appends to `out`. `keep_alive` false adds "Connection: close"; `head_only` leaves the body out.
 void WriteHttpResponse(const HttpResponse& response, bool http_1_0, bool keep_alive, bool head_only,
                        std::string& out);
+// `host`: for a request that names none itself.
 void WriteHttpRequest(const HttpRequest& request, std::string_view host, std::string& out);
 
 // True for a token as a header name is one, and for a value without control characters: what must hold

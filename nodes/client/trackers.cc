@@ -1,5 +1,6 @@
 #include "nodes/client/trackers.h"
 
+#include <absl/algorithm/container.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/base/check.h"
 #include "core/swarm/inquiry.h"
 #include "net/host.h"
 #include "net/resolve.h"
@@ -51,7 +53,7 @@ struct InquiryEdge {
 
 absl::StatusOr<TrackerUrl> UsableUrl(const std::string& text, TrackerUse use) {
   absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(text);
-  if (!url.ok() || use == TrackerUse::kTransfer || url->scheme == TrackerScheme::kHttp) return url;
+  if (!url.ok() || use == TrackerUse::kTransfer || url->scheme != TrackerScheme::kUdp) return url;
   return absl::InvalidArgumentError(
       absl::StrCat("tracker ", url->Base(),
                    ": over UDP a tracker takes announces alone, and gives no torrents; write http://",
@@ -65,12 +67,15 @@ void Resolve(const TrackerUrl& url, TrackerList& list) {
     return;
   }
   for (size_t i = 0; i < list.addresses.size(); ++i) {
-    if (list.addresses[i] == *address && list.schemes[i] == url.scheme) return;
+    const bool same_protocol =
+        (list.schemes[i] == TrackerScheme::kUdp) == (url.scheme == TrackerScheme::kUdp);
+    if (list.addresses[i] == *address && same_protocol) return;
   }
   if (list.addresses.size() == kTrackersLimit) return;
   list.addresses.push_back(*address);
   list.schemes.push_back(url.scheme);
   list.names.push_back(url.Base());
+  list.hosts.push_back(url.host);
 }
 
 }  // namespace
@@ -93,7 +98,7 @@ absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& give
       list.warnings.push_back(Message(url.status()));
     }
   }
-  const auto over_http = [](const TrackerUrl& url) { return url.scheme == TrackerScheme::kHttp; };
+  const auto over_http = [](const TrackerUrl& url) { return url.scheme != TrackerScheme::kUdp; };
   std::stable_partition(urls.begin(), urls.begin() + own, over_http);
   std::stable_partition(urls.begin() + own, urls.end(), over_http);
   for (size_t i = 0; i < urls.size(); ++i) {
@@ -108,12 +113,35 @@ absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& give
   return list;
 }
 
-absl::Status TakeToken(const std::string& token_file, TrackerList& trackers) {
-  if (token_file.empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> token = ReadToken(token_file);
-  if (!token.ok()) return token.status();
-  trackers.token = *std::move(token);
+absl::Status TakeTrust(const TrustOptions& options, TrackerList& trackers) {
+  if (!options.token_file.empty()) {
+    absl::StatusOr<std::string> token = ReadToken(options.token_file);
+    if (!token.ok()) return token.status();
+    trackers.token = *std::move(token);
+  }
+  const bool https = absl::c_linear_search(trackers.schemes, TrackerScheme::kHttps);
+  if (!https && options.authorities_file.empty()) return absl::OkStatus();
+  absl::StatusOr<net::TlsContext> tls = net::TlsContext::ForClient(options.authorities_file);
+  if (!tls.ok()) return tls.status();
+  trackers.tls = *std::move(tls);
   return absl::OkStatus();
+}
+
+TlsHosts::TlsHosts(const TrackerList& trackers) : tls_(trackers.tls) {
+  for (size_t i = 0; i < trackers.addresses.size(); ++i) {
+    if (trackers.schemes[i] == TrackerScheme::kHttps) Add(trackers.addresses[i], trackers.hosts[i]);
+  }
+  CHECK(tls_.has_value() || hosts_.empty());
+}
+
+net::HttpClientLimits TlsHosts::limits() const {
+  net::HttpClientLimits limits;
+  limits.connection.make_filter = [this](net::FilterSide,
+                                         const Address& peer) -> std::unique_ptr<net::Filter> {
+    const auto host = hosts_.find(peer);
+    return host == hosts_.end() ? nullptr : tls_->Connect(host->second);
+  };
+  return limits;
 }
 
 ExitStatus RefuseTrackers(const char* command, const absl::Status& why) {
@@ -139,11 +167,13 @@ std::string TrackerTroubles::ToString() const {
 TrackerAsker::TrackerAsker(net::Loop& loop, const TrackerList& trackers, std::string torrent_file,
                            std::optional<Announced> announced, Deliver deliver)
     : trackers_(trackers.addresses),
+      names_(trackers.names),
       own_(trackers.own),
       token_(trackers.token),
       torrent_file_(std::move(torrent_file)),
       deliver_(std::move(deliver)),
-      client_(loop) {
+      tls_hosts_(trackers),
+      client_(loop, tls_hosts_.limits()) {
   if (!announced) return;
   udp_.emplace(loop, *std::move(announced), deliver_);
   for (uint32_t i = 0; i < trackers_.size(); ++i) {
@@ -158,6 +188,9 @@ void TrackerAsker::Send(NodeId to, const swarm::Protocol::Message& message) {
   const bool registers = std::holds_alternative<tracker_api::Register>(ask->request);
   net::HttpRequest http =
       RenderRequest(ask->request, registers ? std::string_view(torrent_file_) : std::string_view());
+  // A proxy before several services goes by the name that the user or the torrent gave.
+  const std::string& name = names_[to.value()];
+  http.headers.push_back({"Host", name.substr(name.find("//") + 2)});
   if (!token_.empty() && !KeepsTokenFrom(to)) AddToken(token_, http);
   client_.Send(trackers_[to.value()], http, kHttpTimeout,
                [this, to, id = ask->id, request = ask->request](absl::StatusOr<net::HttpResponse> result) {

@@ -1,13 +1,15 @@
 #pragma once
 
-// From tracker URLs to addresses, and from a client machine's messages to HTTP or UDP and back: the client
+// From tracker URLs to addresses, and from a client machine's messages to HTTP(S) or UDP and back: the client
 // side's edge to the cluster.
 
+#include <absl/container/btree_map.h>
 #include <absl/status/statusor.h>
 
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/address.h"
@@ -15,6 +17,7 @@
 #include "core/swarm/protocol.h"
 #include "net/http/client.h"
 #include "net/loop.h"
+#include "net/tls.h"
 #include "nodes/client/udp_trackers.h"
 #include "nodes/shared/exit_status.h"
 #include "nodes/shared/tracker_url.h"
@@ -27,11 +30,13 @@ struct TrackerList {
   std::vector<Address> addresses;      // in order; none twice with one scheme
   std::vector<TrackerScheme> schemes;  // one per address
   std::vector<std::string> names;      // "http://host:port" as given, one per address
+  std::vector<std::string> hosts;      // of the names: whom their certificates must be made out to
   std::vector<std::string> warnings;   // lines about URLs that cannot be used
   size_t own = 0;                      // of them, the first so many are the user's
   // Shown to the user's own trackers, and to no other: a torrent may name trackers of whoever made it. Empty:
   // there is none.
   std::string token;
+  std::optional<net::TlsContext> tls;  // whose certificates are trusted; absent where no scheme is https
 };
 
 // What the trackers are needed for: a transfer announces, and whatever else is asked only a cluster answers,
@@ -45,8 +50,31 @@ enum class TrackerUse : uint8_t { kTransfer, kCluster };
 absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& given,
                                             const std::vector<std::string>& listed, TrackerUse use);
 
-// Puts the token of a file into the list, if a file is named.
-absl::Status TakeToken(const std::string& token_file, TrackerList& trackers);
+// The files that a user names for what is between him and his trackers; empty: none is named.
+struct TrustOptions {
+  std::string token_file;
+  std::string authorities_file;  // of certificates; empty: the system's are trusted
+};
+// Reads what the list needs of them. Errors name the file.
+absl::Status TakeTrust(const TrustOptions& options, TrackerList& trackers);
+
+// Whom connections speak TLS with, and as whose certificate must say that it is: the list's trackers whose
+// scheme is https.
+class TlsHosts {
+ public:
+  explicit TlsHosts(const TrackerList& trackers);
+  TlsHosts(const TlsHosts&) = delete;
+  TlsHosts& operator=(const TlsHosts&) = delete;
+
+  // One that a tracker with https has named.
+  void Add(const Address& address, std::string host) { hosts_.emplace(address, std::move(host)); }
+  // For a client that this outlives.
+  net::HttpClientLimits limits() const;
+
+ private:
+  const std::optional<net::TlsContext> tls_;
+  absl::btree_map<Address, std::string> hosts_;  // at most kTrackersLimit
+};
 
 // One line about what ResolveTrackers refused, and the exit status for it.
 ExitStatus RefuseTrackers(const char* command, const absl::Status& why);
@@ -82,10 +110,12 @@ class TrackerAsker {
   bool KeepsTokenFrom(NodeId tracker) const { return !token_.empty() && tracker.value() >= own_; }
 
   std::vector<Address> trackers_;
+  const std::vector<std::string> names_;
   const size_t own_;
   const std::string token_;
   std::string torrent_file_;
   Deliver deliver_;
+  const TlsHosts tls_hosts_;
   net::HttpClient client_;
   std::optional<UdpTrackers> udp_;  // numbered as the list
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "nodes/client/trackers.h"
 #include "nodes/shared/exit_status.h"
 
 namespace bt::nodes {
@@ -14,7 +15,7 @@ namespace bt::nodes {
 struct RegisterOptions {
   std::string torrent;
   std::vector<std::string> trackers;  // before the torrent's own
-  std::string token_file;             // empty: no token is shown
+  TrustOptions trust;
   bool json = false;
 };
 ExitStatus RunRegister(const RegisterOptions& options);
@@ -24,7 +25,7 @@ struct OfferOptions {
   std::string torrent;
   std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::vector<std::string> trackers;
-  std::string token_file;
+  TrustOptions trust;
   bool skip_verify = false;
   bool json = false;
 };
@@ -35,7 +36,7 @@ struct DownloadOptions {
   std::string output;  // a file, or a directory to put it in; empty: the torrent's name, here
   std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::vector<std::string> trackers;
-  std::string token_file;
+  TrustOptions trust;
   std::vector<std::string> select;  // files of a tree, by path or pattern; none: all
   bool keep_offering = false;
   uint32_t timeout_seconds = 0;  // without a byte from anybody: give up; 0: never
@@ -45,7 +46,7 @@ ExitStatus RunDownload(const DownloadOptions& options);
 
 struct StatusOptions {
   std::vector<std::string> trackers;
-  std::string token_file;
+  TrustOptions trust;
   bool json = false;
 };
 ExitStatus RunStatus(const StatusOptions& options);

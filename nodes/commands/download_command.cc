@@ -85,8 +85,8 @@ ExitStatus RunDownload(const DownloadOptions& options) {
     // The peers that the magnet link names may do without.
     setup.trackers.warnings.push_back(Message(trackers.status()));
   }
-  const absl::Status token = TakeToken(options.token_file, setup.trackers);
-  if (!token.ok()) return Refuse("download", token);
+  const absl::Status trust = TakeTrust(options.trust, setup.trackers);
+  if (!trust.ok()) return Refuse("download", trust);
   setup.listen = options.listen;
   setup.path = options.output;
   setup.json = options.json;

@@ -19,8 +19,8 @@ ExitStatus RunOffer(const OfferOptions& options) {
   absl::StatusOr<TrackerList> trackers =
       ResolveTrackers(options.trackers, torrent->trackers, TrackerUse::kTransfer);
   if (!trackers.ok()) return RefuseTrackers("offer", trackers.status());
-  const absl::Status token = TakeToken(options.token_file, *trackers);
-  if (!token.ok()) return Refuse("offer", token);
+  const absl::Status trust = TakeTrust(options.trust, *trackers);
+  if (!trust.ok()) return Refuse("offer", trust);
   TransferSetup setup;
   setup.command = "offer";
   setup.what = options.torrent;

@@ -39,8 +39,8 @@ ExitStatus RunRegister(const RegisterOptions& options) {
   absl::StatusOr<TrackerList> trackers =
       ResolveTrackers(options.trackers, torrent.trackers, TrackerUse::kCluster);
   if (!trackers.ok()) return RefuseTrackers("register", trackers.status());
-  const absl::Status token = TakeToken(options.token_file, *trackers);
-  if (!token.ok()) return Refuse("register", token);
+  const absl::Status trust = TakeTrust(options.trust, *trackers);
+  if (!trust.ok()) return Refuse("register", trust);
   int stopped_by = 0;
   const absl::StatusOr<tracker_api::Response> response =
       AskTrackers(*trackers, tracker_api::Register{{}, torrent.metainfo}, std::move(read->bytes),

@@ -44,7 +44,8 @@ struct NodeView {
 // Asks the trackers that were named and then the nodes they name, which are shown the token as well.
 class StatusRound {
  public:
-  explicit StatusRound(const TrackerList& trackers) : client_(loop_) {
+  explicit StatusRound(const TrackerList& trackers)
+      : tls_hosts_(trackers), client_(loop_, tls_hosts_.limits()) {
     request_ = RenderRequest(tracker_api::Status{});
     if (!trackers.token.empty()) AddToken(trackers.token, request_);
     loop_.OnSignals({SIGINT, SIGTERM}, [this](int) { loop_.Stop(); });
@@ -82,21 +83,25 @@ class StatusRound {
     views_[index].body = std::move(result->body);
     for (const ClusterNode& node : ParseClusterNodes(views_[index].body)) {
       if (node.id == views_[index].status->node) continue;  // this is the one that answered, by whatever name
-      AskNamed(absl::StrCat("http://", node.client), net::Resolve(node.client));
+      AskNamed(node.client, views_[index].url.starts_with(SchemePrefix(TrackerScheme::kHttps)));
     }
   }
 
-  // A node of the cluster that another one has named.
-  void AskNamed(std::string url, const absl::StatusOr<Address>& address) {
+  // A node of the cluster that another one has named, which is spoken to as that one is.
+  void AskNamed(const std::string& host_and_port, bool tls) {
+    const absl::StatusOr<Address> address = net::Resolve(host_and_port);
+    std::string url = absl::StrCat(tls ? "https://" : "http://", host_and_port);
     const bool known = std::any_of(views_.begin(), views_.end(), [&](const NodeView& view) {
       return view.url == url || (address.ok() && view.address == *address);
     });
     if (known || views_.size() == kTrackersLimit) return;
+    if (address.ok() && tls) tls_hosts_.Add(*address, net::HostAndPort::Parse(host_and_port)->host);
     if (address.ok()) return Ask(*address, std::move(url));
     views_.push_back({{}, std::move(url), {}, {}, Message(address.status())});
   }
 
   net::Loop loop_;
+  TlsHosts tls_hosts_;
   net::HttpClient client_;
   net::HttpRequest request_;
   std::vector<NodeView> views_;
@@ -165,8 +170,8 @@ ExitStatus RunStatus(const StatusOptions& options) {
       options.trackers.empty() ? std::vector<std::string>{kDefaultTracker} : options.trackers;
   absl::StatusOr<TrackerList> trackers = ResolveTrackers(given, {}, TrackerUse::kCluster);
   if (!trackers.ok()) return RefuseTrackers("status", trackers.status());
-  const absl::Status token = TakeToken(options.token_file, *trackers);
-  if (!token.ok()) return Refuse("status", token);
+  const absl::Status trust = TakeTrust(options.trust, *trackers);
+  if (!trust.ok()) return Refuse("status", trust);
   auto [views, disagreements] = AskUntilSettled(*trackers);
   std::stable_sort(views.begin(), views.end(), [](const NodeView& a, const NodeView& b) {
     const NodeId last = NodeId::Max();

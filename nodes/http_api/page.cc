@@ -73,7 +73,7 @@ async function ask(url) {
   return answer.json();
 }
 function urlOf(node) {
-  return 'http://' + node.client;
+  return location.protocol + '//' + node.client;
 }
 async function refresh() {
   let self;

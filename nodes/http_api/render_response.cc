@@ -145,7 +145,7 @@ net::HttpResponse RenderTorrent(const Rendering& rendering, const Metainfo& meta
         404, WriteError("this torrent was registered without v1 piece hashes: only ?format=v2 exists"));
   }
   for (const ClusterNode& node : identity.nodes) {
-    torrent.trackers.push_back(absl::StrCat("http://", node.client, "/announce"));
+    torrent.trackers.push_back(absl::StrCat(identity.tls ? "https://" : "http://", node.client, "/announce"));
   }
   return ApiResponse(200, WriteTorrent(torrent), "application/x-bittorrent");
 }

@@ -70,6 +70,7 @@ struct EdgeIdentity {
   NodeId node;
   std::string cluster;             // its id, as text
   std::vector<ClusterNode> nodes;  // clients' addresses of the cluster, for torrents and people's page
+  bool tls = false;                // clients connect to them with it
 };
 
 // For every endpoint but kMetrics, whose text is metrics.h's.

@@ -12,16 +12,24 @@ namespace bt::nodes {
 
 namespace {
 
-constexpr char kHttp[] = "http://";
-constexpr char kUdp[] = "udp://";
 constexpr size_t kShown = 120;  // bytes of an unusable URL that a message repeats
 
 }  // namespace
 
-std::string TrackerUrl::HostAndPort() const { return absl::StrCat(host, ":", port); }
-std::string TrackerUrl::Base() const {
-  return absl::StrCat(scheme == TrackerScheme::kUdp ? kUdp : kHttp, HostAndPort());
+std::string_view SchemePrefix(TrackerScheme scheme) {
+  switch (scheme) {
+    case TrackerScheme::kHttp:
+      return "http://";
+    case TrackerScheme::kHttps:
+      return "https://";
+    case TrackerScheme::kUdp:
+      break;
+  }
+  return "udp://";
 }
+
+std::string TrackerUrl::HostAndPort() const { return absl::StrCat(host, ":", port); }
+std::string TrackerUrl::Base() const { return absl::StrCat(Absl(SchemePrefix(scheme)), HostAndPort()); }
 std::string TrackerUrl::Announce() const { return absl::StrCat(Base(), "/announce"); }
 
 absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text) {
@@ -33,17 +41,20 @@ absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text) {
   };
   // Announce() must fit into a .torrent again.
   if (text.size() > kTrackerUrlLimit - 16) return wrong("the URL is too long");
-  const bool udp = text.starts_with(kUdp);
-  if (!udp && !text.starts_with(kHttp)) return wrong("only http:// and udp:// can be asked");
-  const std::string_view rest = text.substr(std::string_view(udp ? kUdp : kHttp).size());
+  TrackerUrl url;
+  for (const TrackerScheme scheme : {TrackerScheme::kHttp, TrackerScheme::kHttps, TrackerScheme::kUdp}) {
+    url.scheme = scheme;
+    if (text.starts_with(SchemePrefix(scheme))) break;
+  }
+  const std::string_view scheme = SchemePrefix(url.scheme);
+  if (!text.starts_with(scheme)) return wrong("only http://, https:// and udp:// can be asked");
+  const std::string_view rest = text.substr(scheme.size());
   const size_t slash = rest.find('/');
   const std::string_view path = slash == std::string_view::npos ? "" : rest.substr(slash);
   const std::string_view authority = rest.substr(0, slash);
   if (!path.empty() && path != "/" && path != "/announce") return wrong("the path is not /announce");
   const size_t colon = authority.rfind(':');
   if (colon == std::string_view::npos || authority.ends_with(']')) return wrong("the port is missing");
-  TrackerUrl url;
-  if (udp) url.scheme = TrackerScheme::kUdp;
   url.host = std::string(authority.substr(0, colon));
   if (!net::IsHost(url.host)) return wrong("the host is no name and no address");
   const std::string_view port = authority.substr(colon + 1);

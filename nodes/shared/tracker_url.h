@@ -14,7 +14,9 @@ namespace bt::nodes {
 inline constexpr char kDefaultTracker[] = "http://127.0.0.1:6969";
 
 // How a tracker is asked. Over UDP (BEP 15) it takes announces and nothing else.
-enum class TrackerScheme : uint8_t { kHttp, kUdp };
+enum class TrackerScheme : uint8_t { kHttp, kHttps, kUdp };
+// "https://".
+std::string_view SchemePrefix(TrackerScheme scheme);
 
 struct TrackerUrl {
   TrackerScheme scheme = TrackerScheme::kHttp;
@@ -22,12 +24,12 @@ struct TrackerUrl {
   uint16_t port = 0;
 
   std::string HostAndPort() const;  // "HOST:PORT"
-  std::string Base() const;         // "http://HOST:PORT" or "udp://HOST:PORT"
+  std::string Base() const;         // "http://HOST:PORT", or with https:// or udp://
   std::string Announce() const;     // Base() and "/announce", as a .torrent lists it
 };
 
-// "http://HOST:PORT" or "udp://HOST:PORT", also followed by "/" or "/announce". kInvalidArgument: one line
-// that shows the URL and says what is wrong with it.
+// "http://HOST:PORT", "https://HOST:PORT" or "udp://HOST:PORT", also followed by "/" or "/announce".
+// kInvalidArgument: one line that shows the URL and says what is wrong with it.
 absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text);
 
 }  // namespace bt::nodes

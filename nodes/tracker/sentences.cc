@@ -8,10 +8,15 @@
 
 namespace bt::nodes {
 
-std::string ReadyLine(NodeId self, const Address& clients, const std::string& nodes,
+std::string ReadyLine(NodeId self, const std::string& clients, const std::string& nodes,
                       const std::string& data_dir) {
-  return absl::StrCat("bytetorrent-tracker node ", self.value(), " listening: clients http://",
-                      clients.ToString(), nodes.empty() ? "" : ", nodes ", nodes, ", data ", data_dir, "\n");
+  return absl::StrCat("bytetorrent-tracker node ", self.value(), " listening: clients ", clients,
+                      nodes.empty() ? "" : ", nodes ", nodes, ", data ", data_dir, "\n");
+}
+
+std::string RecoversLine(NodeId self, const std::string& data_dir, const std::string& clients) {
+  return absl::StrCat("node ", self.value(), " recovers: it reads the journal in ", data_dir,
+                      ", and answers 503 at ", clients, " meanwhile");
 }
 
 std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up) {

@@ -14,9 +14,12 @@
 
 namespace bt::nodes {
 
-// Ends with a line feed: scripts wait for it on the standard output. `nodes`: empty for a cluster of one.
-std::string ReadyLine(NodeId self, const Address& clients, const std::string& nodes,
+// Ends with a line feed: scripts wait for it on the standard output. `clients`: a URL. `nodes`: empty for a
+// cluster of one.
+std::string ReadyLine(NodeId self, const std::string& clients, const std::string& nodes,
                       const std::string& data_dir);
+// It takes a while until it serves; `clients`: a URL.
+std::string RecoversLine(NodeId self, const std::string& data_dir, const std::string& clients);
 std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up);
 // It listens on all addresses, and none was given to be told.
 std::string NoOwnAddressLine(NodeId self);

@@ -5,9 +5,7 @@
 
 #include <utility>
 
-#include "nodes/http_api/claim_address.h"
 #include "nodes/shared/files.h"
-#include "nodes/shared/text.h"
 
 namespace bt::nodes {
 
@@ -25,20 +23,8 @@ absl::Status TokenFile::Read() {
   return absl::OkStatus();
 }
 
-void TokenFile::Reload(const OperatorLog& log) {
-  const absl::Status status = Read();
-  if (status.ok()) return TellCount(log);
-  log.Error(absl::StrCat(Message(status), "; the tokens that were read before stay in force"));
-}
-
-void TokenFile::Tell(const OperatorLog& log, const Address& clients) const {
-  if (table_) return TellCount(log);
-  if (IsLoopbackAddress(clients)) return;
-  log.Warning(absl::StrCat("anybody who reaches ", clients.ToString(),
-                           " may register names for ever, and offer: --tokens FILE says who may"));
-}
-
-void TokenFile::TellCount(const OperatorLog& log) const {
+void TokenFile::Tell(const OperatorLog& log) const {
+  if (!table_) return;
   log.Info(absl::StrCat(table_->size(), " tokens of ", path_, " are in force"));
   if (!shared_) return;
   log.Warning(

@@ -10,7 +10,6 @@
 #include <string>
 #include <utility>
 
-#include "core/base/address.h"
 #include "nodes/shared/tokens.h"
 #include "nodes/tracker/operator_log.h"
 
@@ -21,20 +20,17 @@ class TokenFile {
   // Empty: there is none, and whoever reaches the node may do everything.
   explicit TokenFile(std::string path) : path_(std::move(path)) {}
 
+  bool given() const { return !path_.empty(); }
   // Reads it, or reads it again; after an error the table is as it was. Without a file: nothing.
   absl::Status Read();
 
-  // As Read, and tells the operator what came of it.
-  void Reload(const OperatorLog& log);
-  // At the start: who may ask what of a node whose clients connect to `clients`.
-  void Tell(const OperatorLog& log, const Address& clients) const;
+  // What was read last, and who else might read it. Without a file: nothing.
+  void Tell(const OperatorLog& log) const;
 
   // nullptr: no tokens are asked for.
   const TokenTable* table() const { return table_ ? &*table_ : nullptr; }
 
  private:
-  void TellCount(const OperatorLog& log) const;
-
   const std::string path_;
   std::optional<TokenTable> table_;
   bool shared_ = false;  // others on this machine may read or change it

@@ -73,6 +73,8 @@ struct Given {
   uint32_t memory_limit_mib = 0;
   uint32_t newest_level = tracker::kNewestLevel;
   std::string tokens;
+  std::string tls_certificate;
+  std::string tls_key;
   bool no_udp = false;
   std::string log_format = "text";
   std::string record;
@@ -130,6 +132,8 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .memory_limit_mib = given.memory_limit_mib,
                      .newest_level = given.newest_level,
                      .tokens = given.tokens,
+                     .tls_certificate = given.tls_certificate,
+                     .tls_key = given.tls_key,
                      .udp = !given.no_udp,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText,
                      .record = given.record,
@@ -142,6 +146,9 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
   if (!flags.members.contains(flags.self)) {
     return absl::InvalidArgumentError(
         absl::StrCat("--id ", *given.id, ": there is no --node ", *given.id, "=..."));
+  }
+  if (flags.tls_certificate.empty() != flags.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls-certificate and --tls-key: give both, or none");
   }
   if (flags.join && alone) {
     return absl::InvalidArgumentError(
@@ -208,10 +215,17 @@ void AddLevelFlag(CLI::App& app, Given& given) {
       ->type_name("LEVEL");
 }
 
-void AddTokensFlag(CLI::App& app, Given& given) {
+void AddTrustFlags(CLI::App& app, Given& given) {
   app.add_option("--tokens", given.tokens,
                  "who may ask what over HTTP: lines of \"bytetorrent token new\", read again upon SIGHUP "
                  "(default: whoever reaches the node may do everything)")
+      ->type_name("FILE");
+  app.add_option(
+         "--tls-certificate", given.tls_certificate,
+         "clients connect with TLS and are shown this certificate, in PEM with those that lead to its "
+         "authority behind it; read again upon SIGHUP (default: no TLS)")
+      ->type_name("FILE");
+  app.add_option("--tls-key", given.tls_key, "the key of --tls-certificate, in PEM without a pass phrase")
       ->type_name("FILE");
 }
 
@@ -236,7 +250,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
   app.add_flag("--no-udp", given.no_udp,
                "take no announces over UDP (BEP 15), which is done at the same port number as over HTTP");
-  AddTokensFlag(app, given);
+  AddTrustFlags(app, given);
   AddDiskFlags(app, given);
   AddMemoryFlag(app, given);
   AddLevelFlag(app, given);

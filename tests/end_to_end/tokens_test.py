@@ -242,7 +242,7 @@ def tokens_come_and_go(client, tokens):
     check(registers(1) == 201, "the registrar may not register")
     # What cannot be read changes nothing.
     tokens.write("".join(tokens.lines.values()) + "nonsense\n")
-    reload(rf"error {re.escape(tokens.path)}, line 5: .*before stay in force")
+    reload(rf"error {re.escape(tokens.path)}, line 5: .*before stays in force")
     check(registers(2) == 201, "a file that cannot be read took the tokens away")
     check(ask(nodes[0], "PUT", "/torrents", b"")[0] == 401, "a file that cannot be read opened the node to anybody")
     # A token that is taken away, and reading without one.

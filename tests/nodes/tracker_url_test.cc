@@ -16,6 +16,10 @@ TEST(ParseTrackerUrl, ReadsEveryFormOfOneTracker) {
   EXPECT_EQ(ParseTrackerUrl("http://[::1]:80")->Base(), "http://[::1]:80");
   EXPECT_EQ(ParseTrackerUrl("http://tracker-1.example:1")->host, "tracker-1.example");
   EXPECT_EQ(ParseTrackerUrl("http://[::1]:80")->scheme, TrackerScheme::kHttp);
+  const auto https = ParseTrackerUrl("https://tracker.example:443/announce");
+  ASSERT_TRUE(https.ok()) << https.status();
+  EXPECT_EQ(https->scheme, TrackerScheme::kHttps);
+  EXPECT_EQ(https->Announce(), "https://tracker.example:443/announce");
   const auto udp = ParseTrackerUrl("udp://10.0.0.1:6969/announce");
   ASSERT_TRUE(udp.ok()) << udp.status();
   EXPECT_EQ(udp->scheme, TrackerScheme::kUdp);
@@ -25,10 +29,11 @@ TEST(ParseTrackerUrl, ReadsEveryFormOfOneTracker) {
 
 TEST(ParseTrackerUrl, SaysWhatIsWrongWithAUrlThatCannotBeAsked) {
   const std::pair<std::string, const char*> wrong[] = {
-      {"", "only http:// and udp://"},
+      {"", "only http://, https:// and udp://"},
       {"udp://10.0.0.1", "port is missing"},
-      {"udp:/10.0.0.1:6969", "only http:// and udp://"},
-      {"https://10.0.0.1:6969", "only http:// and udp://"},
+      {"udp:/10.0.0.1:6969", "only http://, https:// and udp://"},
+      {"ftp://10.0.0.1:6969", "only http://, https:// and udp://"},
+      {"https://10.0.0.1", "port is missing"},
       {"http://10.0.0.1", "port is missing"},
       {"http://[::1]", "port is missing"},
       {"http://10.0.0.1:", "port is not"},

@@ -18,10 +18,10 @@ OFFER_SECONDS = 60
 DOWNLOAD_SECONDS = 120
 
 
-def get_json(url, timeout=2.0):
-    """The JSON answer, or None when there is none."""
+def get_json(url, timeout=2.0, context=None):
+    """The JSON answer, or None when there is none. `context`: whom to trust, of an https URL."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:
+        with urllib.request.urlopen(url, timeout=timeout, context=context) as answer:
             return json.load(answer)
     except (OSError, ValueError, urllib.error.URLError):
         return None
@@ -50,7 +50,11 @@ class TrackerNode:
 
     @property
     def url(self):
-        return f"http://{self.cluster.client_host}:{self.client_port}"
+        scheme = "https" if self.cluster.tls else "http"
+        return f"{scheme}://{self.cluster.client_host}:{self.client_port}"
+
+    def get(self, path, timeout=2.0):
+        return get_json(self.url + path, timeout, self.cluster.tls)
 
     @property
     def node_flag(self):
@@ -95,30 +99,31 @@ class TrackerNode:
 
     def status(self):
         """This node's own view as a dictionary, or None when it does not answer."""
-        return get_json(self.url + "/status")
+        return self.get("/status")
 
     def peers(self, key, linearizable=False):
         """{host:port: complete} of a torrent, as this node knows it, or None."""
         question = "?linearizable=1" if linearizable else ""
-        answer = get_json(f"{self.url}/torrents/{urllib.parse.quote(key)}/peers{question}", timeout=6)
+        answer = self.get(f"/torrents/{urllib.parse.quote(key)}/peers{question}", timeout=6)
         if answer is None or "peers" not in answer:
             return None
         return {peer["peer"]: peer["complete"] for peer in answer["peers"]}
 
     def torrents(self):
         """Names of the registered torrents as this node knows them, or None."""
-        answer = get_json(self.url + "/torrents")
+        answer = self.get("/torrents")
         return None if answer is None else [entry["name"] for entry in answer["torrents"]]
 
 
 class Cluster:
-    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=(), prefix=(), init_flags=(), recorded=False):
+    def __init__(self, world, size=3, name="tracker", client_host="127.0.0.1", serving_flags=(), prefix=(), init_flags=(), recorded=False, tls=None):
         self.world = world
         self.size = size
         self.name = name
         self.client_host = client_host
         self.serving_flags = serving_flags
         self.init_flags = init_flags
+        self.tls = tls  # an SSLContext: whom to trust, of nodes that are asked over https
         self.prefix = prefix  # a command that ends by becoming the one behind it
         self.recordings = [] if recorded else None  # files
         self.nodes = []

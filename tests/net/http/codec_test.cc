@@ -157,6 +157,16 @@ TEST(HttpResponseReader, CallsACutResponseMalformed) {
   EXPECT_EQ(reader.End(), HttpRead::kMalformed);
 }
 
+TEST(WriteHttpRequest, NamesOneHostAlone) {
+  const auto hosts = [](std::vector<HttpHeader> headers) {
+    std::string bytes;
+    WriteHttpRequest({.method = "GET", .target = "/", .headers = std::move(headers)}, "10.0.0.1:6969", bytes);
+    return bytes;
+  };
+  EXPECT_EQ(hosts({}), "GET / HTTP/1.1\r\nHost: 10.0.0.1:6969\r\n\r\n");
+  EXPECT_EQ(hosts({{"Host", "tracker.example"}}), "GET / HTTP/1.1\r\nHost: tracker.example\r\n\r\n");
+}
+
 TEST(WriteHttpRequest, IsReadBackAsItWas) {
   HttpRequest sent;
   sent.method = "PUT";

@@ -1,0 +1,43 @@
+#include "nodes/tracker/trust_files.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <string>
+
+#include "nodes/http_api/claim_address.h"
+#include "nodes/shared/text.h"
+
+namespace bt::nodes {
+
+std::string TrustFiles::UrlOf(const Address& clients) const {
+  return absl::StrCat(certificate_.given() ? "https://" : "http://", clients.ToString());
+}
+
+absl::Status TrustFiles::Read() {
+  const absl::Status tokens = tokens_.Read();
+  return tokens.ok() ? certificate_.Read() : tokens;
+}
+
+void TrustFiles::Tell(const OperatorLog& log, const Address& clients) const {
+  tokens_.Tell(log);
+  if (IsLoopbackAddress(clients)) return;
+  if (!tokens_.given()) {
+    log.Warning(absl::StrCat("anybody who reaches ", clients.ToString(),
+                             " may register names for ever, and offer: --tokens FILE says who may"));
+  } else if (!certificate_.given()) {
+    log.Warning(absl::StrCat("tokens come to ", clients.ToString(),
+                             " as they are, for whoever reads packets: --tls-certificate encrypts them"));
+  }
+}
+
+void TrustFiles::Reload(const OperatorLog& log) {
+  const auto failed = [&log](const absl::Status& status) {
+    if (!status.ok()) log.Error(absl::StrCat(Message(status), "; what was read before stays in force"));
+    return !status.ok();
+  };
+  if (!failed(tokens_.Read())) tokens_.Tell(log);
+  if (!failed(certificate_.Read()) && certificate_.given())
+    log.Info("new connections see the certificate anew");
+}
+
+}  // namespace bt::nodes
