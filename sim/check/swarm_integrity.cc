@@ -53,6 +53,28 @@ void SwarmIntegrity::OnFinished(const std::string& who, std::string_view file) {
   world_.Fail(absl::StrFormat("swarm integrity: %s has finished a file that is not the content", who));
 }
 
+void SwarmIntegrity::OnSelectionFinished(const std::string& who, const absl::btree_set<size_t>& placed,
+                                         const absl::btree_set<size_t>& ever,
+                                         const absl::btree_set<size_t>& selected, std::string_view bytes) {
+  const auto fail = [&](size_t file, const char* what) {
+    world_.Fail(absl::StrFormat("selection: %s has finished, and %s %s", who,
+                                metainfo_.tree.files()[file].Path(), what));
+  };
+  for (const size_t file : selected) {
+    if (!placed.contains(file)) fail(file, "has not its final name");
+  }
+  for (const size_t file : placed) {
+    if (!ever.contains(file)) fail(file, "has its final name and was never selected");
+    const uint64_t offset = metainfo_.tree.first_piece(file) * metainfo_.piece_length;
+    const uint64_t length = metainfo_.tree.files()[file].length;
+    if (length == 0) continue;
+    if (offset + length > bytes.size() ||
+        bytes.substr(offset, length) != content_.view().substr(offset, length)) {
+      fail(file, "is not the content's");
+    }
+  }
+}
+
 void SwarmIntegrity::OnRejected(const std::string& who, uint32_t piece, const std::vector<Address>& peers) {
   const auto honest = [&](const Address& peer) { return Honest(peer); };
   if (std::all_of(peers.begin(), peers.end(), honest)) {

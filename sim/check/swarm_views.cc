@@ -7,6 +7,10 @@
 namespace bt::sim {
 namespace {
 
+void RemoveUnselected(const SwarmView& view, PieceMap& pieces) {
+  if (view.unselected.size() == pieces.size()) pieces.RemoveAll(view.unselected);
+}
+
 std::string Disagree(const SwarmView& a, const SwarmView& b, const SwarmView::Peer& of_b,
                      const SwarmView::Peer& of_a) {
   // A have is told to those who are not known to have the piece; that a piece was lost, to nobody until it is
@@ -21,6 +25,7 @@ std::string Disagree(const SwarmView& a, const SwarmView& b, const SwarmView::Pe
   }
   PieceMap useful = of_b.pieces;
   useful.RemoveAll(a.verified);
+  RemoveUnselected(a, useful);
   if (of_b.am_interested != (a.downloads && !useful.none())) {
     return absl::StrFormat("interest: %s knows of %d pieces of %s that it lacks, and is %s in it", a.name,
                            useful.count(), b.name, of_b.am_interested ? "interested" : "not interested");
@@ -62,6 +67,7 @@ std::string Starved(const std::vector<SwarmView>& views) {
     PieceMap lacking = available;
     // Of another size is what nobody who is trusted has, or who does not know the torrent yet.
     if (view.verified.size() == lacking.size()) lacking.RemoveAll(view.verified);
+    RemoveUnselected(view, lacking);
     if (!view.downloads || lacking.none()) continue;
     return absl::StrFormat("%s has %d of the %d pieces that those around it have", view.name,
                            view.verified.count(), available.count());

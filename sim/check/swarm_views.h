@@ -29,7 +29,8 @@ struct SwarmView {
   PieceMap verified;
   bool downloads = false;
   std::vector<Peer> peers = {};
-  bool trusted = true;  // what it has, others take from it
+  bool trusted = true;       // what it has, others take from it
+  PieceMap unselected = {};  // it does not want them; of size 0: it wants all
 };
 
 // What all of them have together.

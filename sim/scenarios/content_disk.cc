@@ -105,7 +105,44 @@ swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
     }
   }
   open_[effect.file] = {name, effect.name, {}, effect.length};
-  return {effect.file, absl::OkStatus(), file.state, existing};
+  if (!effect.selection) return {effect.file, absl::OkStatus(), file.state, existing, {}};
+  open_[effect.file].selection = effect.parts;
+  return {effect.file, absl::OkStatus(), file.state, existing, MakeSelected(effect, file, existing)};
+}
+
+std::vector<swarm::PartFound> ContentDisk::MakeSelected(const swarm::OpenFile& effect, File& file,
+                                                        bool existing) {
+  using swarm::PartFound;
+  if (!existing) file.whole = false;
+  std::vector<PartFound> found;
+  for (size_t i = 0; i < effect.parts.size(); ++i) {
+    const bool selected = effect.parts[i].selected;
+    if (file.placed.contains(i)) {
+      found.push_back(selected ? PartFound::kInPlace : PartFound::kNew);
+    } else if (file.whole || file.started.contains(i)) {
+      found.push_back(PartFound::kStarted);
+    } else {
+      found.push_back(PartFound::kNew);
+      if (selected) file.started.insert(i);
+    }
+  }
+  return found;
+}
+
+// A file that was not selected is not made, and one that has its final name is nobody's to write to.
+void ContentDisk::CheckSelected(const Open& open, uint64_t offset) {
+  for (size_t i = 0; i < open.selection.size(); ++i) {
+    const swarm::FilePart& part = open.selection[i];
+    if (offset < part.offset || offset >= part.offset + part.length) continue;
+    if (part.selected && !files_[open.name].placed.contains(i)) return;
+    world_.Fail(absl::StrCat("selection: a block is written to ", part.path, ", which ",
+                             part.selected ? "has its final name" : "was not selected"));
+  }
+}
+
+absl::btree_set<size_t> ContentDisk::Placed(std::string_view name) const {
+  const auto found = files_.find(std::string(name) + ".part");
+  return found == files_.end() ? absl::btree_set<size_t>() : found->second.placed;
 }
 
 absl::Status ContentDisk::Fails(DiskOperation operation) {
@@ -157,6 +194,7 @@ absl::StatusOr<Slice> ContentDisk::ReadPadded(const swarm::HashRange& range) {
 swarm::BlockStored ContentDisk::DoStore(const swarm::StoreBlock& effect) {
   const auto open = open_.find(effect.file);
   CHECK_MSG(open != open_.end(), "StoreBlock into a file that is not open");
+  CheckSelected(open->second, effect.offset);
   FaultyFile& bytes = files_[open->second.name].bytes;
   if (absl::Status failure = Fails(DiskOperation::kWrite); !failure.ok()) {
     // A short write, and then nothing more.
@@ -211,7 +249,12 @@ ContentDisk::Pending ContentDisk::AddSync(FileId file, std::optional<Slice> stat
     failure = absl::UnavailableError("an earlier sync of this file has failed");
     told_.emplace(failure.message());
   }
-  syncs_.push_back({ticket, open->second.name, bytes.unsynced(), std::move(state), rename, !failure.ok()});
+  std::vector<size_t> places;
+  for (size_t i = 0; rename && i < open->second.selection.size(); ++i) {
+    if (open->second.selection[i].selected) places.push_back(i);
+  }
+  syncs_.push_back({ticket, open->second.name, bytes.unsynced(), std::move(state), rename, std::move(places),
+                    !failure.ok()});
   const Duration takes = SyncTime(world_, rng_, faults_, bytes.unsynced_bytes());
   if (takes > faults_.sync_max) busy_until_ = std::max(busy_until_, world_.now() + takes);
   return {Done{file, std::move(failure)}, takes, ticket};
@@ -259,6 +302,10 @@ void ContentDisk::Apply(const Sync& sync) {
   if (sync.fails) return;
   if (sync.state.has_value()) found->second.state = *sync.state;
   if (!sync.rename) return;
+  if (!sync.places.empty()) {
+    found->second.placed.insert(sync.places.begin(), sync.places.end());
+    return;
+  }
   std::string final_name = sync.name.substr(0, sync.name.size() - std::string_view(".part").size());
   for (auto& [id, open] : open_) {
     if (open.name == sync.name) open.name = final_name;
@@ -305,6 +352,8 @@ void ContentDisk::Crash() {
 }
 
 void ContentDisk::Alter(File& file) {
+  // Files that have their final names are their owner's, who leaves them alone.
+  if (!file.placed.empty()) return;
   world_.Count(Fault::kAlteredFile);
   for (uint64_t left = rng_.Between(1, 4); left > 0; --left) {
     file.altered.push_back(rng_.Below(file.bytes.size()));

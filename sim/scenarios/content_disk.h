@@ -61,6 +61,9 @@ class ContentDisk {
   // The file, which was provided, ends here from now on.
   void Cut(const std::string& name, uint64_t length);
   std::optional<std::string_view> Look(std::string_view name) const;
+  // The files of a tree, by their numbers, that selections have given their final names. Their bytes are in
+  // the part file for ever.
+  absl::btree_set<size_t> Placed(std::string_view name) const;
   // As Read without faults.
   absl::StatusOr<Slice> Peek(FileId file, uint64_t offset, uint64_t length) const;
   // In this life an operation failed, and `text` repeats what it was told.
@@ -75,6 +78,11 @@ class ContentDisk {
     FaultyFile bytes;
     Slice state;  // of the last durable checkpoint
     std::vector<uint64_t> altered;
+    // Files of a tree: those that are there (all, where no selection has made it), and those of them that
+    // have their final names.
+    bool whole = true;
+    absl::btree_set<size_t> started;
+    absl::btree_set<size_t> placed;
   };
   // A checkpoint or finish under way: the writes before it are durable once it completes.
   struct Sync {
@@ -83,6 +91,7 @@ class ContentDisk {
     size_t writes;
     std::optional<Slice> state;
     bool rename;
+    std::vector<size_t> places;  // files of a selection, instead of the whole
     bool fails;
   };
   struct Open {
@@ -90,10 +99,14 @@ class ContentDisk {
     std::string final_name;
     Slice whole;       // of a provided file
     uint64_t end = 0;  // where the content ends
+    std::vector<swarm::FilePart> selection = {};
   };
   // A range that reaches past the end of the content, with the zeros there.
   absl::StatusOr<Slice> ReadPadded(const swarm::HashRange& range);
   swarm::FileOpened DoOpen(const swarm::OpenFile& effect);
+  // The files of a tree that were selected, or are there from an earlier selection.
+  static std::vector<swarm::PartFound> MakeSelected(const swarm::OpenFile& effect, File& file, bool existing);
+  void CheckSelected(const Open& open, uint64_t offset);
   swarm::BlockStored DoStore(const swarm::StoreBlock& effect);
   swarm::RangeHashed DoHash(const swarm::HashRange& effect);
   absl::Status Fails(DiskOperation operation);

@@ -57,6 +57,10 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   } else {
     config.metainfo = metainfo;
   }
+  if (plan_.selects) {
+    DrawSelection(host);
+    config.select = Patterns();
+  }
   config.listen = plan_.address;
   config.trackers = swarm_->cluster().size();
   config.skip_verify = !plan_.honest;
@@ -166,9 +170,7 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   } else if (const auto* banned = std::get_if<swarm::PeerBanned>(&note)) {
     judge.OnBanned(host.name(), banned->peer);
   } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
-    finished_ = true;
-    finished_at_ = host.world().now();
-    judge.OnFinished(host.name(), host.files().Look(torrent().name).value_or(std::string_view()));
+    Finished(host);
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
     failed_ = true;
     // An offer none of whose pieces is good names the reason of one: damaged ones have another than unread
@@ -188,6 +190,48 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   } else if (std::holds_alternative<swarm::Stopped>(note)) {
     CheckLeft(host);
   }
+}
+
+void ClientAdaptor::Finished(ClientHost& host) {
+  finished_ = true;
+  finished_at_ = host.world().now();
+  const std::string name = torrent().name;
+  SwarmIntegrity& judge = swarm_->judge();
+  if (!plan_.selects)
+    return judge.OnFinished(host.name(), host.files().Look(name).value_or(std::string_view()));
+  judge.OnSelectionFinished(host.name(), host.files().Placed(name), ever_selected_, selected_,
+                            host.files().Look(name + ".part").value_or(std::string_view()));
+}
+
+// In each life the same files as in the last, or others. To have finished counts for those that are selected.
+void ClientAdaptor::DrawSelection(ClientHost& host) {
+  if (!selections_) selections_.emplace(host.world().Stream("selections", host.index()));
+  if (!selected_.empty() && selections_->Chance(1, 2)) return;
+  const size_t files = torrent().tree.files().size();
+  absl::btree_set<size_t> drawn = {selections_->Below(files)};
+  for (size_t i = 0; i < files; ++i) {
+    if (selections_->Chance(1, 3)) drawn.insert(i);
+  }
+  if (drawn != selected_) finished_ = false;
+  selected_ = std::move(drawn);
+  ever_selected_.insert(selected_.begin(), selected_.end());
+}
+
+std::vector<std::string> ClientAdaptor::Patterns() const {
+  const FileTree& tree = swarm_->judge().metainfo().tree;
+  if (selected_.size() == tree.files().size()) return {"**"};
+  std::vector<std::string> patterns;
+  for (const size_t file : selected_) patterns.push_back(tree.files()[file].Path());
+  return patterns;
+}
+
+uint64_t ClientAdaptor::bytes_needed() const {
+  const Metainfo& metainfo = swarm_->judge().metainfo();
+  if (!plan_.downloads) return 0;
+  if (!plan_.selects) return metainfo.length;
+  uint64_t bytes = 0;
+  for (const size_t file : selected_) bytes += metainfo.tree.files()[file].length;
+  return bytes;
 }
 
 void ClientAdaptor::AfterStep(ClientHost& host) {

@@ -3,8 +3,11 @@
 // A client of the simulated swarm: what it is told when it starts, what lies on its disk before, and what the
 // judges hear of it. SwarmWorld draws the plans and owns the hosts.
 
+#include <absl/container/btree_set.h>
+
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +43,7 @@ struct ClientPlan {
   // trackers of others.
   bool by_magnet = false;
   bool keep_offering = true;
+  bool selects = false;                // of a tree: downloads some files, and others in another life
   std::vector<uint32_t> damaged = {};  // pieces of the offered file that are not the content's
   PartFile part = PartFile::kNone;
 };
@@ -69,6 +73,8 @@ class ClientAdaptor : public DefaultAdaptor {
   // In this life; Never() before.
   Instant finished_at() const { return finished_at_; }
   uint64_t bytes_served() const { return bytes_served_; }
+  // Of what it is to download.
+  uint64_t bytes_needed() const;
   // The pieces of its file from `first` on can no longer be read.
   void FileCut(ClientHost& host, uint32_t first);
   // Somebody writes into the offered file, and puts back what was there; the host looks, and tells the
@@ -93,15 +99,21 @@ class ClientAdaptor : public DefaultAdaptor {
   void CheckResumed(ClientHost& host);
   void CheckLeft(ClientHost& host);
   void CheckSaid(ClientHost& host);
+  void DrawSelection(ClientHost& host);
+  std::vector<std::string> Patterns() const;
+  void Finished(ClientHost& host);
 
   SwarmWorld* swarm_;
   ClientPlan plan_;
   bool part_provided_ = false;
   bool finished_ = false;
   Instant finished_at_ = Instant::Never();
-  bool failed_ = false;     // in this life: it has said that it gives up
-  bool unread_ = false;     // in this life: a piece could not be read, and it has said so
-  bool withdrawn_ = false;  // in this life: it stops, and the tracker has taken its claim back
+  std::optional<RandomStream> selections_;
+  absl::btree_set<size_t> selected_;       // files
+  absl::btree_set<size_t> ever_selected_;  // in any life
+  bool failed_ = false;                    // in this life: it has said that it gives up
+  bool unread_ = false;                    // in this life: a piece could not be read, and it has said so
+  bool withdrawn_ = false;                 // in this life: it stops, and the tracker has taken its claim back
   bool withdrawal_may_be_late_ = false;
   bool offered_ = false;            // in this life: a tracker has acknowledged a claim
   uint32_t life_ = 0;               // part of the ids that travel, as a connection is of one process

@@ -68,6 +68,7 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
   const uint64_t liars = !plan.calm && rng.Chance(1, 2) ? rng.Between(1, 4) : 0;
   const bool damages = !plan.calm && rng.Chance(1, 4);
   const bool two_names = rng.Chance(1, 4);
+  RandomStream selecting = world_.Stream("who selects files");
   for (uint64_t i = 0; i < seeders; ++i) {
     ClientPlan client{.name = absl::StrFormat("seeder-%d", i + 1), .address = NextAddress()};
     if (damages && rng.Chance(3, 4)) client.damaged = DrawDamage(rng);
@@ -85,6 +86,7 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
                       .by_magnet = !two_names && !plan.calm && rng.Chance(1, 4),
                       .keep_offering = rng.Chance(3, 4)};
     client.other_name = two_names && !client.by_key && !client.by_magnet && rng.Chance(1, 2);
+    client.selects = shares_a_tree() && selecting.Chance(1, 2);
     if (!plan.calm && rng.Chance(1, 4)) {
       client.part = static_cast<PartFile>(rng.Below(static_cast<uint64_t>(PartFile::kCount)));
     }
@@ -259,6 +261,7 @@ std::vector<SwarmView> SwarmWorld::Views(const std::vector<Process*>& core) cons
     SwarmView view{client->name(), machine.id(), machine.verified(),
                    client->adaptor().plan().downloads && machine.phase() != "offering"};
     view.trusted = !judge_->Deceived(plan.address);
+    if (machine.selection() != nullptr) view.unselected = machine.selection()->unselected();
     for (swarm::PeerView& peer : machine.peers()) {
       view.peers.push_back({peer.id, std::move(peer.pieces), peer.am_interested, peer.peer_interested,
                             peer.am_choking, peer.peer_choking});
@@ -337,9 +340,9 @@ uint64_t SwarmWorld::bytes_served() const {
 }
 
 uint64_t SwarmWorld::bytes_needed() const {
-  const auto downloads = std::count_if(clients_.begin(), clients_.end(),
-                                       [](const auto& client) { return client->adaptor().plan().downloads; });
-  return static_cast<uint64_t>(downloads) * judge_->metainfo().length;
+  uint64_t bytes = 0;
+  for (const auto& client : clients_) bytes += client->adaptor().bytes_needed();
+  return bytes;
 }
 
 }  // namespace bt::sim

@@ -314,6 +314,46 @@ TEST_F(Swarm, IsContentWithTheContent) {
   EXPECT_FALSE(world.failed());
 }
 
+// Pieces 0 and 1 are a's, 2 is b's.
+struct SelectedFiles : testing::Test {
+  static Metainfo Make() {
+    const FileTree tree({{{"a"}, 20'000, {}, false}, {{"b"}, 9, {}, false}, {{"empty"}, 0, {}, false}},
+                        16'384);
+    MetainfoBuilder builder("tree", tree, 16'384);
+    builder.Update(std::string(20'009, 'x'));
+    return builder.Finish();
+  }
+  static std::string Bytes() {
+    return std::string(20'000, 'x') + std::string(12'768, '\0') + std::string(9, 'x');
+  }
+  World world{1};
+  std::string bytes = Bytes();
+  SwarmIntegrity judge{world, Make(), Slice::Copy(bytes)};
+};
+
+TEST_F(SelectedFiles, AreRightUnderTheirNamesAndTheOthersHaveNone) {
+  std::string held(bytes.size(), '?');
+  held.replace(32'768, 9, std::string(9, 'x'));
+  judge.OnSelectionFinished("x", {1, 2}, {0, 1, 2}, {1, 2}, held);
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(SelectedFiles, FindsOneWithoutItsName) {
+  judge.OnSelectionFinished("x", {2}, {1, 2}, {1, 2}, bytes);
+  EXPECT_TRUE(Says(world, "b has not its final name"));
+}
+
+TEST_F(SelectedFiles, FindsANameThatNobodyAskedFor) {
+  judge.OnSelectionFinished("x", {0, 1}, {1, 2}, {1}, bytes);
+  EXPECT_TRUE(Says(world, "a has its final name and was never selected"));
+}
+
+TEST_F(SelectedFiles, FindsWrongBytesUnderAName) {
+  bytes[32'770] = '?';
+  judge.OnSelectionFinished("x", {1}, {1}, {1}, bytes);
+  EXPECT_TRUE(Says(world, "b is not the content's"));
+}
+
 TEST_F(Swarm, FindsWrongBytesServed) {
   judge.OnServed("x", 0, "y");
   EXPECT_TRUE(Says(world, "serves 1 bytes"));

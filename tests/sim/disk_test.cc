@@ -259,6 +259,50 @@ TEST(ContentDisk, ACheckpointUnderWayAtACrashIsThereWithItsDataOrNotAtAll) {
   EXPECT_TRUE(there && gone);
 }
 
+// Two files of a leaf each.
+struct SelectedFiles {
+  explicit SelectedFiles(World& world) : disk(world, 0, Faults(0, 0)) {}
+
+  std::vector<swarm::PartFound> Open(bool first, bool second) {
+    OpenFile open{kFile, FileMode::kDownload, "f", 32'768, {{"a", 0, 16'384}, {"b", 16'384, 16'384}}, true};
+    open.parts[0].selected = first;
+    open.parts[1].selected = second;
+    return std::get<FileOpened>(disk.Execute(open)->completion).parts;
+  }
+  void Store(uint64_t offset) {
+    disk.Execute(StoreBlock{BlockToken(1), kFile, offset, Slice::Copy(Bytes(16'384, 'x'))});
+  }
+  uint64_t Finish() { return disk.Execute(swarm::FinishFile{kFile})->ticket; }
+
+  ContentDisk disk;
+};
+
+TEST(ContentDisk, SelectedFilesGetTheirNamesOneByOneAndAreFoundThere) {
+  using swarm::PartFound;
+  World world(1);
+  SelectedFiles files(world);
+  EXPECT_EQ(files.Open(true, false), (std::vector<PartFound>{PartFound::kNew, PartFound::kNew}));
+  files.Store(0);
+  files.disk.Commit(files.Finish());
+  EXPECT_EQ(files.disk.Placed("f"), absl::btree_set<size_t>{0});
+  files.disk.Crash();
+  EXPECT_EQ(files.Open(true, true), (std::vector<PartFound>{PartFound::kInPlace, PartFound::kNew}));
+  EXPECT_EQ(files.Open(false, true), (std::vector<PartFound>{PartFound::kNew, PartFound::kStarted}));
+  EXPECT_FALSE(world.failed());
+  files.Store(0);
+  EXPECT_TRUE(world.failed()) << "it has its name";
+}
+
+TEST(ContentDisk, AFileThatIsNotSelectedIsNotWrittenTo) {
+  World world(1);
+  SelectedFiles files(world);
+  files.Open(true, false);
+  files.Store(0);
+  EXPECT_FALSE(world.failed());
+  files.Store(16'384);
+  EXPECT_TRUE(world.failed());
+}
+
 TEST(ContentDisk, BlocksWaitForASlowSyncAndTheDiskIsCongestedUntilMostAreWritten) {
   World world(1);
   DiskFaults faults;

@@ -67,6 +67,14 @@ TEST_F(Views, DemandNothingOfWhoDoesNotKnowTheTorrentYet) {
   EXPECT_EQ(Trouble(), "");
 }
 
+TEST_F(Views, LetAClientLackWhatItDidNotSelect) {
+  a.unselected = Pieces({1});
+  EXPECT_EQ(Starved({a, b}), "");
+  EXPECT_EQ(Trouble(), "interest: a knows of 0 pieces of b that it lacks, and is interested in it");
+  a.unselected = Pieces({2});
+  EXPECT_EQ(Starved({a, b}), "a has 1 of the 2 pieces that those around it have");
+}
+
 TEST_F(Views, FindWhoIsStarved) {
   EXPECT_EQ(Starved({a, b}), "a has 1 of the 2 pieces that those around it have");
   a.verified = Pieces({0, 1});
