@@ -167,7 +167,8 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
   } else if (phase_ == Phase::kVerifying && torrent_->InPlace(verdict.piece)) {
     const FileTree& tree = torrent_->metainfo().tree;
     Fail(absl::StrCat("cannot download ", tree.files()[tree.FileOf(verdict.piece.value())].Path(),
-                      ": another file is there already; remove it or choose another path"),
+                      ": the file that is there already is not it (", verdict.why,
+                      "); remove it or choose another path"),
          context);
   }
 }

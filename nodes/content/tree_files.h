@@ -3,8 +3,8 @@
 // TreeFiles: the files of an open content that is a tree, below one directory; those of a selection that is
 // downloaded below two: where they are made, and where they get their final names, one by one. A few of them
 // are open at a time; where a byte of the content lies is looked up here. No part of a path may be a symbolic
-// link, so that nothing outside of the directories is read or written. Thread-safe but for UseTarget and
-// MakeAll, which come before all else; the functions block on the disk.
+// link, so that nothing outside of the directories is read or written. Thread-safe but for MakeAll, which
+// comes first, and UseTarget, which comes before anything is in the target; the functions block on the disk.
 
 #include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>

@@ -125,7 +125,7 @@ def refused(world, client, torrent):
     # A file of that name with other bytes is nobody's to overwrite.
     taken = world.path("taken")
     os.makedirs(os.path.join(taken, "set"))
-    for name, told in (("notes.txt", "another file is there already"), ("photos", "set/photos")):
+    for name, told in (("notes.txt", "the file that is there already is not it"), ("photos", "set/photos")):
         with open(os.path.join(taken, "set", name), "wb") as file:
             file.write(b"x" * SMALL["notes.txt"])
         ended = client.download(torrent, taken, "--select", "notes.txt" if name == "notes.txt" else "photos/winter")

@@ -164,7 +164,8 @@ TEST_F(SelectedDownloadTest, AnotherFileInPlaceIsNotWrittenTo) {
   EXPECT_FALSE(world_.Completed(client));
   const auto failed = world_.node(client).All<Failed>();
   ASSERT_EQ(failed.size(), 1u);
-  EXPECT_NE(failed[0].reason.find("cannot download a: another file is there"), std::string::npos)
+  EXPECT_NE(failed[0].reason.find("cannot download a: the file that is there already is not it"),
+            std::string::npos)
       << failed[0].reason;
   EXPECT_EQ(world_.node(client).file, other);
 }
