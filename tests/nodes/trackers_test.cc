@@ -15,6 +15,28 @@ TEST(ResolveTrackers, TakesTheUsersFirstAndEveryAddressOnce) {
   EXPECT_EQ(list->names[1], "http://127.0.0.1:1");
 }
 
+// A token is shown to those, so the torrent's must never be among them.
+TEST(ResolveTrackers, CountsTheUsersOwnFromTheFront) {
+  const auto own = [](const std::vector<std::string>& given, const std::vector<std::string>& listed) {
+    const auto list = ResolveTrackers(given, listed, TrackerUse::kTransfer);
+    EXPECT_TRUE(list.ok()) << list.status();
+    return list->own;
+  };
+  EXPECT_EQ(own({}, {"http://127.0.0.1:1"}), 0u);
+  EXPECT_EQ(own({"http://127.0.0.1:1"}, {"http://127.0.0.1:2"}), 1u);
+  EXPECT_EQ(own({"http://127.0.0.1:1", "http://127.0.0.1:1/announce"}, {"http://127.0.0.1:2"}), 1u);
+  EXPECT_EQ(own({"udp://127.0.0.1:1", "http://127.0.0.1:1"}, {"http://127.0.0.1:1", "http://127.0.0.1:2"}),
+            2u);
+}
+
+TEST(ResolveTrackers, OneAddressIsAskedWithTlsOrWithoutNotBothWays) {
+  const auto list = ResolveTrackers({"https://127.0.0.1:1"}, {"http://127.0.0.1:1", "udp://127.0.0.1:1"},
+                                    TrackerUse::kTransfer);
+  ASSERT_TRUE(list.ok()) << list.status();
+  const std::vector<std::string> names = {"https://127.0.0.1:1", "udp://127.0.0.1:1"};
+  EXPECT_EQ(list->names, names);
+}
+
 TEST(ResolveTrackers, WarnsOfATorrentsUnusableTrackersAndRefusesTheUsers) {
   const auto list =
       ResolveTrackers({}, {"udp://127.0.0.1:1", "http://127.0.0.1:1/announce"}, TrackerUse::kCluster);
