@@ -86,8 +86,9 @@ class Replay {
   }
   void Wake(Instant) {}
   void StepBegins(const Input<P>& input) {
-    if (tell_)
-      tell_(absl::StrFormat("%10.6f  %s", static_cast<double>(since_first().ns) / 1e9, InputText(input)));
+    if (!tell_) return;
+    const int64_t micros = since_first().micros();
+    tell_(absl::StrFormat("%3d.%06d  %s", micros / 1'000'000, micros % 1'000'000, InputText(input)));
   }
   void Holds(const typename Outbox<P>::Outgoing&) {}
   void StepEnds(const Input<P>&) {}

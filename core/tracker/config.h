@@ -38,9 +38,9 @@ struct Config {
   Duration snapshot_deadline = Seconds(60);
 
   // A step does so much, in units (step_work.h), of what need not be done at once. One half is for the log:
-  // 2,048 short commands that nobody waits for here, or 512 KiB of long ones, or as much of a snapshot. One
-  // quarter is for linearizable reads: 256 short answers, or 256 KiB of long ones.
-  uint32_t step_work = 16'384;
+  // 8,192 short commands that nobody waits for here, or 2 MiB of long ones, or as much of a snapshot. One
+  // sixteenth is for linearizable reads: 256 short answers, or 256 KiB of long ones.
+  uint32_t step_work = 65'536;
 
   // Messages longer than a chunk travel in chunks, of a length that follows the link between these. As much
   // of them is under way to one peer as makes others wait there for no longer than about `bulk_delay`, at the

@@ -42,7 +42,10 @@ class StepWork {
 struct StepBudget {
   StepBudget() = default;
   explicit StepBudget(uint64_t units)
-      : apply((units + 1) / 2), mutations((units + 7) / 8), looks((units + 7) / 8), reads((units + 3) / 4) {}
+      : apply((units + 1) / 2),
+        mutations((units + 7) / 8),
+        looks((units + 7) / 8),
+        reads((units + 15) / 16) {}
 
   StepWork apply;      // the log, and the answers to what it applies; snapshots that are read
   StepWork mutations;  // on their way into the log

@@ -51,13 +51,13 @@ class StepWorkTest : public testing::Test {
   size_t follower_;
 };
 
-TEST(StepBudgetTest, EachKindOfWorkHasRoomForSomethingAndAllTogetherForWhatIsStated) {
+TEST(StepBudgetTest, EachKindOfWorkHasRoomForSomethingAndAllTogetherForNoMoreThanIsStated) {
   const StepBudget least(1);
   EXPECT_TRUE(least.apply.left() && least.mutations.left() && least.reads.left());
   const StepBudget none(0);
   EXPECT_FALSE(none.apply.left() || none.mutations.left() || none.reads.left());
   const StepBudget usual(Config().step_work);
-  EXPECT_EQ(usual.apply.room() + usual.mutations.room() + usual.looks.room() + usual.reads.room(),
+  EXPECT_LE(usual.apply.room() + usual.mutations.room() + usual.looks.room() + usual.reads.room(),
             Config().step_work);
 }
 
