@@ -131,9 +131,9 @@ TEST_F(TorrentCommands, CreateRefusesWrongUsage) {
   ExpectRefused({.file = file, .piece_length = 1000, .output = out}, 2, "--piece-length 1000");
   ExpectRefused({.file = file, .piece_length = uint64_t{1} << 40, .output = out}, 2, "--piece-length");
   ExpectRefused({.file = file, .format = "v7", .output = out}, 2, "--format v7");
-  for (const std::string tracker : {"", "not a url", "127.0.0.1:6969", "https://a:1", "udp://a", "http://a",
-                                    "http://:1", "http://a:", "http://a:0", "http://a:65536", "http://a:1/x",
-                                    "http://a b:1", "http://a:1\n", "http://[::1:1"}) {
+  for (const std::string tracker : {"", "not a url", "127.0.0.1:6969", "ftp://a:1", "https://a", "udp://a",
+                                    "http://a", "http://:1", "http://a:", "http://a:0", "http://a:65536",
+                                    "http://a:1/x", "http://a b:1", "http://a:1\n", "http://[::1:1"}) {
     ExpectRefused({.file = file, .trackers = {tracker}, .output = out}, 2, "write http://HOST:PORT");
   }
   EXPECT_FALSE(fs::exists(out));
