@@ -206,6 +206,12 @@ void AddRecordFlags(CLI::App& app, Given& given) {
       ->type_name("MIB");
 }
 
+void AddLogFlag(CLI::App& app, Given& given) {
+  app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT");
+}
+
 void AddLevelFlag(CLI::App& app, Given& given) {
   app.add_option("--newest-level", given.newest_level,
                  absl::StrCat("read no format newer than this one, so that the cluster stays at it and older "
@@ -255,9 +261,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   AddMemoryFlag(app, given);
   AddLevelFlag(app, given);
   AddRecordFlags(app, given);
-  app.add_option("--log-format", given.log_format, "of the lines on stderr: text (default) or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("FORMAT");
+  AddLogFlag(app, given);
   CLI::App* init =
       app.add_subcommand("init", "write the first state of a node into its data directory, and end");
   init->fallthrough();
