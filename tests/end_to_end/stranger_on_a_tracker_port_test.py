@@ -2,41 +2,18 @@
 """The port of the first tracker belongs to an ordinary web server now. Whatever it answers is not the cluster's word:
 every command goes on to the next tracker, and where there is none the last line names each tracker and what it answered."""
 
-import http.server
 import os
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
 from files import make_file, same_bytes
 from processes import check, tell
+from stranger import Stranger
 from swarm import Client, Cluster, wait_for_offers
 
+PAGE = b"<html>an ordinary page</html>"
 STATUSES = (200, 201, 301, 400, 403, 404, 409, 413, 500, 503)
-
-
-class Stranger:
-    """A web server that answers everything with one status."""
-
-    def __init__(self, status):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                page = b"<html>an ordinary page</html>"
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(page)))
-                self.end_headers()
-                self.wfile.write(page)
-
-            do_GET = do_PUT = do_POST = do_DELETE = answer
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 def story(world):
@@ -44,7 +21,7 @@ def story(world):
     client = Client(world, cluster)
     data = make_file(world.path("data.bin"), 100_000)
     client.register(client.create(data, world.path("own.torrent")))
-    strangers = [Stranger(status) for status in STATUSES]
+    strangers = [Stranger(status, PAGE) for status in STATUSES]
     offers = []
     for status, stranger in zip(STATUSES, strangers):
         torrent = world.path(f"{status}.torrent")

@@ -7,7 +7,6 @@ import http.client
 import os
 import re
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -16,7 +15,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
 from files import make_file, same_bytes
-from processes import check, tell, wait_until
+from processes import check, tell
 from swarm import START_SECONDS, Client, Cluster, wait_for_offers
 
 DONE, FAILED, WRONG_USAGE = range(3)
@@ -131,25 +130,16 @@ def another_certificate(client, authority, certificate, key):
             with client.cluster.tls.wrap_socket(connection, server_hostname="127.0.0.1") as tls:
                 return tls.getpeercert()["serialNumber"]
 
-    def reload(pattern):
-        before = [len(re.findall(pattern, node.process.err())) for node in nodes]
-        for node in nodes:
-            node.process.signal(signal.SIGHUP)
-        wait_until(
-            lambda: all(len(re.findall(pattern, node.process.err())) > seen for node, seen in zip(nodes, before)),
-            START_SECONDS, f"every node to say {pattern}",
-        )  # fmt: skip
-
     first = shown(nodes[0])
     keep = http.client.HTTPSConnection("127.0.0.1", nodes[0].client_port, timeout=START_SECONDS, context=client.cluster.tls)
     keep.request("GET", "/healthz")
     check(keep.getresponse().read() == b"ok\n", "no answer over TLS")
     with open(certificate, "w", encoding="ascii") as file:
         file.write("nonsense\n")
-    reload(rf"error cannot use the certificate {re.escape(certificate)}.*before stays in force")
+    client.cluster.reload(rf"error cannot use the certificate {re.escape(certificate)}.*before stays in force")
     check(shown(nodes[0]) == first, "a broken file was taken up")
     authority.vouch(certificate, key, "IP:127.0.0.1,DNS:localhost")
-    reload(r"new connections see the certificate anew")
+    client.cluster.reload(r"new connections see the certificate anew")
     for node in nodes:
         check(shown(node) != first, "the new certificate is not shown")
     keep.request("GET", "/healthz")

@@ -4,20 +4,18 @@ browser is refused, one by one, and what was registered and claimed before is as
 nodes run, are told of by name in the log, and stand nowhere in the clear."""
 
 import http.client
-import http.server
 import json
 import os
 import re
-import signal
 import stat
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
 from files import make_file, same_bytes
 from processes import check, tell, wait_until
 from raw import small_torrent
+from stranger import Stranger
 from swarm import START_SECONDS, Client, Cluster, wait_for_claims, wait_for_offers
 
 DONE, FAILED, WRONG_USAGE = range(3)
@@ -178,63 +176,27 @@ def pages_do_not_write(client, tokens):
     check(ask(node, "OPTIONS", "/torrents", Origin="http://evil.example")[0] == 405, "a preflight was granted")
 
 
-class Stranger:
-    """A tracker of somebody else's, which keeps what it is shown."""
-
-    def __init__(self):
-        shown = self.shown = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self):
-                shown.append(self.headers.get("Authorization"))
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                said = b'{"error": "a token"}'
-                self.send_response(401)
-                self.send_header("ByteTorrent-Api", "1")
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            do_GET = do_PUT = do_POST = do_DELETE = answer
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 def tokens_are_not_for_strangers(world, client, tokens, data):
     """A torrent names the tracker of who made it: that one is asked, and shown no token; another may still answer."""
-    stranger = Stranger()
+    stranger = Stranger(401, b'{"error": "a token"}', ByteTorrent_Api="1")
     foreign = world.path("foreign.torrent")
     made = client.run("create", data, "--tracker", stranger.url, "--name", "foreign", "-o", foreign)
     check(made.status == DONE, lambda: f"create: {made.err()}")
     with_token = ["--token-file", tokens.files["registrar"]]
     nobody = f"http://127.0.0.1:{world.free_port()}"
     process = client.start("register", foreign, "--tracker", nobody, *with_token)
-    wait_until(lambda: stranger.shown, 60, "the stranger to be asked")
+    wait_until(lambda: stranger.asked, 60, "the stranger to be asked")
     check(process.stop() == 130, lambda: f"register did not go on asking: {process.err()}")
-    check(set(stranger.shown) == {None}, "a tracker that the torrent names was shown the token")
+    check(all("Authorization" not in headers for headers in stranger.asked), "a tracker that the torrent names was shown the token")
     # One that the user names himself is shown it.
     told = client.run("register", foreign, "--tracker", stranger.url, *with_token)
     check(told.status == FAILED and "a token" in told.err(), lambda: f"{told.status}: {told.err()}")
-    check(stranger.shown[-1] == "Bearer " + tokens.secret("registrar"), "the user's own tracker was not shown the token")
+    check(stranger.asked[-1]["Authorization"] == "Bearer " + tokens.secret("registrar"), "the user's own tracker was not shown the token")
 
 
 def tokens_come_and_go(client, tokens):
     nodes = client.cluster.nodes
     registrar = bearer(tokens.secret("registrar"))
-
-    def reload(pattern):
-        seen = [len(re.findall(pattern, node.process.err())) for node in nodes]
-        for node in nodes:
-            node.process.signal(signal.SIGHUP)
-        wait_until(
-            lambda: all(len(re.findall(pattern, node.process.err())) > before for node, before in zip(nodes, seen)),
-            START_SECONDS, f"every node to say {pattern}",
-        )  # fmt: skip
 
     def registers(number):
         return ask(nodes[number % 3], "PUT", "/torrents", small_torrent(b"name-%d" % number, number), **registrar)[0]
@@ -242,13 +204,13 @@ def tokens_come_and_go(client, tokens):
     check(registers(1) == 201, "the registrar may not register")
     # What cannot be read changes nothing.
     tokens.write("".join(tokens.lines.values()) + "nonsense\n")
-    reload(rf"error {re.escape(tokens.path)}, line 5: .*before stays in force")
+    client.cluster.reload(rf"error {re.escape(tokens.path)}, line 5: .*before stays in force")
     check(registers(2) == 201, "a file that cannot be read took the tokens away")
     check(ask(nodes[0], "PUT", "/torrents", b"")[0] == 401, "a file that cannot be read opened the node to anybody")
     # A token that is taken away, and reading without one.
     del tokens.lines["registrar"]
     tokens.write_all(anybody="")
-    reload(r"3 tokens of \S+ are in force")
+    client.cluster.reload(r"3 tokens of \S+ are in force")
     check(registers(3) == 401, "a token that was taken away is still good")
     for target in ("/torrents", "/status", "/metrics", "/torrents/data.bin", "/torrents/data.bin/peers"):
         check(ask(nodes[0], "GET", target)[0] == 401, f"{target} is told to anybody")
@@ -260,7 +222,7 @@ def tokens_come_and_go(client, tokens):
     told = client.run("status", "--tracker", nodes[0].url, "--token-file", tokens.files["reader"])
     check(told.status == DONE and "3 of 3 nodes answer" in told.out(), lambda: f"status: {told.status}: {told.out()}{told.err()}")
     os.chmod(tokens.path, 0o644)
-    reload(r"warning others on this machine can read or change")
+    client.cluster.reload(r"warning others on this machine can read or change")
 
 
 def what_is_told(world, client, tokens, secrets):

@@ -161,6 +161,16 @@ class Cluster:
         )
         return all(node.running() for node in self.nodes)
 
+    def reload(self, pattern):
+        """Has every node read its files anew, and waits until each has said `pattern` once more."""
+        said = [len(re.findall(pattern, node.process.err())) for node in self.nodes]
+        for node in self.nodes:
+            node.process.signal(signal.SIGHUP)
+        wait_until(
+            lambda: all(len(re.findall(pattern, node.process.err())) > before for node, before in zip(self.nodes, said)),
+            START_SECONDS, f"every node to say {pattern}",
+        )  # fmt: skip
+
     def restart_all(self):
         for node in self.nodes:
             node.start()
