@@ -45,7 +45,7 @@ absl::Status RecordingFile::Keep(std::string block) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!failure_.ok()) return failure_;
-    if (queued_bytes_ + block.size() > kQueuedBytesMax) {
+    if (!queue_.empty() && queued_bytes_ - queue_.front().size() + block.size() > kQueuedBytesMax) {
       return absl::ResourceExhaustedError("the disk does not take the recording as fast as it grows");
     }
   }
@@ -85,15 +85,13 @@ void RecordingFile::Run() {
     work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
     const std::vector<std::string> batch = std::exchange(queue_, {});
+    queued_bytes_ = 0;
     absl::Status written = failure_;
     lock.unlock();
-    size_t bytes = 0;
     for (const std::string& block : batch) {
       if (written.ok()) written = WriteAll(fd_.get(), block);
-      bytes += block.size();
     }
     lock.lock();
-    queued_bytes_ -= bytes;
     failure_ = written;
   }
 }

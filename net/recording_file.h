@@ -23,7 +23,7 @@ namespace bt::net {
 
 class RecordingFile final : public RecordingSink {
  public:
-  static constexpr size_t kQueuedBytesMax = size_t{64} << 20;  // not written yet
+  static constexpr size_t kQueuedBytesMax = size_t{64} << 20;  // behind the first block that waits
   static constexpr size_t kLastBlockBytesMax = 4096;
 
   // Makes the file, readable by its owner alone; one that is there is kept as PATH.old, in place of an
@@ -49,7 +49,7 @@ class RecordingFile final : public RecordingSink {
   std::mutex mutex_;
   std::condition_variable work_;
   // All guarded by mutex_.
-  std::vector<std::string> queue_;
+  std::vector<std::string> queue_;  // without what is being written
   size_t queued_bytes_ = 0;
   absl::Status failure_;
   bool stopping_ = false;

@@ -53,9 +53,15 @@ class Tracker {
     loop_.OnSignals(trust_.any() ? kStopAndReloadSignals : kStopSignals,
                     [this](int signal) { signal == SIGHUP ? trust_.Reload(log_) : OnStopSignal(); });
     if (const absl::Status status = Listen(); !status.ok()) return Refuse(status);
-    state_.node == NodeId(0) ? EndUnless(SeekAdmission()) : OpenJournal();
+    if (state_.node == NodeId(0)) {
+      EndUnless(SeekAdmission());
+    } else {
+      OpenJournal();
+    }
     if (!failed_) loop_.Run();
-    if (recording_) recording_->Finish(host_->machine().Digest());
+    if (recording_) {
+      recording_->Finish(failed_ ? "the node failed" : "the node was stopped", host_->machine().Digest());
+    }
     return failed_ ? 1 : 0;
   }
 
@@ -238,16 +244,13 @@ class Tracker {
     });
     absl::StatusOr<net::Listener> admin = net::ListenUnix(AdminSocketIn(flags_.data_dir));
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
+    AdminEdge::About about{
+        .cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr, .audit = &audit_};
+    about.own_limits = [this] {
+      return OwnLimits(*server_, limits_, host_->machine(), edge_->router().under_way());
+    };
     admin_edge_ = std::make_unique<AdminEdge>(loop_, *std::move(admin), edge_->router(), host_->machine(),
-                                              AdminEdge::About{.cluster = ClusterId(state_.secret),
-                                                               .may_grow = links_ != nullptr,
-                                                               .own_limits =
-                                                                   [this] {
-                                                                     return OwnLimits(
-                                                                         *server_, limits_, host_->machine(),
-                                                                         edge_->router().under_way());
-                                                                   },
-                                                               .audit = &audit_});
+                                              std::move(about));
     ::malloc_trim(0);  // recovery's working memory is not needed again
     if (HasSetAside(flags_.data_dir)) http_edge_->SayJournalSetAside();
     http_edge_->SetIdentity(Identity(host_->machine().replica().members().membership));

@@ -122,7 +122,7 @@ class Run {
     while (decoder.remaining() > 0 && found_.difference.empty()) {
       absl::StatusOr<RecordedStep<P>> step = TakeStep<P>(decoder);
       if (!step.ok()) return step.status();
-      Take(*std::move(step));
+      Take(*step);
     }
     return absl::OkStatus();
   }
@@ -140,24 +140,22 @@ class Run {
   Conformity Found() && { return std::move(found_); }
 
  private:
-  void Take(RecordedStep<P> step) {
+  void Take(const RecordedStep<P>& step) {
     replay_.At(step.now);
     found_.span = replay_.since_first();
-    const std::string name = absl::StrCat("step ", found_.steps + 1, ", ", InputText(step.input));
-    if (const char* wrong = WhyImpossible(step); wrong != nullptr) {
-      found_.difference = absl::StrCat(name, ": ", wrong);
-      return;
-    }
-    if (auto* started = std::get_if<Started>(&step.input)) {
-      runner_.Start(std::move(started->records), durable_);
+    const auto differs = [&](const char* how) {
+      found_.difference = absl::StrCat("step ", found_.steps + 1, ", ", InputText(step.input), ": ", how);
+    };
+    if (const char* wrong = WhyImpossible(step); wrong != nullptr) return differs(wrong);
+    if (const auto* started = std::get_if<Started>(&step.input)) {
+      runner_.Start(started->records, durable_);
     } else {
       if (const auto* fired = std::get_if<TimerFired<P>>(&step.input)) runner_.timers().Disarm(fired->timer);
       if (const auto* done = std::get_if<WriteDone>(&step.input)) durable_ = done->seq;
-      runner_.Deliver(std::move(step.input));
+      runner_.Deliver(step.input);
     }
+    if (replay_.TakeEffects() != step.effects) return differs("it did something else");
     ++found_.steps;
-    if (replay_.TakeEffects() != step.effects)
-      found_.difference = absl::StrCat(name, ": it did something else");
   }
 
   // Such an input never comes to a machine that has done what this one did; nullptr: it may.

@@ -51,8 +51,13 @@ class StepRecorder {
   // Hands over what was recorded; between steps.
   void Cut() {
     if (!recording() || steps_.empty()) return;
-    if (Keep(FrameOfBlock(RecordingBlock::kSteps, steps_))) kept_ = made_;
-    steps_.clear();
+    if (steps_.size() >= kRecordingBlockMax) {
+      KeepLast({"a step was longer than a recording can hold", kept_, std::nullopt});
+    } else if (Keep(FrameOfBlock(RecordingBlock::kSteps, steps_))) {
+      kept_ = made_;
+    }
+    // What a start with a long journal has taken is not needed again.
+    steps_.capacity() > 2 * kBlockBytes ? std::string().swap(steps_) : steps_.clear();
   }
   // The last block; between steps. `machine`: its digest.
   void Finish(std::string why, uint64_t machine) {

@@ -64,8 +64,8 @@ void NodeRecording::Flush() {
   warn_(absl::StrCat("the recording has ended: ", recorder_->ended_why()));
 }
 
-void NodeRecording::Finish(uint64_t machine) {
-  if (recorder_) recorder_->Finish("the node was stopped", machine);
+void NodeRecording::Finish(std::string why, uint64_t machine) {
+  if (recorder_) recorder_->Finish(std::move(why), machine);
 }
 
 }  // namespace bt::nodes

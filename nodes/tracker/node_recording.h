@@ -40,8 +40,8 @@ class NodeRecording {
   // nullptr: nothing is recorded.
   Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
 
-  // The node ends in order; `machine` is its digest.
-  void Finish(uint64_t machine);
+  // The node ends; `machine` is its digest.
+  void Finish(std::string why, uint64_t machine);
 
  private:
   void Flush();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,21 @@ TEST(RecordingFile, WhatIsOverTheLimitIsRefusedAndTheLastBlockFitsInAnyCase) {
   file->reset();
   EXPECT_EQ(ReadFile(path).size(), limit);
   EXPECT_EQ(ReadFile(path).find('b'), std::string::npos);
+}
+
+// A recording begins with the journal as recovery read it, which is one step and so one block.
+TEST(RecordingFile, OneBlockLongerThanTheQueueIsTakenAndOthersBehindIt) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "recording";
+  absl::StatusOr<std::unique_ptr<RecordingFile>> file =
+      RecordingFile::Create(path, 2 * RecordingFile::kQueuedBytesMax);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const size_t length = RecordingFile::kQueuedBytesMax + 1;
+  const absl::Status kept = (*file)->Keep(std::string(length, 'j'));
+  EXPECT_TRUE(kept.ok()) << kept;
+  EXPECT_TRUE((*file)->Keep("steps").ok()) << "whether or not the long one is written by now";
+  file->reset();
+  EXPECT_EQ(std::filesystem::file_size(path), length + 5);
 }
 
 TEST(RecordingFile, OneOfAnEarlierStartIsKeptAndOneBeforeThatIsNot) {
