@@ -48,6 +48,7 @@ bool Client::stopped() const {
 }
 const std::array<uint8_t, 20>& Client::id() const { return engine_->id(); }
 std::vector<PeerView> Client::peers() const { return engine_->peers(); }
+std::optional<Address> Client::OverlookedPeer() const { return engine_->OverlookedPeer(); }
 bool Client::IsBanned(const Address& peer) const {
   return fetch_ ? fetch_->IsBanned(peer) : engine_->IsBanned(peer);
 }

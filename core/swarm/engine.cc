@@ -462,6 +462,11 @@ std::vector<PeerView> Client::Engine::peers() const {
   return views;
 }
 
+std::optional<Address> Client::Engine::OverlookedPeer() const {
+  const Peer* peer = phase_ == Phase::kDownloading ? downloads_->Overlooked() : nullptr;
+  return peer == nullptr ? std::nullopt : std::optional(peer->address);
+}
+
 void Client::Engine::CheckInvariants() const {
   CHECK(peers_.links() <= kPeerLimit);
   CHECK(book_.known() <=

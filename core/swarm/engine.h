@@ -55,6 +55,7 @@ class Client::Engine {
   bool IsBanned(const Address& peer) const { return book_.banned(peer); }
   const wire::PeerId& id() const { return self_id_; }
   std::vector<PeerView> peers() const;
+  std::optional<Address> OverlookedPeer() const;
 
  private:
   // --- engine.cc: life ---

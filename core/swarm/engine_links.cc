@@ -243,7 +243,7 @@ void Client::Engine::PeerTimers(Ctx& context) {
   const Timing& timing = config_.timing;
   peers_.ForgetDeadline();
   if (downloads_) {
-    downloads_->ExpireAlone(context.now - timing.exclusive_limit);
+    downloads_->ExpireAlone(timing.exclusive_limit, context);
     downloads_->Wake(context);
   }
   peers_.Each([&](Peer& peer) {

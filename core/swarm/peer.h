@@ -71,12 +71,13 @@ struct Rate {
     per_second = std::max<uint64_t>(1, bytes * 1'000'000 / static_cast<uint64_t>(elapsed.micros()));
     Restart(now);
   }
-  // How many blocks come in that time, and how long so many bytes take.
+  // How many blocks come in that time, and how long so many bytes take: none, and no time, until it is
+  // measured.
   uint64_t BlocksIn(Duration time) const {
     return per_second * static_cast<uint64_t>(time.micros()) / 1'000'000 / kBlockSize;
   }
   Duration TimeFor(uint64_t wanted) const {
-    return Microseconds(static_cast<int64_t>(wanted * 1'000'000 / std::max<uint64_t>(1, per_second)));
+    return per_second == 0 ? Duration{} : Microseconds(static_cast<int64_t>(wanted * 1'000'000 / per_second));
   }
 };
 
@@ -176,6 +177,8 @@ struct Peer {
   uint32_t unrequested = 0;
   Rate rate;
   bool delivered = false;  // at least one block, ever
+  static constexpr Instant kNoTurn{INT64_MIN};
+  Instant last_turn = kNoTurn;  // to deliver a piece alone, that has not led to a good piece
 
   // Extensions (BEP 10).
   uint8_t metadata_id = 0;  // under which it takes pieces of info dictionaries; 0: it does not

@@ -176,6 +176,18 @@ void Picker::Pick(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant
       peer, pieces, target, [&](const Slot& slot) { return !slot.alone; }, out);
 }
 
+bool Picker::AnythingFor(PeerSlot peer, const PieceMap& pieces, MayDemand may_demand) const {
+  const auto open = [&](uint32_t index) {
+    const Slot& slot = slots_[index];
+    return !slot.discard && pieces.Has(slot.piece) && (slot.owner == peer || !slot.alone);
+  };
+  const auto missing = [&](PieceIndex piece) {
+    return pieces.Has(piece) && (!demand_alone_[piece.value()] || may_demand(piece));
+  };
+  return std::any_of(open_.begin(), open_.end(), open) ||
+         (used_ < kPiecesInProgressLimit && std::any_of(order_.begin(), order_.end(), missing));
+}
+
 void Picker::PickSuggested(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now,
                            MayDemand may_demand, uint32_t sources, std::deque<PieceIndex>& suggested,
                            std::vector<BlockRef>& out) {
@@ -321,10 +333,22 @@ void Picker::Disown(PeerSlot peer) {
   }
 }
 
-void Picker::ExpireAlone(Instant since) {
+bool Picker::TakeBack(PeerSlot peer, PieceIndex piece) {
+  const Slot* slot = Find(piece);
+  if (slot == nullptr || !slot->alone || slot->owner != peer) return false;
+  StartOver(slot_of_[piece.value()]);
+  return true;
+}
+
+std::vector<PieceIndex> Picker::ExpireAlone(PeerSlot peer, Instant since) {
+  std::vector<PieceIndex> expired;
   for (uint32_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].used && slots_[i].alone && slots_[i].since <= since) StartOver(i);
+    const Slot& slot = slots_[i];
+    if (!slot.used || !slot.alone || slot.owner != peer || slot.since > since) continue;
+    expired.push_back(slot.piece);
+    StartOver(i);
   }
+  return expired;
 }
 
 uint32_t Picker::requesters(BlockRef reference) const {

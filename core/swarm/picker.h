@@ -77,12 +77,12 @@ class Picker {
                      uint32_t sources, std::deque<PieceIndex>& suggested, std::vector<BlockRef>& out);
   // Nobody is being asked for any of it, and it is missing.
   bool untouched(PieceIndex piece) const { return state_[piece.value()] == State::kMissing; }
-  // Whether more than `peers` peers have each piece that is untouched.
-  bool AllAbove(uint32_t peers) const {
-    return order_.empty() || availability_[order_.front().value()] > peers;
-  }
+  // How many peers have the untouched piece that fewest have; UINT32_MAX when no piece is untouched.
+  uint32_t rarest() const { return order_.empty() ? UINT32_MAX : availability_[order_.front().value()]; }
   // Whether every missing block is being asked for: only then does the endgame begin.
   bool all_asked() const { return order_.empty() && open_.empty(); }
+  // Whether Pick would give `peer` anything.
+  bool AnythingFor(PeerSlot peer, const PieceMap& pieces, MayDemand may_demand) const;
   // When all is asked: blocks that others were asked for and `already` does not hold.
   void PickEndgame(const PieceMap& pieces, std::span<const BlockRef> already, uint32_t count,
                    std::vector<BlockRef>& out);
@@ -107,8 +107,11 @@ class Picker {
   void Lost(PieceIndex piece);
   // Forgets stored blocks of pieces in progress that came from `sender`.
   void Distrust(const Sender& sender);
-  // Pieces demanded of one peer alone that have not come since `since` start over.
-  void ExpireAlone(Instant since);
+  // If the piece is demanded of `peer` alone, it starts over; whether it was. The caller gives up what it has
+  // asked `peer` for of it, as of those that ExpireAlone returns: they would be counted against the next one.
+  bool TakeBack(PeerSlot peer, PieceIndex piece);
+  // Pieces demanded of `peer` alone that have not come since `since` start over.
+  std::vector<PieceIndex> ExpireAlone(PeerSlot peer, Instant since);
 
   bool complete() const { return missing_ == 0; }
   uint32_t missing() const { return missing_; }  // pieces not accepted

@@ -27,7 +27,11 @@ class SwarmIntegrity {
   SwarmIntegrity(World& world, Metainfo metainfo, Slice content)
       : world_(world), metainfo_(std::move(metainfo)), content_(std::move(content)) {}
 
-  void AddHonest(const Address& address) { honest_.insert(address.ip); }
+  void AddHonest(const Address& address) {
+    honest_.insert(address.ip);
+    listeners_.insert(address);
+  }
+  void AddLiar(const Address& address) { liars_.insert(address.ip); }
 
   void OnServed(const std::string& who, uint64_t offset, std::string_view bytes);
   void OnVerified(const std::string& who, uint32_t piece, std::string_view bytes);
@@ -67,10 +71,16 @@ class SwarmIntegrity {
   Metainfo metainfo_;
   Slice content_;
   bool Altered(const std::string& who, uint32_t piece) const;
-  bool Honest(const Address& peer) const { return honest_.contains(peer.ip) && !deceived_.contains(peer.ip); }
+  // The port of an accepted connection does not tell who of those that share an IP address has opened it.
+  bool Honest(const Address& peer) const {
+    if (deceived_.contains(peer.ip)) return false;
+    return listeners_.contains(peer) || (honest_.contains(peer.ip) && !liars_.contains(peer.ip));
+  }
 
   absl::btree_set<Ip> honest_;
-  absl::btree_set<Ip> deceived_;  // by their own files
+  absl::btree_set<Ip> liars_;
+  absl::btree_set<Address> listeners_;  // where honest clients accept connections
+  absl::btree_set<Ip> deceived_;        // by their own files
   // By client, its pieces that others have changed: those whose good bytes may not be durable yet, and of
   // these the ones it has not fetched anew in this life.
   absl::btree_map<std::string, absl::btree_set<uint32_t>> ever_altered_;

@@ -240,6 +240,10 @@ void ClientAdaptor::AfterStep(ClientHost& host) {
   }
   CheckSaid(host);
   CheckEdits(host);
+  if (const auto overlooked = host.machine()->OverlookedPeer()) {
+    host.world().Fail(
+        absl::StrFormat("idle: %s asks %s for nothing, and could", host.name(), overlooked->ToString()));
+  }
 }
 
 // A disk that could not write has its error said, and the client ends: what it would do on is not to be

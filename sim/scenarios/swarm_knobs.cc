@@ -41,7 +41,7 @@ swarm::Config DrawSwarmConfig(RandomStream& rng, uint32_t peers) {
   if (rng.Chance(1, 2)) limits.told_addresses = static_cast<uint32_t>(rng.Between(peers, 4 * peers));
   if (rng.Chance(1, 2)) limits.bans = static_cast<uint32_t>(rng.Between(1, 4));
   if (rng.Chance(1, 2)) limits.waiting_requests = static_cast<uint32_t>(rng.Between(1, 64));
-  if (rng.Chance(1, 2)) limits.bytes_in_flight = uint64_t{1 << 20} << rng.Below(6);
+  if (rng.Chance(1, 2)) limits.bytes_in_flight = uint64_t{32 << 10} << rng.Below(11);
   if (rng.Chance(1, 2)) limits.link_queue_bytes = uint64_t{16 << 10} << rng.Below(7);
   if (rng.Chance(1, 2)) config.connection_limit = static_cast<uint32_t>(rng.Between(2 * peers, 100));
   if (rng.Chance(1, 2)) config.dial_limit = static_cast<uint32_t>(rng.Between(peers, 50));

@@ -29,6 +29,8 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
       clients_.push_back(MakeClient(plan.faults, std::move(client)));
     }
   } else {
+    sharing_ = world.Stream("who shares an IP address");
+    if (!sharing_->Chance(1, 4)) sharing_.reset();
     DrawContent(rng);
     client_config_ = DrawSwarmConfig(rng, kPeersMax);
     AddClients(rng, plan);
@@ -40,8 +42,10 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
   }
   for (uint8_t vice = 0; vice < static_cast<uint8_t>(Vice::kCount); ++vice) {
     if (plan.calm || plan.given.has_value() || !rng.Chance(1, 5)) continue;
-    byzantine_.push_back(std::make_unique<ByzantinePeer>(world, network, streams, cluster, *judge_,
-                                                         NextAddress(), static_cast<Vice>(vice), honest));
+    const Address address = NextAddress();
+    judge_->AddLiar(address);
+    byzantine_.push_back(std::make_unique<ByzantinePeer>(world, network, streams, cluster, *judge_, address,
+                                                         static_cast<Vice>(vice), honest));
   }
   registrar_ = std::make_unique<InquiryHost>(world, network, nullptr, HostOptions{.name = "registrar"},
                                              InquiryAdaptor(this, false));
@@ -111,6 +115,9 @@ std::vector<uint32_t> SwarmWorld::DrawDamage(RandomStream& rng) const {
 
 Address SwarmWorld::NextAddress() {
   ++addresses_;
+  if (sharing_ && sharing_->Chance(3, 4)) {
+    return Address::V4(10, 3, 0, 1, static_cast<uint16_t>(6881 + addresses_));
+  }
   return Address::V4(10, 2, static_cast<uint8_t>(addresses_ >> 8), static_cast<uint8_t>(addresses_), 6881);
 }
 
@@ -180,7 +187,7 @@ std::unique_ptr<ClientHost> SwarmWorld::MakeClient(const FaultPlan& plan, Client
   options.disk = plan.disk;
   options.clock = plan.clock;
   options.address = client.address;
-  if (client.honest) judge_->AddHonest(client.address);
+  client.honest ? judge_->AddHonest(client.address) : judge_->AddLiar(client.address);
   return std::make_unique<ClientHost>(world_, network_, &streams_, options,
                                       ClientAdaptor(this, std::move(client)));
 }

@@ -96,6 +96,7 @@ class SwarmWorld {
   void AddClients(RandomStream& rng, const SwarmPlan& plan);
   std::unique_ptr<ClientHost> MakeClient(const FaultPlan& plan, ClientPlan client);
   std::vector<uint32_t> DrawDamage(RandomStream& rng) const;
+  // Its own IP address; or, in some worlds, one that several share, as behind one router.
   Address NextAddress();
 
   World& world_;
@@ -113,6 +114,7 @@ class SwarmWorld {
   std::unique_ptr<InquiryHost> registrar_;
   std::unique_ptr<InquiryHost> other_registrar_;  // of worlds in which the content has two names
   uint16_t addresses_ = 0;
+  std::optional<RandomStream> sharing_;  // in worlds in which several share an IP address
 };
 
 }  // namespace bt::sim

@@ -1,5 +1,7 @@
 #include "tests/core/swarm/small_world.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -64,6 +66,7 @@ void SmallWorld::Step(size_t index, Input<Protocol> input) {
 void SmallWorld::Run(size_t index, const std::function<void(ClientRunner&)>& action) {
   Node& node = *nodes_[index];
   action(*node.runner);
+  EXPECT_FALSE(node.runner->machine().OverlookedPeer().has_value()) << "it could be asked, and is not";
   auto& effects = node.effects;
   for (auto& sent : std::exchange(effects.sent, {}))
     DoAsk(index, sent.to, std::get<tracker_api::Ask>(sent.message));
