@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 
+from built import BAZEL, program
+
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _CORPUS = os.path.join(_TOP, "tests", "fuzz", "corpus")
 _OUT = os.path.join(_TOP, "out", "fuzz")
-_BAZEL = os.environ.get("BYTETORRENT_BAZEL", "bazel").split()
 _FLAGS = ["--config=fuzz"]
 _KEPT_MAX = 300  # inputs of one target
 _KEPT_BYTES_MAX = 4096  # of one input
@@ -38,10 +39,8 @@ def _unpack(target, folder):
 def _build(chosen):
     """{target: its fuzzer}"""
     labels = [f"//tests/fuzz:{target}_fuzzer" for target in chosen]
-    subprocess.run([*_BAZEL, "build", *_FLAGS, *labels], cwd=_TOP, check=True)
-    files = subprocess.run([*_BAZEL, "cquery", *_FLAGS, "--output=files", " + ".join(labels)], cwd=_TOP, capture_output=True, text=True, check=True)
-    paths = {os.path.basename(path)[: -len("_fuzzer")]: os.path.join(_TOP, path) for path in files.stdout.split()}
-    return {target: paths[target] for target in chosen}
+    subprocess.run([*BAZEL, "build", *_FLAGS, *labels], cwd=_TOP, check=True)
+    return {target: program(label, _FLAGS) for target, label in zip(chosen, labels)}
 
 
 def _fuzz(target, fuzzer, seconds):

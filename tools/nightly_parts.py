@@ -14,11 +14,11 @@ import sys
 import tempfile
 import time
 
+from built import BAZEL, program
 from pages import commands
 
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SIMRUN = "//tools/simrun"
-_BAZEL = os.environ.get("BYTETORRENT_BAZEL", "bazel").split()
 
 # The same seeds under each of these must give the same digests: compilers, optimisation, sanitizers.
 _BUILDS = {
@@ -71,11 +71,8 @@ class Part:
 
 def _simrun(part, flags=()):
     """The simulator's program as built with these flags of Bazel."""
-    part.check([*_BAZEL, "build", *flags, _SIMRUN], "the simulator does not build")
-    found = subprocess.run(
-        [*_BAZEL, "cquery", *flags, "--output=files", _SIMRUN], cwd=_TOP, capture_output=True, text=True, check=True
-    ).stdout.split()
-    return os.path.join(_TOP, next(path for path in found if path.endswith("/simrun")))
+    part.check([*BAZEL, "build", *flags, _SIMRUN], "the simulator does not build")
+    return program(_SIMRUN, flags)
 
 
 def _scenarios(simrun):
@@ -122,13 +119,13 @@ def equal_digests(part):
 
 def threads(part):
     """The tests of net/, which alone has threads, under the thread sanitizer."""
-    part.check([*_BAZEL, "test", "--config=tsan", "//tests/net/..."], "a data race, or a test of net/ fails")
+    part.check([*BAZEL, "test", "--config=tsan", "//tests/net/..."], "a data race, or a test of net/ fails")
 
 
 def storms(part):
     """A minute of kills, stalls and restarts of real nodes of each size, ten times, each with its own draws."""
     part.check(
-        [*_BAZEL, "test", "--test_env=BYTETORRENT_STORM_SECONDS=60", "--runs_per_test=10", "//tests/end_to_end:storm_test"],
+        [*BAZEL, "test", "--test_env=BYTETORRENT_STORM_SECONDS=60", "--runs_per_test=10", "//tests/end_to_end:storm_test"],
         "what clients saw of a storm has no order, or something acknowledged is lost",
     )
 
@@ -155,9 +152,9 @@ def outside(part):
     shutil.rmtree(os.path.join(_TOP, "out", "mine"), ignore_errors=True)
     try:
         # The page says `bazel`; who runs this may mean another.
-        part.run(["bash", "-c", f'bazel() {{ {" ".join(_BAZEL)} "$@"; }}\nset -x\n{{ {script} }} >{log}'])
+        part.run(["bash", "-c", f'bazel() {{ {" ".join(BAZEL)} "$@"; }}\nset -x\n{{ {script} }} >{log}'])
     finally:
-        part.run([*_BAZEL, "shutdown"], cwd=os.path.join(_TOP, "out", "mine"))
+        part.run([*BAZEL, "shutdown"], cwd=os.path.join(_TOP, "out", "mine"))
     with open(log, encoding="utf-8") as file:
         said = file.read()
     for words in ("exclusion: ", "bazel run //examples/lock_service:simrun -- replay --scenario=no_margin --seed=", "--data-dir"):
@@ -168,7 +165,7 @@ def outside(part):
 def nothing_left_out(part):
     """Tests that leave something out where a program of others is missing, with all of them there."""
     part.check(
-        [*_BAZEL, "test", "--test_env=BYTETORRENT_NOTHING_LEFT_OUT=1", *_LEAVE_SOMETHING_OUT],
+        [*BAZEL, "test", "--test_env=BYTETORRENT_NOTHING_LEFT_OUT=1", *_LEAVE_SOMETHING_OUT],
         "one of these tests fails, or a program is missing that tools/setup --nightly installs",
     )
 
@@ -204,7 +201,7 @@ class _Clone:
         self.part = part
         self.folder = folder
         self.checkout = os.path.join(folder, "checkout")
-        self._bazel = [*_BAZEL, f"--output_base={folder}/out"]
+        self._bazel = [*BAZEL, f"--output_base={folder}/out"]
         part.check(["git", "clone", "--quiet", _TOP, self.checkout], "the checkout cannot be cloned")
         with open(os.path.join(self.checkout, "user.bazelrc"), "w", encoding="utf-8") as file:
             file.write(settings)
