@@ -75,6 +75,14 @@ void AddListen(CLI::App* command, std::string& listen) {
       ->type_name("HOST:PORT");
 }
 
+// As "64K" or "2M", in powers of 1024, or a plain number.
+CLI::Option* AddBytes(CLI::App* command, const char* name, uint64_t& bytes, const char* what) {
+  return command->add_option(name, bytes, what)
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 50))  // what is negative is read as more than that
+      ->type_name("BYTES");
+}
+
 CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
   CLI::App* command = app.add_subcommand("create", "make a .torrent from a file or a directory");
   command->footer(
@@ -83,8 +91,8 @@ CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
   command->add_option("--name", options.name, "the torrent's name (default: the file's)");
   AddTrackers(command, options.trackers,
               "a tracker of the torrent: http://HOST:PORT, https:// or udp://; may be repeated");
-  command->add_option("--piece-length", options.piece_length,
-                      "bytes per piece, a power of two from 16384 on");
+  AddBytes(command, "--piece-length", options.piece_length,
+           "bytes per piece, a power of two from 16K on (default: by the length)");
   command->add_option("--format", options.format, "hybrid, v1 or v2 (default: hybrid)");
   command->add_option("-o,--output", options.output, "the .torrent to write (default: NAME.torrent)");
   return command;
@@ -101,6 +109,11 @@ CLI::App* AddRegister(CLI::App& app, RegisterOptions& options) {
   return command;
 }
 
+void AddUploadLimit(CLI::App* command, uint64_t& limit) {
+  AddBytes(command, "--upload-limit", limit,
+           "at most so many bytes a second to all peers together, as 500K or 2M (default: no limit)");
+}
+
 CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   CLI::App* command =
       app.add_subcommand("offer", "serve a file to whoever downloads its torrent, until Ctrl-C");
@@ -111,6 +124,7 @@ CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   AddTrackers(command, options.trackers,
               "use this tracker before the torrent's own, http://, https:// or udp://; may be repeated");
   AddTrust(command, options.trust);
+  AddUploadLimit(command, options.upload_limit);
   command->add_flag("--skip-verify", options.skip_verify,
                     "offer without comparing the file with the torrent first");
   command->add_flag("--json", options.json, "lines of JSON instead of text");
@@ -150,6 +164,9 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
       "use this tracker before the torrent's own, http://, https:// or udp://; may be repeated (for a name: "
       "not udp://, default http://127.0.0.1:6969)");
   AddTrust(command, options.trust);
+  AddUploadLimit(command, options.upload_limit);
+  AddBytes(command, "--download-limit", options.download_limit,
+           "the same of what comes from all peers together");
   command->add_flag("--keep-offering", options.keep_offering,
                     "go on serving the file after the download, until Ctrl-C");
   command

@@ -103,6 +103,9 @@ struct Config {
   uint32_t connection_limit = 100;  // at most kPeerLimit
   uint32_t dial_limit = 50;         // of these, opened by us
   uint32_t upload_slots = 100;
+  // Bytes of blocks a second, to and from all peers together; 0: as many as there are.
+  uint64_t upload_limit = 0;
+  uint64_t download_limit = 0;
   Limits limits;
   Timing timing;
 };

@@ -203,10 +203,15 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
   // Requests go out in batches: topping up one by one would cost a message each.
   if (out >= target || (out > 0 && target - out < target / 8)) return;
   const uint64_t room = Room();
-  const uint32_t count = static_cast<uint32_t>(std::min<uint64_t>(target - out, room));
+  const uint32_t count = static_cast<uint32_t>(
+      std::min<uint64_t>({target - out, room, std::max<uint64_t>(1, throttle_.burst() / kBlockSize)}));
   if (count == 0) {
     starved_ = true;
     return;
+  }
+  if (!throttle_.Open(context.now)) {
+    throttled_ = true;
+    return peers_.WakeAt(throttle_.next(context.now), context);
   }
   picked_.clear();
   const auto may_demand = [&](PieceIndex piece) { return MayDemand(peer, piece); };
@@ -238,6 +243,7 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
     peers_.Queue(peer, wire::Request{SpanOf(block)});
   }
   requested_bytes_ += uint64_t{kBlockSize} * picked_.size();
+  throttle_.Spend(uint64_t{kBlockSize} * picked_.size(), context.now);
   peers_.Touch(peer, context);
 }
 
@@ -256,6 +262,7 @@ bool Downloads::Endgame(Ctx& context) {
 }
 
 void Downloads::Wake(Ctx& context) {
+  if (std::exchange(throttled_, false)) refill_all_ = true;
   if (!picker_ || endgame_ == Instant::Never()) return;
   if (context.now < endgame_) return peers_.WakeAt(endgame_, context);
   refill_all_ = true;
@@ -283,7 +290,7 @@ bool Downloads::MayDemand(const Peer& peer, PieceIndex piece) const {
 
 const Peer* Downloads::Overlooked() const {
   const Peer* overlooked = nullptr;
-  if (!picker_ || Room() == 0) return overlooked;
+  if (!picker_ || Room() == 0 || throttled_) return overlooked;
   peers_.EachReady([&](const Peer& peer) {
     if (overlooked != nullptr || !peer.requests.empty() || !MayAsk(peer) || IsLed(peer)) return;
     const auto may_demand = [&](PieceIndex piece) { return MayDemand(peer, piece); };

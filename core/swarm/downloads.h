@@ -14,6 +14,7 @@
 #include "core/swarm/demand_order.h"
 #include "core/swarm/peer_table.h"
 #include "core/swarm/picker.h"
+#include "core/swarm/throttle.h"
 #include "core/swarm/torrent.h"
 
 namespace bt::swarm {
@@ -32,7 +33,11 @@ class Downloads {
 
   // All must outlive this; `totals` is added to.
   Downloads(const Torrent& torrent, PeerTable& peers, swarm::Progress& totals, const Config& config)
-      : torrent_(torrent), peers_(peers), totals_(totals), limits_(config.limits) {}
+      : torrent_(torrent),
+        peers_(peers),
+        totals_(totals),
+        limits_(config.limits),
+        throttle_(config.download_limit) {}
 
   void Begin(Rng& rng);
   void End() { picker_.reset(); }
@@ -64,7 +69,7 @@ class Downloads {
   bool Snub(Peer& peer, Ctx& context);
   // Pieces that have been demanded of one peer alone for longer than `limit` may come from others.
   void ExpireAlone(Duration limit, Ctx& context);
-  // Timer::kPeers has fired: the endgame may be due.
+  // Timer::kPeers has fired: the endgame may be due, and Config::download_limit let more be asked for.
   void Wake(Ctx& context);
 
   // --- blocks and pieces ---
@@ -105,6 +110,8 @@ class Downloads {
   PeerTable& peers_;
   swarm::Progress& totals_;
   const Limits limits_;
+  Throttle throttle_;       // of what is asked for
+  bool throttled_ = false;  // somebody waits for it
   std::optional<Picker> picker_;
   Blame blame_;
   DemandOrder demands_;

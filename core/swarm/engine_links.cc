@@ -272,7 +272,10 @@ void Client::Engine::PeerTimers(Ctx& context) {
     if (peer.state == Peer::State::kReady) TellPeers(peers_, peer, context.now);
     peers_.Touch(peer, context);
   });
-  if (uploads_) uploads_->Spread(context);
+  if (uploads_) {
+    uploads_->Spread(context);
+    uploads_->Wake(context);
+  }
 }
 
 }  // namespace bt::swarm

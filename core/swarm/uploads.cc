@@ -7,6 +7,20 @@
 
 namespace bt::swarm {
 
+namespace {
+
+constexpr uint64_t kSlotBytes =
+    8 << 10;  // a second: who is given less takes us for dead (Timing::snub_after)
+
+}  // namespace
+
+// As many as the limit of bytes feeds.
+uint32_t Uploads::Slots(const Config& config) {
+  if (config.upload_limit == 0) return config.upload_slots;
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>(config.upload_limit / kSlotBytes, 1, std::max(1u, config.upload_slots)));
+}
+
 // --- spreading ---
 
 void Uploads::BeginSpreading(Ctx& context) {
@@ -79,15 +93,47 @@ void Uploads::OnCancel(Peer& peer, const wire::BlockSpan& span) {
 }
 
 void Uploads::Serve(Peer& peer, Ctx& context) {
-  const uint64_t queue_bytes = std::min(peer.queue_bytes, limits_.link_queue_bytes);
-  while (!peer.asked.empty() && peer.queued_total - peer.sent_total < queue_bytes) {
-    const wire::BlockSpan span = peer.asked.front();
-    peer.asked.pop_front();
-    if (torrent_.verified().Has(span.piece)) {
-      SendBlock(peer, span, context);
-    } else if (peer.fast) {
-      peers_.Queue(peer, wire::Reject{span});
-    }
+  if (throttle_.limits()) return ServeInTurns(context);
+  while (HasWork(peer)) ServeOne(peer, context);
+}
+
+void Uploads::Wake(Ctx& context) {
+  if (throttle_.limits()) ServeInTurns(context);
+}
+
+// It waits for a block, and its link has room for one.
+bool Uploads::HasWork(const Peer& peer) const {
+  return !peer.asked.empty() &&
+         peer.queued_total - peer.sent_total < std::min(peer.queue_bytes, limits_.link_queue_bytes);
+}
+
+Peer* Uploads::NextInTurn() {
+  Peer* first = nullptr;
+  Peer* next = nullptr;
+  peers_.EachReady([&](Peer& peer) {
+    if (!HasWork(peer)) return;
+    if (first == nullptr) first = &peer;
+    if (next == nullptr && peer.slot > turn_) next = &peer;
+  });
+  return next != nullptr ? next : first;
+}
+
+// A block each: otherwise the first peer of the table would get all that the limit allows.
+void Uploads::ServeInTurns(Ctx& context) {
+  while (Peer* peer = NextInTurn()) {
+    if (!throttle_.Open(context.now)) return peers_.WakeAt(throttle_.next(context.now), context);
+    turn_ = peer->slot;
+    ServeOne(*peer, context);
+  }
+}
+
+void Uploads::ServeOne(Peer& peer, Ctx& context) {
+  const wire::BlockSpan span = peer.asked.front();
+  peer.asked.pop_front();
+  if (torrent_.verified().Has(span.piece)) {
+    SendBlock(peer, span, context);
+  } else if (peer.fast) {
+    peers_.Queue(peer, wire::Reject{span});
   }
 }
 
@@ -111,6 +157,7 @@ void Uploads::SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context) {
   peer.taken += span.length;
   peer.last_sent = context.now;
   totals_.bytes_sent += held;
+  throttle_.Spend(span.length, context.now);
 }
 
 // --- choking ---

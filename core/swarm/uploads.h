@@ -10,6 +10,7 @@
 #include "core/swarm/choker.h"
 #include "core/swarm/peer_table.h"
 #include "core/swarm/spreader.h"
+#include "core/swarm/throttle.h"
 #include "core/swarm/torrent.h"
 
 namespace bt::swarm {
@@ -24,7 +25,8 @@ class Uploads {
         peers_(peers),
         totals_(totals),
         limits_(config.limits),
-        choker_(config.upload_slots),
+        choker_(Slots(config)),
+        throttle_(config.upload_limit),
         choke_interval_(config.timing.choke_interval) {}
 
   // From now on this client has all there is, and sees to it that the first copy spreads (spreader.h).
@@ -42,6 +44,8 @@ class Uploads {
   void OnInterest(Peer& peer, bool interested, Ctx& context);
   // The link has room again.
   void Serve(Peer& peer, Ctx& context);
+  // Timer::kPeers has fired: Config::upload_limit may let more go.
+  void Wake(Ctx& context);
   // Before the peer goes off the table: its slot is free for others.
   void Left(const Peer& peer);
   // Free slots go to whoever is interested, at once; who keeps a slot is decided by rounds.
@@ -54,9 +58,14 @@ class Uploads {
   }
 
  private:
+  static uint32_t Slots(const Config& config);
   void SetChoking(Peer& peer, bool choking, Ctx& context);
   bool FindSlot(Ctx& context);
   void SetSpreading(Peer& peer, bool spreading, Ctx& context);
+  bool HasWork(const Peer& peer) const;
+  Peer* NextInTurn();
+  void ServeInTurns(Ctx& context);
+  void ServeOne(Peer& peer, Ctx& context);
   void SendBlock(Peer& peer, const wire::BlockSpan& span, Ctx& context);
 
   const Torrent& torrent_;
@@ -64,6 +73,8 @@ class Uploads {
   swarm::Progress& totals_;
   const Limits limits_;
   Choker choker_;
+  Throttle throttle_;
+  Picker::PeerSlot turn_ = 0;  // under a limit: who was served last
   Duration choke_interval_;
   uint32_t unchoked_ = 0;
   std::optional<Spreader> spreader_;

@@ -26,6 +26,7 @@ struct OfferOptions {
   std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
   std::vector<std::string> trackers;
   TrustOptions trust;
+  uint64_t upload_limit = 0;  // bytes a second to all peers together; 0: no limit
   bool skip_verify = false;
   bool json = false;
 };
@@ -38,6 +39,8 @@ struct DownloadOptions {
   std::vector<std::string> trackers;
   TrustOptions trust;
   std::vector<std::string> select;  // files of a tree, by path or pattern; none: all
+  uint64_t upload_limit = 0;        // bytes a second to all peers together; 0: no limit
+  uint64_t download_limit = 0;
   bool keep_offering = false;
   uint32_t timeout_seconds = 0;  // without a byte from anybody: give up; 0: never
   bool json = false;

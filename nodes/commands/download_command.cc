@@ -51,6 +51,8 @@ ExitStatus RunDownload(const DownloadOptions& options) {
   setup.what = options.what;
   setup.config.role = swarm::Role::kDownload;
   setup.config.keep_offering = options.keep_offering;
+  setup.config.upload_limit = options.upload_limit;
+  setup.config.download_limit = options.download_limit;
   setup.config.select = options.select;
   std::vector<std::string> given = options.trackers;
   std::vector<std::string> listed;

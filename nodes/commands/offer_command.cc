@@ -30,6 +30,7 @@ ExitStatus RunOffer(const OfferOptions& options) {
   setup.config.info = Slice::Copy(read->info());
   setup.config.peer_exchange = torrent->told_info_hashes.empty();
   setup.config.skip_verify = options.skip_verify;
+  setup.config.upload_limit = options.upload_limit;
   setup.trackers = *std::move(trackers);
   setup.listen = options.listen;
   setup.path = options.file;

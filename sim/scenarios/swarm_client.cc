@@ -36,6 +36,7 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   if (stops_since_ != Instant::Never() && !withdrawn_) withdrawal_may_be_late_ = true;
   offered_ = failed_ = unread_ = withdrawn_ = false;
   ++life_;
+  began_ = host.now();
   cut_from_ = UINT32_MAX;
   put_back_ = false;
   edits_.clear();
@@ -240,10 +241,28 @@ void ClientAdaptor::AfterStep(ClientHost& host) {
   }
   CheckSaid(host);
   CheckEdits(host);
+  CheckRates(host);
   if (const auto overlooked = host.machine()->OverlookedPeer()) {
     host.world().Fail(
         absl::StrFormat("idle: %s asks %s for nothing, and could", host.name(), overlooked->ToString()));
   }
+}
+
+// Since this life began no more bytes of blocks have come and gone than the limits let pass.
+void ClientAdaptor::CheckRates(ClientHost& host) {
+  const swarm::Config& config = host.machine()->config();
+  const swarm::Progress progress = host.machine()->progress();
+  const auto check = [&](uint64_t limit, uint64_t bytes, const char* what) {
+    const uint64_t micros = static_cast<uint64_t>((host.now() - began_).micros());
+    // What is saved up in a pause, and as much at once after it.
+    const uint64_t most = limit / 5 + limit * micros / 1'000'000 + 2 * uint64_t{kBlockSize};
+    if (limit == 0 || bytes <= most) return;
+    host.world().Fail(absl::StrFormat("rate: %s has %s %d bytes, %d more than its limit lets pass",
+                                      host.name(), what, bytes, bytes - most));
+  };
+  check(config.upload_limit, progress.bytes_sent, "sent");
+  check(config.download_limit,
+        progress.bytes_received - std::min(progress.bytes_wasted, progress.bytes_received), "received");
 }
 
 // A disk that could not write has its error said, and the client ends: what it would do on is not to be

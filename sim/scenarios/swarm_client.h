@@ -99,6 +99,7 @@ class ClientAdaptor : public DefaultAdaptor {
   void CheckResumed(ClientHost& host);
   void CheckLeft(ClientHost& host);
   void CheckSaid(ClientHost& host);
+  void CheckRates(ClientHost& host);
   void DrawSelection(ClientHost& host);
   std::vector<std::string> Patterns() const;
   void Finished(ClientHost& host);
@@ -116,6 +117,7 @@ class ClientAdaptor : public DefaultAdaptor {
   bool withdrawn_ = false;                 // in this life: it stops, and the tracker has taken its claim back
   bool withdrawal_may_be_late_ = false;
   bool offered_ = false;            // in this life: a tracker has acknowledged a claim
+  Instant began_;                   // this life
   uint32_t life_ = 0;               // part of the ids that travel, as a connection is of one process
   uint32_t cut_from_ = UINT32_MAX;  // in this life: others cut the file before this piece
   Instant stops_since_ = Instant::Never();

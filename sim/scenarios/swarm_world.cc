@@ -33,6 +33,7 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
     if (!sharing_->Chance(1, 4)) sharing_.reset();
     DrawContent(rng);
     client_config_ = DrawSwarmConfig(rng, kPeersMax);
+    if (!plan.calm) DrawRateLimits();
     AddClients(rng, plan);
   }
   rescuer_ = MakeClient(FaultPlan(), {.name = "rescuer", .address = NextAddress()});
@@ -111,6 +112,13 @@ std::vector<uint32_t> SwarmWorld::DrawDamage(RandomStream& rng) const {
     if (piece != good && rng.Chance(1, 2)) damaged.push_back(piece);
   }
   return damaged;
+}
+
+void SwarmWorld::DrawRateLimits() {
+  RandomStream rng = world_.Stream("rate limits");
+  for (uint64_t* limit : {&client_config_.upload_limit, &client_config_.download_limit}) {
+    if (rng.Chance(1, 8)) *limit = rng.Between(64 << 10, 1 << 20);
+  }
 }
 
 Address SwarmWorld::NextAddress() {

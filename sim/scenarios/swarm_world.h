@@ -96,6 +96,7 @@ class SwarmWorld {
   void AddClients(RandomStream& rng, const SwarmPlan& plan);
   std::unique_ptr<ClientHost> MakeClient(const FaultPlan& plan, ClientPlan client);
   std::vector<uint32_t> DrawDamage(RandomStream& rng) const;
+  void DrawRateLimits();
   // Its own IP address; or, in some worlds, one that several share, as behind one router.
   Address NextAddress();
 

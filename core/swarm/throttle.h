@@ -1,0 +1,42 @@
+#pragma once
+
+// Throttle: at most so many bytes a second over any while, and no more than a tenth of a second's worth at
+// once after a pause (the generic cell rate algorithm of ITU-T I.371, with one time instead of a bucket).
+// Pure; the client's uploads and downloads are its users.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/base/time.h"
+
+namespace bt::swarm {
+
+class Throttle {
+ public:
+  static constexpr Duration kBurst = Milliseconds(100);
+  // Who waits is not woken for each few bytes.
+  static constexpr Duration kPatience = Milliseconds(10);
+
+  // 0: as many as there are.
+  explicit Throttle(uint64_t bytes_per_second) : rate_(bytes_per_second) {}
+
+  bool limits() const { return rate_ != 0; }
+  // Whether anything may go now. What goes may be more than is left: the next one then waits for longer.
+  bool Open(Instant now) const { return !limits() || paid_until_ <= now; }
+  // At most 2^33 of them.
+  void Spend(uint64_t bytes, Instant now) {
+    if (!limits()) return;
+    const Duration takes = Nanoseconds(static_cast<int64_t>(bytes * 1'000'000'000 / rate_));
+    paid_until_ = std::max(paid_until_, now - kBurst) + takes;
+  }
+  // What should go at once at most, so that what goes is even.
+  uint64_t burst() const { return limits() ? rate_ / 10 : UINT64_MAX; }
+  // When it is worth trying again, after it was not open.
+  Instant next(Instant now) const { return std::max(paid_until_, now + kPatience); }
+
+ private:
+  uint64_t rate_;
+  Instant paid_until_{};  // what went until now is paid for by then
+};
+
+}  // namespace bt::swarm
