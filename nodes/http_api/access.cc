@@ -69,8 +69,10 @@ std::optional<TokenRole> RoleFor(Endpoint endpoint) {
       return TokenRole::kOffer;
     case Endpoint::kList:
     case Endpoint::kFetch:
+    case Endpoint::kMetainfo:
     case Endpoint::kLookup:
     case Endpoint::kStatus:
+    case Endpoint::kCluster:
     case Endpoint::kMetrics:
       return TokenRole::kRead;
     case Endpoint::kAnnounce:  // of ordinary clients, as scrapes are

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "nodes/http_api/claim_address.h"
+#include "nodes/http_api/console.h"
 #include "nodes/http_api/form.h"
-#include "nodes/http_api/page.h"
 #include "nodes/http_api/server.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/torrent_format.h"
@@ -215,12 +215,13 @@ ParsedRequest ParseList(const Target& target) {
   return parsed;
 }
 
-ParsedRequest ParseFetch(const Target& target, api::TorrentKey key) {
+// `endpoint`: kFetch or kMetainfo.
+ParsedRequest ParseFetch(Endpoint endpoint, const Target& target, api::TorrentKey key) {
   ParsedRequest parsed;
-  parsed.rendering.endpoint = Endpoint::kFetch;
+  parsed.rendering.endpoint = endpoint;
   if (const std::string* format = target.Find("format")) {
     parsed.rendering.format = ParseFormat(*format);
-    if (!parsed.rendering.format) return Refuse(Endpoint::kFetch, 400, "format must be v1, v2 or hybrid");
+    if (!parsed.rendering.format) return Refuse(endpoint, 400, "format must be v1, v2 or hybrid");
   }
   parsed.request = api::Fetch{std::move(key), Flag(target, "linearizable")};
   return parsed;
@@ -268,13 +269,6 @@ ParsedRequest NoSuchEndpoint(const Target& target) {
   return wrong;
 }
 
-ParsedRequest AnswerPage() {
-  net::HttpResponse page;
-  page.content_type = "text/html; charset=utf-8";
-  page.body = PageHtml();
-  return Answer(Endpoint::kPage, std::move(page));
-}
-
 }  // namespace
 
 std::string_view EndpointName(Endpoint endpoint) {
@@ -289,6 +283,8 @@ std::string_view EndpointName(Endpoint endpoint) {
       return "list";
     case Endpoint::kFetch:
       return "fetch";
+    case Endpoint::kMetainfo:
+      return "metainfo";
     case Endpoint::kOffer:
       return "offer";
     case Endpoint::kWithdraw:
@@ -297,6 +293,8 @@ std::string_view EndpointName(Endpoint endpoint) {
       return "lookup";
     case Endpoint::kStatus:
       return "status";
+    case Endpoint::kCluster:
+      return "cluster";
     case Endpoint::kHealth:
       return "healthz";
     case Endpoint::kReady:
@@ -321,6 +319,7 @@ Endpoint EndpointOf(std::string_view method, const Target& target) {
     if (path[1].empty() || path[1].size() > kNameLimit) return Endpoint::kOther;
     if (path.size() == 2) return get ? Endpoint::kFetch : Endpoint::kOther;
     if (path.size() == 3 && path[2] == "peers") return get ? Endpoint::kLookup : Endpoint::kOther;
+    if (path.size() == 3 && path[2] == "metainfo") return get ? Endpoint::kMetainfo : Endpoint::kOther;
     if (path.size() == 3 && path[2] == "offers") {
       return method == "POST"     ? Endpoint::kOffer
              : method == "DELETE" ? Endpoint::kWithdraw
@@ -328,10 +327,14 @@ Endpoint EndpointOf(std::string_view method, const Target& target) {
     }
     return Endpoint::kOther;
   }
+  if (get && path.size() == 2 && path[0] == kConsoleFolder) {
+    return FindConsoleFile(path[1]) == nullptr ? Endpoint::kOther : Endpoint::kPage;
+  }
   if (!get || path.size() > 1) return Endpoint::kOther;
   if (path.empty() || path[0].empty()) return Endpoint::kPage;
-  for (const Endpoint endpoint : {Endpoint::kAnnounce, Endpoint::kScrape, Endpoint::kStatus,
-                                  Endpoint::kHealth, Endpoint::kReady, Endpoint::kMetrics}) {
+  for (const Endpoint endpoint :
+       {Endpoint::kAnnounce, Endpoint::kScrape, Endpoint::kStatus, Endpoint::kCluster, Endpoint::kHealth,
+        Endpoint::kReady, Endpoint::kMetrics}) {
     if (path[0] == EndpointName(endpoint)) return endpoint;
   }
   return Endpoint::kOther;
@@ -357,13 +360,15 @@ ParsedRequest ParseRequest(const net::HttpRequest& request, const Address& from)
     case Endpoint::kList:
       return ParseList(*target);
     case Endpoint::kFetch:
-      return ParseFetch(*target, key());
+    case Endpoint::kMetainfo:
+      return ParseFetch(endpoint, *target, key());
     case Endpoint::kOffer:
     case Endpoint::kWithdraw:
       return ParseClaim(request, key(), from);
     case Endpoint::kLookup:
       return ParseLookup(*target, key());
     case Endpoint::kStatus:
+    case Endpoint::kCluster:
     case Endpoint::kReady:
     case Endpoint::kMetrics:
       return AskStatus(endpoint, request);
@@ -371,7 +376,7 @@ ParsedRequest ParseRequest(const net::HttpRequest& request, const Address& from)
     case Endpoint::kHealth:
       return Answer(endpoint, TextResponse(200, "ok\n"));
     case Endpoint::kPage:
-      return AnswerPage();
+      return Answer(endpoint, ConsoleResponse(target->path.size() < 2 ? kConsoleDocument : target->path[1]));
     case Endpoint::kOther:
     case Endpoint::kCount:
       break;

@@ -10,6 +10,7 @@
 #include "core/torrent/bencode.h"
 #include "nodes/http_api/access.h"
 #include "nodes/http_api/form.h"
+#include "nodes/http_api/metainfo_json.h"
 #include "nodes/http_api/server.h"
 #include "nodes/shared/text.h"
 
@@ -147,7 +148,11 @@ net::HttpResponse RenderTorrent(const Rendering& rendering, const Metainfo& meta
   for (const ClusterNode& node : identity.nodes) {
     torrent.trackers.push_back(absl::StrCat(identity.tls ? "https://" : "http://", node.client, "/announce"));
   }
-  return ApiResponse(200, WriteTorrent(torrent), "application/x-bittorrent");
+  if (rendering.endpoint == Endpoint::kMetainfo) return ApiResponse(200, WriteMetainfo(torrent));
+  net::HttpResponse answer = ApiResponse(200, WriteTorrent(torrent), "application/x-bittorrent");
+  // A stranger's bytes, at the origin of the console: no browser is to take them for a script.
+  answer.headers.push_back({"X-Content-Type-Options", "nosniff"});
+  return answer;
 }
 
 // A node is ready when it can answer for the cluster: it hears a majority and has applied what it knows

@@ -25,10 +25,12 @@ enum class Endpoint : uint8_t {
   kRegister,
   kList,
   kFetch,
+  kMetainfo,
   kOffer,
   kWithdraw,
   kLookup,
   kStatus,
+  kCluster,
   kHealth,
   kReady,
   kMetrics,
@@ -73,7 +75,7 @@ struct EdgeIdentity {
   bool tls = false;                // clients connect to them with it
 };
 
-// For every endpoint but kMetrics, whose text is metrics.h's.
+// For every endpoint but kMetrics, whose text is metrics.h's, and kCluster, whose is cluster_json.h's.
 net::HttpResponse RenderResponse(const Rendering& rendering, const tracker_api::Response& response,
                                  const EdgeIdentity& identity);
 

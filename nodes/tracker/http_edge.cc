@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "nodes/http_api/form.h"
+#include "nodes/tracker/cluster_json.h"
 #include "nodes/tracker/tracker_edge.h"
 
 namespace bt::nodes {
@@ -83,9 +84,11 @@ void HttpEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
   const Asked asked = std::move(found->second);
   asked_.erase(found);
   const Endpoint endpoint = asked.rendering.endpoint;
-  const bool metrics = endpoint == Endpoint::kMetrics && response.outcome == tracker_api::Outcome::kOk;
-  const net::HttpResponse answer =
-      metrics ? Metrics(response) : RenderResponse(asked.rendering, response, identity_);
+  const bool ok = response.outcome == tracker_api::Outcome::kOk;
+  const net::HttpResponse answer = ok && endpoint == Endpoint::kMetrics ? Metrics(response)
+                                   : ok && endpoint == Endpoint::kCluster
+                                       ? ClusterView()
+                                       : RenderResponse(asked.rendering, response, identity_);
   Tell(asked.audited.get(), AuditLog::OutcomeOf(answer.status));
   Answer(exchange, endpoint, answer);
 }
@@ -103,6 +106,11 @@ net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const
                         node_->host().dropped_sends(), journal_set_aside_, udp_}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
+}
+
+net::HttpResponse HttpEdge::ClusterView() const {
+  return ApiResponse(200, ClusterText({node_->host().machine(), net::Loop::ReadClock(), identity_.nodes,
+                                       links_, journal_->counters(), *server_}));
 }
 
 void HttpEdge::Answer(net::HttpExchange exchange, Endpoint endpoint, const net::HttpResponse& response) {

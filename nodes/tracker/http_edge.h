@@ -87,6 +87,7 @@ class HttpEdge final : public CallOrigin {
   void Tell(const Audited* audited, std::string_view outcome) const;
   void Answer(net::HttpExchange exchange, Endpoint endpoint, const net::HttpResponse& response);
   net::HttpResponse Metrics(const tracker_api::Response& response) const;
+  net::HttpResponse ClusterView() const;
 
   EdgeIdentity identity_;
   CallRouter& router_;

@@ -54,13 +54,16 @@ TEST_F(Guarded, EachRoleMayWhatItsNameSays) {
                          {"GET", "/torrents", 401, 0, 0, 0},
                          {"HEAD", "/torrents/a", 401, 0, 0, 0},
                          {"GET", "/torrents/a/peers", 401, 0, 0, 0},
+                         {"GET", "/torrents/a/metainfo", 401, 0, 0, 0},
                          {"GET", "/status", 401, 0, 0, 0},
+                         {"GET", "/cluster", 401, 0, 0, 0},
                          {"GET", "/metrics", 401, 0, 0, 0},
                          {"GET", "/announce?info_hash=x", 0, 0, 0, 0},
                          {"GET", "/scrape", 0, 0, 0, 0},
                          {"GET", "/healthz", 0, 0, 0, 0},
                          {"GET", "/readyz", 0, 0, 0, 0},
-                         {"GET", "/", 0, 0, 0, 0}}) {
+                         {"GET", "/", 0, 0, 0, 0},
+                         {"GET", "/console/main.js", 0, 0, 0, 0}}) {
     EXPECT_EQ(Ask(row.method, row.target, nullptr), row.nobody) << row.target;
     EXPECT_EQ(Ask(row.method, row.target, &kReader), row.reader) << row.target;
     EXPECT_EQ(Ask(row.method, row.target, &kOfferer), row.offerer) << row.target;
@@ -171,10 +174,28 @@ TEST(ForeignPages, OnlyANodesOwnPageMayReadTheStatusOfAnother) {
 
 TEST(EndpointOf, AgreesWithWhatIsParsed) {
   for (const char* method : {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"}) {
-    for (const char* target :
-         {"/", "/status", "/torrents", "/torrents/a", "/torrents/a/peers", "/torrents/a/offers", "/torrents/",
-          "/torrents/a/b", "/torrents/a/offers/c", "/announce", "/announce/x", "/nothing", "/%zz",
-          "/metrics?x", "/healthz", "/readyz", "/scrape"}) {
+    for (const char* target : {"/",
+                               "/status",
+                               "/torrents",
+                               "/torrents/a",
+                               "/torrents/a/peers",
+                               "/torrents/a/offers",
+                               "/torrents/",
+                               "/torrents/a/b",
+                               "/torrents/a/offers/c",
+                               "/announce",
+                               "/announce/x",
+                               "/nothing",
+                               "/%zz",
+                               "/metrics?x",
+                               "/cluster",
+                               "/torrents/a/metainfo",
+                               "/console/main.js",
+                               "/console/none.js",
+                               "/console",
+                               "/healthz",
+                               "/readyz",
+                               "/scrape"}) {
       const net::HttpRequest request = Request(method, target);
       EXPECT_EQ(ParseRequest(request, Address::V4(10, 0, 0, 9, 1)).rendering.endpoint, EndpointOf(request))
           << method << " " << target;

@@ -151,6 +151,10 @@ TEST(TrackerProcess, AloneItBecomesHealthyAnswersAndStopsInOrder) {
   EXPECT_NE(Get(*address, "/status").body.find("\"role\":\"leader\""), std::string::npos);
   EXPECT_NE(Get(*address, "/metrics").body.find("bytetorrent_role{role=\"leader\"} 1"), std::string::npos);
   EXPECT_NE(Get(*address, "/").body.find("<title>ByteTorrent"), std::string::npos);
+  const std::string cluster = Get(*address, "/cluster").body;
+  EXPECT_NE(cluster.find("\"members\":[{\"id\":1,\"kind\":\"voter\",\"connected\":true"), std::string::npos)
+      << cluster;
+  EXPECT_NE(cluster.find("\"lag\":0"), std::string::npos) << cluster;
   tracker.Signal(SIGTERM);
   EXPECT_EQ(tracker.Wait(), 0);
 }
