@@ -16,7 +16,7 @@ const rate = key => (sample, before) => before && sample[key] >= before[key]
     ? (sample[key] - before[key]) * 1000 / (sample.at - before.at) : null;
 const kCharts = [
   {title: 'Slots chosen a second', value: rate('chosen'), text: value => value.toFixed(1)},
-  {title: 'Requests a second at this node', value: rate('requests'), text: value => value.toFixed(1)},
+  {title: 'Requests a second here', value: rate('requests'), text: value => value.toFixed(1)},
   {title: 'Largest lag, slots', value: sample => sample.lag, text: value => value.toFixed(0)},
   {title: 'Claims', value: sample => sample.claims, text: value => value.toLocaleString('en-US')},
 ];

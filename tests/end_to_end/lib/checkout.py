@@ -14,11 +14,11 @@ def top():
     return os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 
 
-def wanted(program):
+def wanted(program, installed_by="tools/setup --nightly"):
     """Where a program is, or None: then what needs it is left out, and stderr says so. The nightly run leaves nothing out."""
     found = shutil.which(program)
     if found is None:
-        sentence = f"{program} is not installed (tools/setup --nightly installs it)"
+        sentence = f"{program} is not installed ({installed_by} installs it)"
         if os.environ.get("BYTETORRENT_NOTHING_LEFT_OUT"):
             raise Failure(sentence)
         print(f"SKIPPED: {sentence}", file=sys.stderr)

@@ -228,8 +228,9 @@ class Binaries:
             folder = os.environ.get("BYTETORRENT_BIN", os.path.join(top, "out", "bin", "nodes"))
         self.client = os.path.join(folder, "bytetorrent")
         self.tracker = os.path.join(folder, "bytetorrent-tracker")
-        # Beside the two programs; only for stories that name it among what they need.
+        # Beside the two programs; only for stories that name them among what they need.
         self.simrun = os.path.join(folder, "..", "tools", "simrun", "simrun")
+        self.example_simrun = os.path.join(folder, "..", "examples", "lock_service", "simrun")
         for program in (self.client, self.tracker):
             if not os.access(program, os.X_OK):
                 raise Failure(f"{program} is not there: build it with `bazel build //nodes/...`")
