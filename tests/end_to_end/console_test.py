@@ -5,6 +5,7 @@ which pieces, by keyboard too, on a narrow screen, and while nodes come and go. 
 With --pictures FOLDER pictures of the pages are left there, in both themes and on a phone, to be looked at.
 """
 
+import concurrent.futures
 import json
 import os
 import sys
@@ -22,7 +23,10 @@ from swarm import Client, Cluster
 MARKUP = "<script>alert(1)<img src=x onerror=alert(2)>&amp;\"'#%41?.iso"
 LONGEST = "ü" * 127 + "z"  # 255 bytes without a place to break
 PARTIAL = "partial video.mkv"
-SMALL = 60
+PIECES = 55  # of PARTIAL
+CLAIMS = {6881: [[0, 5], [9, 3]], 6882: [[2, 4], [12, 4]], 6884: [[piece, 1] for piece in range(0, PIECES, 2)]}  # the last one told as a bitfield
+SMALL = 1005  # more than one answer lists
+MANY = 60  # peers: more than one page of them shows
 WIDTHS = (320, 390, 1280)
 
 
@@ -46,10 +50,12 @@ class Scene:
             path = self.client.create(data, world.path(f"{number}.torrent"), "--name", name, "--piece-length", "16384")
             with open(path, "rb") as file:
                 self.register(file.read())
-        for number in range(SMALL):
-            self.register(small_torrent(b"small-%03d" % number, number))
-        self.offer(PARTIAL, 6881, [[0, 5], [9, 3]])
-        self.offer(PARTIAL, 6882, [[2, 4], [12, 4]])
+        # Together, so that many are made durable at a time.
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            list(pool.map(lambda number: self.register(small_torrent(b"small-%04d" % number, number)), range(SMALL)))
+            list(pool.map(lambda port: self.offer(MARKUP, port, [[1, 2]]), range(7000, 7000 + MANY)))
+        for port, pieces in CLAIMS.items():
+            self.offer(PARTIAL, port, pieces)
         self.offer(MARKUP, 6883, [[0, 19]])
 
     def _new_token(self, name, roles):
@@ -95,7 +101,7 @@ def address(page, *names):
 def signs_in(scene, browser):
     browser.open(scene.node.url + "/")
     browser.wait_for("#login-why", "this needs a token with the role read")
-    check(browser.texts("main") == [], "a page is shown to whoever has no token")
+    check(browser.texts("#page") == [], "a page is shown to whoever has no token")
     check(browser.run("return document.activeElement.id") == "token", "the form does not have the focus")
     browser.type("#token", "btt_" + "0" * 64)
     browser.press("Enter")
@@ -133,7 +139,7 @@ def looks_at_the_cluster(scene, browser):
     check(browser.run("return document.querySelector('#alarms').ariaLive") == "polite", "alarms are not told aloud")
     scene.agree_on(f"torrents={SMALL + 3}")
     browser.wait_for("#alarms", f"all {SMALL + 3}")
-    scene.agree_on("torrents=1000")
+    scene.agree_on(f"torrents={2 * SMALL}")
     wait_until(lambda: browser.texts("#alarms p") == [], 30, "the alarm to be over")
     check(browser.text("figure output") != "", "no history is drawn")
 
@@ -151,23 +157,23 @@ def sorts(browser, column, key, direction):
 def looks_for_torrents(scene, browser):
     browser.open(scene.node.url + address("torrents"))
     browser.wait_for("#listed", "more follow")
-    every = sorted([MARKUP, LONGEST, PARTIAL] + ["small-%03d" % number for number in range(SMALL)], key=lambda name: name.encode())
+    every = sorted([MARKUP, LONGEST, PARTIAL] + ["small-%04d" % number for number in range(SMALL)], key=lambda name: name.encode())
     check(names_shown(browser) == every[:50], lambda: f"the first page has {names_shown(browser)}")
     browser.click("nav.row button:last-child")
     browser.wait_for("#listed", "page 2")
-    check(names_shown(browser) == every[50:], lambda: f"the second page has {names_shown(browser)}")
+    check(names_shown(browser) == every[50:100], lambda: f"the second page has {names_shown(browser)}")
     sorts(browser, 2, "complete", "descending")
     check(names_shown(browser)[0] == MARKUP, lambda: f"with most seeders: {names_shown(browser)[:3]}")
     sorts(browser, 1, "length", "descending")
     check(names_shown(browser)[:3] == [PARTIAL, LONGEST, MARKUP], lambda: f"the largest: {names_shown(browser)[:3]}")
     sorts(browser, 1, "length", "ascending")
-    check(names_shown(browser)[:2] == ["small-000", "small-001"], lambda: f"the smallest: {names_shown(browser)[:3]}")
-    browser.type("#search", "SMALL-01")
-    browser.wait_for("#listed", f"10 of {SMALL + 3} torrents match")
-    check(names_shown(browser) == ["small-%03d" % number for number in range(10, 20)], lambda: f"found {names_shown(browser)}")
+    check(names_shown(browser)[:2] == ["small-0000", "small-0001"], lambda: f"the smallest: {names_shown(browser)[:3]}")
+    browser.type("#search", "SMALL-001")
+    browser.wait_for("#listed", f"10 of {SMALL + 3:,} torrents match")
+    check(names_shown(browser) == ["small-%04d" % number for number in range(10, 20)], lambda: f"found {names_shown(browser)}")
     check(browser.run("return document.activeElement.id") == "search", "who types has lost the focus")
     browser.reload()
-    browser.wait_for("#listed", f"10 of {SMALL + 3} torrents match")
+    browser.wait_for("#listed", f"10 of {SMALL + 3:,} torrents match")
     browser.type("#search", "<img")
     browser.wait_for("#listed", "1 of ")
     browser.click("td a")
@@ -180,13 +186,16 @@ def looks_for_torrents(scene, browser):
 
 def looks_at_a_torrent(scene, browser):
     browser.open(scene.node.url + address("torrent", PARTIAL))
-    browser.wait_for("#peers", "0 seeders, 2 other peers")
+    browser.wait_for("#peers", "0 seeders, 3 other peers")
     check(browser.text("h1") == PARTIAL, f"the heading is {browser.text('h1')}")
     has = {row[0]: row[1] for row in rows(browser) if len(row) == 3}
-    check(has == {f"127.0.0.1:{port}": "8 of 55 pieces (14.5\u00a0%)" for port in (6881, 6882)}, f"peers: {has}")
-    check(browser.text(".available p") == "42 pieces of 55 with none of the peers below: it cannot be completed from them.", browser.text(".available p"))
-    pictures = browser.run("return [...document.querySelectorAll('td svg')].map(bar => bar.ariaLabel)")
-    check(pictures == ["8 of 55 pieces"] * 2, f"bars: {pictures}")
+    parts = {6881: "8 of 55 pieces (14.5\u00a0%)", 6882: "8 of 55 pieces (14.5\u00a0%)", 6884: "28 of 55 pieces (50.9\u00a0%)"}
+    check(has == {f"127.0.0.1:{port}": part for port, part in parts.items()}, f"peers: {has}")
+    held = {piece for pieces in CLAIMS.values() for first, number in pieces for piece in range(first, first + number)}
+    told = f"{PIECES - len(held)} pieces of {PIECES} with none of the peers below: it cannot be completed from them."
+    check(browser.text(".available p") == told, lambda: f"{browser.text('.available p')}, not {told}")
+    pictures = browser.run("return [...document.querySelectorAll('td svg')].map(bar => [bar.ariaLabel, bar.childElementCount > 0])")
+    check(sorted(pictures) == [["28 of 55 pieces", True], ["8 of 55 pieces", True], ["8 of 55 pieces", True]], f"bars: {pictures}")
     check(rows(browser)[-1] == [PARTIAL, "878.9 KiB"], f"files: {rows(browser)[-1]}")
     # What is fetched by the console is what anybody gets, and the link means it.
     folder = scene.world.path("downloads")
@@ -208,11 +217,21 @@ def looks_at_a_torrent(scene, browser):
     browser.console.clear()
 
 
+def turns_pages_of_peers(scene, browser):
+    browser.open(scene.node.url + address("torrent", MARKUP))
+    browser.wait_for("#peers", "50 of them here")
+    peers = {row[0] for row in rows(browser) if len(row) == 3}
+    browser.click("nav.row button:last-child")
+    browser.wait_for("#peers", f"{MANY + 1 - 50} of them here")
+    peers |= {row[0] for row in rows(browser) if len(row) == 3}
+    check(peers == {f"127.0.0.1:{port}" for port in (6883, *range(7000, 7000 + MANY))}, lambda: f"{len(peers)} peers are told: {peers}")
+
+
 PAGES = {
     "cluster": (address("cluster"), "#summary", "quorum"),
     "torrents": (address("torrents"), "#listed", "torrents"),
-    "partial": (address("torrent", PARTIAL), "#peers", "2 other peers"),
-    "markup": (address("torrent", MARKUP), "#peers", "1 seeder"),
+    "partial": (address("torrent", PARTIAL), "#peers", "3 other peers"),
+    "markup": (address("torrent", MARKUP), "#peers", f"1 seeder, {MANY} other peers"),
     "longest": (address("torrent", LONGEST), "#peers", "0 seeders"),
 }
 
@@ -245,7 +264,7 @@ def works_by_keyboard(scene, browser):
             break
     check(reached == ["skip", "Cluster", "Torrents", "sign", "search", "name", "length", "complete"], f"the Tab key goes to {reached}")
     browser.press("Enter")
-    browser.wait_for("#listed", f"{SMALL + 3} torrents")
+    browser.wait_for("#listed", f"{SMALL + 3:,} torrents")
     check(browser.run(focused) == "complete" and names_shown(browser)[0] == MARKUP, "sorting by keyboard loses the focus")
     # A page that is refreshed leaves the focus where it is.
     browser.open(scene.node.url + address("torrents"))
@@ -254,10 +273,10 @@ def works_by_keyboard(scene, browser):
     browser.run("document.querySelectorAll('td a')[6].focus()")
     asked = "return performance.getEntriesByType('resource').filter(asked => asked.name.includes('torrents?')).length"
     wait_until(lambda: browser.run(asked) >= 2, 30, "the list to be refreshed")
-    check(browser.run(focused) == "small-004", "a refreshed list has taken the focus away")
+    check(browser.run(focused) == "small-0004", "a refreshed list has taken the focus away")
     # A page that is opened is where whoever uses the keyboard goes on.
     browser.press("Enter")
-    browser.wait_for("h1", "small-004")
+    browser.wait_for("h1", "small-0004")
     check(browser.run("return document.activeElement.tagName") == "H1", "an opened page does not have the focus")
 
 
@@ -304,9 +323,12 @@ def outlives_its_node(scene, browser):
     scene.node.start()
     wait_until(lambda: browser.texts("#state") == [], 60, "the page to go on by itself")
     browser.wait_for("#summary", "The cluster has a quorum")
+    # Another leads now, which alone knows how far all are.
+    browser.wait_for("main .note", "known to the leader")
+    check({row[4] for row in rows(browser)} == {"–"}, lambda: f"a follower tells how far all are: {rows(browser)}")
     browser.click("#sign")
     browser.wait_for("#login-why", "this needs a token")
-    check(browser.texts("main") == [] and browser.text("#sign") == "Sign in", "who has signed out sees the page")
+    check(browser.texts("#page") == [] and browser.text("#sign") == "Sign in", "who has signed out sees the page")
     check(scene.tokens["reader"] not in browser.run("return JSON.stringify({...sessionStorage})"), "the token is kept after signing out")
 
 
@@ -320,6 +342,7 @@ def story(world):
     looks_at_the_cluster(scene, browser)
     looks_for_torrents(scene, browser)
     looks_at_a_torrent(scene, browser)
+    turns_pages_of_peers(scene, browser)
     is_told_to_screen_readers(scene, browser)
     works_by_keyboard(scene, browser)
     fits_every_screen(scene, browser)

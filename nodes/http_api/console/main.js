@@ -49,7 +49,7 @@ function route(focus) {
   const address = parseHash();
   page = pageFor(address);
   document.title = page.title + ' – ByteTorrent tracker';
-  byId('main').replaceChildren(...page.elements);
+  byId('page').replaceChildren(...page.elements);
   for (const link of document.querySelectorAll('nav a')) {
     const here = address && link.hash === '#/' + (address.path[0] === 'torrent' || address.path[0] === 'key' ? 'torrents' : address.path[0] || 'cluster');
     if (here) link.setAttribute('aria-current', 'page');
@@ -57,7 +57,7 @@ function route(focus) {
   }
   if (focus) {
     scrollTo(0, 0);
-    byId('main').querySelector('h1').focus();
+    byId('page').querySelector('h1').focus();
   }
   say(byId('problem'), '');
   refreshPage(page, leaving.signal);
@@ -89,13 +89,13 @@ function showLogin(why) {
   say(byId('login-why'), why);
   if (!byId('login').hidden) return;
   byId('login').hidden = false;
-  byId('main').hidden = true;
+  byId('page').hidden = true;
   byId('token').focus();
 }
 
 function hideLogin() {
   byId('login').hidden = true;
-  byId('main').hidden = false;
+  byId('page').hidden = false;
   say(byId('login-why'), '');
 }
 

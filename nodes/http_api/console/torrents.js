@@ -8,6 +8,7 @@ import {bytes, count, el, plural, say, Table} from './dom.js';
 const kPageRows = 50;
 const kWalkRows = 1000;  // the most that one answer has
 const kKept = 1000;
+const kToldMs = 1000;  // how often a walk under way shows what it has found so far
 const kSettleMs = 300;  // after the last key, before a search begins
 
 const kSorts = {
@@ -172,6 +173,7 @@ export class TorrentsPage {
     const wanted = this.search.toLowerCase();
     const matches = torrent => !wanted || torrent.name.toLowerCase().includes(wanted) || torrent.content.startsWith(wanted);
     const compare = compareBy(this.sort, this.descending);
+    let told = performance.now();
     for (let after = '', more = true; more;) {
       const list = await askJson('torrents?' + new URLSearchParams({limit: kWalkRows, after}), signal);
       const matching = list.torrents.filter(matches);
@@ -181,6 +183,8 @@ export class TorrentsPage {
       more = list.more && list.torrents.length > 0;
       if (!more) found.whole = true;
       else after = list.torrents[list.torrents.length - 1].name;
+      if (performance.now() - told < kToldMs) continue;
+      told = performance.now();
       this.show(found);
     }
   }
