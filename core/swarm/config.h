@@ -63,7 +63,8 @@ struct Timing {
   Duration reconnect_max = Seconds(60);
   Duration choke_interval = Seconds(10);
   Duration checkpoint_interval = Seconds(1);
-  Duration exclusive_limit = Seconds(30);  // one peer's time for a piece it has to deliver alone
+  Duration web_seed_patience = Seconds(10);  // no block from any peer for so long: web servers are asked
+  Duration exclusive_limit = Seconds(30);    // one peer's time for a piece it has to deliver alone
 };
 
 // What a magnet link says of a torrent: at least one of its info-hashes.
@@ -89,6 +90,9 @@ struct Config {
   Address listen;
   // How many trackers: NodeId(i) is the i-th of the torrent's list. 0: none (peers are only given below).
   uint32_t trackers = 0;
+  // How many web servers have the files (BEP 19): NodeId(i) of a FetchRange is the i-th. Those beyond
+  // WebSeeds::kSeedsLimit are not asked.
+  uint32_t web_seeds = 0;
   // Peers to dial beside what the trackers say.
   std::vector<Address> peers;
   // Offer without looking at the file: what is claimed and served is unproven. For test liars.

@@ -360,9 +360,9 @@ void Downloads::LoseTurn(Peer& peer, PieceIndex piece, Ctx& context) {
   refill_all_ = true;
 }
 
-void Downloads::CancelElsewhere(BlockRef block, const Peer& except) {
+void Downloads::CancelElsewhere(BlockRef block, const Peer* except) {
   peers_.Each([&](Peer& peer) {
-    if (&peer == &except || !Remove(peer.requests, block)) return;
+    if (&peer == except || !Remove(peer.requests, block)) return;
     requested_bytes_ -= kBlockSize;
     refill_all_ = true;  // it can be asked for something else
     peers_.Queue(peer, wire::Cancel{SpanOf(block)});
@@ -408,12 +408,18 @@ Downloads::Arrival Downloads::OnBlock(Peer& peer, const wire::Piece& piece, Ctx&
     totals_.bytes_wasted += length;
     return Arrival::kAskedFor;
   }
-  if (others_asked) CancelElsewhere(block, peer);
-  storing_bytes_ += length;
-  context.out.File(StoreBlock{TokenOf(block, picker_->generation(block.piece)), kContentFile,
-                              uint64_t{block.piece.value()} * metainfo.piece_length + piece.offset,
-                              piece.bytes});
+  last_arrival_ = context.now;
+  if (others_asked) CancelElsewhere(block, &peer);
+  Store(block, piece.bytes, context);
   return Arrival::kAskedFor;
+}
+
+void Downloads::Store(BlockRef block, const Slice& bytes, Ctx& context) {
+  storing_bytes_ += bytes.size();
+  context.out.File(StoreBlock{
+      TokenOf(block, picker_->generation(block.piece)), kContentFile,
+      uint64_t{block.piece.value()} * torrent_.metainfo().piece_length + uint64_t{block.block} * kBlockSize,
+      bytes});
 }
 
 Downloads::Verdict Downloads::Stored(const BlockStored& stored, Ctx& context) {

@@ -72,6 +72,25 @@ class Downloads {
   // Timer::kPeers has fired: the endgame may be due, and Config::download_limit let more be asked for.
   void Wake(Ctx& context);
 
+  // --- for web seeds (downloads_runs.cc): pieces nobody is asked for ---
+
+  // Pieces of one file one behind the other.
+  struct Run {
+    PieceIndex first;
+    uint32_t count = 0;
+    uint64_t bytes = 0;
+    Picker::PeerSlot taker = 0;
+  };
+  // Takes pieces for the `number`-th of those who take runs: one, or as many as have `bytes_max` bytes.
+  // nullopt: there is nothing to take, or enough is in flight.
+  std::optional<Run> TakeRun(uint32_t number, uint64_t bytes_max, Instant now);
+  // The bytes of the run from `begin` on, a multiple of 16 KiB, are here.
+  void StoreRun(const Run& run, uint64_t begin, const Slice& bytes, const Sender& sender, Ctx& context);
+  // What the `number`-th has taken and has not brought is anybody's.
+  void GiveUpRuns(uint32_t number);
+  // When a peer last sent a block that was wanted; the origin: none has.
+  Instant last_arrival() const { return last_arrival_; }
+
   // --- blocks and pieces ---
 
   Arrival OnBlock(Peer& peer, const wire::Piece& piece, Ctx& context);
@@ -103,7 +122,8 @@ class Downloads {
   bool HasSpread();
   bool MayDemand(const Peer& peer, PieceIndex piece) const;
   void GiveUpRequests(Peer& peer, bool tell, std::optional<PieceIndex> only = std::nullopt);
-  void CancelElsewhere(BlockRef block, const Peer& except);
+  void Store(BlockRef block, const Slice& bytes, Ctx& context);
+  void CancelElsewhere(BlockRef block, const Peer* except);
   Verdict Judge(PieceIndex piece, PieceRecord record, Ctx& context);
 
   const Torrent& torrent_;
@@ -120,6 +140,7 @@ class Downloads {
   uint64_t storing_bytes_ = 0;
   Instant endgame_ = Instant::Never();  // when all is asked for: until then it should have come
   Rate rate_;                           // from all peers together
+  Instant last_arrival_{};
   bool refill_all_ = false;
   uint32_t rarest_ = 0;   // Picker::rarest() when all were last refilled
   bool starved_ = false;  // Limits::bytes_in_flight was reached: somebody may want to ask for more

@@ -16,13 +16,6 @@ constexpr Duration kClaimPatience = Seconds(2);
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-bool Matches(const Metainfo& metainfo, const tracker_api::TorrentKey& key) {
-  if (const auto* content = std::get_if<ContentId>(&key)) return metainfo.content() == *content;
-  if (const auto* name = std::get_if<std::string>(&key)) return metainfo.name == *name;
-  const std::vector<InfoHash> hashes = metainfo.AllInfoHashes();
-  return std::find(hashes.begin(), hashes.end(), std::get<InfoHash>(key)) != hashes.end();
-}
-
 }  // namespace
 
 Client::Engine::Engine(Config config)
@@ -50,18 +43,27 @@ void Client::Engine::EndOfStep(Ctx& context) {
   if (phase_ == Phase::kStopped) return;
   if (speaking()) {
     tracker_.SetLookups(Wanted());
-    if (tracker_.Unreachable(context.now) && config_.peers.empty() && !config_.wait_for_registration) {
+    if (tracker_.Unreachable(context.now) && config_.peers.empty() && !config_.wait_for_registration &&
+        !web_seeds_may_help()) {
       Fail(absl::StrCat("no tracker could be reached: ", tracker_.last_trouble(),
                         "; start one, or name another"),
            context, FailureCause::kNoTracker);
     }
   }
+  if (phase_ == Phase::kDownloading) PollWebSeeds(context);
   if (downloads_) downloads_->RefillAll(context);
   for (auto overfull = peers_.EndStep(context); !overfull.empty(); overfull = peers_.EndStep(context)) {
     for (Peer* peer : overfull) Disconnect(*peer, "does not read what it asks for", true, context);
   }
   tracker_.Poll(verified(), context);
   if (phase_ == Phase::kStopping) MaybeStopped(context);
+}
+
+void Client::Engine::PollWebSeeds(Ctx& context) {
+  web_seeds_->Poll(context);
+  const bool alone = config_.trackers == 0 && config_.peers.empty() && peers_.links() == 0;
+  if (!alone || web_seeds_->hope()) return;
+  Fail("the torrent names no tracker, no peer was given, and no web server gives the rest", context);
 }
 
 // --- start ---
@@ -71,7 +73,7 @@ void Client::Engine::Handle(const Started&, Ctx& context) {
   for (const Address& peer : config_.peers) book_.Add(peer, AddressBook::Source::kUser);
   const bool download = config_.role == Role::kDownload;
   if (config_.metainfo) {
-    if (download && config_.trackers == 0 && config_.peers.empty()) {
+    if (download && config_.trackers == 0 && config_.peers.empty() && config_.web_seeds == 0) {
       return Fail("the torrent names no tracker, and no peer was given", context);
     }
     TorrentArrived(*std::move(config_.metainfo), context);
@@ -95,6 +97,7 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
   metadata_.emplace(torrent_->metainfo(), config_.info);
   downloads_.emplace(*torrent_, peers_, totals_, config_);
   uploads_.emplace(*torrent_, peers_, totals_, config_);
+  web_seeds_.emplace(*torrent_, *downloads_, config_);
   phase_ = Phase::kVerifying;
   TorrentKnown known{torrent_->metainfo().content(), torrent_->metainfo().name};
   if (const Selection& selected = torrent_->selection(); selected.given()) {
@@ -104,17 +107,6 @@ void Client::Engine::TorrentArrived(Metainfo metainfo, Ctx& context) {
   }
   context.out.Note(std::move(known));
   torrent_->Open(config_.role == Role::kOffer ? FileMode::kRead : FileMode::kDownload, context);
-}
-
-void Client::Engine::Fetched(tracker_api::Response response, Ctx& context) {
-  if (phase_ != Phase::kFetching) return;
-  Metainfo& metainfo = std::get<tracker_api::Fetched>(response.body).metainfo;
-  if (!Matches(metainfo, *config_.key)) {
-    return Fail(
-        absl::StrCat("the tracker answered with another torrent than ", tracker_api::KeyText(*config_.key)),
-        context);
-  }
-  TorrentArrived(std::move(metainfo), context);
 }
 
 // --- the file ---
@@ -233,6 +225,7 @@ void Client::Engine::FinishIfProven(Ctx& context) {
   if (!torrent_->proven()) return;
   phase_ = Phase::kFinishing;
   downloads_->End();
+  web_seeds_->End(context);
   torrent_->Finish(context);
 }
 
@@ -310,69 +303,14 @@ void Client::Engine::Handle(const Checkpointed& input, Ctx& context) {
   if (phase_ == Phase::kDownloading && torrent_->unsaved()) torrent_->ProgressMade(context);
 }
 
-// --- trackers ---
-
-void Client::Engine::Handle(const Received<swarm::Protocol>& input, Ctx& context) {
-  TrackerEvent(tracker_.Receive(input.message, verified(), context), context);
-}
-
-void Client::Engine::TrackerEvent(TrackerSession::Event event, Ctx& context) {
-  using Kind = TrackerSession::Event::Kind;
-  if (event.kind == Kind::kWithdrawn) context.out.Note(Withdrawn{tracker_.claimed().count()});
-  if (!speaking()) return;
-  switch (event.kind) {
-    case Kind::kNothing:
-    case Kind::kWithdrawn:
-      return;
-    case Kind::kFetched:
-      return Fetched(std::move(event.response), context);
-    case Kind::kOffered:
-      return context.out.Note(Offered{tracker_.claimed().count(), verified().size()});
-    case Kind::kPeers:
-      return Heard(std::get<tracker_api::Peers>(event.response.body), context);
-    case Kind::kNotFound: {
-      const Metainfo* known = metainfo();
-      const std::string name = known != nullptr
-                                   ? absl::StrCat(known->name, " (", known->content().ToString(), ")")
-                                   : tracker_api::KeyText(*config_.key);
-      if (config_.wait_for_registration) {
-        if (phase_ == Phase::kFetching) tracker_.Fetch(*config_.key);
-        return;
-      }
-      return Fail(absl::StrCat("the trackers know no torrent ", name, ": register it first"), context,
-                  FailureCause::kNotFound);
-    }
-    case Kind::kRefused: {
-      const std::string reason = absl::StrCat("the tracker refuses: ", event.response.reason);
-      if (phase_ == Phase::kFetching || config_.role == Role::kOffer) return Fail(reason, context);
-      return context.out.Note(TrackerTrouble{NodeId(0), reason});
-    }
-    case Kind::kLookupRefused:
-      return context.out.Note(
-          TrackerTrouble{NodeId(0), absl::StrCat("the tracker refuses: ", event.response.reason)});
-  }
-}
-
-void Client::Engine::Heard(const tracker_api::Peers& answer, Ctx& context) {
-  if (torrent_) torrent_->ToldInfoHashes(answer.info_hashes);
-  const std::vector<tracker_api::PeerClaim>& peers = answer.peers;
-  for (const tracker_api::PeerClaim& claim : peers) {
-    // Two seeders have nothing to say to each other.
-    if (phase_ == Phase::kOffering && claim.complete) continue;
-    book_.Add(claim.peer, AddressBook::Source::kTracker);
-  }
-  if (peers.size() != peers_found_) context.out.Note(PeersFound{static_cast<uint32_t>(peers.size())});
-  peers_found_ = peers.size();
-  Dial(context);
-}
-
 // --- timers, calls, the end ---
 
 void Client::Engine::Handle(const TimerFired<swarm::Protocol>& input, Ctx& context) {
   switch (input.timer) {
     case Timer::kTracker:
+    case Timer::kWebSeeds:
     case Timer::kCount:
-      return;  // EndOfStep polls the trackers
+      return;  // EndOfStep polls the trackers, and web servers
     case Timer::kPeers:
       return PeerTimers(context);
     case Timer::kDial:
@@ -412,6 +350,7 @@ void Client::Engine::BeginStop(Ctx& context) {
   if (phase_ == Phase::kDownloading) torrent_->SaveProgress(context);
   phase_ = Phase::kStopping;
   if (downloads_) downloads_->End();
+  if (web_seeds_) web_seeds_->End(context);
   peers_.Each([&](Peer& peer) {
     context.out.Link(LinkClose{peer.link, false});
     RemovePeer(peer, context);
@@ -444,6 +383,7 @@ swarm::Progress Client::Engine::progress() const {
     progress.pieces_verified = torrent_->selected_pieces_verified();
     progress.length = torrent_->selection().bytes();
     progress.bytes_verified = torrent_->selected_bytes_verified();
+    progress.bytes_from_web = web_seeds_->bytes_received();
     progress.bytes_held = torrent_->bytes_verified();
   }
   progress.tracker_answered = tracker_.answered();
@@ -475,6 +415,7 @@ void Client::Engine::CheckInvariants() const {
   CHECK(phase_ != Phase::kFinishing || torrent_->proven());
   if (downloads_) downloads_->CheckInvariants();
   if (uploads_) uploads_->CheckInvariants();
+  if (web_seeds_) web_seeds_->CheckInvariants();
 }
 
 uint64_t Client::Engine::Digest() const {
@@ -485,6 +426,7 @@ uint64_t Client::Engine::Digest() const {
   digest.Add(totals_.bytes_received);
   digest.Add(totals_.bytes_sent);
   if (downloads_) digest.Add(downloads_->Digest());
+  if (web_seeds_) digest.Add(web_seeds_->Digest());
   digest.Add(next_link_);
   digest.Add(peers_.ready());
   digest.Add(book_.known());

@@ -19,6 +19,7 @@
 #include "core/swarm/torrent.h"
 #include "core/swarm/tracker_session.h"
 #include "core/swarm/uploads.h"
+#include "core/swarm/web_seeds.h"
 #include "core/swarm/wire.h"
 
 namespace bt::swarm {
@@ -93,6 +94,7 @@ class Client::Engine {
   void BeginStop(Ctx& context);
   void MaybeStopped(Ctx& context);
   void EndOfStep(Ctx& context);
+  void PollWebSeeds(Ctx& context);
   TrackerSession::Wanted Wanted() const;
 
   // --- engine_links.cc ---
@@ -129,6 +131,11 @@ class Client::Engine {
 
   bool speaking() const { return phase_ < Phase::kStopping; }
   bool exchanges_peers() const { return config_.peer_exchange && !metadata_->may_be_private(); }
+  // A download can do without trackers. Not before there is a torrent: until then nobody knows what to ask
+  // web servers for.
+  bool web_seeds_may_help() const {
+    return config_.role == Role::kDownload && web_seeds_ && web_seeds_->hope();
+  }
   bool dials() const { return phase_ == Phase::kDownloading || phase_ == Phase::kOffering; }
 
   Config config_;
@@ -141,11 +148,12 @@ class Client::Engine {
   AddressBook book_;
   Probation probation_;
   PeerTable peers_;
-  // All four or none: a peer is in the table only while there is a torrent.
+  // All five or none: a peer is in the table only while there is a torrent.
   std::optional<Torrent> torrent_;
   std::optional<MetadataSource> metadata_;
   std::optional<Downloads> downloads_;
   std::optional<Uploads> uploads_;
+  std::optional<WebSeeds> web_seeds_;
 
   uint64_t next_link_ = 1;
   size_t peers_found_ = 0;

@@ -63,6 +63,10 @@ void Client::Engine::ProtocolError(Peer& peer, const char* what, Ctx& context) {
 }
 
 void Client::Engine::Convict(const Sender& sender, PieceIndex piece, Ctx& context) {
+  if (WebSeeds::IsSeed(sender)) {
+    web_seeds_->Convict(sender, piece, context);
+    return downloads_->Distrust(sender);
+  }
   if (book_.banned(sender.address)) return;
   book_.Ban(sender.address);
   if (sender.inbound()) probation_.Convicted(sender.address, context.now);

@@ -333,6 +333,35 @@ void Picker::Disown(PeerSlot peer) {
   }
 }
 
+std::optional<PieceIndex> Picker::RarestUntouched() const {
+  if (order_.empty() || used_ >= kPiecesInProgressLimit) return std::nullopt;
+  return order_.front();
+}
+
+void Picker::TakeWhole(PieceIndex piece, PeerSlot peer, Instant now) {
+  CHECK(untouched(piece) && used_ < kPiecesInProgressLimit);
+  const uint32_t index = Open(piece, peer, now);
+  std::vector<BlockRef> blocks;
+  Take(index, slots_[index].free, blocks);
+}
+
+void Picker::StartUnownedOver() {
+  for (uint32_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    const auto requested = [](const Block& block) { return block.state == BlockState::kRequested; };
+    if (!slot.used || slot.owner != kNobody || slot.storing > 0) continue;
+    if (std::none_of(slot.blocks.begin(), slot.blocks.end(), requested)) StartOver(i);
+  }
+}
+
+void Picker::GiveUpAll(PeerSlot peer) {
+  for (const Slot& slot : slots_) {
+    if (!slot.used || slot.owner != peer) continue;
+    for (uint32_t block = 0; block < slot.blocks.size(); ++block) Release({slot.piece, block});
+  }
+  Disown(peer);
+}
+
 bool Picker::TakeBack(PeerSlot peer, PieceIndex piece) {
   const Slot* slot = Find(piece);
   if (slot == nullptr || !slot->alone || slot->owner != peer) return false;

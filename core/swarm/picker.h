@@ -52,6 +52,8 @@ class Picker {
  public:
   using PeerSlot = uint32_t;  // the engine's dense number of a connected peer
   static constexpr PeerSlot kNobody = UINT32_MAX;
+  // From here on they are no peers: who takes whole pieces (TakeWhole), and has deadlines of its own.
+  static constexpr PeerSlot kFirstTaker = kNobody - 64;
   static constexpr uint32_t kRandomPieces = 4;      // picked at random before rarest-first begins
   static constexpr uint8_t kEndgameRequesters = 2;  // peers asked for one block at a time
   enum class Arrival : uint8_t { kWanted, kDuplicate };
@@ -77,6 +79,14 @@ class Picker {
                      uint32_t sources, std::deque<PieceIndex>& suggested, std::vector<BlockRef>& out);
   // Nobody is being asked for any of it, and it is missing.
   bool untouched(PieceIndex piece) const { return state_[piece.value()] == State::kMissing; }
+  // Of those the one that fewest peers have, if there is room for one more in progress.
+  std::optional<PieceIndex> RarestUntouched() const;
+  // All blocks of an untouched piece are marked as requested by `peer`.
+  void TakeWhole(PieceIndex piece, PeerSlot peer, Instant now);
+  // What was begun and is nobody's now is untouched again, without the blocks that are there.
+  void StartUnownedOver();
+  // What `peer` was to fetch and has not is free again, and its pieces are nobody's.
+  void GiveUpAll(PeerSlot peer);
   // How many peers have the untouched piece that fewest have; UINT32_MAX when no piece is untouched.
   uint32_t rarest() const { return order_.empty() ? UINT32_MAX : availability_[order_.front().value()]; }
   // Whether every missing block is being asked for: only then does the endgame begin.

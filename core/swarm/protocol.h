@@ -25,6 +25,39 @@ inline constexpr FileId kContentFile = FileId(0);
 struct Stop {};
 struct GetProgress {};
 
+// --- to web servers that have the files (BEP 19) ---
+
+// `length` bytes of the `file`-th file of the tree, or of the only one, from `offset` on; at most
+// WebSeeds::kRangeBytes, and one at a time to each server. NodeId says which server of those the client was
+// told of.
+struct FetchRange {
+  uint64_t id = 0;
+  uint32_t file = 0;
+  uint64_t offset = 0;
+  uint32_t length = 0;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("file", self.file);
+    visit("offset", self.offset);
+    visit("length", self.length);
+  }
+  friend bool operator==(const FetchRange&, const FetchRange&) = default;
+};
+// Its answer: the bytes, or why there are none.
+struct RangeFetched {
+  uint64_t id = 0;
+  std::string why;
+  Slice bytes;
+
+  static constexpr void Fields(auto& self, auto&& visit) {
+    visit("id", self.id);
+    visit("why", self.why);
+    visit("bytes", self.bytes);
+  }
+  friend bool operator==(const RangeFetched&, const RangeFetched&) = default;
+};
+
 // --- responses ---
 
 // Pieces, length and bytes_verified are of what is selected.
@@ -36,6 +69,7 @@ struct Progress {
   uint64_t bytes_verified = 0;
   uint64_t bytes_held = 0;       // verified, also of files that are not selected
   uint64_t bytes_received = 0;   // block bytes from peers, also such as were not needed
+  uint64_t bytes_from_web = 0;   // from web servers
   uint64_t bytes_wasted = 0;     // of these: duplicates, rejected pieces
   uint64_t bytes_sent = 0;       // block bytes queued to peers
   uint32_t peers_connected = 0;  // past the handshake
@@ -110,6 +144,17 @@ struct OfferChanged {
   uint32_t pieces = 0;
   std::string why;
 };
+// A web server did not answer as it should.
+struct WebSeedTrouble {
+  enum class Verdict : uint8_t {
+    kAskedAgain,
+    kGivenUp,  // it has answered wrongly too often
+    kLied,     // its bytes are proven wrong: given up as well
+  };
+  uint32_t seed = 0;
+  std::string why;
+  Verdict verdict = Verdict::kAskedAgain;
+};
 struct PeersFound {
   uint32_t peers = 0;
 };
@@ -137,7 +182,8 @@ struct InquiryDone {
 };
 
 struct Protocol {
-  using Message = std::variant<tracker_api::Ask, tracker_api::Answer, tracker_api::Unreachable>;
+  using Message =
+      std::variant<tracker_api::Ask, tracker_api::Answer, tracker_api::Unreachable, FetchRange, RangeFetched>;
   enum class Timer : uint8_t {
     kTracker,     // ask timeouts, retries, renewals, lookups
     kPeers,       // the earliest deadline of any peer session
@@ -145,15 +191,17 @@ struct Protocol {
     kChoke,       // choking is reconsidered
     kCheckpoint,  // progress is due to be made durable
     kStop,        // a stopping client waits no longer
+    kWebSeeds,    // web servers are asked, or late
     kCount
   };
   using FileEffect = swarm::FileEffect;
   using FileDone = swarm::FileDone;
   using Request = std::variant<Stop, GetProgress>;
   using Response = std::variant<Stopped, Progress>;
-  using Note = std::variant<TorrentKnown, FileReady, PieceUnusable, PieceVerified, PieceRejected,
-                            PeerConnected, PeerDisconnected, PeerBanned, Offered, Withdrawn, TrackerTrouble,
-                            OfferChanged, PeersFound, DownloadComplete, Failed, Stopped, InquiryDone>;
+  using Note =
+      std::variant<TorrentKnown, FileReady, PieceUnusable, PieceVerified, PieceRejected, PeerConnected,
+                   PeerDisconnected, PeerBanned, Offered, Withdrawn, TrackerTrouble, OfferChanged,
+                   WebSeedTrouble, PeersFound, DownloadComplete, Failed, Stopped, InquiryDone>;
 };
 
 }  // namespace bt::swarm

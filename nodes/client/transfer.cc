@@ -124,6 +124,7 @@ class Transfer {
     reporter_.Trouble(setup_.trackers.names.at(note.tracker.value()), note.why);
     troubles_.Add(note.tracker, note.why);
   }
+  void On(const swarm::WebSeedTrouble&) {}
   void On(const swarm::OfferChanged& note) { reporter_.Changed(note, name_); }
   void On(const swarm::PeersFound&) {}
   void On(const swarm::DownloadComplete&) {

@@ -10,6 +10,7 @@
 #include "core/base/fields.h"
 #include "core/base/halves.h"
 #include "core/swarm/resume_state.h"
+#include "core/swarm/web_seeds.h"
 #include "sim/scenarios/swarm_world.h"
 
 namespace bt::sim {
@@ -61,6 +62,13 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   if (plan_.selects) {
     DrawSelection(host);
     config.select = Patterns();
+  }
+  // Who has only a key, or a magnet link, does not know them.
+  web_left_.clear();
+  if (swarm_->web() != nullptr && config.metainfo && config.role == swarm::Role::kDownload) {
+    config.web_seeds = swarm_->web()->size();
+    config.timing.web_seed_patience = swarm_->web()->patience();
+    for (uint32_t i = 0; i < config.web_seeds; ++i) web_left_.insert(i);
   }
   config.listen = plan_.address;
   config.trackers = swarm_->cluster().size();
@@ -120,6 +128,11 @@ void ClientAdaptor::ProvidePart(ClientHost& host) {
 }
 
 void ClientAdaptor::Transmit(ClientHost& host, NodeId to, const Slice& message) {
+  const auto any = Decode<swarm::Protocol::Message>(message);
+  CHECK(any.ok());
+  if (const auto* fetch = std::get_if<swarm::FetchRange>(&*any)) {
+    return swarm_->web()->Fetch(host, to, *fetch, torrent(), swarm_->judge().content());
+  }
   auto edge = Decode<EdgeMessage>(message);
   CHECK(edge.ok());
   const auto* ask = std::get_if<tracker_api::Ask>(&*edge);
@@ -170,6 +183,8 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
     judge.OnRejected(host.name(), rejected->piece.value(), rejected->peers);
   } else if (const auto* banned = std::get_if<swarm::PeerBanned>(&note)) {
     judge.OnBanned(host.name(), banned->peer);
+  } else if (const auto* trouble = std::get_if<swarm::WebSeedTrouble>(&note)) {
+    OnWebTrouble(host, *trouble);
   } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
     Finished(host);
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
@@ -191,6 +206,24 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
   } else if (std::holds_alternative<swarm::Stopped>(note)) {
     CheckLeft(host);
   }
+}
+
+// An honest server may seem late to a client whose process stood still.
+void ClientAdaptor::OnWebTrouble(ClientHost& host, const swarm::WebSeedTrouble& trouble) {
+  using Verdict = swarm::WebSeedTrouble::Verdict;
+  if (trouble.verdict == Verdict::kAskedAgain) return;
+  web_left_.erase(trouble.seed);
+  if (trouble.verdict == Verdict::kLied) {
+    return swarm_->judge().OnBanned(host.name(), swarm::WebSeeds::AddressOf(trouble.seed));
+  }
+  if (!swarm_->web()->honest(trouble.seed) || trouble.why == "no answer in time") return;
+  host.world().Fail(absl::StrFormat("web: %s gives up server %d, which is honest: %s", host.name(),
+                                    trouble.seed, trouble.why));
+}
+
+bool ClientAdaptor::MayUseTheWeb() const {
+  return plan_.downloads && std::any_of(web_left_.begin(), web_left_.end(),
+                                        [&](uint32_t server) { return swarm_->web()->honest(server); });
 }
 
 void ClientAdaptor::Finished(ClientHost& host) {

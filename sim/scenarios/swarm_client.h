@@ -73,6 +73,8 @@ class ClientAdaptor : public DefaultAdaptor {
   // In this life; Never() before.
   Instant finished_at() const { return finished_at_; }
   uint64_t bytes_served() const { return bytes_served_; }
+  // It downloads, and of the web servers that it knows an honest one has not been late too often.
+  bool MayUseTheWeb() const;
   // Of what it is to download.
   uint64_t bytes_needed() const;
   // The pieces of its file from `first` on can no longer be read.
@@ -98,6 +100,7 @@ class ClientAdaptor : public DefaultAdaptor {
   Slice PieceBytes(ClientHost& host, uint32_t piece);
   void CheckResumed(ClientHost& host);
   void CheckLeft(ClientHost& host);
+  void OnWebTrouble(ClientHost& host, const swarm::WebSeedTrouble& trouble);
   void CheckSaid(ClientHost& host);
   void CheckRates(ClientHost& host);
   void DrawSelection(ClientHost& host);
@@ -122,6 +125,7 @@ class ClientAdaptor : public DefaultAdaptor {
   uint32_t cut_from_ = UINT32_MAX;  // in this life: others cut the file before this piece
   Instant stops_since_ = Instant::Never();
   uint64_t bytes_served_ = 0;
+  absl::btree_set<uint32_t> web_left_;  // in this life: web servers that it has not given up
 };
 
 using ClientHost = ClientAdaptor::ClientHost;

@@ -124,6 +124,9 @@ class SwarmRun {
     if (!Within([&] { return swarm_.registered(); }, "the torrent is not registered")) return;
     const auto finished = [&] { return swarm_.Finished(clients_); };
     if (!Within([&] { return Fed(); }, "a client lacks pieces that others have")) return;
+    if (!Within([&] { return swarm_.FinishedWithWeb(clients_); },
+                "a download that knows an honest web server has not finished"))
+      return;
     // In a calm world every piece has a source, and the time a download takes is judged: nobody waits for
     // peace.
     if (!plan_.calm && !finished()) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/swarm/web_seeds.h"
 #include "sim/scenarios/drawn_tree.h"
 #include "sim/scenarios/swarm_knobs.h"
 
@@ -35,6 +36,10 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
     client_config_ = DrawSwarmConfig(rng, kPeersMax);
     if (!plan.calm) DrawRateLimits();
     AddClients(rng, plan);
+    if (!plan.calm) web_.emplace(world);
+    for (uint32_t i = 0; web_.has_value() && i < web_->size(); ++i) {
+      if (web_->honest(i)) judge_->AddHonest(swarm::WebSeeds::AddressOf(i));
+    }
   }
   rescuer_ = MakeClient(FaultPlan(), {.name = "rescuer", .address = NextAddress()});
   std::vector<Address> honest;
@@ -245,6 +250,13 @@ bool SwarmWorld::Finished(const std::vector<Process*>& core) {
     if (std::find(core.begin(), core.end(), client.get()) != core.end()) return false;
   }
   return true;
+}
+
+bool SwarmWorld::FinishedWithWeb(const std::vector<Process*>& core) {
+  return std::none_of(clients_.begin(), clients_.end(), [&](const auto& client) {
+    return client->adaptor().MayUseTheWeb() && !client->adaptor().finished() &&
+           std::find(core.begin(), core.end(), client.get()) != core.end();
+  });
 }
 
 std::string SwarmWorld::Situation(const std::vector<Process*>& core) {

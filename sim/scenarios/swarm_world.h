@@ -17,6 +17,7 @@
 #include "sim/scenarios/byzantine_peer.h"
 #include "sim/scenarios/swarm_client.h"
 #include "sim/scenarios/tracker_cluster.h"
+#include "sim/scenarios/web_servers.h"
 
 namespace bt::sim {
 
@@ -58,6 +59,8 @@ class SwarmWorld {
   Metainfo under_other_name() const;
   // Those of `core` that download have finished.
   bool Finished(const std::vector<Process*>& core);
+  // ... or at least those that know a web server that is honest.
+  bool FinishedWithWeb(const std::vector<Process*>& core);
   std::string Situation(const std::vector<Process*>& core);
 
   // What those of `core` that speak know of each other.
@@ -78,6 +81,8 @@ class SwarmWorld {
   uint64_t bytes_needed() const;  // if each downloader fetches each byte once
   const std::vector<std::unique_ptr<ClientHost>>& clients() const { return clients_; }
   const swarm::Config& client_config() const { return client_config_; }
+  // The web servers that the torrent's file names; nullptr: none.
+  WebServers* web() { return web_.has_value() ? &*web_ : nullptr; }
   TrackerCluster& cluster() { return cluster_; }
   bool shares_a_tree() const { return !judge_->metainfo().tree.empty(); }
   SwarmIntegrity& judge() { return *judge_; }
@@ -108,6 +113,7 @@ class SwarmWorld {
   Slice wrong_content_;
   std::unique_ptr<SwarmIntegrity> judge_;
   swarm::Config client_config_;
+  std::optional<WebServers> web_;
   RandomStream rng_;
   std::vector<std::unique_ptr<ClientHost>> clients_;
   std::unique_ptr<ClientHost> rescuer_;

@@ -68,8 +68,13 @@ void SmallWorld::Run(size_t index, const std::function<void(ClientRunner&)>& act
   action(*node.runner);
   EXPECT_FALSE(node.runner->machine().OverlookedPeer().has_value()) << "it could be asked, and is not";
   auto& effects = node.effects;
-  for (auto& sent : std::exchange(effects.sent, {}))
-    DoAsk(index, sent.to, std::get<tracker_api::Ask>(sent.message));
+  for (auto& sent : std::exchange(effects.sent, {})) {
+    if (const auto* fetch = std::get_if<FetchRange>(&sent.message)) {
+      DoFetch(index, sent.to, *fetch);
+    } else {
+      DoAsk(index, sent.to, std::get<tracker_api::Ask>(sent.message));
+    }
+  }
   for (FileEffect& effect : std::exchange(effects.files, {})) DoFile(index, std::move(effect));
   for (LinkEffect& effect : std::exchange(effects.links, {})) DoLink(index, std::move(effect));
   for (auto& answer : std::exchange(effects.answers, {})) replies.push_back(std::move(answer.response));
@@ -231,6 +236,28 @@ void SmallWorld::DoFile(size_t index, FileEffect effect) {
         [this, index, runner, done = std::move(done)] {
           if (nodes_[index]->runner.get() == runner) Step(index, FileCompleted<Protocol>{done});
         });
+}
+
+void SmallWorld::DoFetch(size_t index, NodeId to, const FetchRange& fetch) {
+  fetched.emplace_back(to.value(), fetch);
+  const auto mode = web_mode.find(to.value());
+  if (mode == web_mode.end() || mode->second == WebMode::kSilent) return;
+  const FileTree& tree = registered->tree;
+  const uint64_t begin = tree.empty() ? 0 : tree.first_piece(fetch.file) * registered->piece_length;
+  std::string bytes = web_content.substr(begin + fetch.offset, fetch.length);
+  RangeFetched answer{fetch.id, {}, {}};
+  if (mode->second == WebMode::kWrong) bytes[0] = static_cast<char>(~bytes[0]);
+  if (mode->second == WebMode::kShort) bytes.pop_back();
+  if (mode->second == WebMode::kFailing) {
+    answer.why = "HTTP 404";
+  } else {
+    answer.bytes = Slice::Own(std::move(bytes));
+  }
+  const ClientRunner* const runner = nodes_[index]->runner.get();
+  Later(Milliseconds(20), [this, index, runner, to, answer = std::move(answer)] {
+    if (nodes_[index]->runner.get() != runner) return;
+    Step(index, Received<Protocol>{to, answer});
+  });
 }
 
 tracker_api::Response SmallWorld::Answer(const tracker_api::Request& request) {

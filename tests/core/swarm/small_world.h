@@ -99,6 +99,13 @@ class SmallWorld {
   std::vector<InfoHash> told_info_hashes;                        // with each lookup
   std::vector<std::pair<uint32_t, tracker_api::Request>> asked;  // in order: which node, what
 
+  // The scripted web servers, by their numbers, and what they were asked for. `web_content`: as a client's
+  // file has it.
+  enum class WebMode { kUp, kWrong, kShort, kFailing, kSilent };
+  std::map<uint32_t, WebMode> web_mode;
+  std::string web_content;
+  std::vector<std::pair<uint32_t, FetchRange>> fetched;
+
   std::vector<Protocol::Response> replies;
 
  private:
@@ -119,6 +126,7 @@ class SmallWorld {
   void DoLink(size_t node, LinkEffect effect);
   void DoFile(size_t node, FileEffect effect);
   void DoAsk(size_t node, NodeId to, const tracker_api::Ask& ask);
+  void DoFetch(size_t node, NodeId to, const FetchRange& fetch);
   tracker_api::Response Answer(const tracker_api::Request& request);
   void Transmit(size_t stream, int from, std::string bytes);
   void CloseStream(size_t stream, int from);
