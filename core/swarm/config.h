@@ -91,7 +91,7 @@ struct Config {
   // How many trackers: NodeId(i) is the i-th of the torrent's list. 0: none (peers are only given below).
   uint32_t trackers = 0;
   // How many web servers have the files (BEP 19): NodeId(i) of a FetchRange is the i-th. Those beyond
-  // WebSeeds::kSeedsLimit are not asked.
+  // kWebSeedsLimit are not asked.
   uint32_t web_seeds = 0;
   // Peers to dial beside what the trackers say.
   std::vector<Address> peers;

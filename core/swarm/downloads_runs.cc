@@ -16,8 +16,8 @@ std::optional<Downloads::Run> Downloads::TakeRun(uint32_t number, uint64_t bytes
   if (!picker_ || requested_bytes_ + storing_bytes_ >= limits_.bytes_in_flight) return std::nullopt;
   std::optional<PieceIndex> first = picker_->RarestUntouched();
   if (!first) {
-    // What peers have begun and left behind.
-    picker_->StartUnownedOver();
+    // What peers have begun, and have left or do not finish.
+    picker_->StartIdleOver();
     first = picker_->RarestUntouched();
   }
   if (!first) return std::nullopt;

@@ -345,11 +345,11 @@ void Picker::TakeWhole(PieceIndex piece, PeerSlot peer, Instant now) {
   Take(index, slots_[index].free, blocks);
 }
 
-void Picker::StartUnownedOver() {
+void Picker::StartIdleOver() {
   for (uint32_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     const auto requested = [](const Block& block) { return block.state == BlockState::kRequested; };
-    if (!slot.used || slot.owner != kNobody || slot.storing > 0) continue;
+    if (!slot.used || slot.storing > 0) continue;
     if (std::none_of(slot.blocks.begin(), slot.blocks.end(), requested)) StartOver(i);
   }
 }

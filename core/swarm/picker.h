@@ -83,8 +83,9 @@ class Picker {
   std::optional<PieceIndex> RarestUntouched() const;
   // All blocks of an untouched piece are marked as requested by `peer`.
   void TakeWhole(PieceIndex piece, PeerSlot peer, Instant now);
-  // What was begun and is nobody's now is untouched again, without the blocks that are there.
-  void StartUnownedOver();
+  // What was begun and of which nothing is asked for or being stored is untouched again, without the blocks
+  // that are there; also what a peer owns that refuses the rest of it.
+  void StartIdleOver();
   // What `peer` was to fetch and has not is free again, and its pieces are nobody's.
   void GiveUpAll(PeerSlot peer);
   // How many peers have the untouched piece that fewest have; UINT32_MAX when no piece is untouched.

@@ -28,7 +28,7 @@ struct GetProgress {};
 // --- to web servers that have the files (BEP 19) ---
 
 // `length` bytes of the `file`-th file of the tree, or of the only one, from `offset` on; at most
-// WebSeeds::kRangeBytes, and one at a time to each server. NodeId says which server of those the client was
+// kWebRangeBytes, and one at a time to each server. NodeId says which server of those the client was
 // told of.
 struct FetchRange {
   uint64_t id = 0;

@@ -9,20 +9,20 @@
 
 namespace bt::swarm {
 
-Address WebSeeds::AddressOf(uint32_t seed) {
-  return Address::V4(255, 255, 255, static_cast<uint8_t>(seed), 80);
-}
+// With what peers are asked for it stays below what Downloads may have in flight or be storing.
+static_assert(uint64_t{kWebRangesAtOnce} * kWebRangeBytes <= Limits().bytes_in_flight);
 
 bool WebSeeds::IsSeed(const Sender& sender) {
   const Address& address = sender.address;
-  return !sender.inbound() && address.ip.back() < kSeedsLimit && address == AddressOf(address.ip.back());
+  return !sender.inbound() && address.ip.back() < kWebSeedsLimit &&
+         address == WebSeedAddress(address.ip.back());
 }
 
 WebSeeds::WebSeeds(const Torrent& torrent, Downloads& downloads, const Config& config)
     : torrent_(torrent),
       downloads_(downloads),
       patience_(config.timing.web_seed_patience),
-      seeds_(std::min(config.web_seeds, kSeedsLimit)) {}
+      seeds_(std::min(config.web_seeds, kWebSeedsLimit)) {}
 
 bool WebSeeds::hope() const {
   return std::any_of(seeds_.begin(), seeds_.end(), [](const Seed& seed) { return !seed.given_up; });
@@ -38,7 +38,7 @@ void WebSeeds::Poll(Ctx& context) {
   if (began_ == Instant::Never()) began_ = context.now;
   for (uint32_t i = 0; i < seeds_.size(); ++i) {
     Seed& seed = seeds_[i];
-    if (seed.ask == 0 || context.now < seed.since + kAnswerTimeout) continue;
+    if (seed.ask == 0 || context.now < seed.since + kWebAnswerTimeout) continue;
     // It may be slow: less may come in time.
     seed.range_bytes = std::max(kRangeBytesMin, seed.range_bytes / 4);
     Strike(i, "no answer in time", context);
@@ -59,7 +59,7 @@ void WebSeeds::AskThoseThatRest(Ctx& context) {
   std::stable_sort(resting.begin(), resting.end(),
                    [&](uint32_t a, uint32_t b) { return seeds_[a].strikes < seeds_[b].strikes; });
   for (const uint32_t i : resting) {
-    if (in_flight() == kAtOnce) return;
+    if (in_flight() == kWebRangesAtOnce) return;
     const std::optional<Downloads::Run> run = downloads_.TakeRun(i, seeds_[i].range_bytes, context.now);
     if (!run) return;
     seeds_[i].run = *run;
@@ -72,7 +72,7 @@ void WebSeeds::AskThoseThatRest(Ctx& context) {
 void WebSeeds::Arm(Instant due, Ctx& context) const {
   Instant next = due > context.now ? due : Instant::Never();
   for (const Seed& seed : seeds_) {
-    if (seed.ask != 0) next = std::min(next, seed.since + kAnswerTimeout);
+    if (seed.ask != 0) next = std::min(next, seed.since + kWebAnswerTimeout);
     if (seed.ask == 0 && !seed.given_up && seed.retry_at > context.now) next = std::min(next, seed.retry_at);
   }
   if (next == Instant::Never() || !hope()) {
@@ -110,7 +110,7 @@ void WebSeeds::Answered(const RangeFetched& answer, Ctx& context) {
   seed.ask = 0;
   seed.strikes = 0;
   bytes_received_ += seed.length;
-  downloads_.StoreRun(seed.run, seed.begun, answer.bytes, {AddressOf(index), LinkId(0)}, context);
+  downloads_.StoreRun(seed.run, seed.begun, answer.bytes, {WebSeedAddress(index), LinkId(0)}, context);
   seed.begun += seed.length;
   if (seed.begun < seed.run.bytes) return Ask(index, context);
   seed.run = {};
@@ -129,7 +129,7 @@ void WebSeeds::LetGo(uint32_t index) {
 void WebSeeds::Strike(uint32_t index, std::string why, Ctx& context) {
   Seed& seed = seeds_[index];
   LetGo(index);
-  if (++seed.strikes >= kStrikes) {
+  if (++seed.strikes >= kWebStrikes) {
     return GiveUp(index, std::move(why), WebSeedTrouble::Verdict::kGivenUp, context);
   }
   seed.retry_at = context.now + kBackoffMin * (int64_t{1} << (seed.strikes - 1));
@@ -156,9 +156,9 @@ void WebSeeds::End(Ctx& context) {
 }
 
 void WebSeeds::CheckInvariants() const {
-  CHECK(in_flight() <= kAtOnce);
+  CHECK(in_flight() <= kWebRangesAtOnce);
   for (const Seed& seed : seeds_) {
-    CHECK(seed.length <= kRangeBytes && seed.begun <= seed.run.bytes);
+    CHECK(seed.length <= kWebRangeBytes && seed.begun <= seed.run.bytes);
     CHECK(seed.ask == 0 || (!seed.given_up && seed.run.count > 0));
   }
 }

@@ -3,8 +3,9 @@
 // WebSeeds: web servers that have the content's files (BEP 19), as a last resort: when for a while no peer
 // has sent a block that was wanted, whole pieces that nobody is asked for are fetched from them by ranges,
 // one at a time from each server. What comes is proven as any peer's piece is. A server that answers wrongly
-// is left alone for longer each time and given up after kStrikes; one whose bytes a hash proves wrong, at
-// once. Invariant: at most kAtOnce ranges of at most kRangeBytes are in flight. For the client's engine.
+// is left alone for longer each time and given up after kWebStrikes; one whose bytes a hash proves wrong, at
+// once. Invariant: at most kWebRangesAtOnce ranges of at most kWebRangeBytes are in flight. For the client's
+// engine.
 
 #include <cstdint>
 #include <optional>
@@ -15,19 +16,15 @@
 #include "core/swarm/downloads.h"
 #include "core/swarm/protocol.h"
 #include "core/swarm/torrent.h"
+#include "core/swarm/web_seed_limits.h"
 
 namespace bt::swarm {
 
 class WebSeeds {
  public:
   using Ctx = Context<Protocol>;
-  static constexpr uint32_t kSeedsLimit = 16;  // of a torrent; others are not asked
-  static constexpr uint32_t kAtOnce = 4;       // ranges in flight
-  static constexpr uint32_t kRangeBytes = 4 << 20;
   static constexpr uint32_t kRangeBytesMin = 256 << 10;  // asked of a server that was late with more
-  static constexpr uint32_t kStrikes = 3;                // wrong answers one after the other
-  static constexpr Duration kAnswerTimeout = Seconds(60);
-  static constexpr Duration kBackoffMin = Seconds(4);  // after the first strike; then twice that
+  static constexpr Duration kBackoffMin = Seconds(4);    // after the first strike; then twice that
 
   // All must outlive this. `config` says how many there are.
   WebSeeds(const Torrent& torrent, Downloads& downloads, const Config& config);
@@ -43,8 +40,7 @@ class WebSeeds {
   bool hope() const;
   uint64_t bytes_received() const { return bytes_received_; }
 
-  // Servers stand among senders under addresses that no peer can have (240.0.0.0/4, RFC 1112).
-  static Address AddressOf(uint32_t seed);
+  // Whether it is a server, under its WebSeedAddress.
   static bool IsSeed(const Sender& sender);
   // A server's bytes were proven wrong.
   void Convict(const Sender& sender, PieceIndex piece, Ctx& context);
@@ -59,7 +55,7 @@ class WebSeeds {
     uint32_t length = 0;
     Downloads::Run run;
     uint64_t begun = 0;  // bytes of the run that have come
-    uint32_t range_bytes = kRangeBytes;
+    uint32_t range_bytes = kWebRangeBytes;
     uint32_t strikes = 0;
     Instant retry_at{};
     bool given_up = false;

@@ -10,7 +10,7 @@
 #include "core/base/fields.h"
 #include "core/base/halves.h"
 #include "core/swarm/resume_state.h"
-#include "core/swarm/web_seeds.h"
+#include "core/swarm/web_seed_limits.h"
 #include "sim/scenarios/swarm_world.h"
 
 namespace bt::sim {
@@ -214,7 +214,7 @@ void ClientAdaptor::OnWebTrouble(ClientHost& host, const swarm::WebSeedTrouble& 
   if (trouble.verdict == Verdict::kAskedAgain) return;
   web_left_.erase(trouble.seed);
   if (trouble.verdict == Verdict::kLied) {
-    return swarm_->judge().OnBanned(host.name(), swarm::WebSeeds::AddressOf(trouble.seed));
+    return swarm_->judge().OnBanned(host.name(), swarm::WebSeedAddress(trouble.seed));
   }
   if (!swarm_->web()->honest(trouble.seed) || trouble.why == "no answer in time") return;
   host.world().Fail(absl::StrFormat("web: %s gives up server %d, which is honest: %s", host.name(),

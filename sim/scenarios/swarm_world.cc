@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/swarm/web_seeds.h"
+#include "core/swarm/web_seed_limits.h"
 #include "sim/scenarios/drawn_tree.h"
 #include "sim/scenarios/swarm_knobs.h"
 
@@ -38,7 +38,7 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
     AddClients(rng, plan);
     if (!plan.calm) web_.emplace(world);
     for (uint32_t i = 0; web_.has_value() && i < web_->size(); ++i) {
-      if (web_->honest(i)) judge_->AddHonest(swarm::WebSeeds::AddressOf(i));
+      if (web_->honest(i)) judge_->AddHonest(swarm::WebSeedAddress(i));
     }
   }
   rescuer_ = MakeClient(FaultPlan(), {.name = "rescuer", .address = NextAddress()});

@@ -7,14 +7,14 @@
 #include <utility>
 
 #include "core/base/fields.h"
-#include "core/swarm/web_seeds.h"
+#include "core/swarm/web_seed_limits.h"
 
 namespace bt::sim {
 namespace {
 
 constexpr uint64_t kServersMax = 3;
 constexpr Duration kSoon = Seconds(2);
-constexpr Duration kLate = Seconds(20);  // well within WebSeeds::kAnswerTimeout
+constexpr Duration kLate = Seconds(20);  // well within kWebAnswerTimeout
 
 }  // namespace
 
@@ -60,7 +60,7 @@ void WebServers::Fetch(ClientHost& client, NodeId server, const swarm::FetchRang
   const bool known =
       server.value() < size() && (tree.empty() ? fetch.file == 0 : fetch.file < tree.files().size());
   const uint64_t length = !known ? 0 : tree.empty() ? metainfo.length : tree.files()[fetch.file].length;
-  if (fetch.length == 0 || fetch.length > swarm::WebSeeds::kRangeBytes || fetch.offset > length ||
+  if (fetch.length == 0 || fetch.length > swarm::kWebRangeBytes || fetch.offset > length ||
       fetch.length > length - fetch.offset) {
     return world_.Fail(absl::StrFormat("web: %s asks server %d for %d bytes at %d of file %d", client.name(),
                                        server.value(), fetch.length, fetch.offset, fetch.file));

@@ -31,6 +31,25 @@ TEST_F(PeerTest, WhoRejectsEverythingIsAskedForLittle) {
   EXPECT_LE(Count<wire::Request>(script), rounds * round);
 }
 
+// The peer stays the owner of what it has begun, and is not asked for it any more.
+TEST_F(PeerTest, WhatAPeerHasBegunAndRefusesToFinishComesFromAWebServer) {
+  Script script;
+  SmallWorld::RawPeer& raw = world_.AddRaw(Host(9));
+  raw.on_bytes = [&](SmallWorld& world, SmallWorld::RawPeer& self) {
+    Greet(self, script);
+    EachRequest(script, [&](const wire::BlockSpan& block) {
+      world.RawSend(self, block.offset == 0 ? Served(block, good_) : Bytes(wire::Reject{block}));
+    });
+  };
+  world_.web_mode[0] = SmallWorld::WebMode::kUp;
+  world_.web_content = good_;
+  Config config = Downloading();
+  config.web_seeds = 1;
+  const size_t client = world_.Add(config, "");
+  EXPECT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }, Seconds(60)));
+  EXPECT_EQ(world_.node(client).file, good_);
+}
+
 // A queue is full for a while, for example with requests that were accepted between a choke and an unchoke
 // and are not waited for any more. The peer has all, so that no Have will ever say it again.
 TEST_F(PeerTest, WhatAPeerRejectsForAWhileIsAskedOfItAgain) {

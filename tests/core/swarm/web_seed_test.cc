@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/swarm/client.h"
-#include "core/swarm/web_seeds.h"
+#include "core/swarm/web_seed_limits.h"
 #include "tests/core/swarm/small_world.h"
 #include "tests/support/sample_content.h"
 
@@ -57,12 +57,12 @@ TEST_F(WebSeedTest, WithoutPeersTheContentComesFromAServerInRangesOneAtATime) {
   EXPECT_EQ(world_.client(client).progress().bytes_from_web, kLength);
   uint64_t bytes = 0;
   for (const auto& [seed, fetch] : world_.fetched) {
-    EXPECT_LE(fetch.length, WebSeeds::kRangeBytes);
+    EXPECT_LE(fetch.length, kWebRangeBytes);
     EXPECT_EQ(fetch.offset % kPieceLength, 0u) << "whole pieces";
     bytes += fetch.length;
   }
   EXPECT_EQ(bytes, kLength) << "nothing is fetched twice";
-  EXPECT_EQ(world_.fetched.size(), kLength / WebSeeds::kRangeBytes + 1) << "in ranges as long as they may be";
+  EXPECT_EQ(world_.fetched.size(), kLength / kWebRangeBytes + 1) << "in ranges as long as they may be";
 }
 
 TEST_F(WebSeedTest, WhileAPeerSendsNoServerIsAsked) {
@@ -107,9 +107,9 @@ TEST_F(WebSeedTest, AServerThatAnswersWronglyIsGivenUpAfterThreeStrikes) {
     world_.web_mode[0] = mode;
     world_.fetched.clear();
     const size_t client = world_.Add(Downloading(static_cast<uint8_t>(1 + static_cast<int>(mode)), 1), "");
-    ASSERT_TRUE(world_.RunUntil([&] { return Trouble(client).size() == WebSeeds::kStrikes; }, Seconds(400)));
+    ASSERT_TRUE(world_.RunUntil([&] { return Trouble(client).size() == kWebStrikes; }, Seconds(400)));
     world_.RunFor(Seconds(300));
-    EXPECT_EQ(world_.fetched.size(), WebSeeds::kStrikes);
+    EXPECT_EQ(world_.fetched.size(), kWebStrikes);
     EXPECT_EQ(Trouble(client)[1].verdict, Verdict::kAskedAgain);
     EXPECT_EQ(Trouble(client)[2].verdict, Verdict::kGivenUp);
     EXPECT_FALSE(world_.Completed(client));
@@ -124,8 +124,8 @@ TEST_F(WebSeedTest, AServerThatIsLateIsAskedForLessTheNextTime) {
   ASSERT_TRUE(world_.RunUntil([&] { return world_.fetched.size() == 2; }, Seconds(200)));
   world_.web_mode[0] = WebMode::kUp;
   ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }, Seconds(200)));
-  EXPECT_EQ(world_.fetched[0].second.length, WebSeeds::kRangeBytes);
-  EXPECT_EQ(world_.fetched[1].second.length, WebSeeds::kRangeBytes / 4);
+  EXPECT_EQ(world_.fetched[0].second.length, kWebRangeBytes);
+  EXPECT_EQ(world_.fetched[1].second.length, kWebRangeBytes / 4);
   EXPECT_EQ(world_.node(client).file, good_);
 }
 
@@ -137,7 +137,7 @@ TEST_F(WebSeedTest, SilentServersAreNotAskedAgainBeforeOneThatWasNotAskedYet) {
   world_.web_mode[0] = world_.web_mode[1] = WebMode::kSilent;
   world_.web_mode[2] = WebMode::kUp;
   const size_t client = world_.Add(Downloading(1, 3), "");
-  const Duration twice_late = WebSeeds::kAnswerTimeout * 2 + Timing().web_seed_patience;
+  const Duration twice_late = kWebAnswerTimeout * 2 + Timing().web_seed_patience;
   EXPECT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }, twice_late + Seconds(5)));
 }
 
@@ -155,13 +155,13 @@ TEST_F(WebSeedTest, ThePieceOfALiarComesFromAPeerThatAppears) {
 }
 
 TEST_F(WebSeedTest, NoMoreServersAreAskedThanTheLimit) {
-  for (uint32_t i = 0; i < 2 * WebSeeds::kSeedsLimit; ++i) world_.web_mode[i] = WebMode::kFailing;
-  world_.Add(Downloading(1, 2 * WebSeeds::kSeedsLimit), "");
+  for (uint32_t i = 0; i < 2 * kWebSeedsLimit; ++i) world_.web_mode[i] = WebMode::kFailing;
+  world_.Add(Downloading(1, 2 * kWebSeedsLimit), "");
   world_.RunFor(Seconds(100));
   uint32_t last = 0;
   for (const auto& [seed, fetch] : world_.fetched) last = std::max(last, seed);
-  EXPECT_EQ(last, WebSeeds::kSeedsLimit - 1);
-  EXPECT_EQ(world_.fetched.size(), WebSeeds::kSeedsLimit * WebSeeds::kStrikes);
+  EXPECT_EQ(last, kWebSeedsLimit - 1);
+  EXPECT_EQ(world_.fetched.size(), kWebSeedsLimit * kWebStrikes);
 }
 
 TEST_F(WebSeedTest, ADownloadNeedsNoTrackerWhileAServerMayHelp) {
@@ -182,7 +182,7 @@ TEST_F(WebSeedTest, WithoutATrackerADownloadEndsWhenTheLastServerIsGivenUp) {
   config.trackers = 0;
   const size_t client = world_.Add(config, "");
   ASSERT_TRUE(world_.RunUntil([&] { return !world_.node(client).All<Failed>().empty(); }));
-  EXPECT_EQ(Trouble(client).size(), WebSeeds::kStrikes);
+  EXPECT_EQ(Trouble(client).size(), kWebStrikes);
   ASSERT_TRUE(world_.RunUntil([&] { return world_.client(client).stopped(); }));
 }
 
@@ -194,7 +194,7 @@ TEST_F(WebSeedTest, APieceLongerThanARangeComesInSeveral) {
   const size_t client = world_.Add(Downloading(1, 1), "");
   ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
   EXPECT_EQ(world_.node(client).file, good_);
-  for (const auto& [seed, fetch] : world_.fetched) EXPECT_LE(fetch.length, WebSeeds::kRangeBytes);
+  for (const auto& [seed, fetch] : world_.fetched) EXPECT_LE(fetch.length, kWebRangeBytes);
 }
 
 TEST_F(WebSeedTest, OfATreeEachRangeIsOfOneFileAndOnlyOfWhatIsSelected) {
