@@ -42,13 +42,17 @@ struct Options {
   ClusterBackupOptions cluster_backup;
 };
 
-void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const char* help) {
+void AddUrls(CLI::App* command, const char* name, std::vector<std::string>& urls, const char* help) {
   // One value each, so that a file name may follow.
-  command->add_option("--tracker", trackers, help)
+  command->add_option(name, urls, help)
       ->type_name("URL")
       ->take_all()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void AddTrackers(CLI::App* command, std::vector<std::string>& trackers, const char* help) {
+  AddUrls(command, "--tracker", trackers, help);
 }
 
 // Files, and never the token: command lines and environments are read by others, and kept in histories.
@@ -91,6 +95,10 @@ CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
   command->add_option("--name", options.name, "the torrent's name (default: the file's)");
   AddTrackers(command, options.trackers,
               "a tracker of the torrent: http://HOST:PORT, https:// or udp://; may be repeated");
+  AddUrls(
+      command, "--web-seed", options.web_seeds,
+      "a web server that has it, http:// or https://: the file's URL, or one that ends in / and the name is "
+      "appended; may be repeated");
   AddBytes(command, "--piece-length", options.piece_length,
            "bytes per piece, a power of two from 16K on (default: by the length)");
   command->add_option("--format", options.format, "hybrid, v1 or v2 (default: hybrid)");

@@ -134,6 +134,10 @@ void HttpClient::Read(const Address& address, Pooled& pooled) {
   if (result == HttpRead::kMore) return;
   if (result == HttpRead::kDone) return Complete(address, pooled);
   pooled.used_before = false;  // no second try: it would answer the same
+  if (result == HttpRead::kBodyTooLarge) {
+    return Fail(address, pooled.id,
+                Unavailable(address, absl::StrCat("its answer is longer than ", kHttpBodyLimit, " bytes")));
+  }
   Fail(address, pooled.id, Unavailable(address, "did not answer in HTTP; is this a tracker's client port?"));
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/swarm/web_seed_limits.h"
 #include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 
@@ -42,12 +43,9 @@ double Rounded(double value, double digits) {
   return std::round(value * scale) / scale;
 }
 
-const Address& AddressOf(const Address& address) { return address; }
-const Address& AddressOf(const std::pair<const Address, std::string>& entry) { return entry.first; }
-
-Json List(const auto& addresses) {
+Json List(const absl::btree_map<Address, std::string>& banned) {
   Json list = Json::array();
-  for (const auto& address : addresses) list.push_back(AddressOf(address).ToString());
+  for (const auto& [address, name] : banned) list.push_back(address.ToString());
   return list;
 }
 
@@ -134,15 +132,24 @@ void Reporter::Changed(const swarm::OfferChanged& changed, const std::string& na
                           "; it is offered again when it is back"));
 }
 
+std::vector<std::string> Reporter::NamesOf(const std::vector<Address>& senders) const {
+  std::vector<std::string> names;
+  for (const Address& sender : senders) names.push_back(sender.ToString());
+  for (uint32_t seed = 0; seed < web_seeds_.size(); ++seed) {
+    std::replace(names.begin(), names.end(), swarm::WebSeedAddress(seed).ToString(), web_seeds_[seed]);
+  }
+  return names;
+}
+
 void Reporter::Rejected(const swarm::PieceRejected& rejected) {
   ++rejected_;
   if (json_) {
     return PrintLine(
-        {{"event", "rejected"}, {"piece", rejected.piece.value()}, {"peers", List(rejected.peers)}});
+        {{"event", "rejected"}, {"piece", rejected.piece.value()}, {"peers", NamesOf(rejected.peers)}});
   }
   std::string peers;
-  for (const Address& peer : rejected.peers) {
-    absl::StrAppend(&peers, peers.empty() ? "" : ", ", peer.ToString());
+  for (const std::string& peer : NamesOf(rejected.peers)) {
+    absl::StrAppend(&peers, peers.empty() ? "" : ", ", peer);
   }
   Line(absl::StrCat("piece ", rejected.piece.value(), " was wrong and is fetched again (from ", peers, ")"));
 }
@@ -169,6 +176,23 @@ void Reporter::Trouble(std::string_view tracker, std::string_view why) {
     return PrintLine({{"event", "trouble"}, {"tracker", std::string(tracker)}, {"why", std::string(why)}});
   }
   Line(absl::StrCat("tracker ", Absl(tracker), ": ", Absl(why), "; trying again"));
+}
+
+void Reporter::Trouble(const swarm::WebSeedTrouble& trouble) {
+  using Verdict = swarm::WebSeedTrouble::Verdict;
+  const std::string& url = web_seeds_.at(trouble.seed);
+  const bool given_up = trouble.verdict != Verdict::kAskedAgain;
+  if (json_) {
+    return PrintLine({{"event", "web_seed"},
+                      {"url", url},
+                      {"why", trouble.why},
+                      {"given_up", given_up},
+                      {"lied", trouble.verdict == Verdict::kLied}});
+  }
+  std::string& last = troubles_[url];
+  if (std::exchange(last, trouble.why) == trouble.why && !given_up) return;
+  Line(absl::StrCat("web seed ", url, ": ", trouble.why,
+                    given_up ? "; it is not asked any more" : "; trying again"));
 }
 
 void Reporter::Offering(uint32_t pieces, std::string_view name, const Address& at) {
@@ -232,7 +256,7 @@ void Reporter::Progress(const swarm::Progress& progress, Instant now) {
 }
 
 void Reporter::Complete(std::string_view name, std::string_view path, uint64_t length, uint64_t bytes,
-                        Duration took, size_t sources) {
+                        Duration took, size_t sources, uint64_t from_web) {
   const double seconds = static_cast<double>(std::max<int64_t>(1, took.micros())) / 1e6;
   const double megabytes_per_second = static_cast<double>(bytes) / 1e6 / seconds;
   if (json_) {
@@ -244,12 +268,14 @@ void Reporter::Complete(std::string_view name, std::string_view path, uint64_t l
                       {"seconds", Rounded(seconds, 3)},
                       {"megabytes_per_second", Rounded(megabytes_per_second, 1)},
                       {"sources", sources},
+                      {"from_web", from_web},
                       {"pieces_rejected", rejected_},
                       {"banned", List(banned_)}});
   }
   Result(absl::StrCat("downloaded ", Absl(name), " to ", Absl(path), ": ", SizeText(length),
                       absl::StrFormat(" in %.3f s, %.1f MB/s, from ", seconds, megabytes_per_second), sources,
-                      sources == 1 ? " peer" : " peers"));
+                      sources == 1 ? " peer" : " peers",
+                      from_web == 0 ? "" : absl::StrCat(" and web seeds (", SizeText(from_web), ")")));
   if (banned_.empty()) return;
   std::string banned;
   for (const auto& [peer, name] : banned_) absl::StrAppend(&banned, banned.empty() ? "" : ", ", name);

@@ -50,6 +50,11 @@ class Transfer {
                                        [this](NodeId from, swarm::Protocol::Message message) {
                                          host_->Deliver(Received<swarm::Protocol>{from, std::move(message)});
                                        });
+    web_ =
+        std::make_unique<WebClient>(loop_, setup_.web_seeds, [this](NodeId from, swarm::RangeFetched answer) {
+          host_->Deliver(Received<swarm::Protocol>{from, std::move(answer)});
+        });
+    reporter_.WebSeeds(setup_.web_seeds.names);
     const absl::StatusOr<Address> listening = Listen();
     if (!listening.ok()) {
       reporter_.Failed(absl::StrCat("--listen ", setup_.listen, ": ", Message(listening.status())));
@@ -59,9 +64,11 @@ class Transfer {
     WarnOfUnreachableClaim();
     setup_.config.listen = listen_;
     setup_.config.trackers = static_cast<uint32_t>(setup_.trackers.addresses.size());
+    setup_.config.web_seeds = static_cast<uint32_t>(setup_.web_seeds.seeds.size());
     host_ = std::make_unique<Host>(loop_, std::make_unique<swarm::Client>(setup_.config), *this,
                                    Host::Parts{.links = links_.get(), .files = files_.get()});
     for (const std::string& warning : setup_.trackers.warnings) reporter_.Warning(warning);
+    for (const std::string& warning : setup_.web_seeds.warnings) reporter_.Warning(warning);
     reporter_.Listening(listen_);
     started_ = net::Loop::ReadClock();
     progress_timer_.Arm(started_ + reporter_.period());
@@ -80,7 +87,11 @@ class Transfer {
 
   // --- for the host ---
 
-  void SendMessage(NodeId to, const swarm::Protocol::Message& message) { asker_->Send(to, message); }
+  void SendMessage(NodeId to, const swarm::Protocol::Message& message) {
+    const auto* fetch = std::get_if<swarm::FetchRange>(&message);
+    if (fetch == nullptr) return asker_->Send(to, message);
+    web_->Send(to, *fetch, *host_->machine().metainfo());
+  }
   void OnReply(CallId, swarm::Protocol::Response) {}
   void OnFatal(absl::Status) {}
   void OnNote(swarm::Protocol::Note note) {
@@ -124,7 +135,7 @@ class Transfer {
     reporter_.Trouble(setup_.trackers.names.at(note.tracker.value()), note.why);
     troubles_.Add(note.tracker, note.why);
   }
-  void On(const swarm::WebSeedTrouble&) {}
+  void On(const swarm::WebSeedTrouble& note) { reporter_.Trouble(note); }
   void On(const swarm::OfferChanged& note) { reporter_.Changed(note, name_); }
   void On(const swarm::PeersFound&) {}
   void On(const swarm::DownloadComplete&) {
@@ -133,7 +144,7 @@ class Transfer {
     if (selected().given() && length > 0 && present_ == length)
       return reporter_.AlreadyThere(name_, path_, length);
     reporter_.Complete(name_, path_, length, length - present_, net::Loop::ReadClock() - started_,
-                       sources_.size());
+                       sources_.size(), host_->machine().progress().bytes_from_web);
   }
   void On(const swarm::Failed& note) {
     if (already_there_) return;  // the file that is there was not to be opened for writing
@@ -225,10 +236,11 @@ class Transfer {
     const Instant now = net::Loop::ReadClock();
     if (complete_ || failure_ || stop_signal_ != 0) return;
     const swarm::Progress progress = host_->machine().progress();
-    if (progress.bytes_received != received_) last_arrival_ = now;
-    received_ = progress.bytes_received;
+    const uint64_t received = progress.bytes_received + progress.bytes_from_web;
+    if (received != received_) last_arrival_ = now;
+    received_ = received;
     if (now - last_arrival_ < setup_.timeout) return timeout_timer_.Arm(now + kTimeoutPeriod);
-    if (!progress.tracker_answered) {
+    if (!progress.tracker_answered && setup_.web_seeds.seeds.empty()) {
       NoTracker();
     } else {
       failure_ = ExitStatus::kNobodyHasIt;
@@ -253,7 +265,11 @@ class Transfer {
     if (!offer_ && !waiting_told_ && !name_.empty() && sources_.empty() &&
         now - started_ >= kPatienceWithoutPeers) {
       waiting_told_ = true;
-      reporter_.Warning(absl::StrCat("no peer offers ", name_, " yet; waiting for one (Ctrl-C stops)"));
+      reporter_.Warning(absl::StrCat("no peer offers ", name_, " yet; ",
+                                     setup_.web_seeds.seeds.empty()
+                                         ? "waiting for one"
+                                         : "the web servers that its torrent names are asked soon",
+                                     " (Ctrl-C stops)"));
     }
   }
 
@@ -275,7 +291,7 @@ class Transfer {
   bool ended_ = false;
   int stop_signal_ = 0;
   std::optional<ExitStatus> failure_;
-  uint64_t received_ = 0;  // bytes from peers, when last looked at
+  uint64_t received_ = 0;  // bytes from peers and web servers, when last looked at
   Instant last_arrival_;
 
   net::Loop loop_;
@@ -284,6 +300,7 @@ class Transfer {
   std::unique_ptr<net::StreamLinks> links_;
   std::unique_ptr<BlockStore> files_;
   std::unique_ptr<TrackerAsker> asker_;
+  std::unique_ptr<WebClient> web_;
   std::unique_ptr<Host> host_;
 };
 

@@ -7,16 +7,18 @@
 
 #include "core/swarm/config.h"
 #include "nodes/client/trackers.h"
+#include "nodes/client/web_client.h"
 
 namespace bt::nodes {
 
 struct TransferSetup {
   const char* command;   // "offer" or "download"
   std::string what;      // the torrent, as the user names it
-  swarm::Config config;  // listen and trackers are filled in here
+  swarm::Config config;  // listen, trackers and web_seeds are filled in here
   TrackerList trackers;
-  std::string listen;  // HOST:PORT; empty: every address of this machine, any free port
-  std::string path;    // of the offered file; of a download the file or directory to make, or empty
+  WebSeedList web_seeds;  // of a download
+  std::string listen;     // HOST:PORT; empty: every address of this machine, any free port
+  std::string path;       // of the offered file; of a download the file or directory to make, or empty
   bool json = false;
   Duration timeout;  // of a download: without a byte from anybody it gives up; zero: never
 };

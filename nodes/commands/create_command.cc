@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "nodes/client/web_seed_url.h"
 #include "nodes/shared/file_hashing.h"
 #include "nodes/shared/files.h"
 #include "nodes/shared/torrent_files.h"
@@ -68,6 +69,14 @@ absl::StatusOr<Plan> MakePlan(const CreateOptions& options) {
     const absl::StatusOr<TrackerUrl> url = ParseTrackerUrl(tracker);
     if (!url.ok()) return url.status();
     plan.announce_urls.push_back(url->Announce());
+  }
+  if (options.web_seeds.size() > kWebSeedsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("--web-seed given ", options.web_seeds.size(),
+                                                   " times; at most ", kWebSeedsMax, " are allowed"));
+  }
+  for (const std::string& web_seed : options.web_seeds) {
+    const absl::StatusOr<WebSeedUrl> url = WebSeedUrl::Parse(web_seed);
+    if (!url.ok()) return url.status();
   }
   plan.output = options.output.empty() ? NameThatFits(plan.name, ".torrent") : options.output;
   return plan;
@@ -155,12 +164,19 @@ absl::StatusOr<TorrentFile> Create(const CreateOptions& options, const Plan& pla
   auto metainfo = content->file ? HashFile(*content->file, plan.name, length)
                                 : HashTree(options.file, plan.name, content->files, length);
   if (!metainfo.ok()) return metainfo.status();
+  // A URL that names one file cannot be a directory's.
+  for (const std::string& web_seed : options.web_seeds) {
+    const absl::Status target = WebSeedUrl::Parse(web_seed)->TargetOf(*metainfo, 0).status();
+    if (!target.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--web-seed ", web_seed, ": ", target.message()));
+    }
+  }
   if (absl::Status status = metainfo->Validate(); !status.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot make a torrent of ", options.file, ": ", status.message()));
   }
   TorrentFile torrent{*std::move(metainfo), plan.format, plan.announce_urls};
-  const std::string bytes = WriteTorrent(torrent);
+  const std::string bytes = WithWebSeeds(WriteTorrent(torrent), options.web_seeds);
   if (bytes.size() > kTorrentFileLimit) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot make a torrent of ", options.file, ": it would have ", bytes.size(),

@@ -5,6 +5,8 @@
 #include "net/resolve.h"
 #include "nodes/client/magnet_link.h"
 #include "nodes/client/transfer.h"
+#include "nodes/client/web_client.h"
+#include "nodes/client/web_seed_url.h"
 #include "nodes/commands/commands.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
@@ -19,13 +21,18 @@ bool IsPath(const std::string& what) {
   return what.find('/') != std::string::npos || what.ends_with(".torrent");
 }
 
-void UseTorrent(ReadTorrent read, TransferSetup& setup, std::vector<std::string>& trackers) {
+absl::Status UseTorrent(ReadTorrent read, const TrustOptions& trust, TransferSetup& setup,
+                        std::vector<std::string>& trackers) {
+  absl::StatusOr<WebSeedList> web_seeds = TakeWebSeeds(ReadWebSeeds(read.bytes), trust.authorities_file);
+  if (!web_seeds.ok()) return web_seeds.status();
+  setup.web_seeds = *std::move(web_seeds);
   setup.config.info = Slice::Copy(read.info());
   // Of a torrent that a tracker has rendered anew nobody knows here whether it is private.
   setup.config.peer_exchange = read.torrent.told_info_hashes.empty();
   setup.config.metainfo = std::move(read.torrent.metainfo);
   setup.config.format = read.torrent.format;
   trackers = std::move(read.torrent.trackers);
+  return absl::OkStatus();
 }
 
 // A peer whose name has no address is a warning.
@@ -63,7 +70,8 @@ ExitStatus RunDownload(const DownloadOptions& options) {
     UseMagnetLink(*std::move(link), setup, listed);
     if (given.empty() && listed.empty() && setup.config.peers.empty()) given = {kDefaultTracker};
   } else if (read = ReadTorrentAndBytes(options.what); read.ok()) {
-    UseTorrent(*std::move(read), setup, listed);
+    const absl::Status used = UseTorrent(*std::move(read), options.trust, setup, listed);
+    if (!used.ok()) return Refuse("download", used);
   } else if (IsPath(options.what)) {
     return Refuse("download", read.status());
   } else {
@@ -81,10 +89,11 @@ ExitStatus RunDownload(const DownloadOptions& options) {
     std::vector<std::string>& before = setup.trackers.warnings;
     trackers->warnings.insert(trackers->warnings.begin(), before.begin(), before.end());
     setup.trackers = *std::move(trackers);
-  } else if (setup.config.peers.empty() || absl::IsInvalidArgument(trackers.status())) {
+  } else if ((setup.config.peers.empty() && setup.web_seeds.seeds.empty()) ||
+             absl::IsInvalidArgument(trackers.status())) {
     return RefuseTrackers("download", trackers.status());
   } else if (!listed.empty() || !given.empty()) {
-    // The peers that the magnet link names may do without.
+    // The peers that the magnet link names, or the web servers of the torrent, may do without.
     setup.trackers.warnings.push_back(Message(trackers.status()));
   }
   const absl::Status trust = TakeTrust(options.trust, setup.trackers);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "nodes/client/magnet_link.h"
+#include "nodes/client/web_seed_url.h"
 #include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
@@ -35,7 +36,8 @@ OwnHashes OwnHashesOf(const TorrentFile& torrent) {
   return own;
 }
 
-std::string AsJson(const TorrentFile& torrent, std::string_view info) {
+std::string AsJson(const ReadTorrent& read) {
+  const TorrentFile& torrent = read.torrent;
   const Metainfo& metainfo = torrent.metainfo;
   const OwnHashes own = OwnHashesOf(torrent);
   Json json = {
@@ -55,11 +57,13 @@ std::string AsJson(const TorrentFile& torrent, std::string_view info) {
   json["info_hashes"] = Json::array();
   for (const InfoHash& hash : metainfo.AllInfoHashes()) json["info_hashes"].push_back(Hex(hash));
   json["trackers"] = torrent.trackers;
-  json["magnet"] = WriteMagnetLink(torrent, info);
+  json["web_seeds"] = ReadWebSeeds(read.bytes);
+  json["magnet"] = WriteMagnetLink(torrent, read.info());
   return JsonText(json);
 }
 
-void PrintForPeople(const TorrentFile& torrent, std::string_view info) {
+void PrintForPeople(const ReadTorrent& read) {
+  const TorrentFile& torrent = read.torrent;
   const Metainfo& metainfo = torrent.metainfo;
   const OwnHashes own = OwnHashesOf(torrent);
   std::printf("name: %s\n", metainfo.name.c_str());
@@ -75,7 +79,11 @@ void PrintForPeople(const TorrentFile& torrent, std::string_view info) {
                 static_cast<unsigned long long>(file.length), file.executable ? ", executable" : "");
   }
   for (const std::string& tracker : torrent.trackers) std::printf("tracker: %s\n", tracker.c_str());
-  std::printf("magnet: %s\n", WriteMagnetLink(torrent, info).c_str());
+  for (const std::string& url : ReadWebSeeds(read.bytes)) {
+    const absl::Status usable = WebSeedUrl::Parse(url).status();
+    std::printf("web-seed: %s%s\n", Printable(url).c_str(), usable.ok() ? "" : " (not asked by this client)");
+  }
+  std::printf("magnet: %s\n", WriteMagnetLink(torrent, read.info()).c_str());
 }
 
 std::string AsJson(const MagnetLink& link) {
@@ -112,9 +120,9 @@ ExitStatus RunInspect(const InspectOptions& options) {
   const auto read = ReadTorrentAndBytes(options.torrent);
   if (!read.ok()) return Refuse("inspect", read.status());
   if (options.json) {
-    std::printf("%s\n", AsJson(read->torrent, read->info()).c_str());
+    std::printf("%s\n", AsJson(*read).c_str());
   } else {
-    PrintForPeople(read->torrent, read->info());
+    PrintForPeople(*read);
   }
   return std::fflush(stdout) == 0 ? ExitStatus::kDone : ExitStatus::kFailed;
 }

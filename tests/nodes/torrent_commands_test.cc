@@ -72,6 +72,33 @@ class TorrentCommands : public testing::Test {
   std::string error_;
 };
 
+TEST_F(TorrentCommands, CreateListsWebSeedsAndInspectShowsThem) {
+  const std::vector<std::string> urls = {"http://files.example/", "https://files.example:8443/f.bin"};
+  const CreateOptions options{
+      .file = MakeFile("f.bin", test::SampleBytes(20'000)), .web_seeds = urls, .output = Path("f.torrent")};
+  ASSERT_EQ(Create(options), 0) << error_;
+  ASSERT_EQ(Inspect({.torrent = Path("f.torrent")}), 0) << error_;
+  EXPECT_NE(out_.find("web-seed: http://files.example/\n"), std::string::npos) << out_;
+  ASSERT_EQ(Inspect({.torrent = Path("f.torrent"), .json = true}), 0) << error_;
+  EXPECT_EQ(nlohmann::json::parse(out_)["web_seeds"].get<std::vector<std::string>>(), urls);
+  // In a torrent of somebody else's there may be anything.
+  const std::string bytes = Contents(Path("f.torrent"));
+  const std::string list = "8:url-list";
+  MakeFile("g.torrent", bytes.substr(0, bytes.find(list)) + list + "10:ftp://h/\x1b\x1b" + "e");
+  ASSERT_EQ(Inspect({.torrent = Path("g.torrent")}), 0) << error_;
+  EXPECT_NE(out_.find("web-seed: ftp://h/?? (not asked by this client)\n"), std::string::npos) << out_;
+}
+
+TEST_F(TorrentCommands, CreateRefusesWebSeedsThatCannotBeAsked) {
+  const std::string file = MakeFile("f.bin", test::SampleBytes(20'000));
+  ExpectRefused({.file = file, .web_seeds = {"ftp://h/"}}, 2, "only http:// and https://");
+  ExpectRefused({.file = file, .web_seeds = std::vector<std::string>(17, "http://h/")}, 2, "at most 16");
+  fs::create_directories(Path("set"));
+  MakeFile("set/one", "1");
+  ExpectRefused({.file = Path("set"), .web_seeds = {"http://h/?id=1"}, .output = Path("set.torrent")}, 1,
+                "names one file and no directory");
+}
+
 TEST_F(TorrentCommands, CreateWritesTheMetainfoOfTheFileInEachFormat) {
   const uint64_t length = 300'000;
   const std::string file = MakeFile(test::SampleName(length), test::SampleBytes(length));
