@@ -36,12 +36,28 @@ void DrawBulk(RandomStream rng, tracker::Config& config) {
   if (rng.Chance(1, 2)) config.bulk_idle = Milliseconds(static_cast<int64_t>(rng.Between(500, 5000)));
 }
 
+// Few commands fit into one batch and one message, and few of anything waits.
+void DrawSmallTables(RandomStream rng, tracker::Config& config) {
+  if (rng.Chance(1, 2)) return;
+  if (rng.Chance(1, 2)) config.replica.batch_bytes_max = rng.Between(64, 4096);
+  if (rng.Chance(1, 2)) config.forward_bytes_max = rng.Between(64, 4096);
+  if (rng.Chance(1, 2)) config.forward_commands_max = static_cast<uint32_t>(rng.Between(1, 4));
+  if (rng.Chance(1, 3)) config.pending_max = static_cast<uint32_t>(rng.Between(2, 8));
+  if (rng.Chance(1, 3)) config.waiters_per_mutation_max = static_cast<uint32_t>(rng.Between(1, 2));
+  if (rng.Chance(1, 3)) config.reads_max = static_cast<uint32_t>(rng.Between(1, 4));
+  if (rng.Chance(1, 3)) config.remote_reads_max = static_cast<uint32_t>(rng.Between(1, 4));
+  if (rng.Chance(1, 3)) config.replica.pending_commands_max = static_cast<uint32_t>(rng.Between(1, 8));
+  if (rng.Chance(1, 3)) config.replica.pending_reads_max = static_cast<uint32_t>(rng.Between(1, 4));
+  if (rng.Chance(1, 3)) config.unapplied_announces_max = static_cast<uint32_t>(rng.Between(1, 6));
+}
+
 }  // namespace
 
 tracker::Config DrawTrackerConfig(RandomStream& rng) {
   tracker::Config config;
   config.replica = DrawReplicaConfig(rng);
   DrawBulk(rng.Fork("bulk"), config);
+  DrawSmallTables(rng.Fork("small tables"), config);
   RandomStream steps = rng.Fork("steps");
   if (steps.Chance(1, 2)) {  // a start, and what one that was away has to apply, takes many steps
     config.step_work = static_cast<uint32_t>(steps.Between(1, 256));  // one thing of each kind, or a few

@@ -183,7 +183,8 @@ bool RegistryClient::OnAnnounced(const Response& response) {
     const bool begins = announce.event == tracker_api::AnnounceEvent::kStarted;
     if (one.complete && announce.left == 0 && !begins) return false;
   }
-  if (op_->verifies) announced_ = announce;
+  // With a warning: its claim may not be kept, and the node says so.
+  if (op_->verifies && response.reason.empty()) announced_ = announce;
   return WellFormed(*peers, announce.numwant);
 }
 

@@ -6,6 +6,8 @@
 
 #include "core/tracker/state_builder.h"
 #include "sim/scenarios/knobs.h"
+#include "sim/scenarios/own_answers.h"
+#include "sim/scenarios/tracker_messages.h"
 
 namespace bt::sim {
 namespace {
@@ -45,35 +47,10 @@ Duration StragglersMax(const FaultPlan& plan) {
   return network + disk;
 }
 
-// The outer variant's first alternative is the replica's message.
-bool IsReplicaMessage(const Slice& message) { return message.view()[0] == 0; }
-
-// The message of this kind in these bytes, if they hold one.
-template <class Kind>
-std::optional<Kind> Read(const Slice& bytes) {
-  static const auto kKind = static_cast<char>(tracker::Protocol::Message(Kind()).index());
-  if (bytes.view()[0] != kKind) return std::nullopt;
-  absl::StatusOr<tracker::Protocol::Message> message = Decode<tracker::Protocol::Message>(bytes);
-  if (!message.ok()) return std::nullopt;
-  return std::get<Kind>(*std::move(message));
-}
-
 // What a node's machine is told by these bytes: themselves, or the long message that they complete.
 std::optional<Slice> MessageIn(TrackerHost& host, NodeId from, const Slice& bytes) {
   const std::optional<tracker::Chunk> chunk = Read<tracker::Chunk>(bytes);
   return chunk ? host.machine()->bulk().Completes(from, *chunk) : bytes;
-}
-
-bool ReadsLinearizably(const tracker_api::Request& request) {
-  return std::visit(
-      [](const auto& known) {
-        if constexpr (requires { known.linearizable; }) {
-          return known.linearizable;
-        } else {
-          return false;
-        }
-      },
-      request);
 }
 
 }  // namespace
@@ -104,6 +81,11 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
                   .forwards = budget.mutations.room(),
                   .answer_bytes = kShortBytesMax,
                   .sent_bytes = config.bulk_window_bytes_max + kShortBytesMax});
+  limits_.OnStart({.batch_commands = config.replica.batch_commands_max,
+                   .batch_bytes = config.replica.batch_bytes_max,
+                   .forward_commands = config.forward_commands_max,
+                   .forward_bytes = config.forward_bytes_max,
+                   .chunk_bytes = config.chunk_bytes_min});
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self);
   cluster_->lockstep().OnStart(config.replica.self, host.journal().durable());
@@ -111,10 +93,15 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
 }
 
 void TrackerAdaptor::Leaves(TrackerHost& host, NodeId to, const Slice& message) {
-  if (const auto forwarded = Read<tracker::ForwardCommands>(message))
+  if (const auto forwarded = Read<tracker::ForwardCommands>(message)) {
     for (const Slice& command : forwarded->commands) steps_.OnForwarded(command.size());
+    limits_.OnForwarded(SizesOf(*forwarded));
+  } else if (const auto replies = Read<tracker::ForwardReplies>(message)) {
+    limits_.OnReplies(IdsOf(*replies));
+  }
   if (!IsReplicaMessage(message)) return;
   const NodeId node = NodeOf(host);
+  if (const auto accept = ReadAccept(message)) limits_.OnProposed(accept->slot, accept->value);
   cluster_->judge().OnTransmit(node, message.From(1));
   cluster_->lockstep().OnDurable(node, host.journal().durable());
   cluster_->lockstep().OnTransmit(node, to, message.From(1));
@@ -149,7 +136,7 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
   if (!message.ok()) return host.world().Fail("a client's message does not decode");
   if (auto* ask = std::get_if<tracker_api::Ask>(&*message)) {
     const CallId call(++next_call_);
-    calls_[call] = {from, ask->id, ReadsLinearizably(ask->request)};
+    calls_[call] = {from, ask->id, ReadsLinearizably(ask->request), QueryIn(ask->request)};
     answers_.OnCall(call, from, host.now(), tracker::LongestCrossing(bytes.size()));
     host.Call(call, tracker::Asked{std::move(ask->request), SourceOfEndpoint(from)});
   } else if (const auto* hang_up = std::get_if<tracker_api::Unreachable>(&*message)) {
@@ -185,8 +172,9 @@ void TrackerAdaptor::Reply(TrackerHost& host, CallId call, tracker_api::Response
   }
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;  // hung up, or the operator's
-  const Caller caller = found->second;
+  const Caller caller = std::move(found->second);
   calls_.erase(found);
+  JudgeAnswer(host, caller.asked, response);
   if (caller.reads) steps_.OnRead(response);
   host.world().Trace(
       {.who = host.name(), .kind = TraceKind::kAnswer, .node = host.index(), .peer = caller.client},
@@ -254,6 +242,19 @@ void TrackerAdaptor::JudgeStep(TrackerHost& host) {
   if (!std::exchange(restored_, false)) steps_.OnApplied(applied - commands_);
   commands_ = applied;
   steps_.OnStep({.reads = work.reads.spent(), .commands = work.apply.spent()});
+}
+
+// What was answered before the step applied something is no answer of the state that is left behind it.
+void TrackerAdaptor::JudgeAnswer(TrackerHost& host, const tracker_api::Request& asked,
+                                 const tracker_api::Response& answer) {
+  const tracker::TrackerNode& node = *host.machine();
+  if (restored_ || !node.begun() || node.state().commands() != commands_) return;
+  const auto* status = std::get_if<tracker_api::NodeStatus>(&answer.body);
+  const std::string wrong =
+      status != nullptr ? WrongStatus(*status, node) : WrongAnswer(asked, answer, node.registry());
+  if (wrong.empty()) return;
+  host.world().Fail(absl::StrFormat("answers: %s, asked %s, says %s, and %s", host.name(), TraceText(asked),
+                                    TraceText(answer), wrong));
 }
 
 void TrackerAdaptor::Order(TrackerHost& host, tracker::Protocol::Request order) {
@@ -329,10 +330,8 @@ TrackerCluster::TrackerCluster(World& world, Network& network, uint32_t count, c
     options.clock = plan.clock;
     options.crash_while_writing_permille = plan.crash_while_writing_permille;
     options.needed_after = paxos::NeededRecords();
-    hosts_.push_back(std::make_unique<TrackerHost>(
-        world, network, nullptr, options,
-        TrackerAdaptor(this, AnswerJudge(world, options.name), BulkJudge(world, options.name),
-                       StepJudge(world, options.name))));
+    hosts_.push_back(std::make_unique<TrackerHost>(world, network, nullptr, options,
+                                                   TrackerAdaptor(this, world, options.name)));
     if (i < count) targets_.push_back(hosts_.back()->index());
   }
 }

@@ -20,6 +20,7 @@
 #include "sim/check/answers.h"
 #include "sim/check/availability.h"
 #include "sim/check/bulk.h"
+#include "sim/check/limits.h"
 #include "sim/check/lockstep.h"
 #include "sim/check/steps.h"
 #include "sim/host.h"
@@ -49,8 +50,12 @@ class TrackerAdaptor : public DefaultAdaptor {
     return node.begun() ? node.replica().role_name() : "recovering";
   }
 
-  TrackerAdaptor(TrackerCluster* cluster, AnswerJudge answers, BulkJudge bulk, StepJudge steps)
-      : cluster_(cluster), answers_(std::move(answers)), bulk_(std::move(bulk)), steps_(std::move(steps)) {}
+  TrackerAdaptor(TrackerCluster* cluster, World& world, const std::string& name)
+      : cluster_(cluster),
+        answers_(world, name),
+        bulk_(world, name),
+        steps_(world, name),
+        limits_(world, name) {}
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
@@ -73,18 +78,22 @@ class TrackerAdaptor : public DefaultAdaptor {
   void JudgeDisk(TrackerHost& host);  // disk_rooms.cc
   void JudgeSnapshot(TrackerHost& host, Slot known);
   void JudgeStep(TrackerHost& host);
+  // What the node says out of its state is what the state says.
+  void JudgeAnswer(TrackerHost& host, const tracker_api::Request& asked, const tracker_api::Response& answer);
   // The order is to let in a node under an id that was another's.
   bool IsUsed(const tracker::Protocol::Request& order) const;
 
   struct Caller {
     uint32_t client;
     uint64_t ask;
-    bool reads;  // linearizably
+    bool reads;                  // linearizably
+    tracker_api::Request asked;  // a query; of a mutation nothing is kept
   };
   TrackerCluster* cluster_;
   AnswerJudge answers_;
   BulkJudge bulk_;
   StepJudge steps_;
+  LimitsJudge limits_;
   absl::btree_map<CallId, Caller> calls_;
   absl::btree_set<CallId> used_;             // orders that are to be refused: IsUsed
   absl::btree_map<CallId, Slot> snapshots_;  // asked for, and what was known chosen then

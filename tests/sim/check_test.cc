@@ -11,6 +11,7 @@
 #include "core/base/rng.h"
 #include "sim/check/agreement.h"
 #include "sim/check/bulk.h"
+#include "sim/check/limits.h"
 #include "sim/check/linearizability.h"
 #include "sim/check/registry_history.h"
 #include "sim/check/swarm_integrity.h"
@@ -25,6 +26,60 @@ constexpr NodeId kTwo{2};
 
 bool Says(const World& world, const char* word) {
   return world.failure().has_value() && world.failure()->find(word) != std::string::npos;
+}
+
+// --- limits ---
+
+struct LimitsOfANode : testing::Test {
+  LimitsOfANode() {
+    judge.OnStart({.batch_commands = 2,
+                   .batch_bytes = 10,
+                   .forward_commands = 3,
+                   .forward_bytes = 10,
+                   .chunk_bytes = 8});
+  }
+  void Propose(uint64_t slot, std::vector<size_t> sizes) {
+    paxos::Batch batch;
+    for (const size_t size : sizes) batch.commands.push_back(Slice::Own(std::string(size, 'c')));
+    judge.OnProposed(Slot(slot), Slice::Own(Encode(batch)));
+  }
+  World world{1};
+  LimitsJudge judge{world, "node"};
+};
+
+TEST_F(LimitsOfANode, AreKeptByFullBatchesAndByOneLongCommandAlone) {
+  Propose(1, {5, 5});
+  Propose(2, {50});
+  Propose(2, {9, 9});  // the same slot again: it was looked at
+  judge.OnForwarded({3, 3, 3});
+  judge.OnForwarded({50});
+  judge.OnReplies({{SessionId(1), 1}, {SessionId(1), 2}});
+  EXPECT_FALSE(world.failed());
+}
+
+TEST_F(LimitsOfANode, AreBrokenByABatchOfTooManyCommands) {
+  Propose(1, {1, 1, 1});
+  EXPECT_TRUE(Says(world, "bounds: node puts 3 commands"));
+}
+
+TEST_F(LimitsOfANode, AreBrokenByABatchOfTooManyBytes) {
+  Propose(1, {6, 5});
+  EXPECT_TRUE(Says(world, "of 11 bytes into one batch"));
+}
+
+TEST_F(LimitsOfANode, AreBrokenByAMessageOfTooManyBytes) {
+  judge.OnForwarded({6, 5});
+  EXPECT_TRUE(Says(world, "of 11 bytes into one message"));
+}
+
+TEST_F(LimitsOfANode, LetNothingShortTravelWithWhatIsCut) {
+  judge.OnForwarded({1, 9});
+  EXPECT_TRUE(Says(world, "travel with one that is cut"));
+}
+
+TEST_F(LimitsOfANode, HearNothingTwiceInOneMessage) {
+  judge.OnReplies({{SessionId(1), 1}, {SessionId(2), 1}, {SessionId(1), 1}});
+  EXPECT_TRUE(Says(world, "effort: node tells a node twice"));
 }
 
 // --- agreement ---
