@@ -85,6 +85,8 @@ class ClientAdaptor : public DefaultAdaptor {
   void FilePutBack(ClientHost& host);
   void FileLookedAt(ClientHost& host);
   bool edited() const { return !edits_.empty(); }
+  // Nobody has changed its file in this life.
+  bool untouched() const { return edits_.empty() && cut_from_ == UINT32_MAX; }
   // Its file was changed in this life and is right again, and it offers other pieces than all.
   std::string NotOfferedAgain(const ClientHost& host) const;
 

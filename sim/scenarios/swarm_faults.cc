@@ -1,11 +1,14 @@
 #include <absl/strings/str_format.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/kinds_of.h"
 #include "sim/nemesis.h"
 #include "sim/plan.h"
+#include "sim/scenarios/examiners.h"
 #include "sim/scenarios/run_until.h"
 #include "sim/scenarios/scenarios.h"
 #include "sim/scenarios/swarm_knobs.h"
@@ -141,6 +144,32 @@ class SwarmRun {
     if (tracker_faults_ && !Within([&] { return cluster_.Converged(); }, "the trackers have not converged"))
       return;
     swarm_.judge().Judge();
+    RandomStream rng = world_.Stream("examiners");
+    if (rng.Chance(1, 3)) Examine(rng);
+  }
+
+  // One of those that offer is tried by peers that know the rules.
+  void Examine(RandomStream& rng) {
+    const std::vector<ClientHost*> offering = swarm_.Offering(clients_);
+    if (offering.empty() || world_.failed()) return;
+    ClientHost& client = *offering[rng.Below(offering.size())];
+    const swarm::Config& config = swarm_.client_config();
+    const auto interested = [&client] {
+      if (!client.alive()) return 0u;
+      const std::vector<swarm::PeerView> peers = client.machine()->peers();
+      return static_cast<uint32_t>(std::count_if(
+          peers.begin(), peers.end(), [](const swarm::PeerView& peer) { return peer.peer_interested; }));
+    };
+    examiners_.emplace(
+        world_, network_, streams_, swarm_.judge(),
+        Examiners::Candidate{client.name(), client.adaptor().plan().address, config.upload_slots,
+                             client.machine()->verified().all(), config.timing.choke_interval, interested});
+    examiners_->Begin();
+    world_.RunFor(examiners_->asking_time());
+    examiners_->End();
+    if (world_.failed()) return;
+    if (!Within([&] { return examiners_->answered(); }, "an examiner waits for an answer")) return;
+    examiners_->Judge();
   }
 
   // Nobody who can be asked has the rest: everybody holds what there is, and waits. A malicious peer may
@@ -200,6 +229,7 @@ class SwarmRun {
   SwarmUser user_;
   Instant began_{};
   std::vector<Process*> clients_;
+  std::optional<Examiners> examiners_;
 };
 
 void RunSwarmFaults(World& world) { SwarmRun(world, "swarm_faults", false).Run(); }

@@ -360,6 +360,18 @@ std::string SwarmWorld::NotOfferedAgain(const std::vector<Process*>& core) const
   return {};
 }
 
+std::vector<ClientHost*> SwarmWorld::Offering(const std::vector<Process*>& core) const {
+  std::vector<ClientHost*> offering;
+  for (const auto& client : clients_) {
+    if (std::find(core.begin(), core.end(), client.get()) == core.end() || !client->alive()) continue;
+    const ClientPlan& plan = client->adaptor().plan();
+    const bool stays = (!plan.downloads || plan.keep_offering) && client->adaptor().untouched();
+    if (stays && !plan.other_name && client->machine()->phase() == "offering")
+      offering.push_back(client.get());
+  }
+  return offering;
+}
+
 uint64_t SwarmWorld::bytes_served() const {
   uint64_t bytes = 0;
   for (const auto& client : clients_) bytes += client->adaptor().bytes_served();

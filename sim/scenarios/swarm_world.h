@@ -77,6 +77,9 @@ class SwarmWorld {
   // there is none.
   std::string NotOfferedAgain(const std::vector<Process*>& core) const;
 
+  // Those of `core` that offer what they have and go on doing so.
+  std::vector<ClientHost*> Offering(const std::vector<Process*>& core) const;
+
   uint64_t bytes_served() const;
   uint64_t bytes_needed() const;  // if each downloader fetches each byte once
   const std::vector<std::unique_ptr<ClientHost>>& clients() const { return clients_; }
