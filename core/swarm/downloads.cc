@@ -31,6 +31,12 @@ bool Remove(std::deque<BlockRef>& queue, BlockRef block) {
   return true;
 }
 
+// A web seed is a sender without a link.
+bool FromWebSeeds(const PieceRecord& record) {
+  return std::all_of(record.senders.begin(), record.senders.end(),
+                     [](const Sender& sender) { return sender.link == LinkId(0); });
+}
+
 // A request that was given up may still be answered.
 void RememberStale(Peer& peer, BlockRef block) {
   peer.stale.push_back(block);
@@ -409,6 +415,7 @@ Downloads::Arrival Downloads::OnBlock(Peer& peer, const wire::Piece& piece, Ctx&
     return Arrival::kAskedFor;
   }
   last_arrival_ = context.now;
+  if (last_whole_ == Instant{}) last_whole_ = context.now;
   if (others_asked) CancelElsewhere(block, &peer);
   Store(block, piece.bytes, context);
   return Arrival::kAskedFor;
@@ -445,6 +452,7 @@ Downloads::Verdict Downloads::Judge(PieceIndex piece, PieceRecord record, Ctx& c
       refill_all_ = true;  // it may have its turn again
     }
     picker_->Accept(piece);
+    if (!FromWebSeeds(record)) last_whole_ = context.now;
     return {true, piece, blame_.Passed(piece, record)};
   }
   ++totals_.pieces_rejected;

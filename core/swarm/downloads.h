@@ -5,6 +5,7 @@
 // what is asked for or being stored, all peers together, stays near Limits::bytes_in_flight; a piece counts
 // only after its hash. For the client's engine, which acts on what it returns (bans, cut connections).
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -88,8 +89,9 @@ class Downloads {
   void StoreRun(const Run& run, uint64_t begin, const Slice& bytes, const Sender& sender, Ctx& context);
   // What the `number`-th has taken and has not brought is anybody's.
   void GiveUpRuns(uint32_t number);
-  // When a peer last sent a block that was wanted; the origin: none has.
-  Instant last_arrival() const { return last_arrival_; }
+  // When a peer last sent a block that was wanted; the origin: none has. For long only if whole pieces that
+  // are right come of it: liars, and who sends too little, are no reason to wait.
+  Instant last_arrival() const { return std::min(last_arrival_, last_whole_ + kWithoutPieceMax); }
 
   // --- blocks and pieces ---
 
@@ -108,6 +110,8 @@ class Downloads {
   uint64_t Digest() const;
 
  private:
+  static constexpr Duration kWithoutPieceMax = Seconds(60);
+
   uint32_t FairShare() const;
   bool Plenty(const Peer& peer) const;
   bool Endgame(Ctx& context);
@@ -141,6 +145,7 @@ class Downloads {
   Instant endgame_ = Instant::Never();  // when all is asked for: until then it should have come
   Rate rate_;                           // from all peers together
   Instant last_arrival_{};
+  Instant last_whole_{};  // when a piece of peers was last verified, or the first block came
   bool refill_all_ = false;
   uint32_t rarest_ = 0;   // Picker::rarest() when all were last refilled
   bool starved_ = false;  // Limits::bytes_in_flight was reached: somebody may want to ask for more
