@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/base/halves.h"
+#include "core/swarm/web_seed_limits.h"
 
 namespace bt::swarm {
 namespace {
@@ -498,7 +499,8 @@ void Downloads::Distrust(const Sender& sender) {
 }
 
 void Downloads::CheckInvariants() const {
-  CHECK(requested_bytes_ + storing_bytes_ <= 2 * limits_.bytes_in_flight);
+  CHECK(requested_bytes_ + storing_bytes_ <=
+        2 * limits_.bytes_in_flight + uint64_t{kWebRangesAtOnce} * kWebRangeBytes);
   if (!picker_) return;
   picker_->CheckInvariants();
   CHECK(picker_->missing() == torrent_.needed());

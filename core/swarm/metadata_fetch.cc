@@ -16,6 +16,9 @@ namespace bt::swarm {
 namespace {
 
 using Timer = Protocol::Timer;
+// Those whom a tracker has named may all be of no help: however long it wants to be left in peace, who has no
+// torrent yet asks again.
+constexpr Duration kPatienceWithTold = Seconds(120);
 constexpr Timer kTimers[] = {Timer::kTracker, Timer::kPeers, Timer::kDial};
 
 }  // namespace
@@ -182,8 +185,9 @@ void MetadataFetch::Received(NodeId from, const Protocol::Message& message, Ctx&
   const bool somebody = peers->peers.size() > 1 ||
                         std::any_of(peers->peers.begin(), peers->peers.end(),
                                     [](const tracker_api::PeerClaim& claim) { return claim.complete; });
-  if (somebody)
-    tracker.due = std::max(tracker.due, context.now + std::min(peers->interval, kToldIntervalMax));
+  if (somebody) {
+    tracker.due = std::max(tracker.due, context.now + std::min(peers->interval, kPatienceWithTold));
+  }
 }
 
 void MetadataFetch::PollTrackers(Ctx& context) {

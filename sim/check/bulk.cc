@@ -39,9 +39,10 @@ void BulkJudge::OnAcknowledged(NodeId from, uint64_t message, uint64_t offset, u
   Assembly& known = peer.assemblies[message];
   if (known.forgotten != 0 && assembly == known.forgotten) return;  // on its way since before
   if (!part->second.repeated) peer.longest = std::max(peer.longest, now - part->second.sent);
+  const bool excused = part->second.excused;  // the message was given up, and with it what is forgotten now
   peer.under_way.erase(part);
   if (known.number != 0 && known.number != assembly) {
-    for (const uint64_t gone : known.acknowledged) peer.under_way[{message, gone}] = {now, true};
+    for (const uint64_t gone : known.acknowledged) peer.under_way[{message, gone}] = {now, true, excused};
     known.acknowledged.clear();
     known.forgotten = known.number;
   }

@@ -593,6 +593,18 @@ TEST_F(Bulk, ExcusesWhatTheNodeSaysItHasLostAndWhatALifeBeforeSent) {
   EXPECT_FALSE(world.failed());
 }
 
+// tracker_faults 61000670: a repetition that was late began the message anew at the peer.
+TEST_F(Bulk, ExcusesWhatThePeerForgetsOfAMessageThatWasGivenUp) {
+  Send(1, 0);
+  Send(1, 8);
+  Acknowledge(1, 0, 5);
+  Run(Milliseconds(100));
+  Run(Milliseconds(100), 1);
+  Acknowledge(1, 8, 6);
+  Run(Seconds(10), 1);
+  EXPECT_FALSE(world.failed());
+}
+
 TEST_F(Bulk, GivesAProcessThatStoodTheTimeToNotice) {
   Send(1, 0);
   Run(Milliseconds(500));
