@@ -92,6 +92,8 @@ class Downloads {
   // When a peer last sent a block that was wanted; the origin: none has. For long only if whole pieces that
   // are right come of it: liars, and who sends too little, are no reason to wait.
   Instant last_arrival() const { return std::min(last_arrival_, last_whole_ + kWithoutPieceMax); }
+  // Of what is asked for: whoever takes runs keeps to it and pays it.
+  Throttle& throttle() { return throttle_; }
 
   // --- blocks and pieces ---
 

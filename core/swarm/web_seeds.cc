@@ -28,9 +28,9 @@ bool WebSeeds::hope() const {
   return std::any_of(seeds_.begin(), seeds_.end(), [](const Seed& seed) { return !seed.given_up; });
 }
 
-uint32_t WebSeeds::in_flight() const {
+uint32_t WebSeeds::busy() const {
   return static_cast<uint32_t>(
-      std::count_if(seeds_.begin(), seeds_.end(), [](const Seed& seed) { return seed.ask != 0; }));
+      std::count_if(seeds_.begin(), seeds_.end(), [](const Seed& seed) { return seed.run.count > 0; }));
 }
 
 void WebSeeds::Poll(Ctx& context) {
@@ -43,6 +43,9 @@ void WebSeeds::Poll(Ctx& context) {
     seed.range_bytes = std::max(kRangeBytesMin, seed.range_bytes / 4);
     Strike(i, "no answer in time", context);
   }
+  for (uint32_t i = 0; i < seeds_.size(); ++i) {
+    if (seeds_[i].waits() && downloads_.throttle().Open(context.now)) Ask(i, context);
+  }
   const Instant due = std::max(began_, downloads_.last_arrival()) + patience_;
   if (context.now >= due) AskThoseThatRest(context);
   Arm(due, context);
@@ -54,12 +57,12 @@ void WebSeeds::AskThoseThatRest(Ctx& context) {
   std::vector<uint32_t> resting;
   for (uint32_t i = 0; i < seeds_.size(); ++i) {
     const Seed& seed = seeds_[i];
-    if (seed.ask == 0 && !seed.given_up && seed.retry_at <= context.now) resting.push_back(i);
+    if (seed.rests() && seed.retry_at <= context.now) resting.push_back(i);
   }
   std::stable_sort(resting.begin(), resting.end(),
                    [&](uint32_t a, uint32_t b) { return seeds_[a].strikes < seeds_[b].strikes; });
   for (const uint32_t i : resting) {
-    if (in_flight() == kWebRangesAtOnce) return;
+    if (busy() == kWebRangesAtOnce || !downloads_.throttle().Open(context.now)) return;
     const std::optional<Downloads::Run> run = downloads_.TakeRun(i, seeds_[i].range_bytes, context.now);
     if (!run) return;
     seeds_[i].run = *run;
@@ -73,7 +76,10 @@ void WebSeeds::Arm(Instant due, Ctx& context) const {
   Instant next = due > context.now ? due : Instant::Never();
   for (const Seed& seed : seeds_) {
     if (seed.ask != 0) next = std::min(next, seed.since + kWebAnswerTimeout);
-    if (seed.ask == 0 && !seed.given_up && seed.retry_at > context.now) next = std::min(next, seed.retry_at);
+    if (seed.rests() && seed.retry_at > context.now) next = std::min(next, seed.retry_at);
+    const bool could = seed.waits() || (seed.rests() && seed.retry_at <= context.now && due <= context.now);
+    const Throttle& throttle = downloads_.throttle();
+    if (could && !throttle.Open(context.now)) next = std::min(next, throttle.next(context.now));
   }
   if (next == Instant::Never() || !hope()) {
     context.out.Disarm(Protocol::Timer::kWebSeeds);
@@ -91,7 +97,12 @@ void WebSeeds::Ask(uint32_t index, Ctx& context) {
   const uint64_t before = metainfo.tree.empty() ? first : first - metainfo.tree.first_piece(file);
   seed.ask = ++last_ask_;
   seed.since = context.now;
-  seed.length = static_cast<uint32_t>(std::min<uint64_t>(seed.range_bytes, seed.run.bytes - seed.begun));
+  // Of a limited rate no more than should go at once.
+  Throttle& throttle = downloads_.throttle();
+  const uint64_t burst = std::max<uint64_t>(1, throttle.burst() / kBlockSize) * kBlockSize;
+  seed.length =
+      static_cast<uint32_t>(std::min<uint64_t>({seed.range_bytes, burst, seed.run.bytes - seed.begun}));
+  throttle.Spend(seed.length, context.now);
   context.out.Send(NodeId(index),
                    FetchRange{seed.ask, file, before * metainfo.piece_length + seed.begun, seed.length});
 }
@@ -112,7 +123,7 @@ void WebSeeds::Answered(const RangeFetched& answer, Ctx& context) {
   bytes_received_ += seed.length;
   downloads_.StoreRun(seed.run, seed.begun, answer.bytes, {WebSeedAddress(index), LinkId(0)}, context);
   seed.begun += seed.length;
-  if (seed.begun < seed.run.bytes) return Ask(index, context);
+  if (seed.begun < seed.run.bytes) return;  // Poll asks for the next range
   seed.run = {};
   seed.begun = 0;
 }
@@ -156,7 +167,7 @@ void WebSeeds::End(Ctx& context) {
 }
 
 void WebSeeds::CheckInvariants() const {
-  CHECK(in_flight() <= kWebRangesAtOnce);
+  CHECK(busy() <= kWebRangesAtOnce);
   for (const Seed& seed : seeds_) {
     CHECK(seed.length <= kWebRangeBytes && seed.begun <= seed.run.bytes);
     CHECK(seed.ask == 0 || (!seed.given_up && seed.run.count > 0));

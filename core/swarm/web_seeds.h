@@ -59,6 +59,10 @@ class WebSeeds {
     uint32_t strikes = 0;
     Instant retry_at{};
     bool given_up = false;
+
+    // It has taken a run, and its next range is to be asked for.
+    bool waits() const { return run.count > 0 && ask == 0; }
+    bool rests() const { return run.count == 0 && !given_up; }
   };
 
   void AskThoseThatRest(Ctx& context);
@@ -67,7 +71,7 @@ class WebSeeds {
   void Strike(uint32_t seed, std::string why, Ctx& context);
   void GiveUp(uint32_t seed, std::string why, WebSeedTrouble::Verdict verdict, Ctx& context);
   void Arm(Instant due, Ctx& context) const;
-  uint32_t in_flight() const;
+  uint32_t busy() const;
 
   const Torrent& torrent_;
   Downloads& downloads_;

@@ -294,8 +294,8 @@ void ClientAdaptor::CheckRates(ClientHost& host) {
                                       host.name(), what, bytes, bytes - most));
   };
   check(config.upload_limit, progress.bytes_sent, "sent");
-  check(config.download_limit,
-        progress.bytes_received - std::min(progress.bytes_wasted, progress.bytes_received), "received");
+  const uint64_t received = progress.bytes_received + progress.bytes_from_web;
+  check(config.download_limit, received - std::min(progress.bytes_wasted, received), "received");
 }
 
 // A disk that could not write has its error said, and the client ends: what it would do on is not to be

@@ -129,6 +129,20 @@ TEST_F(WebSeedTest, AServerThatIsLateIsAskedForLessTheNextTime) {
   EXPECT_EQ(world_.node(client).file, good_);
 }
 
+TEST_F(WebSeedTest, TheLimitOfADownloadHoldsForServersToo) {
+  world_.web_mode[0] = world_.web_mode[1] = WebMode::kUp;
+  Config config = Downloading(1, 2);
+  config.download_limit = 1 << 20;
+  const size_t client = world_.Add(config, "");
+  ASSERT_TRUE(world_.RunUntil([&] { return !world_.fetched.empty(); }));
+  const Instant began = world_.now();
+  ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
+  EXPECT_EQ(world_.node(client).file, good_);
+  EXPECT_GE(world_.now() - began, Seconds(kLength / config.download_limit - 1));
+  EXPECT_LE(world_.now() - began, Seconds(kLength / config.download_limit + 2));
+  for (const auto& [seed, fetch] : world_.fetched) EXPECT_LE(fetch.length, config.download_limit / 10);
+}
+
 TEST_F(WebSeedTest, SilentServersAreNotAskedAgainBeforeOneThatWasNotAskedYet) {
   constexpr uint64_t kShort = kPieceLength;
   torrent_ = bt::test::SampleMetainfo(kShort, kPieceLength);
