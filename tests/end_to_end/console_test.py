@@ -100,7 +100,7 @@ def address(page, *names):
 
 def signs_in(scene, browser):
     browser.open(scene.node.url + "/")
-    browser.wait_for("#login-why", "this needs a token with the role read")
+    browser.wait_for("#login-why", "tells nothing without a token")
     check(browser.texts("#page") == [], "a page is shown to whoever has no token")
     check(browser.run("return document.activeElement.id") == "token", "the form does not have the focus")
     browser.type("#token", "btt_" + "0" * 64)
@@ -129,6 +129,8 @@ def looks_at_the_cluster(scene, browser):
     check([row[0] for row in told] == [f"{node.id} (this node)" if node is scene.node else str(node.id) for node in scene.cluster.nodes], f"members: {told}")
     check(sorted(row[1] for row in told) == ["follower", "follower", "leader"], f"roles: {told}")
     wait_until(lambda: all(row[4] == "0" for row in rows(browser)), 30, "the leader to know how far all are")
+    links = browser.run("return [...document.querySelectorAll('td a')].map(link => link.href)")
+    check(links == [node.url + "/#/cluster" for node in scene.cluster.nodes if node is not scene.node], f"the others' consoles: {links}")
     follower = next(node for node in scene.cluster.nodes if node is not scene.node)
     scene.agree_on(f"torrents={SMALL + 3}")
     follower.kill()
@@ -327,7 +329,7 @@ def outlives_its_node(scene, browser):
     browser.wait_for("main .note", "known to the leader")
     check({row[4] for row in rows(browser)} == {"–"}, lambda: f"a follower tells how far all are: {rows(browser)}")
     browser.click("#sign")
-    browser.wait_for("#login-why", "this needs a token")
+    browser.wait_for("#login-why", "tells nothing without a token")
     check(browser.texts("#page") == [] and browser.text("#sign") == "Sign in", "who has signed out sees the page")
     check(scene.tokens["reader"] not in browser.run("return JSON.stringify({...sessionStorage})"), "the token is kept after signing out")
 

@@ -15,6 +15,8 @@ function roleOf(member, overview) {
 }
 
 const tag = (text, kind) => el('span', {class: 'tag ' + kind}, text);
+// A forwarded port does not reach it; who is on the same network goes there.
+const consoleOf = client => el('a', {href: `${location.protocol}//${client}/#/cluster`, rel: 'noreferrer'}, el('code', {}, client));
 const known = value => (value === undefined ? '–' : count(value));
 
 function rowOf(member, overview) {
@@ -28,7 +30,7 @@ function rowOf(member, overview) {
       self ? 'itself' : member.connected ? tag('up', 'good') : tag('down', 'bad'),
       known(member.chosen),
       known(member.lag),
-      member.client ? el('code', {}, member.client) : '–',
+      !member.client ? '–' : self ? el('code', {}, member.client) : consoleOf(member.client),
       member.program || 'not heard lately',
     ],
   };

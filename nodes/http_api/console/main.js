@@ -76,7 +76,8 @@ async function attempt(line, signal, work) {
   } catch (error) {
     if (signal.aborted) return;
     const refused = error instanceof Refused;
-    if (refused && error.wantsToken) return showLogin(error.message);
+    // What the node says to whoever shows no token is about programs' flags.
+    if (refused && error.wantsToken) return showLogin(token() ? error.message : 'this node tells nothing without a token');
     if (!refused) console.error(error);
     say(byId(line), refused ? error.message : 'this page has failed: ' + error.message);
   }
