@@ -18,6 +18,8 @@ void SwarmIntegrity::OnServed(const std::string& who, uint64_t offset, std::stri
 void SwarmIntegrity::OnVerified(const std::string& who, uint32_t piece, std::string_view bytes) {
   if (const auto altered = altered_.find(who); altered != altered_.end()) altered->second.erase(piece);
   const uint64_t offset = uint64_t{piece} * metainfo_.piece_length;
+  if (const auto shared = shared_[who].extract(piece); !shared.empty())
+    exposed_[who].push_back(shared.mapped());
   if (content_.view().substr(offset, metainfo_.piece_size(piece)) == bytes) return;
   world_.Fail(absl::StrFormat(
       "swarm integrity: %s takes piece %d for verified, and its file does not have it", who, piece));
@@ -81,7 +83,13 @@ void SwarmIntegrity::OnRejected(const std::string& who, uint32_t piece, const st
     return world_.Fail(absl::StrFormat(
         "swarm integrity: %s rejects piece %d although only honest peers sent it", who, piece));
   }
-  if (peers.size() == 1) proven_[who].insert(peers[0].ip);
+  if (peers.size() == 1) {
+    proven_[who].insert(peers[0].ip);
+  } else if (!Altered(who, piece)) {
+    absl::btree_set<Ip>& group = shared_[who][piece];
+    group.clear();
+    for (const Address& peer : peers) group.insert(peer.ip);
+  }
 }
 
 void SwarmIntegrity::OnBanned(const std::string& who, const Address& peer) {
@@ -99,6 +107,8 @@ void SwarmIntegrity::OnFailed(const std::string& who, const std::string& reason)
 void SwarmIntegrity::OnStart(const std::string& who) {
   proven_.erase(who);
   banned_.erase(who);
+  shared_.erase(who);
+  exposed_.erase(who);
   // A crash may have lost the good bytes that had come in their place.
   altered_[who] = ever_altered_[who];
 }
@@ -111,6 +121,16 @@ void SwarmIntegrity::Judge() {
       address.ip = liar;
       world_.Fail(
           absl::StrFormat("blame: %s has proof against %s and has not banned it", who, address.ToString()));
+    }
+  }
+  for (const auto& [who, groups] : exposed_) {
+    for (const absl::btree_set<Ip>& group : groups) {
+      if (std::any_of(group.begin(), group.end(), [&](const Ip& ip) { return banned_[who].contains(ip); }))
+        continue;
+      world_.Fail(
+          absl::StrFormat("blame: a piece failed at %s with blocks of %d peers and has passed since, and "
+                          "none of them is banned",
+                          who, group.size()));
     }
   }
 }

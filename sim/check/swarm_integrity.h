@@ -87,6 +87,10 @@ class SwarmIntegrity {
   absl::btree_map<std::string, absl::btree_set<uint32_t>> altered_;
   absl::btree_map<std::string, absl::btree_set<uint32_t>> damaged_;
   absl::btree_map<std::string, absl::btree_set<Ip>> proven_;
+  // By client, and in its present life: who sent the blocks of a piece that failed, the last time that
+  // several did; and of those pieces that have passed since, the groups with a liar among them.
+  absl::btree_map<std::string, absl::btree_map<uint32_t, absl::btree_set<Ip>>> shared_;
+  absl::btree_map<std::string, std::vector<absl::btree_set<Ip>>> exposed_;
   absl::btree_map<std::string, absl::btree_set<Ip>> banned_;
   uint64_t bans_ = 0;
 };

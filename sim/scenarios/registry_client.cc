@@ -18,12 +18,27 @@ RegistryClient::RegistryClient(World& world, Network& network, TrackerCluster& c
       workload_(workload),
       index_(network.Attach(this)),
       rng_(world.Stream("registry client", index_)),
+      nobodies_(world.Stream("addresses of nobody", index_)),
       sessions_(world, index_, workload.sessions) {
   NewSession();
 }
 
 Address RegistryClient::AddressAt(uint16_t port) const {
   return Address::V4(10, 1, 0, static_cast<uint8_t>(index_), port);
+}
+
+Address RegistryClient::Nobody() {
+  switch (nobodies_.Below(3)) {
+    case 0:
+      return AddressAt(0);
+    case 1:
+      return Address::V4(0, 0, 0, 0, 6881);
+    default: {
+      Address unspecified;  // of version 6
+      unspecified.port = 6881;
+      return unspecified;
+    }
+  }
 }
 
 void RegistryClient::NewSession() {

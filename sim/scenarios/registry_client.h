@@ -80,10 +80,14 @@ class RegistryClient final : public EventSink, public Endpoint {
   Address announcer() const { return AddressAt(6999); }
   Address AddressAt(uint16_t port) const;
   ClaimsJudge::Key claim(ContentNumber content) const { return {index_, content}; }
-  RegistryAsker asker() const {
-    return {
-        peer(), announcer(), {session_, sequence_ + 1}, cluster_.levels().in_force() >= tracker::kTreeLevel};
+  RegistryAsker asker() {
+    return {peer(),
+            announcer(),
+            {session_, sequence_ + 1},
+            cluster_.levels().in_force() >= tracker::kTreeLevel,
+            Nobody()};
   }
+  Address Nobody();
 
   // --- registry_client.cc ---
   void NewSession();
@@ -121,6 +125,7 @@ class RegistryClient final : public EventSink, public Endpoint {
   RegistryWorkload workload_;
   uint32_t index_;
   RandomStream rng_;
+  RandomStream nobodies_;
   SessionsJudge sessions_;
   SessionId session_;
   uint64_t sequence_ = 0;  // the last one that the log has answered

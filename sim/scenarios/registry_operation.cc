@@ -79,7 +79,7 @@ void DrawClaimChange(RandomStream& rng, const RegistryHistory& history, const Re
     op.malformed = true;
     if (op.what == What::kOffer && rng.Chance(1, 3)) {
       op.never_logged = true;
-      peer.port = 0;
+      peer = asker.nobody;
     } else {
       ranges = DrawBadRanges(rng, metainfo.piece_count());
     }
@@ -114,7 +114,7 @@ void DrawAnnounce(RandomStream& rng, const RegistryAsker& asker, RegistryOperati
   announce.numwant = static_cast<uint32_t>(rng.Chance(1, 2) ? rng.Below(4) : 50);
   if (rng.Chance(1, 20)) {
     op.malformed = op.never_logged = true;
-    announce.peer.port = 0;
+    announce.peer = asker.nobody;
   }
   op.request = announce;
 }

@@ -63,6 +63,7 @@ struct RegistryAsker {
   Address announcer;  // of what it announces as an ordinary client would
   tracker_api::MutationId next;
   bool trees = true;  // can be registered: the level that they need is in force
+  Address nobody;     // where no peer can be
 };
 
 // `names`: how many there are. A session's first mutation has to be a registration (see registry_client.h).

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/digest.h"
 #include "core/tracker/state_builder.h"
 #include "sim/scenarios/knobs.h"
 #include "sim/scenarios/own_answers.h"
@@ -86,6 +87,8 @@ std::unique_ptr<tracker::TrackerNode> TrackerAdaptor::Make(TrackerHost& host) {
                    .forward_commands = config.forward_commands_max,
                    .forward_bytes = config.forward_bytes_max,
                    .chunk_bytes = config.chunk_bytes_min});
+  repeats_.OnStart();
+  led_by_.reset();
   auto node = std::make_unique<tracker::TrackerNode>(config);
   cluster_->judge().OnStart(config.replica.self);
   cluster_->lockstep().OnStart(config.replica.self, host.journal().durable());
@@ -99,12 +102,34 @@ void TrackerAdaptor::Leaves(TrackerHost& host, NodeId to, const Slice& message) 
   } else if (const auto replies = Read<tracker::ForwardReplies>(message)) {
     limits_.OnReplies(IdsOf(*replies));
   }
+  JudgeRepeats(host, to, message);
   if (!IsReplicaMessage(message)) return;
   const NodeId node = NodeOf(host);
-  if (const auto accept = ReadAccept(message)) limits_.OnProposed(accept->slot, accept->value);
+  if (const auto accept = ReadReplicas<paxos::Accept>(message))
+    limits_.OnProposed(accept->slot, accept->value);
   cluster_->judge().OnTransmit(node, message.From(1));
   cluster_->lockstep().OnDurable(node, host.journal().durable());
   cluster_->lockstep().OnTransmit(node, to, message.From(1));
+}
+
+// Of a watermark what counts is that it says all that the leader knows: it has no more to say to one that
+// lacks slots either.
+void TrackerAdaptor::JudgeRepeats(TrackerHost& host, NodeId to, const Slice& message) {
+  const tracker::Config& config = cluster_->config();
+  if (host.machine() == nullptr) return;
+  if (Read<tracker::AskReadIndex>(message)) {
+    const paxos::Replica& replica = host.machine()->replica();
+    const uint64_t changes = changes_of_leader_ + (replica.leader() == led_by_ ? 0 : 1);
+    const uint64_t digest = HashBytes(message.view(), changes + (replica.ballot().round << 32));
+    return repeats_.OnSaid(to, "question for a read", digest, host.now(), config.retry);
+  }
+  if (!IsReplicaMessage(message)) return;
+  if (const auto watermark = ReadReplicas<paxos::Watermark>(message)) {
+    if (watermark->chosen != host.machine()->replica().chosen()) return;
+    repeats_.OnSaid(to, "watermark", HashBytes(message.view(), 0), host.now(), config.replica.retry);
+  } else if (ReadReplicas<paxos::CatchUp>(message) || ReadReplicas<paxos::Prepare>(message)) {
+    repeats_.OnSaid(to, "question for slots", HashBytes(message.view(), 0), host.now(), config.replica.retry);
+  }
 }
 
 void TrackerAdaptor::Transmit(TrackerHost& host, NodeId to, const Slice& message) {
@@ -218,6 +243,7 @@ void TrackerAdaptor::AfterStep(TrackerHost& host) {
   JudgeStep(host);
   if (!host.machine()->begun()) return;  // its replica is a blank one: what it knows it is still reading
   const Slot chosen = host.machine()->replica().chosen();
+  if (std::exchange(led_by_, host.machine()->replica().leader()) != led_by_) ++changes_of_leader_;
   cluster_->lockstep().OnDurable(NodeOf(host), host.journal().durable());
   cluster_->lockstep().OnStep(NodeOf(host), host.machine()->replica());
   begins_ = false;

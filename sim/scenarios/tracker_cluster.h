@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "sim/check/bulk.h"
 #include "sim/check/limits.h"
 #include "sim/check/lockstep.h"
+#include "sim/check/repeats.h"
 #include "sim/check/steps.h"
 #include "sim/host.h"
 #include "sim/nemesis.h"
@@ -55,7 +57,8 @@ class TrackerAdaptor : public DefaultAdaptor {
         answers_(world, name),
         bulk_(world, name),
         steps_(world, name),
-        limits_(world, name) {}
+        limits_(world, name),
+        repeats_(world, name) {}
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
@@ -78,6 +81,7 @@ class TrackerAdaptor : public DefaultAdaptor {
   void JudgeDisk(TrackerHost& host);  // disk_rooms.cc
   void JudgeSnapshot(TrackerHost& host, Slot known);
   void JudgeStep(TrackerHost& host);
+  void JudgeRepeats(TrackerHost& host, NodeId to, const Slice& message);
   // What the node says out of its state is what the state says.
   void JudgeAnswer(TrackerHost& host, const tracker_api::Request& asked, const tracker_api::Response& answer);
   // The order is to let in a node under an id that was another's.
@@ -94,6 +98,9 @@ class TrackerAdaptor : public DefaultAdaptor {
   BulkJudge bulk_;
   StepJudge steps_;
   LimitsJudge limits_;
+  RepeatsJudge repeats_;
+  std::optional<NodeId> led_by_;    // as of the last step
+  uint64_t changes_of_leader_ = 0;  // that it has heard of in this life
   absl::btree_map<CallId, Caller> calls_;
   absl::btree_set<CallId> used_;             // orders that are to be refused: IsUsed
   absl::btree_map<CallId, Slot> snapshots_;  // asked for, and what was known chosen then

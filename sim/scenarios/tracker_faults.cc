@@ -76,6 +76,10 @@ void JudgeStates(World& world, TrackerCluster& cluster) {
     const tracker::ReplicatedState& state = cluster.host(process->index()).machine()->state();
     state.CheckInvariants();
     JudgeShares(world, *process, state.registry());
+    if (state.sessions().size() > state.registry().limits().sessions) {
+      world.Fail(absl::StrFormat("bounds: %s knows %d sessions, and may know %d", process->name(),
+                                 state.sessions().size(), state.registry().limits().sessions));
+    }
     const auto rebuilt = tracker::ReplicatedState::Decode(Slice::Own(state.Encode()));
     if (!rebuilt.ok()) {
       world.Fail(absl::StrFormat("state: %s", std::string(rebuilt.status().message())));
@@ -257,6 +261,7 @@ class TrackerRun {
     if (knobs_.has_value() && rng_.Chance(1, 3) && !JudgeExpiry()) return;
     if (rng_.Chance(1, 4) && !JudgeOrder()) return;
     if (world_.Stream("hung leader").Chance(1, 4) && !JudgeHungLeader()) return;
+    if (world_.Stream("told").Chance(1, 3) && !JudgeTold()) return;
     JudgeStates(world_, cluster_);
     history_.Judge();
   }
@@ -293,6 +298,33 @@ class TrackerRun {
     return Within(
         AvailabilityJudge::kPromptness, [&] { return cluster_.Converged(); },
         "a healed cluster has not stayed in order");
+  }
+
+  // What is chosen in a quiet cluster, its followers are told at once and not by the next heartbeat.
+  bool JudgeTold() {
+    TrackerHost* const leader = cluster_.Leader();
+    const tracker::Config& config = cluster_.config();
+    const Duration crossing = plan_.network.latency_max;
+    const bool short_messages = config.chunk_bytes_min >= tracker::Config().chunk_bytes_min;
+    if (leader == nullptr || !short_messages || crossing * 8 > config.replica.heartbeat) return true;
+    const Slot before = leader->machine()->replica().chosen();
+    cluster_.OrderLimits(leader->index(), leader->machine()->registry().limits());
+    const auto chosen = [&] {
+      return cluster_.Leader() != leader || leader->machine()->replica().chosen() > before;
+    };
+    for (Instant end = world_.now() + kLivenessBound; !chosen() && world_.now() < end;)
+      world_.RunFor(crossing);
+    world_.RunFor(crossing * 2);
+    if (cluster_.Leader() != leader || !cluster_.Quiet()) return true;
+    for (const Process* process : cluster_.core()) {
+      const TrackerHost& host = cluster_.host(process->index());
+      if (host.machine()->replica().chosen() > before) continue;
+      world_.Fail("told: " + host.name() +
+                  " does not know what its leader knows as chosen for longer than a "
+                  "message takes");
+      return false;
+    }
+    return true;
   }
 
   // Nobody renews any more: everything claimed runs out, in a cluster nobody talks to, and whoever comes back

@@ -4,14 +4,6 @@
 
 namespace bt::sim {
 
-std::optional<paxos::Accept> ReadAccept(const Slice& message) {
-  static const auto kKind = static_cast<char>(paxos::Message(paxos::Accept()).index());
-  if (message.view()[1] != kKind) return std::nullopt;
-  absl::StatusOr<paxos::Message> accept = Decode<paxos::Message>(message.From(1));
-  if (!accept.ok()) return std::nullopt;
-  return std::get<paxos::Accept>(*std::move(accept));
-}
-
 std::vector<size_t> SizesOf(const tracker::ForwardCommands& message) {
   std::vector<size_t> sizes;
   for (const Slice& command : message.commands) sizes.push_back(command.size());

@@ -27,8 +27,15 @@ std::optional<Kind> Read(const Slice& bytes) {
   return std::get<Kind>(*std::move(message));
 }
 
-// The request for acceptance in a replica's message, if it is one.
-std::optional<paxos::Accept> ReadAccept(const Slice& message);
+// The same of what replicas say, in a replica's message.
+template <class Kind>
+std::optional<Kind> ReadReplicas(const Slice& message) {
+  static const auto kKind = static_cast<char>(paxos::Message(Kind()).index());
+  if (message.view()[1] != kKind) return std::nullopt;
+  absl::StatusOr<paxos::Message> decoded = Decode<paxos::Message>(message.From(1));
+  if (!decoded.ok()) return std::nullopt;
+  return std::get<Kind>(*std::move(decoded));
+}
 
 // The bytes of each command.
 std::vector<size_t> SizesOf(const tracker::ForwardCommands& message);

@@ -14,6 +14,7 @@
 #include "sim/check/limits.h"
 #include "sim/check/linearizability.h"
 #include "sim/check/registry_history.h"
+#include "sim/check/repeats.h"
 #include "sim/check/swarm_integrity.h"
 
 namespace bt::sim {
@@ -80,6 +81,29 @@ TEST_F(LimitsOfANode, LetNothingShortTravelWithWhatIsCut) {
 TEST_F(LimitsOfANode, HearNothingTwiceInOneMessage) {
   judge.OnReplies({{SessionId(1), 1}, {SessionId(2), 1}, {SessionId(1), 1}});
   EXPECT_TRUE(Says(world, "effort: node tells a node twice"));
+}
+
+// --- repeats ---
+
+TEST(Repeats, AreAllowedWhenTheAnswerIsOverdueAndToOthersAndInAnotherLife) {
+  World world(1);
+  RepeatsJudge judge(world, "node");
+  judge.OnSaid(kOne, "question", 7, Instant{0}, Milliseconds(200));
+  judge.OnSaid(kOne, "question", 8, Instant{1}, Milliseconds(200));
+  judge.OnSaid(kOne, "reminder", 7, Instant{1}, Milliseconds(200));
+  judge.OnSaid(kTwo, "question", 7, Instant{1}, Milliseconds(200));
+  judge.OnSaid(kOne, "question", 7, Instant{} + Milliseconds(200), Milliseconds(200));
+  judge.OnStart();
+  judge.OnSaid(kOne, "question", 7, Instant{} + Milliseconds(201), Milliseconds(200));
+  EXPECT_FALSE(world.failed());
+}
+
+TEST(Repeats, AreFoundWhenTheyComeTooSoon) {
+  World world(1);
+  RepeatsJudge judge(world, "node");
+  judge.OnSaid(kOne, "question", 7, Instant{0}, Milliseconds(200));
+  judge.OnSaid(kOne, "question", 7, Instant{} + Milliseconds(199), Milliseconds(200));
+  EXPECT_TRUE(Says(world, "effort: node sends node 1 the same question 199000 us"));
 }
 
 // --- agreement ---
@@ -438,6 +462,25 @@ TEST_F(Swarm, FindsAProvenLiarThatIsNotBanned) {
   judge.OnRejected("x", 0, {liar});
   judge.Judge();
   EXPECT_TRUE(Says(world, "has not banned it"));
+}
+
+TEST_F(Swarm, FindsThatNobodyIsBannedForAPieceOfSeveralThatHasPassedSince) {
+  judge.OnRejected("x", 0, {good, liar});
+  judge.OnVerified("x", 0, std::string_view(bytes).substr(0, 16'384));
+  judge.Judge();
+  EXPECT_TRUE(Says(world, "with blocks of 2 peers and has passed since"));
+}
+
+TEST_F(Swarm, IsContentWhenOneOfSeveralIsBannedAndWhileThePieceHasNotPassed) {
+  judge.OnRejected("x", 0, {good, liar});
+  judge.OnRejected("x", 1, {good, liar});
+  judge.OnVerified("x", 0, std::string_view(bytes).substr(0, 16'384));
+  judge.OnBanned("x", liar);
+  judge.OnRejected("y", 0, {good, liar});
+  judge.OnStart("y");
+  judge.OnVerified("y", 0, std::string_view(bytes).substr(0, 16'384));
+  judge.Judge();
+  EXPECT_FALSE(world.failed());
 }
 
 TEST_F(Swarm, LetsAClientBeDeceivedByItsOwnFileUntilThePieceIsFetchedAnew) {
