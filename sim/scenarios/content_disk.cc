@@ -242,6 +242,13 @@ ContentDisk::Pending ContentDisk::AddSync(FileId file, std::optional<Slice> stat
   const uint64_t ticket = ++next_ticket_;
   const FaultyFile& bytes = files_[open->second.name].bytes;
   absl::Status failure = Fails(DiskOperation::kSync);
+  // What completes a file is one sync of many, and has to fail often enough to be met.
+  if (rename && failure.ok() && faults_.sync_error_ppm > 0 && finishes_.Chance(1, 8)) {
+    failure = absl::UnavailableError("the file cannot be given its name");
+    world_.Count(Fault::kSyncError);
+    told_.emplace(failure.message());
+    write_failed_ = std::min(write_failed_, world_.now());
+  }
   // As nodes/content has it: no sync after one that failed is believed.
   const auto failed_before = [&](const Sync& sync) { return sync.name == open->second.name && sync.fails; };
   if (failure.ok() && (sync_failed_.contains(open->second.name) ||

@@ -33,6 +33,7 @@ class ContentDisk {
       : world_(world),
         rng_(world.Stream("content disk", node)),
         failures_(world.Stream("content disk failures", node)),
+        finishes_(world.Stream("finishes that fail", node)),
         faults_(faults) {}
 
   // What completes, when, and the ticket for Commit. nullopt: the effect completes with nothing.
@@ -120,6 +121,7 @@ class ContentDisk {
   World& world_;
   RandomStream rng_;
   RandomStream failures_;
+  RandomStream finishes_;
   DiskFaults faults_;
   absl::btree_set<std::string> sync_failed_;  // files, in this life
   absl::btree_set<std::string> told_;         // by operations that failed in this life

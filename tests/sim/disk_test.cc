@@ -429,6 +429,21 @@ TEST(ContentDisk, ASyncThatFailsSavesNoWordAndRenamesNothing) {
             "before");
 }
 
+TEST(ContentDisk, ADiskThatMayFailFailsToCompleteOneFileOfMany) {
+  uint32_t failed = 0;
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    World world(seed);
+    Download download(world, {.sync_error_ppm = 1});
+    auto pending = *download.disk.Execute(FinishFile{kFile});
+    download.disk.Commit(pending.ticket);
+    const absl::Status status = std::get<swarm::FileFinished>(pending.completion).status;
+    failed += status.ok() ? 0 : 1;
+    EXPECT_EQ(download.disk.Look("f").has_value(), status.ok());
+    EXPECT_EQ(download.disk.Explains(std::string(status.message())), !status.ok());
+  }
+  EXPECT_TRUE(failed > 0 && failed < 50) << failed;
+}
+
 TEST(ContentDisk, AFinishedFileHasItsFinalNameAndADownloadOfItIsRefused) {
   World world(1);
   Download download(world, Faults(100, 0));
