@@ -124,8 +124,9 @@ void SwarmIntegrity::Judge() {
     }
   }
   for (const auto& [who, groups] : exposed_) {
+    const absl::btree_set<Ip>& banned = banned_[who];
     for (const absl::btree_set<Ip>& group : groups) {
-      if (std::any_of(group.begin(), group.end(), [&](const Ip& ip) { return banned_[who].contains(ip); }))
+      if (std::any_of(group.begin(), group.end(), [&](const Ip& ip) { return banned.contains(ip); }))
         continue;
       world_.Fail(
           absl::StrFormat("blame: a piece failed at %s with blocks of %d peers and has passed since, and "
