@@ -222,7 +222,8 @@ void Reporter::Progress(const swarm::Progress& progress, Instant now) {
     const uint64_t current = (bytes - std::min(bytes, before)) * 1000 / elapsed_ms;
     rate_ = rate_ == 0 ? current : (rate_ * 3 + current) / 4;
   }
-  const bool changed = progress.bytes_verified != last_bytes_ || progress.bytes_sent != last_sent_;
+  const bool sent = progress.bytes_sent != last_sent_;
+  const bool changed = sent || progress.bytes_verified != last_bytes_;
   last_at_ = now;
   last_bytes_ = progress.bytes_verified;
   last_sent_ = progress.bytes_sent;
@@ -240,7 +241,9 @@ void Reporter::Progress(const swarm::Progress& progress, Instant now) {
   const char* peers = progress.peers_connected == 1 ? " peer" : " peers";
   const uint64_t percent = progress.bytes_verified * 100 / progress.length;
   std::string text;
-  if (command_ == "offer" || percent == 100) {
+  const bool serves = command_ == "offer" || percent == 100;
+  if (serves && !sent && !terminal_) return;  // that it is complete is said elsewhere
+  if (serves) {
     text = absl::StrCat("sent ", SizeText(progress.bytes_sent), ", ", RateText(rate_), ", ",
                         progress.peers_connected, peers);
   } else {
