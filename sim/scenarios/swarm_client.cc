@@ -164,7 +164,8 @@ void ClientAdaptor::CheckResumed(ClientHost& host) {
     judge.OnAltered(host.name(), plan_.address, offset);
   }
   const PieceMap& pieces = host.machine()->verified();
-  for (uint32_t i = 0; i < pieces.size(); ++i) {
+  // What was read, and hashed, before others cut the file short is another matter.
+  for (uint32_t i = 0; i < std::min(pieces.size(), cut_from_); ++i) {
     if (pieces.Has(PieceIndex(i))) judge.OnResumed(host.name(), i, PieceBytes(host, i).view());
   }
 }

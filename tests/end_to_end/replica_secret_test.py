@@ -97,13 +97,8 @@ def another_secret(world):
     other = Cluster(world, name="other").start()
     for node in other.nodes:
         node.kill()
-    cluster = Cluster(world, name="mixed")
-    cluster.choose_nodes()
-    for node in cluster.nodes:
-        node.init(secret=other.secret() if node.id == 3 else None)
-        node.start()
+    cluster = Cluster(world, name="mixed").start(secret_of=lambda node: other.secret() if node.id == 3 else None)
     lone = cluster.nodes[2]
-    wait_until(cluster.leader, START_SECONDS, "the two nodes of one cluster to elect a leader")
     wait_until(lone.status, START_SECONDS, "the lone node to answer")
     for node in cluster.nodes:
         node.process.wait_for_line("refuses a replica link .* of another cluster", START_SECONDS)

@@ -128,12 +128,14 @@ class Cluster:
         self.recordings = [] if recorded else None  # files
         self.nodes = []
 
-    def start(self):
-        """Starts every node on free ports; should another program take one in between, chooses again."""
+    def start(self, secret_of=lambda node: None):
+        """Starts every node on free ports; should another program take one in between, chooses again.
+
+        `secret_of(node)`: the file with another secret than the cluster's, or None."""
         for _ in range(5):
             self.choose_nodes()
             for node in self.nodes:
-                node.init()
+                node.init(secret=secret_of(node))
                 node.start()
             if self._came_up():
                 return self
