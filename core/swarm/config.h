@@ -63,7 +63,7 @@ struct Timing {
   Duration reconnect_max = Seconds(60);
   Duration choke_interval = Seconds(10);
   Duration checkpoint_interval = Seconds(1);
-  Duration web_seed_patience = Seconds(10);  // no block from any peer for so long: web servers are asked
+  Duration web_seed_patience = Seconds(10);  // no wanted block from a peer: web servers are asked
   Duration exclusive_limit = Seconds(30);    // one peer's time for a piece it has to deliver alone
 };
 

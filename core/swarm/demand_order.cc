@@ -3,6 +3,23 @@
 #include <algorithm>
 
 namespace bt::swarm {
+namespace {
+
+template <class Key>
+void Remember(absl::btree_map<Key, Instant>& turns, const Key& key, Instant now) {
+  turns[key] = now;
+  if (turns.size() <= DemandOrder::kTurnsRemembered) return;
+  turns.erase(std::min_element(turns.begin(), turns.end(),
+                               [](const auto& a, const auto& b) { return a.second < b.second; }));
+}
+
+template <class Key>
+Instant Find(const absl::btree_map<Key, Instant>& turns, const Key& key) {
+  const auto found = turns.find(key);
+  return found == turns.end() ? DemandOrder::kNoTurn : found->second;
+}
+
+}  // namespace
 
 Address DemandOrder::Key(const Sender& sender) {
   Address key = sender.address;
@@ -11,15 +28,17 @@ Address DemandOrder::Key(const Sender& sender) {
 }
 
 void DemandOrder::TookTurn(const Sender& sender, Instant now) {
-  last_[Key(sender)] = now;
-  if (last_.size() <= kTurnsRemembered) return;
-  last_.erase(std::min_element(last_.begin(), last_.end(),
-                               [](const auto& a, const auto& b) { return a.second < b.second; }));
+  Remember(of_peers_, Key(sender), now);
+  Remember(of_connections_, sender.link, now);
 }
 
-Instant DemandOrder::last_turn(const Sender& sender) const {
-  const auto found = last_.find(Key(sender));
-  return found == last_.end() ? Instant{INT64_MIN} : found->second;
+void DemandOrder::Delivered(const Sender& sender) {
+  of_peers_.erase(Key(sender));
+  of_connections_.erase(sender.link);
+}
+
+DemandOrder::Turn DemandOrder::last_turn(const Sender& sender) const {
+  return {Find(of_peers_, Key(sender)), Find(of_connections_, sender.link)};
 }
 
 }  // namespace bt::swarm

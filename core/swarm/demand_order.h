@@ -4,11 +4,16 @@
 // next demanded of a single peer; a liar that comes back from a new port after each ban would be given it
 // again and again if the first to ask had it. So the turn goes to the peer whose last turn without a good
 // piece is longest ago. Accepted connections count as one peer by their IP address, because the port they
-// come from says nothing. Pure; Downloads is its user.
+// come from says nothing; among them it goes to the connection that has waited longest. Pure; Downloads is
+// its user.
 
 #include <absl/container/btree_map.h>
 
+#include <cstddef>
+#include <cstdint>
+
 #include "core/base/address.h"
+#include "core/base/ids.h"
 #include "core/base/time.h"
 #include "core/swarm/picker.h"
 
@@ -16,19 +21,29 @@ namespace bt::swarm {
 
 class DemandOrder {
  public:
-  static constexpr size_t kTurnsRemembered = 1024;  // beyond, the oldest turn is forgotten
+  // Of what is remembered: peers, and connections. Beyond, the oldest turn is forgotten.
+  static constexpr size_t kTurnsRemembered = 1024;
+  static constexpr Instant kNoTurn{INT64_MIN};  // before all others
 
-  // The peer was asked for a piece that it has to deliver alone.
+  // The last turn that has not led to a good piece.
+  struct Turn {
+    Instant of_peer = kNoTurn;
+    Instant of_connection = kNoTurn;
+
+    friend auto operator<=>(const Turn&, const Turn&) = default;
+  };
+
+  // The peer was asked for a piece that it has to deliver alone, or has lost its turn.
   void TookTurn(const Sender& sender, Instant now);
   // It delivered such a piece, and the piece passed its hash: nothing is held against it.
-  void Delivered(const Sender& sender) { last_.erase(Key(sender)); }
-  // Its last turn that has not led to a good piece; one that had none comes before all others.
-  Instant last_turn(const Sender& sender) const;
+  void Delivered(const Sender& sender);
+  Turn last_turn(const Sender& sender) const;
 
  private:
   static Address Key(const Sender& sender);
 
-  absl::btree_map<Address, Instant> last_;
+  absl::btree_map<Address, Instant> of_peers_;
+  absl::btree_map<LinkId, Instant> of_connections_;
 };
 
 }  // namespace bt::swarm

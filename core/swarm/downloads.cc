@@ -32,10 +32,9 @@ bool Remove(std::deque<BlockRef>& queue, BlockRef block) {
   return true;
 }
 
-// A web seed is a sender without a link.
 bool FromWebSeeds(const PieceRecord& record) {
   return std::all_of(record.senders.begin(), record.senders.end(),
-                     [](const Sender& sender) { return sender.link == LinkId(0); });
+                     [](const Sender& sender) { return IsWebSeed(sender.address); });
 }
 
 // A request that was given up may still be answered.
@@ -243,7 +242,6 @@ void Downloads::Refill(Peer& peer, Ctx& context) {
   for (const BlockRef block : picked_) {
     if (picker_->demanded_alone(block.piece)) {
       demands_.TookTurn(peer.sender(), context.now);
-      peer.last_turn = context.now;
       refill_all_ = true;  // those who had to wait for it have their turn now
     }
     peer.requests.push_back(block);
@@ -397,10 +395,7 @@ Downloads::Verdict Downloads::Judge(PieceIndex piece, PieceRecord record, Ctx& c
   digest_.Add(uint64_t{index} << 1 | (verified ? 1 : 0));
   if (verified) {
     if (picker_->demanded_alone(piece)) {
-      for (const Sender& sender : SendersOf(record)) {
-        demands_.Delivered(sender);
-        if (Peer* peer = peers_.Find(sender.link)) peer->last_turn = Peer::kNoTurn;
-      }
+      for (const Sender& sender : SendersOf(record)) demands_.Delivered(sender);
       refill_all_ = true;  // it may have its turn again
     }
     picker_->Accept(piece);

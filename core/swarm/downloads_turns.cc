@@ -1,8 +1,6 @@
 // Downloads' part for pieces that one peer has to deliver alone: whose turn it is, and when it is over. And
 // who is left idle, for judges.
 
-#include <utility>
-
 #include "core/swarm/downloads.h"
 
 namespace bt::swarm {
@@ -13,16 +11,13 @@ namespace bt::swarm {
 // opens; and of the connections from one IP address the one that has waited longest. Nor does anybody wait
 // for one that leads: it is asked for what it suggests, and that may be never.
 bool Downloads::MayDemand(const Peer& peer, PieceIndex piece) const {
-  const auto last_turn = [&](const Peer& one) {
-    return std::pair(demands_.last_turn(one.sender()), one.last_turn);
-  };
-  const auto last = last_turn(peer);
+  const DemandOrder::Turn last = demands_.last_turn(peer.sender());
   const bool some_lead = picker_->rarest() <= Sources();
   bool its_turn = true;
   peers_.EachReady([&](const Peer& other) {
     const bool led = some_lead && other.lead.leads;
     const bool could = MayAsk(other) && !other.snubbed && !led && other.pieces.Has(piece);
-    if (could && last_turn(other) < last) its_turn = false;
+    if (could && demands_.last_turn(other.sender()) < last) its_turn = false;
   });
   return its_turn;
 }
@@ -41,7 +36,6 @@ void Downloads::ExpireAlone(Duration limit, Ctx& context) {
 void Downloads::LoseTurn(Peer& peer, PieceIndex piece, Ctx& context) {
   GiveUpRequests(peer, true, piece);
   demands_.TookTurn(peer.sender(), context.now);
-  peer.last_turn = context.now;
   refill_all_ = true;
 }
 

@@ -63,7 +63,7 @@ void Client::Engine::ProtocolError(Peer& peer, const char* what, Ctx& context) {
 }
 
 void Client::Engine::Convict(const Sender& sender, PieceIndex piece, Ctx& context) {
-  if (WebSeeds::IsSeed(sender)) {
+  if (IsWebSeed(sender.address)) {
     web_seeds_->Convict(sender, piece, context);
     return downloads_->Distrust(sender);
   }

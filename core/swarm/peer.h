@@ -177,8 +177,6 @@ struct Peer {
   uint32_t unrequested = 0;
   Rate rate;
   bool delivered = false;  // at least one block, ever
-  static constexpr Instant kNoTurn{INT64_MIN};
-  Instant last_turn = kNoTurn;  // to deliver a piece alone, that has not led to a good piece
 
   // Extensions (BEP 10).
   uint8_t metadata_id = 0;  // under which it takes pieces of info dictionaries; 0: it does not

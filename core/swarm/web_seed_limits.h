@@ -20,5 +20,8 @@ inline constexpr Duration kWebAnswerTimeout = Seconds(60);
 inline Address WebSeedAddress(uint32_t seed) {
   return Address::V4(255, 255, 255, static_cast<uint8_t>(seed), 80);
 }
+inline bool IsWebSeed(const Address& sender) {
+  return sender.ip.back() < kWebSeedsLimit && sender == WebSeedAddress(sender.ip.back());
+}
 
 }  // namespace bt::swarm

@@ -9,15 +9,6 @@
 
 namespace bt::swarm {
 
-// With what peers are asked for it stays below what Downloads may have in flight or be storing.
-static_assert(uint64_t{kWebRangesAtOnce} * kWebRangeBytes <= Limits().bytes_in_flight);
-
-bool WebSeeds::IsSeed(const Sender& sender) {
-  const Address& address = sender.address;
-  return !sender.inbound() && address.ip.back() < kWebSeedsLimit &&
-         address == WebSeedAddress(address.ip.back());
-}
-
 WebSeeds::WebSeeds(const Torrent& torrent, Downloads& downloads, const Config& config)
     : torrent_(torrent),
       downloads_(downloads),

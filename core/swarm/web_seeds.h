@@ -40,8 +40,6 @@ class WebSeeds {
   bool hope() const;
   uint64_t bytes_received() const { return bytes_received_; }
 
-  // Whether it is a server, under its WebSeedAddress.
-  static bool IsSeed(const Sender& sender);
   // A server's bytes were proven wrong.
   void Convict(const Sender& sender, PieceIndex piece, Ctx& context);
 

@@ -23,8 +23,18 @@ TEST(DemandOrderTest, WhoHadNoTurnComesBeforeAllWhoHadOne) {
 TEST(DemandOrderTest, ANewConnectionFromTheSameIpAddressIsTheSamePeer) {
   DemandOrder order;
   order.TookTurn(Accepted(1, 4000), Instant{5});
-  EXPECT_EQ(order.last_turn(Accepted(1, 4001)), Instant{5});
-  EXPECT_LT(order.last_turn(Dialled(1)), Instant{5}) << "a port that was dialled says who is there";
+  EXPECT_EQ(order.last_turn(Accepted(1, 4001)).of_peer, Instant{5});
+  EXPECT_LT(order.last_turn(Dialled(1)).of_peer, Instant{5}) << "a port that was dialled says who is there";
+}
+
+TEST(DemandOrderTest, OfConnectionsFromOneIpAddressTheOneThatHasWaitedLongestIsFirst) {
+  DemandOrder order;
+  order.TookTurn(Accepted(1, 4000), Instant{5});
+  order.TookTurn(Accepted(1, 4001), Instant{7});
+  EXPECT_LT(order.last_turn(Accepted(1, 4002)), order.last_turn(Accepted(1, 4000)));
+  EXPECT_LT(order.last_turn(Accepted(1, 4000)), order.last_turn(Accepted(1, 4001)));
+  order.Delivered(Accepted(1, 4001));
+  EXPECT_LT(order.last_turn(Accepted(1, 4001)), order.last_turn(Accepted(1, 4000)));
 }
 
 TEST(DemandOrderTest, AGoodPieceEndsWhatWasHeldAgainstItsSender) {
@@ -41,8 +51,8 @@ TEST(DemandOrderTest, BeyondTheLimitTheOldestTurnIsForgotten) {
                   LinkId(number)};
   };
   for (uint32_t i = 0; i <= DemandOrder::kTurnsRemembered; ++i) order.TookTurn(peer(i), Instant{int64_t{i}});
-  EXPECT_EQ(order.last_turn(peer(0)), order.last_turn(Dialled(1))) << "as if it never had one";
-  EXPECT_EQ(order.last_turn(peer(1)), Instant{1});
+  EXPECT_EQ(order.last_turn(peer(0)), DemandOrder::Turn()) << "as if it never had one";
+  EXPECT_EQ(order.last_turn(peer(1)).of_peer, Instant{1});
 }
 
 }  // namespace
