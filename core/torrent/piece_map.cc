@@ -105,11 +105,6 @@ std::optional<PieceMap> PieceMap::FromPlain(Plain plain) {
   return map;
 }
 
-bool PieceMap::Has(PieceIndex index) const {
-  CHECK(index.value() < size_);
-  return (words_[index.value() / kWordBits] >> index.value() % kWordBits & 1) != 0;
-}
-
 bool PieceMap::Add(PieceIndex index) {
   if (Has(index)) return false;
   words_[index.value() / kWordBits] |= uint64_t{1} << index.value() % kWordBits;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/ids.h"
 
 namespace bt {
@@ -47,7 +48,11 @@ class PieceMap {
   uint32_t count() const { return count_; }
   bool none() const { return count_ == 0; }
   bool all() const { return count_ == size_; }
-  bool Has(PieceIndex index) const;
+  // Here and not in piece_map.cc: who picks a piece asks it of many.
+  bool Has(PieceIndex index) const {
+    CHECK(index.value() < size_);
+    return (words_[index.value() / 64] >> (index.value() % 64) & 1) != 0;
+  }
   // True if the bit changed.
   bool Add(PieceIndex index);
   bool Remove(PieceIndex index);
