@@ -25,17 +25,17 @@ struct Worker {
   uint64_t next() const { return result.seeds.first + result.seeds.count; }
 };
 
-void StartOn(const Scenario& scenario, Worker& worker) {
+void StartOn(const Scenario& scenario, Worker& worker, Runs runs) {
   const uint64_t first = worker.next();
   const uint64_t end = worker.end;
   worker.told = false;
-  worker.process = std::make_unique<Apart>([&scenario, first, end](const Apart::ReportTo& report) {
-    for (uint64_t seed = first; seed < end; ++seed) report(RunChecked(scenario, seed));
+  worker.process = std::make_unique<Apart>([&scenario, first, end, runs](const Apart::ReportTo& report) {
+    for (uint64_t seed = first; seed < end; ++seed) report(RunChecked(scenario, seed, runs));
   });
 }
 
 // Reads what has come. False: somebody wants to stop. Without a process afterwards the chunk is done.
-bool Serve(const Scenario& scenario, Worker& worker, const CampaignHooks& hooks) {
+bool Serve(const Scenario& scenario, Worker& worker, const CampaignHooks& hooks, Runs runs) {
   const bool ended = !worker.process->Read();
   while (std::optional<Report> report = worker.process->Next()) {
     worker.told = true;
@@ -53,7 +53,7 @@ bool Serve(const Scenario& scenario, Worker& worker, const CampaignHooks& hooks)
     worker.result.Add(dead);
     if (!hooks.seed(dead)) return false;
   }
-  if (worker.next() < worker.end) StartOn(scenario, worker);
+  if (worker.next() < worker.end) StartOn(scenario, worker, runs);
   return true;
 }
 
@@ -127,7 +127,7 @@ std::vector<SeedRange> ChunksLeft(SeedRange seeds, const std::vector<SeedRange>&
 }
 
 void RunCampaign(const Scenario& scenario, const std::vector<SeedRange>& chunks, uint32_t jobs,
-                 const CampaignHooks& hooks) {
+                 const CampaignHooks& hooks, Runs runs) {
   std::vector<Worker> workers;
   auto next = chunks.begin();
   bool stopped = false;
@@ -136,14 +136,14 @@ void RunCampaign(const Scenario& scenario, const std::vector<SeedRange>& chunks,
       Worker worker;
       worker.result.seeds.first = next->first;
       worker.end = next->first + next->count;
-      StartOn(scenario, worker);
+      StartOn(scenario, worker, runs);
       workers.push_back(std::move(worker));
     }
     std::vector<pollfd> waiting;
     for (const Worker& worker : workers) waiting.push_back({worker.process->descriptor(), POLLIN, 0});
     poll(waiting.data(), waiting.size(), kTickMs);
     for (size_t i = 0; i < workers.size() && !stopped; ++i) {
-      if (waiting[i].revents != 0) stopped = !Serve(scenario, workers[i], hooks);
+      if (waiting[i].revents != 0) stopped = !Serve(scenario, workers[i], hooks, runs);
     }
     const auto done = [](const Worker& worker) { return worker.process == nullptr; };
     for (const Worker& worker : workers) {

@@ -23,7 +23,7 @@ struct SeedFailure {
   std::string sentence;
 };
 
-// What came of a chunk of seeds, each run twice. Results of any chunks can be added up.
+// What came of a chunk of seeds. Results of any chunks can be added up.
 struct ChunkResult {
   SeedRange seeds;
   uint64_t steps = 0;
@@ -68,6 +68,6 @@ struct CampaignHooks {
 };
 
 void RunCampaign(const Scenario& scenario, const std::vector<SeedRange>& chunks, uint32_t jobs,
-                 const CampaignHooks& hooks);
+                 const CampaignHooks& hooks, Runs runs = Runs::kTwice);
 
 }  // namespace bt::sim

@@ -115,16 +115,18 @@ Report RunOnce(const Scenario& scenario, uint64_t seed, WorldOptions options) {
 
 void OnDeathInARun(std::function<void(Report)> death) { g_death = std::move(death); }
 
-Report RunChecked(const Scenario& scenario, uint64_t seed) {
+Report RunChecked(const Scenario& scenario, uint64_t seed, Runs runs) {
   Report report = RunOnce(scenario, seed);
-  const Report again = RunOnce(scenario, seed);
+  const Report again = runs == Runs::kTwice ? RunOnce(scenario, seed) : report;
   if (report.digest != again.digest || report.steps != again.steps || report.failure != again.failure) {
     report.failure = Divergence(scenario, seed, report.trace);
   } else if (report.failure.has_value()) {
     report.trace = RunOnce(scenario, seed, {.recorder = {.trace = true}}).trace;
   }
-  report.steps += again.steps;
-  report.events += again.events;
+  if (runs == Runs::kTwice) {
+    report.steps += again.steps;
+    report.events += again.events;
+  }
   return report;
 }
 

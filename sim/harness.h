@@ -71,9 +71,11 @@ Report RunOnce(const Scenario& scenario, uint64_t seed, WorldOptions options = {
 // In this process, `death` gets what a run has come to when a CHECK failed in it, instead of the dying words.
 // It is called within the failing step: it should tell whom it concerns and end the process.
 void OnDeathInARun(std::function<void(Report)> death);
-// Two runs: unequal digests are a failure that names the first divergent event. With a failure, a third
-// run fetches the trace.
-Report RunChecked(const Scenario& scenario, uint64_t seed);
+// kTwice: unequal digests are a failure that names the first divergent event. kOnce asks for half the time,
+// and finds no run that is another one the next time.
+enum class Runs : uint8_t { kOnce, kTwice };
+// With a failure, one more run fetches the trace.
+Report RunChecked(const Scenario& scenario, uint64_t seed, Runs runs = Runs::kTwice);
 
 // The judge's sentence, the seed, the last events, the commands that replay, shrink and draw the run.
 std::string FailureText(const Scenario& scenario, const Report& report);

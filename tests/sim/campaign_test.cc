@@ -67,6 +67,23 @@ TEST(Campaign, GoesOnAfterFailuresAndAfterProcessesThatDied) {
   }
 }
 
+// Another run each time.
+void Unsteady(World& world) {
+  static uint64_t runs = 0;
+  world.Observe(0, 1, ++runs);
+}
+constexpr Scenario kUnsteady = {"unsteady", "is never the same", Unsteady};
+
+TEST(Campaign, FindsARunThatIsAnotherOneTheNextTimeUnlessItRunsEachOnce) {
+  Seen twice;
+  RunCampaign(kUnsteady, {{1, 2}}, 1, twice.Hooks());
+  EXPECT_EQ(twice.chunks.at(0).failures.size(), 2u);
+  Seen once;
+  RunCampaign(kUnsteady, {{1, 2}}, 1, once.Hooks(), Runs::kOnce);
+  EXPECT_EQ(once.chunks.at(0).failures.size(), 0u);
+  EXPECT_EQ(once.chunks.at(0).events * 2, twice.chunks.at(0).events);
+}
+
 TEST(Campaign, StopsWhenItIsToldAndSaysWhatHasBeenRun) {
   Seen seen;
   RunCampaign(kMixed, ChunksLeft({200, 40}, {}, 40), 1, seen.Hooks(5));

@@ -94,6 +94,8 @@ def lines_of(folder, name):
 
 
 def sweeps(judge, folder):
+    result = simrun("sweep", "--scenario=journal_faults", "--first-seed=500", "--seeds=3", "--once", folder=folder)
+    judge(result.returncode == 0 and "\n3 seeds, each run once" in result.stdout, "a sweep runs each seed once when told to", result)
     sweep = ("sweep", "--scenario=journal_faults", "--first-seed=500", "--seeds=12", "--jobs=2", "--json=one.jsonl")
     result = simrun(*sweep, folder=folder)
     judge(result.returncode == 0 and "12 seeds from 500" in result.stdout, "a sweep names its seeds", result)

@@ -36,6 +36,7 @@ struct Arguments {
   uint64_t seeds = 1000;
   std::optional<uint64_t> first_seed;
   uint32_t jobs = 1;
+  bool once = false;
   uint64_t failures = 10;
   std::string json;
   std::string resume;
@@ -82,6 +83,7 @@ int RunSweep(const Scenarios& scenarios, const Arguments& arguments) {
   SweepArguments sweep{.scenario = arguments.scenario,
                        .seeds = {arguments.first_seed.value_or(FreshSeed()), arguments.seeds},
                        .jobs = arguments.jobs,
+                       .runs = arguments.once ? Runs::kOnce : Runs::kTwice,
                        .failures_max = arguments.failures,
                        .json = arguments.json};
   if (!arguments.resume.empty()) {
@@ -317,6 +319,8 @@ class CommandLine {
     sweep_->add_option("--first-seed", arguments_.first_seed, "the first one; fresh if not given")
         ->check(SeedError);
     sweep_->add_option("--jobs", arguments_.jobs, "processes")->check(CLI::Range(1, 256));
+    sweep_->add_flag("--once", arguments_.once,
+                     "each seed once: twice as many, and none shown to be repeatable");
     sweep_->add_option("--failures", arguments_.failures, "stop after so many different failures")
         ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
     CLI::Option* json =

@@ -91,7 +91,8 @@ class Sweeper {
     RunCampaign(scenario_, chunks, arguments_.jobs,
                 {.seed = [this](const Report& report) { return Seed(report); },
                  .chunk = [this](const ChunkResult& chunk) { Chunk(chunk); },
-                 .tick = [this] { Progress(); }});
+                 .tick = [this] { Progress(); }},
+                arguments_.runs);
     Summary();
     return groups_.groups().empty() ? 0 : 1;
   }
@@ -152,11 +153,10 @@ class Sweeper {
     const double seconds = Seconds();
     const double events = static_cast<double>(total_.events) / seconds;
     std::printf(
-        "%llu seeds, each run twice, in %.1f s: %.0f events/s per job, %.0f events/s and %.0f steps/s in "
-        "all, "
+        "%llu seeds, each run %s, in %.1f s: %.0f events/s per job, %.0f events/s and %.0f steps/s in all, "
         "%.0f times real time\nfaults: %s\n%s",
-        Wide(total_.seeds.count), seconds, events / arguments_.jobs, events,
-        static_cast<double>(total_.steps) / seconds,
+        Wide(total_.seeds.count), arguments_.runs == Runs::kOnce ? "once" : "twice", seconds,
+        events / arguments_.jobs, events, static_cast<double>(total_.steps) / seconds,
         static_cast<double>(total_.simulated_ms) / 1000 / seconds, total_.faults.ToString().c_str(),
         total_.figures.ToString().c_str());
     for (const FailureGroup& group : groups_.groups()) {

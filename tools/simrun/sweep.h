@@ -19,6 +19,7 @@ struct SweepArguments {
   std::string scenario;
   SeedRange seeds;
   uint32_t jobs = 1;
+  Runs runs = Runs::kTwice;
   uint64_t failures_max = 10;  // groups
   std::string json;            // appended to; empty: none
   std::vector<SeedRange> done;
