@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/base/check.h"
@@ -11,9 +12,7 @@ namespace bt::sim {
 
 void FaultyFile::WriteAt(uint64_t offset, Slice bytes) {
   if (bytes.empty()) return;
-  const uint64_t end = offset + bytes.size();
-  if (end > bytes_.size()) bytes_.resize(end);
-  bytes.view().copy(bytes_.data() + offset, bytes.size());
+  bytes_.Write(offset, bytes);
   unsynced_.push_back({offset, std::move(bytes)});
 }
 
@@ -25,8 +24,8 @@ uint64_t FaultyFile::unsynced_bytes() const {
 
 void FaultyFile::Resize(uint64_t size) {
   CHECK(unsynced_.empty());
-  bytes_.resize(size);
-  disk_.resize(size);
+  bytes_.Resize(size);
+  disk_.Resize(size);
 }
 
 void FaultyFile::Sync(size_t count) {
@@ -52,19 +51,23 @@ void FaultyFile::FailSync(RandomStream& rng) {
 
 void FaultyFile::Alter(uint64_t offset) {
   CHECK(unsynced_.empty() && offset < bytes_.size());
-  bytes_[offset] = disk_[offset] = static_cast<char>(~bytes_[offset]);
+  const Slice altered = Slice::Own(std::string(1, static_cast<char>(~bytes_.Read(offset, 1).view()[0])));
+  bytes_.Write(offset, altered);
+  disk_.Write(offset, altered);
 }
 
 void FaultyFile::Misdirect(uint64_t offset, uint64_t from) {
   CHECK(unsynced_.empty() && std::max(offset, from) + kSectorBytes <= disk_.size());
-  disk_.replace(offset, kSectorBytes, disk_, from, kSectorBytes);
-  disk_.replace(from, kSectorBytes, kSectorBytes, '\0');
+  disk_.Write(offset, disk_.Read(from, kSectorBytes));
+  disk_.Write(from, Slice::Own(std::string(kSectorBytes, '\0')));
   bytes_ = disk_;
 }
 
 void FaultyFile::Blank(uint64_t offset) {
   CHECK(unsynced_.empty() && offset <= disk_.size());
-  disk_.replace(offset, std::string::npos, disk_.size() - offset, '\0');
+  const uint64_t size = disk_.size();
+  disk_.Resize(offset);
+  disk_.Resize(size);
   bytes_ = disk_;
 }
 
@@ -90,12 +93,12 @@ void FaultyFile::Leave(World& world, RandomStream& rng, const DiskFaults& faults
     const uint64_t to = std::min((sector + 1) * kSectorBytes, write.offset + size) - write.offset;
     Put(write, from, to, grow ? write.end() : write.offset + to);
   }
-  if (grow && disk_.size() < write.end()) disk_.resize(write.end());
+  if (grow && disk_.size() < write.end()) disk_.Resize(write.end());
 }
 
 void FaultyFile::Put(const Write& write, uint64_t from, uint64_t to, uint64_t file_size) {
-  if (disk_.size() < file_size) disk_.resize(file_size);
-  write.bytes.view().substr(from, to - from).copy(disk_.data() + write.offset + from, to - from);
+  if (disk_.size() < file_size) disk_.Resize(file_size);
+  disk_.Write(write.offset + from, write.bytes.Sub(from, to - from));
 }
 
 absl::Status DrawFailure(World& world, RandomStream& rng, const DiskFaults& faults, DiskOperation operation) {

@@ -8,11 +8,10 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/base/slice.h"
+#include "sim/paged_bytes.h"
 #include "sim/random_stream.h"
 #include "sim/world.h"
 
@@ -65,7 +64,10 @@ struct DiskFaults {
 class FaultyFile {
  public:
   uint64_t size() const { return bytes_.size(); }
-  std::string_view view() const { return bytes_; }
+  // As PagedBytes.
+  Slice Read(uint64_t offset, uint64_t length) const { return bytes_.Read(offset, length); }
+  Slice All() const { return bytes_.All(); }
+  const PagedBytes& bytes() const { return bytes_; }
   size_t unsynced() const { return unsynced_.size(); }
   uint64_t unsynced_bytes() const;
 
@@ -94,8 +96,8 @@ class FaultyFile {
   void Leave(World& world, RandomStream& rng, const DiskFaults& faults, const Write& write);
   void Put(const Write& write, uint64_t from, uint64_t to, uint64_t file_size);
 
-  std::string bytes_;
-  std::string disk_;
+  PagedBytes bytes_;
+  PagedBytes disk_;
   std::vector<Write> unsynced_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -105,8 +106,8 @@ wal::Completion FaultyDirectory::Finish() {
                           return done;
                         },
                         [&](const wal::ReadFile& read) {
-                          const std::string_view bytes = File(read.name).view();
-                          return wal::Completion{.bytes = Slice::Copy(bytes.substr(0, read.bytes_max))};
+                          const uint64_t length = std::min(read.bytes_max, File(read.name).size());
+                          return wal::Completion{.bytes = File(read.name).Read(0, length)};
                         },
                         [&](const wal::CreateFile& create) { return Create(create.name); },
                         [&](const wal::WriteFile& write) {
@@ -162,7 +163,7 @@ void FaultyDirectory::Crash(World& world, RandomStream& rng, const DiskFaults& f
 std::optional<std::string> FaultyDirectory::Look(const std::string& name) const {
   const auto found = names_.find(name);
   if (found == names_.end()) return std::nullopt;
-  return std::string(files_.at(found->second).view());
+  return std::string(files_.at(found->second).All().view());
 }
 
 }  // namespace bt::sim

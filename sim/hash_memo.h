@@ -30,22 +30,33 @@ class HashMemo {
   // What `hash` makes of `bytes`, which lie at `offset` of some file.
   template <size_t N>
   std::array<uint8_t, N> At(Hash<N> hash, uint64_t offset, const Slice& bytes) {
+    return Know(hash, offset, bytes).digest;
+  }
+
+  template <size_t N>
+  struct Known {
+    std::array<uint8_t, N> digest;
+    Slice bytes;  // those that were hashed there first, where they are equal: who keeps these keeps no copy
+  };
+  template <size_t N>
+  Known<N> Know(Hash<N> hash, uint64_t offset, const Slice& bytes) {
     static_assert(N <= kDigestMax);
     const Place place{reinterpret_cast<uintptr_t>(hash), offset, bytes.size()};
-    if (places_.size() >= kPlacesMax && !places_.contains(place)) return hash(bytes.view());
+    if (places_.size() >= kPlacesMax && !places_.contains(place)) return {hash(bytes.view()), bytes};
     std::vector<Version>& versions = places_[place];
-    std::array<uint8_t, N> digest;
+    Known<N> known;
     for (const Version& version : versions) {
-      if (version.bytes != bytes) continue;
-      std::copy_n(version.digest.begin(), N, digest.begin());
-      return digest;
+      if (version.bytes.data() != bytes.data() && version.bytes != bytes) continue;
+      std::copy_n(version.digest.begin(), N, known.digest.begin());
+      known.bytes = version.bytes;
+      return known;
     }
-    digest = hash(bytes.view());
+    known = {hash(bytes.view()), bytes};
     if (versions.size() < kVersionsMax) {
-      versions.push_back({Slice::Copy(bytes.view())});
-      std::copy_n(digest.begin(), N, versions.back().digest.begin());
+      versions.push_back({bytes});
+      std::copy_n(known.digest.begin(), N, versions.back().digest.begin());
     }
-    return digest;
+    return known;
   }
 
  private:

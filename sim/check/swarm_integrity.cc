@@ -50,14 +50,14 @@ bool SwarmIntegrity::Altered(const std::string& who, uint32_t piece) const {
   return found != altered_.end() && found->second.contains(piece);
 }
 
-void SwarmIntegrity::OnFinished(const std::string& who, std::string_view file) {
-  if (file == content_.view()) return;
+void SwarmIntegrity::OnFinished(const std::string& who, const PagedBytes& file) {
+  if (file.size() == content_.size() && file.Holds(0, content_)) return;
   world_.Fail(absl::StrFormat("swarm integrity: %s has finished a file that is not the content", who));
 }
 
 void SwarmIntegrity::OnSelectionFinished(const std::string& who, const absl::btree_set<size_t>& placed,
                                          const absl::btree_set<size_t>& ever,
-                                         const absl::btree_set<size_t>& selected, std::string_view bytes) {
+                                         const absl::btree_set<size_t>& selected, const PagedBytes& bytes) {
   const auto fail = [&](size_t file, const char* what) {
     world_.Fail(absl::StrFormat("selection: %s has finished, and %s %s", who,
                                 metainfo_.tree.files()[file].Path(), what));
@@ -70,10 +70,7 @@ void SwarmIntegrity::OnSelectionFinished(const std::string& who, const absl::btr
     const uint64_t offset = metainfo_.tree.first_piece(file) * metainfo_.piece_length;
     const uint64_t length = metainfo_.tree.files()[file].length;
     if (length == 0) continue;
-    if (offset + length > bytes.size() ||
-        bytes.substr(offset, length) != content_.view().substr(offset, length)) {
-      fail(file, "is not the content's");
-    }
+    if (!bytes.Holds(offset, content_.Sub(offset, length))) fail(file, "is not the content's");
   }
 }
 

@@ -18,6 +18,7 @@
 #include "core/base/address.h"
 #include "core/base/slice.h"
 #include "core/torrent/metainfo.h"
+#include "sim/paged_bytes.h"
 #include "sim/world.h"
 
 namespace bt::sim {
@@ -44,12 +45,12 @@ class SwarmIntegrity {
   void OnNoticed(const std::string& who) { altered_.erase(who); }
   void OnDamaged(const std::string& who, uint32_t piece) { damaged_[who].insert(piece); }
   void OnWholeFile(const std::string& who) { damaged_.erase(who); }
-  void OnFinished(const std::string& who, std::string_view file);
+  void OnFinished(const std::string& who, const PagedBytes& file);
   // The same of files of a tree: `placed` have their final names, of which `ever` were selected at some time
   // and `selected` are so now. `bytes`: where they lie in the content.
   void OnSelectionFinished(const std::string& who, const absl::btree_set<size_t>& placed,
                            const absl::btree_set<size_t>& ever, const absl::btree_set<size_t>& selected,
-                           std::string_view bytes);
+                           const PagedBytes& bytes);
   void OnRejected(const std::string& who, uint32_t piece, const std::vector<Address>& peers);
   void OnBanned(const std::string& who, const Address& peer);
   void OnFailed(const std::string& who, const std::string& reason);

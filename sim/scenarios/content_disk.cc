@@ -49,10 +49,21 @@ void ContentDisk::Cut(const std::string& name, uint64_t length) {
   }
 }
 
-std::optional<std::string_view> ContentDisk::Look(std::string_view name) const {
+std::optional<PagedBytes> ContentDisk::Look(std::string_view name) const {
   const std::string key(name);
-  if (const auto found = provided_.find(key); found != provided_.end()) return found->second.view();
-  if (const auto found = files_.find(key); found != files_.end()) return found->second.bytes.view();
+  if (const auto found = provided_.find(key); found != provided_.end()) {
+    PagedBytes pages;
+    pages.Write(0, found->second);
+    return pages;
+  }
+  if (const auto found = files_.find(key); found != files_.end()) return found->second.bytes.bytes();
+  return std::nullopt;
+}
+
+std::optional<uint64_t> ContentDisk::LengthOf(std::string_view name) const {
+  const std::string key(name);
+  if (const auto found = provided_.find(key); found != provided_.end()) return found->second.size();
+  if (const auto found = files_.find(key); found != files_.end()) return found->second.bytes.size();
   return std::nullopt;
 }
 
@@ -67,14 +78,14 @@ Duration ContentDisk::WorkTime(uint64_t bytes) {
 
 swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
   if (effect.mode == swarm::FileMode::kRead) {
-    const std::optional<std::string_view> bytes = Look(effect.name);
-    if (!bytes.has_value()) {
+    const std::optional<uint64_t> length = LengthOf(effect.name);
+    if (!length.has_value()) {
       return {effect.file, absl::NotFoundError(absl::StrCat(effect.name, ": no such file")), {}};
     }
-    if (bytes->size() != effect.length) {
+    if (*length != effect.length) {
       return {effect.file,
               absl::FailedPreconditionError(
-                  absl::StrCat(effect.name, ": the file has ", bytes->size(), " bytes, not ", effect.length)),
+                  absl::StrCat(effect.name, ": the file has ", *length, " bytes, not ", effect.length)),
               {}};
     }
     const auto provided = provided_.find(effect.name);
@@ -82,7 +93,7 @@ swarm::FileOpened ContentDisk::DoOpen(const swarm::OpenFile& effect) {
                           effect.length};
     return {effect.file, absl::OkStatus(), {}};
   }
-  if (Look(effect.name).has_value()) {
+  if (LengthOf(effect.name).has_value()) {
     return {effect.file, absl::AlreadyExistsError(absl::StrCat(effect.name, ": the file exists")), {}};
   }
   const std::string name = effect.name + ".part";
@@ -175,9 +186,9 @@ absl::StatusOr<Slice> ContentDisk::Peek(FileId file, uint64_t offset, uint64_t l
   }
   const auto found = files_.find(open->second.name);
   if (found == files_.end()) return absl::NotFoundError(absl::StrCat(open->second.name, " is gone"));
-  const std::string_view bytes = found->second.bytes.view();
+  const FaultyFile& bytes = found->second.bytes;
   if (offset > bytes.size() || length > bytes.size() - offset) return absl::OutOfRangeError("past the end");
-  return Slice::Copy(bytes.substr(offset, length));
+  return bytes.Read(offset, length);
 }
 
 absl::StatusOr<Slice> ContentDisk::ReadPadded(const swarm::HashRange& range) {
@@ -201,8 +212,9 @@ swarm::BlockStored ContentDisk::DoStore(const swarm::StoreBlock& effect) {
     bytes.WriteAt(effect.offset, effect.bytes.Sub(0, failures_.Below(effect.bytes.size())));
     return {effect.token, std::move(failure), {}};
   }
-  bytes.WriteAt(effect.offset, effect.bytes);
-  return {effect.token, absl::OkStatus(), world_.hashes().At(&Sha256, effect.offset, effect.bytes)};
+  HashMemo::Known<32> known = world_.hashes().Know(&Sha256, effect.offset, effect.bytes);
+  bytes.WriteAt(effect.offset, std::move(known.bytes));
+  return {effect.token, absl::OkStatus(), known.digest};
 }
 
 // Writes behind a sync that takes long wait for it, as they do when the page cache is full.

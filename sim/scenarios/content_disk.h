@@ -61,7 +61,9 @@ class ContentDisk {
   void Edit(const std::string& name, uint64_t offset);
   // The file, which was provided, ends here from now on.
   void Cut(const std::string& name, uint64_t length);
-  std::optional<std::string_view> Look(std::string_view name) const;
+  std::optional<PagedBytes> Look(std::string_view name) const;
+  // Its length.
+  std::optional<uint64_t> LengthOf(std::string_view name) const;
   // The files of a tree, by their numbers, that selections have given their final names. Their bytes are in
   // the part file for ever.
   absl::btree_set<size_t> Placed(std::string_view name) const;

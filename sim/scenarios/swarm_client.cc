@@ -45,7 +45,7 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   if (!plan_.downloads) swarm_->judge().OnNoticed(host.name());
   stops_since_ = Instant::Never();
   // A download that was finished before the process died is offered by the next one.
-  const bool has_it = host.files().Look(metainfo.name).has_value();
+  const bool has_it = host.files().LengthOf(metainfo.name).has_value();
   if (has_it && plan_.downloads) {
     finished_ = true;
     swarm_->judge().OnFinished(host.name(), *host.files().Look(metainfo.name));
@@ -232,10 +232,9 @@ void ClientAdaptor::Finished(ClientHost& host) {
   finished_at_ = host.world().now();
   const std::string name = torrent().name;
   SwarmIntegrity& judge = swarm_->judge();
-  if (!plan_.selects)
-    return judge.OnFinished(host.name(), host.files().Look(name).value_or(std::string_view()));
+  if (!plan_.selects) return judge.OnFinished(host.name(), host.files().Look(name).value_or(PagedBytes()));
   judge.OnSelectionFinished(host.name(), host.files().Placed(name), ever_selected_, selected_,
-                            host.files().Look(name + ".part").value_or(std::string_view()));
+                            host.files().Look(name + ".part").value_or(PagedBytes()));
 }
 
 // In each life the same files as in the last, or others. To have finished counts for those that are selected.
@@ -360,7 +359,7 @@ void ClientAdaptor::FileLookedAt(ClientHost& host) {
 void ClientAdaptor::CheckEdits(ClientHost& host) {
   if (told_.empty()) return;
   const Metainfo metainfo = torrent();
-  const std::string_view held = host.files().Look(metainfo.name).value_or(std::string_view());
+  const PagedBytes held = host.files().Look(metainfo.name).value_or(PagedBytes());
   const auto piece_of = [&](uint64_t offset) {
     return PieceIndex(static_cast<uint32_t>(offset / metainfo.piece_length));
   };
@@ -372,10 +371,7 @@ void ClientAdaptor::CheckEdits(ClientHost& host) {
     if (std::any_of(untold, edits_.end(), [&](uint64_t other) { return piece_of(other) == piece; })) continue;
     const uint64_t begin = uint64_t{piece.value()} * metainfo.piece_length;
     const uint32_t size = metainfo.piece_size(piece.value());
-    if (begin < held.size() &&
-        held.substr(begin, size) == swarm_->judge().content().view().substr(begin, size)) {
-      continue;  // written to twice
-    }
+    if (held.Holds(begin, swarm_->judge().content().Sub(begin, size))) continue;  // written to twice
     host.world().Fail(
         absl::StrFormat("edits: %s has been told that its file was changed, and takes piece %d for verified",
                         host.name(), piece.value()));

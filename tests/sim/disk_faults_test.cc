@@ -28,12 +28,12 @@ TEST(FaultyFile, AFailedSyncLeavesAWriteOnTheDiskOrNotAndNothingForTheNextSync) 
     file.Sync();
     file.WriteAt(0, Slice::Copy("new"));
     file.FailSync(rng);
-    forgotten_at_once |= file.view() == "old";
+    forgotten_at_once |= file.All().view() == "old";
     EXPECT_EQ(file.unsynced(), 0u);
     file.Sync();
     file.Crash(world, rng, {});
-    kept |= file.view() == "new";
-    lost |= file.view() == "old";
+    kept |= file.All().view() == "new";
+    lost |= file.All().view() == "old";
   }
   EXPECT_TRUE(kept && lost && forgotten_at_once);
 }
@@ -43,7 +43,7 @@ TEST(FaultyFile, AMisdirectedWriteIsWhereItShouldNotBeAndNotWhereItShould) {
   file.Append(Slice::Copy(std::string(kSectorBytes, 'a') + std::string(kSectorBytes, 'b')));
   file.Sync();
   file.Misdirect(0, kSectorBytes);
-  EXPECT_EQ(file.view(), std::string(kSectorBytes, 'b') + std::string(kSectorBytes, '\0'));
+  EXPECT_EQ(file.All().view(), std::string(kSectorBytes, 'b') + std::string(kSectorBytes, '\0'));
 }
 
 TEST(SyncTime, AGrayDiskTakesItsFourSecondsAndAThrottledOneItsRate) {

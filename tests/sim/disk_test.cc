@@ -41,7 +41,7 @@ TEST(FaultyFile, KeepsWhatWasSyncedWhateverTheCrashDoes) {
   file.Append(Slice::Copy(Bytes(1000, 'b')));
   file.WriteAt(0, Slice::Copy(Bytes(10, 'c')));
   file.Crash(world, rng, Faults(100, 0));
-  EXPECT_EQ(file.view(), Bytes(1000, 'a'));
+  EXPECT_EQ(file.All().view(), Bytes(1000, 'a'));
   EXPECT_EQ(world.faults().count(Fault::kLostWrite), 2u);
 }
 
@@ -56,12 +56,12 @@ TEST(FaultyFile, TearsAtSectorsOfTheDisk) {
     file.Append(Slice::Copy(Bytes(3000, 'b')));
     file.Crash(world, rng, Faults(0, 100));
     ASSERT_LE(file.size(), 3700u);
-    EXPECT_EQ(file.view().substr(0, 700), Bytes(700, 'a'));
+    EXPECT_EQ(file.All().view().substr(0, 700), Bytes(700, 'a'));
     for (size_t at = 1024; at < file.size(); at += kSectorBytes) {
-      const std::string_view sector = file.view().substr(at, kSectorBytes);
+      const std::string sector(file.All().view().substr(at, kSectorBytes));
       EXPECT_TRUE(sector == std::string(sector.size(), 'b') || sector == std::string(sector.size(), '\0'));
     }
-    torn |= file.view() != Bytes(700, 'a') + Bytes(3000, 'b');
+    torn |= file.All().view() != Bytes(700, 'a') + Bytes(3000, 'b');
   }
   EXPECT_TRUE(torn);
 }
@@ -341,13 +341,13 @@ TEST(ContentDisk, AnAlteredPartFileDiffersOnlyWhereItSaysSo) {
       << "nobody vouches for a file without a checkpoint";
   download.Open();
   download.disk.Commit(download.Checkpoint("one"));
-  const std::string before(*download.disk.Look("f.part"));
+  const std::string before(download.disk.Look("f.part")->All().view());
   download.disk.Crash();
   const std::vector<uint64_t> altered = download.disk.TakeAltered("f.part");
   ASSERT_FALSE(altered.empty());
   EXPECT_TRUE(download.disk.TakeAltered("f.part").empty());
   EXPECT_EQ(world.faults().count(Fault::kAlteredFile), 1u);
-  const std::string after(*download.disk.Look("f.part"));
+  const std::string after(download.disk.Look("f.part")->All().view());
   EXPECT_NE(after, before);
   for (size_t at = 0; at < before.size(); ++at) {
     if (before[at] == after[at]) continue;
@@ -454,7 +454,7 @@ TEST(ContentDisk, AFinishedFileHasItsFinalNameAndADownloadOfItIsRefused) {
   ASSERT_TRUE(download.disk.Look("f").has_value());
   EXPECT_FALSE(download.disk.Look("f.part").has_value());
   download.disk.Crash();
-  EXPECT_EQ(download.disk.Look("f")->substr(0, 16'384), Bytes(16'384, 'a'));
+  EXPECT_EQ(download.disk.Look("f")->All().view().substr(0, 16'384), Bytes(16'384, 'a'));
   EXPECT_EQ(download.Open().status.code(), absl::StatusCode::kAlreadyExists);
 }
 
