@@ -22,6 +22,8 @@ namespace {
 
 // A queue of this node is full, which lasts moments.
 constexpr Duration kOverloadPause = Seconds(1);
+// A long command crosses a link of a megabit a second in less than this part of LongestCrossing.
+constexpr int64_t kSilentPart = 3;
 
 Response NoRoom(std::string reason) { return Unavailable(std::move(reason), kOverloadPause); }
 
@@ -126,9 +128,13 @@ void Mutations::SubmitClaims(const Claims& claims) {
 
 // Only a leader takes commands of others, and it answers them when it has applied them itself. A reply that
 // was true once stays true, so one that arrives late, from a leader that has lost its place, does no harm.
+// A copy of what is applied here has crossed the reply on its way, or the reply was lost: it is answered at
+// once. Proposed again it would change nothing (sessions.h), and a long one would cross every link once more.
 void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool leading,
-                            const std::string& refusal, uint32_t level, Context<Protocol>& context) {
+                            const std::string& refusal, const ReplicatedState& applied,
+                            Context<Protocol>& context) {
   if (!leading) return;  // the sender learns who leads, and sends again
+  const uint32_t level = applied.registry().level();
   for (const Slice& command : message.commands) {
     const auto head = DecodeCommandHead(command);
     if (!head.ok() || head->id.session.value() == 0) continue;
@@ -141,6 +147,8 @@ void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool le
       if (std::find(entry.nodes.begin(), entry.nodes.end(), from) == entry.nodes.end())
         entry.nodes.push_back(from);
       Queue(known->second);
+    } else if (auto answer = applied.sessions().Answered(*id, applied.registry().limits())) {
+      replies_[from].push_back({*id, *std::move(answer)});
     } else if (needed > level) {
       replies_[from].push_back({*id, Unavailable(NotInForceYet(needed, level), kOverloadPause)});
     } else if (!refusal.empty()) {
@@ -317,11 +325,17 @@ void Mutations::FlushReplies(Context<Protocol>& context) {
   replies_.clear();
 }
 
+// How long nothing may be heard of a mutation that is under way. A long one that has arrived at the leader
+// crosses the links from there to the others, which may be slower, and of that its origin sees nothing.
+Duration Mutations::Silence(const Pending& entry) const {
+  return LongestCrossing(entry.command.size()) / kSilentPart;
+}
+
 // A long command may take longer to cross the links than a caller is kept waiting otherwise: its time runs
 // from the last progress. That may have been another message's, so there is an end to it.
 Instant Mutations::DeadlineOf(const Pending& entry, Instant progress) const {
   const Instant last = entry.deadline + LongestCrossing(entry.command.size());
-  return std::clamp(progress + config_.deadline, entry.deadline, last);
+  return std::clamp(progress + config_.deadline + Silence(entry), entry.deadline, last);
 }
 
 // What was not proposed or forwarded since the leader changed is in doubt. What was forwarded may be lost.
@@ -331,7 +345,7 @@ bool Mutations::IsToBeSent(const Pending& entry, const paxos::Replica& replica, 
   if (!origin(entry)) return false;
   const bool under_way = LongestCrossing(entry.command.size()) > Duration{} && progress > entry.sent;
   const Instant last = under_way ? progress : entry.sent;
-  return entry.sent_in != epoch_ || last + config_.retry <= now;
+  return entry.sent_in != epoch_ || last + std::max(config_.retry, Silence(entry)) <= now;
 }
 
 void Mutations::AnswerLate(uint32_t place, const paxos::Replica& replica, StepWork& work,

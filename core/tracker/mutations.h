@@ -28,6 +28,7 @@
 #include "core/tracker/config.h"
 #include "core/tracker/protocol.h"
 #include "core/tracker/replica_port.h"
+#include "core/tracker/replicated_state.h"
 #include "core/tracker/session_pool.h"
 #include "core/tracker/shipments.h"
 #include "core/tracker/step_work.h"
@@ -54,9 +55,9 @@ class Mutations {
   void Cancel(CallId call) { callers_.erase(call); }
 
   // `refusal`: why this node, which leads, takes none that it does not know already; empty: it does. It takes
-  // none of a format level above `level`, the one in force.
+  // none of a format level above the one in force, and none that `applied` has an answer for.
   void OnForwarded(NodeId from, const ForwardCommands& message, bool leading, const std::string& refusal,
-                   uint32_t level, Context<Protocol>& context);
+                   const ReplicatedState& applied, Context<Protocol>& context);
   void OnReplies(const ForwardReplies& message, StepWork& work, Context<Protocol>& context);
   void OnApplied(const MutationId& id, Response response, StepWork& work, Context<Protocol>& context);
   // The local replica has taken a proposal, or not.
@@ -101,6 +102,7 @@ class Mutations {
     uint32_t next = kNone;
   };
 
+  Duration Silence(const Pending& entry) const;
   Instant DeadlineOf(const Pending& entry, Instant progress) const;
   bool IsToBeSent(const Pending& entry, const paxos::Replica& replica, Instant progress, Instant now) const;
   bool HasRoom(size_t bytes) const;

@@ -86,8 +86,7 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
           },
           [&](const ForwardCommands& message) {
             mutations_.OnForwarded(received.from, message, replica().is_leader(),
-                                   disk_.Refusal(replica(), context.now).value_or(""), registry().level(),
-                                   context);
+                                   disk_.Refusal(replica(), context.now).value_or(""), state_, context);
           },
           [&](const ForwardReplies& message) { mutations_.OnReplies(message, work_.mutations, context); },
           [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, *port_, context); },

@@ -82,6 +82,12 @@ std::optional<Response> Sessions::Known(const MutationId& id, const Limits& limi
     return Refuse(Outcome::kInvalid,
                   absl::StrCat("sequence ", id.sequence, " is stale: the session is at ", last->sequence));
   }
+  return Answered(id, limits);
+}
+
+std::optional<Response> Sessions::Answered(const MutationId& id, const Limits& limits) const {
+  const Session* last = state_.sessions.Find(id.session);
+  if (last == nullptr || Expired(*last, limits) || last->sequence != id.sequence) return std::nullopt;
   Response response;
   response.outcome = last->outcome;
   response.reason = last->reason;

@@ -64,6 +64,9 @@ class Sessions {
   // The response of a mutation that must not be executed: a duplicate's first response, or a refusal (a
   // sequence gone by, an unknown session not at its start, a full table). nullopt: execute it.
   std::optional<tracker_api::Response> Known(const tracker_api::MutationId& id, const Limits& limits);
+  // The response of the last mutation of a live session, if that is `id`.
+  std::optional<tracker_api::Response> Answered(const tracker_api::MutationId& id,
+                                                const Limits& limits) const;
   // After execution. A mutation that left no trace is not recorded.
   void Record(const tracker_api::MutationId& id, const tracker_api::Response& response);
 

@@ -139,6 +139,23 @@ TEST_F(NodeTest, ALostForwardIsSentAgain) {
   EXPECT_LT(cluster_.now() - start, Seconds(1));
 }
 
+TEST_F(NodeTest, ALostReplyIsGivenAgainAndNothingProposedForIt) {
+  RegisterSong();
+  int lost = 0;
+  cluster_.filter = [&](size_t from, size_t to, const Protocol::Message& message) {
+    // The follower does not see by itself what has become of it, either.
+    if (from == leader_ && to == follower_ && std::holds_alternative<paxos::Message>(message)) {
+      const auto& paxos = std::get<paxos::Message>(message);
+      return !std::holds_alternative<paxos::Accept>(paxos) &&
+             !std::holds_alternative<paxos::CatchUpReply>(paxos);
+    }
+    return !(std::holds_alternative<ForwardReplies>(message) && lost++ == 0);
+  };
+  EXPECT_EQ(cluster_.Do(follower_, OfferOf(song_.content(), Peer(1), {})).outcome, Outcome::kOk);
+  EXPECT_EQ(lost, 2);
+  EXPECT_EQ(cluster_.node(leader_).state().commands(), 2u) << "the registration and the offer";
+}
+
 TEST_F(NodeTest, WithoutAQuorumAMutationIsRefusedWithinFiveSecondsWithAReason) {
   RegisterSong();
   cluster_.Crash(leader_);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 
 #include "core/tracker/held_values.h"
@@ -81,6 +82,21 @@ TEST_F(ShippingTest, OneFollowerThatHoldsItIsEnoughOfThree) {
   cluster_.filter = nullptr;
   cluster_.RunFor(Seconds(3));
   EXPECT_EQ(cluster_.node(follower).state().Digest(), cluster_.node(leader_).state().Digest());
+}
+
+TEST_F(ShippingTest, WhatHasArrivedAtTheLeaderIsNotForwardedAgainWhileItCrossesToTheOthers) {
+  const size_t follower = cluster_.AFollower(leader_);
+  const Instant held = cluster_.now() + Milliseconds(1200);
+  std::set<uint64_t> forwarded;
+  cluster_.filter = [&](size_t from, size_t to, const Protocol::Message& message) {
+    const auto* chunk = std::get_if<Chunk>(&message);
+    if (chunk != nullptr && from == follower && to == leader_) forwarded.insert(chunk->message);
+    return cluster_.now() >= held || !std::holds_alternative<ValueHeld>(message);
+  };
+  const CallId call = cluster_.Ask(follower, RegisterOf(MakeTorrent("long", 1, 4096)));
+  EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kCreated);
+  EXPECT_GE(cluster_.now(), held);
+  EXPECT_EQ(forwarded.size(), 1u);
 }
 
 // The slot was proposed when the other follower held the value, and this one's vote is needed. Nobody waits
