@@ -16,11 +16,13 @@ Picker::Picker(const Metainfo& metainfo, const PieceMap& have, Rng& rng) : metai
   availability_.assign(pieces, 0);
   place_.assign(pieces, kNone);
   slot_of_.assign(pieces, kNone);
+  unstarted_ = PieceMap(pieces);
   for (uint32_t i = 0; i < pieces; ++i) {
     if (have.Has(PieceIndex(i))) {
       state_[i] = State::kDone;
     } else {
       order_.push_back(PieceIndex(i));
+      unstarted_.Add(PieceIndex(i));
     }
   }
   missing_ = static_cast<uint32_t>(order_.size());
@@ -63,6 +65,7 @@ void Picker::Insert(PieceIndex piece) {
   CHECK(place_[piece.value()] == kNone);
   // Comes in as the most available and sinks to its bucket.
   order_.push_back(piece);
+  unstarted_.Add(piece);
   place_[piece.value()] = static_cast<uint32_t>(order_.size()) - 1;
   for (uint32_t a = static_cast<uint32_t>(begin_.size()) - 1; a > availability_[piece.value()]; --a) {
     SwapPlaces(place_[piece.value()], begin_[a]);
@@ -78,6 +81,7 @@ void Picker::Remove(PieceIndex piece) {
   }
   CHECK(order_.back() == piece);
   order_.pop_back();
+  unstarted_.Remove(piece);
   place_[piece.value()] = kNone;
 }
 
@@ -181,11 +185,9 @@ bool Picker::AnythingFor(PeerSlot peer, const PieceMap& pieces, MayDemand may_de
     const Slot& slot = slots_[index];
     return !slot.discard && pieces.Has(slot.piece) && (slot.owner == peer || !slot.alone);
   };
-  const auto missing = [&](PieceIndex piece) {
-    return pieces.Has(piece) && (!demand_alone_[piece.value()] || may_demand(piece));
-  };
+  const auto missing = [&](PieceIndex piece) { return !demand_alone_[piece.value()] || may_demand(piece); };
   return std::any_of(open_.begin(), open_.end(), open) ||
-         (used_ < kPiecesInProgressLimit && std::any_of(order_.begin(), order_.end(), missing));
+         (used_ < kPiecesInProgressLimit && unstarted_.FindInBoth(pieces, missing).has_value());
 }
 
 void Picker::PickSuggested(PeerSlot peer, const PieceMap& pieces, uint32_t count, Instant now,
@@ -476,7 +478,7 @@ void Picker::Distrust(const Sender& sender) {
 
 void Picker::CheckInvariants() const {
   CHECK(open_.size() <= used_ && used_ <= kPiecesInProgressLimit);
-  CHECK(order_.size() <= missing_);
+  CHECK(order_.size() <= missing_ && order_.size() == unstarted_.count());
   CHECK(begin_[0] == 0);
 }
 

@@ -187,6 +187,7 @@ class Picker {
   std::vector<bool> demand_alone_;
   std::vector<uint32_t> availability_;
   std::vector<PieceIndex> order_;
+  PieceMap unstarted_;           // what order_ holds
   std::vector<uint32_t> place_;  // piece -> index in order_, kNone when not there
   std::vector<uint32_t> begin_;  // availability a -> index in order_ of the first piece with at least a
 

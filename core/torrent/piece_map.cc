@@ -119,6 +119,19 @@ bool PieceMap::Remove(PieceIndex index) {
   return true;
 }
 
+std::optional<PieceIndex> PieceMap::FindInBoth(const PieceMap& other,
+                                               absl::FunctionRef<bool(PieceIndex)> is) const {
+  CHECK(other.size_ == size_);
+  for (size_t i = 0; i < words_.size(); ++i) {
+    for (uint64_t both = words_[i] & other.words_[i]; both != 0; both &= both - 1) {
+      const PieceIndex piece(
+          static_cast<uint32_t>(i * kWordBits + static_cast<size_t>(std::countr_zero(both))));
+      if (is(piece)) return piece;
+    }
+  }
+  return std::nullopt;
+}
+
 void PieceMap::AddAll(const PieceMap& other) {
   CHECK(other.size_ == size_);
   count_ = 0;

@@ -2,6 +2,8 @@
 
 // PieceMap: the set of pieces someone has: one bit per piece, of a fixed number of pieces.
 
+#include <absl/functional/function_ref.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,6 +58,8 @@ class PieceMap {
   // True if the bit changed.
   bool Add(PieceIndex index);
   bool Remove(PieceIndex index);
+  // The first piece of both of which `is` holds, from 0 on; both have the same size.
+  std::optional<PieceIndex> FindInBoth(const PieceMap& other, absl::FunctionRef<bool(PieceIndex)> is) const;
   void AddAll(const PieceMap& other);
   void RemoveAll(const PieceMap& other);
 

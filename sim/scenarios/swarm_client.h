@@ -105,6 +105,7 @@ class ClientAdaptor : public DefaultAdaptor {
   void OnWebTrouble(ClientHost& host, const swarm::WebSeedTrouble& trouble);
   void CheckSaid(ClientHost& host);
   void CheckRates(ClientHost& host);
+  void CheckIdle(ClientHost& host);
   void DrawSelection(ClientHost& host);
   std::vector<std::string> Patterns() const;
   void Finished(ClientHost& host);
@@ -127,6 +128,7 @@ class ClientAdaptor : public DefaultAdaptor {
   uint32_t cut_from_ = UINT32_MAX;  // in this life: others cut the file before this piece
   Instant stops_since_ = Instant::Never();
   uint64_t bytes_served_ = 0;
+  uint64_t steps_ = 0;
   absl::btree_set<uint32_t> web_left_;  // in this life: web servers that it has not given up
 };
 

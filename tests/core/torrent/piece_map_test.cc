@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <optional>
 #include <set>
 
 namespace bt {
@@ -35,6 +36,19 @@ TEST(PieceMap, AllHasEveryPieceAndNoSpareBit) {
     EXPECT_EQ(PieceMap::All(size), one_by_one);
     EXPECT_TRUE(one_by_one.all());
   }
+}
+
+TEST(PieceMap, FindsTheFirstPieceOfBothThatSuits) {
+  EXPECT_TRUE(rc::check(
+      "as sets do", [](const std::set<uint8_t>& one, const std::set<uint8_t>& other, uint8_t least) {
+        const PieceMap a = MapOf(256, {one.begin(), one.end()});
+        const PieceMap b = MapOf(256, {other.begin(), other.end()});
+        std::optional<PieceIndex> first;
+        for (const uint8_t piece : one) {
+          if (!first && other.contains(piece) && piece >= least) first = PieceIndex(piece);
+        }
+        RC_ASSERT(a.FindInBoth(b, [&](PieceIndex piece) { return piece.value() >= least; }) == first);
+      }));
 }
 
 TEST(PieceMap, BitfieldHasTheHighBitFirst) {
