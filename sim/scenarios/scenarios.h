@@ -18,6 +18,8 @@ extern const Scenario kSlowLinks;
 extern const Scenario kDistribution;
 extern const Scenario kDistribution10;
 extern const Scenario kDistribution50;
+extern const Scenario kSwarmScale10;
+extern const Scenario kSwarmScale1000;
 
 std::vector<const Scenario*> AllScenarios();
 
