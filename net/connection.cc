@@ -99,6 +99,8 @@ void Connection::OnConnected() {
 void Connection::Shake() {
   const IoResult result = transport_->Shake();
   if (result.state == IoState::kBroken || result.state == IoState::kEnd) {
+    broken_off_ = true;
+    refused_ = transport_->refused();
     return Fail(DownReason::kNotConnected,
                 absl::StrCat("no connection with ", peer_.ToString(), ": ", transport_->error()));
   }

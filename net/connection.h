@@ -115,6 +115,15 @@ class Connection {
   // kDown with kTimedOut at that time, unless moved. Instant::Never() at first.
   void SetDeadline(Instant deadline);
 
+  // While it is up: what proofs of the peer's are tied to, and whether the filter has proven who it is. See
+  // Filter; without a filter nothing is.
+  std::string binding() const { return transport_ ? transport_->binding() : std::string(); }
+  bool PeerIsCalled(const std::string& name) const { return transport_ && transport_->PeerIsCalled(name); }
+  // Of one that was never up, once it is down: the peer was reached, and the filter's handshake with it was
+  // broken off; by the filter, if it was refused for what it said.
+  bool broken_off() const { return broken_off_; }
+  bool refused() const { return refused_; }
+
   // See net::HeardFrom.
   bool HeardFrom(Duration recent) const;
 
@@ -159,6 +168,8 @@ class Connection {
   bool reading_ = true;
   bool blocked_ = false;  // the socket takes no more until it is writable
   bool output_broken_ = false;
+  bool broken_off_ = false;
+  bool refused_ = false;
   bool unflushed_ = false;  // kFlushed is due once the queue is empty
   bool* gone_ = nullptr;    // set by the destructor, for Told
   std::optional<Transport> transport_;

@@ -40,6 +40,14 @@ class Filter {
   virtual void End() = 0;
   // Appends what is to be written to the descriptor.
   virtual void TakeEncoded(std::string& encoded) = 0;
+
+  // --- who is at the other end; once established ---
+
+  // What both ends of this connection know and nobody else does, nor on any other connection: a proof over it
+  // counts here alone (RFC 9266). Empty: the filter keeps nothing from who is on the way.
+  virtual std::string Binding() const { return {}; }
+  // Whether the peer has proven that it is who this DNS name names.
+  virtual bool PeerIsCalled(const std::string&) const { return false; }
 };
 
 enum class FilterSide : uint8_t { kConnects, kAccepts };

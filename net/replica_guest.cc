@@ -13,6 +13,12 @@ ReplicaGuest::ReplicaGuest(Loop& loop, ReplicaGuestOptions options, Satisfied sa
       failed_(std::move(failed)),
       next_(loop, [this] { Attempt(); }) {
   CHECK(!options_.places.empty() && options_.question.size() <= kHelloBytesMax);
+  connection_options_ = options_.connection;
+  if (options_.tls != nullptr) {
+    connection_options_.make_filter = [this](FilterSide, const Address&) {
+      return options_.tls->Dial(in_clear_);
+    };
+  }
   next_.Arm(loop_.now());
 }
 
@@ -42,7 +48,7 @@ void ReplicaGuest::Dial() {
                                           .oldest_level = options_.oldest_level,
                                           .newest_level = options_.newest_level};
   handshake_.emplace(nobody, ReplicaHandshake::FreshNonce(), kGuest);
-  connection_ = std::make_unique<Connection>(loop_, options_.connection, counters_, address,
+  connection_ = std::make_unique<Connection>(loop_, connection_options_, counters_, address,
                                              [this](ConnectionEvent event) { OnEvent(event); });
 }
 
@@ -50,6 +56,7 @@ void ReplicaGuest::OnEvent(ConnectionEvent event) {
   switch (event) {
     case ConnectionEvent::kUp:
       connection_->SetDeadline(loop_.now() + options_.patience);
+      handshake_->Bind(connection_->binding());
       return WriteFrame(*connection_, Slice::Own(handshake_->Open()));
     case ConnectionEvent::kReadable:
       return OnReadable();
@@ -89,6 +96,10 @@ void ReplicaGuest::OnFrame(const Slice& body) {
 
 // By value: it may be the connection's.
 void ReplicaGuest::GiveUp(std::string why) {
+  const bool in_clear_next = options_.tls != nullptr && connection_ != nullptr &&
+                             options_.tls->InClearAfter(in_clear_, *connection_);
+  if (in_clear_next) untried_.push_front(connection_->peer());  // the same one, before the others
+  in_clear_ = in_clear_next;
   connection_.reset();
   if (!untried_.empty()) return Dial();
   failed_(place(), why);

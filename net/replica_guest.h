@@ -20,6 +20,7 @@
 #include "net/frame_reader.h"
 #include "net/loop.h"
 #include "net/replica_handshake.h"
+#include "net/replica_tls.h"
 #include "net/resolve.h"
 
 namespace bt::net {
@@ -27,7 +28,8 @@ namespace bt::net {
 struct ReplicaGuestOptions {
   uint64_t cluster = 0;
   ReplicaSecret secret{};
-  uint32_t oldest_level = 0;  // that the question's sender reads, as in its handshake
+  const ReplicaTls* tls = nullptr;  // of kGuest; outlives it. None: connections are in clear
+  uint32_t oldest_level = 0;        // that the question's sender reads, as in its handshake
   uint32_t newest_level = 0;
   std::vector<HostAndPort> places;  // where members are; not empty
   Slice question;                   // of at most kHelloBytesMax bytes
@@ -67,6 +69,8 @@ class ReplicaGuest {
   size_t place_ = 0;
   std::deque<Address> untried_;  // of the place
   std::unique_ptr<Lookup> lookup_;
+  bool in_clear_ = false;  // how the connection is tried
+  ConnectionOptions connection_options_;
   ConnectionCounters counters_;
   std::unique_ptr<Connection> connection_;
   FrameReader reader_;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kDialsLabel = "bytetorrent replica link 3: who dials\n";
 constexpr std::string_view kAcceptsLabel = "bytetorrent replica link 3: who accepts\n";
+constexpr std::string_view kBoundLabel = "bytetorrent replica link 3, over TLS\n";
 
 Sha256Digest HmacSha256(const ReplicaSecret& secret, std::string_view text) {
   Sha256Digest digest;
@@ -114,7 +115,8 @@ Sha256Digest ReplicaHandshake::ProofOf(Role author) const {
   const std::string dialler = Encode(dialled ? own_ : *theirs_);
   const std::string acceptor = Encode(dialled ? *theirs_ : own_);
   const std::string_view label = author == Role::kDials ? kDialsLabel : kAcceptsLabel;
-  return HmacSha256(secret_, std::string(label) + dialler + acceptor);
+  const std::string bound = binding_.empty() ? std::string() : std::string(kBoundLabel) + Encode(binding_);
+  return HmacSha256(secret_, bound + std::string(label) + dialler + acceptor);
 }
 
 ReplicaHandshake::Step ReplicaHandshake::OnHello(const Slice& body) {

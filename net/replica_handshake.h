@@ -16,15 +16,17 @@
 //
 // A proof is an HMAC-SHA256 under the secret over the direction and both Hellos, and so over the version, the
 // cluster, both ids and both nonces. A proof is of use in no other handshake, because one of its nonces is
-// the other side's, and not to its own author, because the direction is in it. What it does not do: the
-// frames that follow are neither encrypted nor signed, so whoever can change packets under way can still
-// change them.
+// the other side's, and not to its own author, because the direction is in it. Over TLS it is also over what
+// both ends of that session alone know (net/filter.h, Binding), so that nobody passes it on from another one.
+// What it does not do: on a connection in clear the frames that follow are neither encrypted nor signed, so
+// whoever can change packets under way can still change them.
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/digest.h"
 #include "core/base/ids.h"
@@ -117,6 +119,8 @@ class ReplicaHandshake {
 
   static ReplicaNonce FreshNonce();
 
+  // Ties the proofs to the connection they go over; empty: to none, as if not called. Before the first word.
+  void Bind(std::string binding) { binding_ = std::move(binding); }
   // The body that the dialling side sends first.
   std::string Open() const;
   Step Receive(const Slice& body);
@@ -141,6 +145,7 @@ class ReplicaHandshake {
   Role role_;
   ReplicaHello own_;
   std::optional<ReplicaHello> theirs_;
+  std::string binding_;
   std::string difference_;
 };
 

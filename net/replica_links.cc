@@ -17,6 +17,15 @@ namespace {
 // socket busy.
 constexpr size_t kHandedOverMax = 1 << 20;
 
+ReplicaLinksOptions Accepting(ReplicaLinksOptions options) {
+  if (options.tls != nullptr) {
+    options.connection.make_filter = [tls = options.tls](FilterSide, const Address&) {
+      return tls->Accept();
+    };
+  }
+  return options;
+}
+
 }  // namespace
 
 struct ReplicaLinks::Outgoing {
@@ -24,13 +33,16 @@ struct ReplicaLinks::Outgoing {
   HostAndPort name;
   Duration back_off;
   std::unique_ptr<Timer> next_attempt;
-  std::unique_ptr<Lookup> lookup;          // while the name is being resolved
-  bool unresolved_told = false;            // the operator knows that the name has no address
-  std::deque<Address> untried;             // addresses left of this attempt
+  std::unique_ptr<Lookup> lookup;  // while the name is being resolved
+  bool unresolved_told = false;    // the operator knows that the name has no address
+  std::deque<Address> untried;     // addresses left of this attempt
+  bool in_clear = false;           // how the next connection, or this one, is tried
+  ConnectionOptions connection_options;
   std::unique_ptr<Connection> connection;  // none while the next attempt or its addresses are waited for
   FrameReader reader;
   std::optional<ReplicaHandshake> handshake;
   bool greeted = false;     // the handshake is over: it is who we meant, and frames may go
+  bool encrypted = false;   // of one that is up
   std::deque<Slice> queue;  // bodies, not yet given to the connection
   size_t queued_bytes = 0;
   size_t handed_over = 0;  // frames given to the connection since it was last flushed
@@ -46,7 +58,7 @@ struct ReplicaLinks::Incoming {
 };
 
 ReplicaLinks::ReplicaLinks(Loop& loop, ReplicaLinksOptions options, uint64_t seed)
-    : loop_(loop), options_(std::move(options)), rng_(seed), flush_(loop, [this] { Flush(); }) {
+    : loop_(loop), options_(Accepting(std::move(options))), rng_(seed), flush_(loop, [this] { Flush(); }) {
   for (const auto& [id, name] : options_.peers) Add(id, name);
 }
 
@@ -56,6 +68,12 @@ void ReplicaLinks::Add(NodeId id, const HostAndPort& name) {
   peer->id = id;
   peer->name = name;
   peer->back_off = options_.back_off_min;
+  peer->connection_options = options_.connection;
+  if (options_.tls != nullptr) {
+    peer->connection_options.make_filter = [this, &peer = *peer](FilterSide, const Address&) {
+      return options_.tls->Dial(peer.in_clear);
+    };
+  }
   outgoing_.emplace(id, std::move(peer));
 }
 
@@ -101,6 +119,8 @@ bool ReplicaLinks::connected(NodeId peer) const {
   return found != outgoing_.end() && found->second->greeted;
 }
 
+bool ReplicaLinks::encrypted(NodeId peer) const { return connected(peer) && outgoing_.at(peer)->encrypted; }
+
 // Anyone can make refusals happen as often as he likes, so they are counted one by one and told of rarely.
 void ReplicaLinks::Refuse(uint64_t& counter, const Address& address, std::string_view why) {
   ++counter;
@@ -140,6 +160,22 @@ bool ReplicaLinks::MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHands
   return false;
 }
 
+// What the peer's certificate says decides before anything that the peer says. A node that is spoken with in
+// TLS does not come in clear: who does is another, who has made the two fail to agree on TLS.
+bool ReplicaLinks::ShownAs(NodeId node, const Connection& connection) {
+  if (options_.tls == nullptr) return true;
+  if (!options_.tls->MayBe(node, connection)) {
+    return Refuse(
+               counters_.untrusted, connection.peer(),
+               absl::StrCat("it says that it is node ", node.value(), ", and its certificate is another's")),
+           false;
+  }
+  if (!connection.binding().empty() || !encrypted(node)) return true;
+  return Refuse(counters_.untrusted, connection.peer(),
+                absl::StrCat("it comes in clear as node ", node.value(), ", which speaks TLS")),
+         false;
+}
+
 // --- outgoing ---
 
 void ReplicaLinks::Attempt(Outgoing& peer) {
@@ -174,13 +210,16 @@ void ReplicaLinks::Dial(Outgoing& peer) {
   peer.reader = FrameReader();
   peer.handshake.emplace(options_.identity, ReplicaHandshake::FreshNonce(), peer.id);
   peer.connection =
-      std::make_unique<Connection>(loop_, options_.connection, counters_, address,
+      std::make_unique<Connection>(loop_, peer.connection_options, counters_, address,
                                    [this, &peer](ConnectionEvent event) { OnOutgoing(peer, event); });
 }
 
 void ReplicaLinks::OnOutgoing(Outgoing& peer, ConnectionEvent event) {
   switch (event) {
     case ConnectionEvent::kUp:
+      if (!ShownAs(peer.id, *peer.connection)) return Lose(peer);
+      peer.encrypted = !peer.connection->binding().empty();
+      peer.handshake->Bind(peer.connection->binding());
       peer.connection->SetDeadline(loop_.now() + options_.hello_timeout);
       return WriteFrame(*peer.connection, Slice::Own(peer.handshake->Open()));
     case ConnectionEvent::kReadable:
@@ -190,6 +229,9 @@ void ReplicaLinks::OnOutgoing(Outgoing& peer, ConnectionEvent event) {
       if (peer.greeted) HandOver(peer);
       return;
     case ConnectionEvent::kDown:
+      if (peer.connection->refused()) {
+        Refuse(counters_.untrusted, peer.connection->peer(), peer.connection->why());
+      }
       return Lose(peer);
   }
 }
@@ -220,6 +262,8 @@ void ReplicaLinks::Lose(Outgoing& peer) {
   const bool failed = !std::exchange(peer.greeted, false);
   if (failed) ++counters_.connect_failures;
   if (!failed) options_.linked(peer.id, peer.connection->peer(), false);
+  peer.in_clear = options_.tls != nullptr && options_.tls->InClearAfter(peer.in_clear, *peer.connection);
+  if (peer.in_clear) peer.untried.push_front(peer.connection->peer());  // the same one, before the others
   peer.connection.reset();
   counters_.dropped_unconnected += peer.queue.size() + std::exchange(peer.handed_over, 0);
   peer.queue.clear();
@@ -306,7 +350,10 @@ void ReplicaLinks::Drop(uint64_t id) {
 
 void ReplicaLinks::OnIncoming(uint64_t id, ConnectionEvent event) {
   if (event == ConnectionEvent::kReadable) OnReadable(id);
-  if (event == ConnectionEvent::kDown) Drop(id);
+  if (event != ConnectionEvent::kDown) return;
+  const Connection& connection = *incoming_.at(id)->connection;
+  if (connection.refused()) Refuse(counters_.untrusted, connection.peer(), connection.why());
+  Drop(id);
 }
 
 void ReplicaLinks::OnReadable(uint64_t id) {
@@ -340,8 +387,10 @@ void ReplicaLinks::OnReadable(uint64_t id) {
 bool ReplicaLinks::Greet(Incoming& incoming, const Slice& body) {
   using Outcome = ReplicaHandshake::Outcome;
   const Address& address = incoming.connection->peer();
+  incoming.handshake.Bind(incoming.connection->binding());
   ReplicaHandshake::Step step = incoming.handshake.Receive(body);
   const bool claimed = step.outcome == Outcome::kMore || step.outcome == Outcome::kDone;
+  if (claimed && !ShownAs(incoming.handshake.peer(), *incoming.connection)) return false;
   if (claimed && incoming.handshake.peer() == kGuest && options_.guest != nullptr) {
     if (!step.answer.empty()) WriteFrame(*incoming.connection, Slice::Own(std::move(step.answer)));
     incoming.guest = step.outcome == Outcome::kDone;

@@ -9,12 +9,15 @@
 // beside the loop, and tries all addresses the name has then: a host may move, and one that is unknown now
 // may be known later.
 //
-// A connection begins with a handshake (replica_handshake.h) in which both sides prove to know the cluster's
-// secret, within hello_timeout. A stranger (other version, cluster or node, garbage, no proof) is
-// disconnected, counted, and told of at most once in note_pause. At most inbound_max connections are accepted
-// at a time; one that has not proven itself makes room for the next, and never displaces one that has. A node
-// id that is in use by a living connection is not given to another: who claims it is disconnected and may try
-// again.
+// A connection is in TLS or in clear, as ReplicaTls says (replica_tls.h); under TLS a peer shows a
+// certificate that is made out to the id it claims.
+//
+// Either begins with a handshake (replica_handshake.h) in which both sides prove to know the cluster's
+// secret, within hello_timeout. A stranger (other version, cluster or node, garbage, no certificate, no
+// proof) is disconnected, counted, and told of at most once in note_pause. At most inbound_max connections
+// are accepted at a time; one that has not proven itself makes room for the next, and never displaces one
+// that has. A node id that is in use by a living connection is not given to another: who claims it is
+// disconnected and may try again.
 
 #include <absl/container/btree_map.h>
 #include <absl/status/status.h>
@@ -36,12 +39,15 @@
 #include "net/connection.h"
 #include "net/loop.h"
 #include "net/replica_handshake.h"
+#include "net/replica_tls.h"
 #include "net/resolve.h"
 
 namespace bt::net {
 
 struct ReplicaLinksOptions {
   ReplicaHandshake::Identity identity;
+  // Outlives the links. None: they are in clear, unless `connection` has a filter of its own.
+  const ReplicaTls* tls = nullptr;
   absl::btree_map<NodeId, HostAndPort> peers;  // the other members
   Lookup::Resolver resolve = ResolveAll;       // called beside the loop, before each attempt at a name
   size_t queued_bytes_max = 48u << 20;         // per peer; one frame always fits
@@ -79,11 +85,12 @@ class ReplicaLinks {
     uint64_t received_frames = 0;
     uint64_t dropped_unconnected = 0;  // sent while there was no connection, or lost with one
     uint64_t dropped_overflow = 0;
-    uint64_t malformed = 0;    // bad magic, length, checksum or message: connection closed
-    uint64_t foreign = 0;      // a well-formed Hello of another cluster, version or node: connection closed
-    uint64_t unproven = 0;     // a proof that the cluster's secret did not make: connection closed
-    uint64_t reborn = 0;       // another incarnation of a node than was admitted: connection closed
-    uint64_t in_use = 0;       // another connection of the same node is alive: connection closed
+    uint64_t malformed = 0;  // bad magic, length, checksum or message: connection closed
+    uint64_t foreign = 0;    // a well-formed Hello of another cluster, version or node: connection closed
+    uint64_t untrusted = 0;  // in clear, no certificate of the cluster, or another node's: connection closed
+    uint64_t unproven = 0;   // a proof that the cluster's secret did not make: connection closed
+    uint64_t reborn = 0;     // another incarnation of a node than was admitted: connection closed
+    uint64_t in_use = 0;     // another connection of the same node is alive: connection closed
     uint64_t turned_away = 0;  // over inbound_max
     uint64_t connects = 0;
     uint64_t connect_failures = 0;
@@ -112,6 +119,9 @@ class ReplicaLinks {
   void Send(NodeId to, Slice body);
 
   bool connected(NodeId peer) const;
+  // The link on which this node sends to the peer is up, and in TLS.
+  bool encrypted(NodeId peer) const;
+  const ReplicaTls* tls() const { return options_.tls; }
   const Counters& counters() const { return counters_; }
 
  private:
@@ -134,6 +144,7 @@ class ReplicaLinks {
   void OnReadable(uint64_t id);
   bool Greet(Incoming& incoming, const Slice& body);
   bool IdIsFree(NodeId node);
+  bool ShownAs(NodeId node, const Connection& connection);
   void Refuse(uint64_t& counter, const Address& address, std::string_view why);
   bool MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHandshake& handshake, const Address& address);
   void Drop(uint64_t id);

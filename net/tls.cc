@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -25,6 +26,7 @@ struct TlsContext::Shared {
 
   SSL_CTX* context;
   std::string plain_answer;
+  uint64_t records_per_key = kRecordsPerKey;
 };
 
 namespace {
@@ -59,18 +61,23 @@ void Harden(SSL_CTX* context) {
 
 class TlsFilter final : public Filter {
  public:
-  // `expected`: whom a connecting side means, empty for an accepting one. `keeps` lives as long.
-  TlsFilter(SSL_CTX* context, std::shared_ptr<const void> keeps, std::string expected,
-            std::string_view plain_answer)
+  struct Options {
+    FilterSide side = FilterSide::kAccepts;
+    std::string expected = {};           // whom a connecting side means; empty: that is asked later
+    std::string_view plain_answer = {};  // of an accepting side
+    uint64_t records_per_key = 0;
+  };
+  // `keeps` lives as long.
+  TlsFilter(SSL_CTX* context, std::shared_ptr<const void> keeps, Options options)
       : keeps_(std::move(keeps)),
-        expected_(std::move(expected)),
-        plain_answer_(plain_answer),
+        options_(std::move(options)),
         tls_(SSL_new(context)),
         in_(BIO_new(BIO_s_mem())),
         out_(BIO_new(BIO_s_mem())) {
     CHECK(tls_ != nullptr && in_ != nullptr && out_ != nullptr);
     SSL_set_bio(tls_, in_, out_);
-    expected_.empty() ? SSL_set_accept_state(tls_) : Expect();
+    connects() ? SSL_set_connect_state(tls_) : SSL_set_accept_state(tls_);
+    if (!options_.expected.empty()) Expect();
   }
   ~TlsFilter() override { SSL_free(tls_); }
   TlsFilter(const TlsFilter&) = delete;
@@ -104,6 +111,7 @@ class TlsFilter final : public Filter {
 
   absl::Status PutPlain(std::string_view plain) override {
     ERR_clear_error();
+    RenewKey(1 + plain.size() / kRecordBytes);
     return SSL_write(tls_, plain.data(), static_cast<int>(plain.size())) > 0 ? absl::OkStatus() : Failure();
   }
   void End() override {
@@ -120,12 +128,38 @@ class TlsFilter final : public Filter {
     }
   }
 
+  // RFC 9266. In TLS 1.2 the exporter binds to a connection only with an extended master secret, which a peer
+  // may lack.
+  std::string Binding() const override {
+    constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+    std::array<unsigned char, 32> exported;
+    if (!established() || SSL_version(tls_) < TLS1_3_VERSION) return {};
+    CHECK(SSL_export_keying_material(tls_, exported.data(), exported.size(), kLabel.data(), kLabel.size(),
+                                     nullptr, 0, 1) == 1);
+    return {exported.begin(), exported.end()};
+  }
+  bool PeerIsCalled(const std::string& name) const override {
+    X509* certificate = SSL_get0_peer_certificate(tls_);
+    constexpr unsigned kExactly = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;
+    return established() && certificate != nullptr && SSL_get_verify_mode(tls_) != SSL_VERIFY_NONE &&
+           X509_check_host(certificate, name.data(), name.size(), kExactly, nullptr) == 1;
+  }
+
  private:
+  bool connects() const { return options_.side == FilterSide::kConnects; }
+
+  // The peer reads under the new key from its word about it on; its own key is its own affair.
+  void RenewKey(uint64_t records) {
+    written_ += records;
+    if (written_ < options_.records_per_key || SSL_version(tls_) < TLS1_3_VERSION) return;
+    written_ = records;
+    CHECK(SSL_key_update(tls_, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+  }
+
   // The certificate must be made out to whom this side means, as RFC 9525 says it; a name is also told to
   // the server, which may have several certificates (RFC 6066).
   void Expect() {
-    SSL_set_connect_state(tls_);
-    std::string host = expected_;
+    std::string host = options_.expected;
     if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
     X509_VERIFY_PARAM* rules = SSL_get0_param(tls_);
     if (X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) == 1) return;
@@ -140,29 +174,31 @@ class TlsFilter final : public Filter {
   }
   absl::Status RefusePlain() {
     refused_ = true;
-    unencoded_ = plain_answer_;
-    return absl::UnavailableError(expected_.empty() ? "the peer does not speak TLS"
-                                                    : "it does not speak TLS there: write http://");
+    unencoded_ = options_.plain_answer;
+    return absl::UnavailableError(options_.expected.empty() ? "the peer does not speak TLS"
+                                                            : "it does not speak TLS there: write http://");
   }
 
   bool WantsMore(int result) const { return SSL_get_error(tls_, result) == SSL_ERROR_WANT_READ; }
   absl::Status Failure() const {
     const long verified = SSL_get_verify_result(tls_);
-    if (expected_.empty() || verified == X509_V_OK) return absl::UnavailableError("TLS: " + Reason());
+    if (verified == X509_V_OK) return absl::UnavailableError("TLS: " + Reason());
     ERR_clear_error();
-    return absl::UnavailableError(absl::StrCat(
-        "the certificate of ", expected_, " is not to be trusted: ", X509_verify_cert_error_string(verified),
-        "; if it is yours, trust the authority that vouches for it"));
+    const std::string& expected = options_.expected;
+    return absl::UnavailableError(
+        absl::StrCat("the certificate of ", expected.empty() ? "the peer" : expected,
+                     " is not to be trusted: ", X509_verify_cert_error_string(verified),
+                     expected.empty() ? "" : "; if it is yours, trust the authority that vouches for it"));
   }
 
   const std::shared_ptr<const void> keeps_;
-  const std::string expected_;
-  const std::string_view plain_answer_;
+  const Options options_;
   SSL* tls_;
   BIO* in_;   // the filter's, as out_ is
   BIO* out_;  // both are freed with tls_
   bool begun_ = false;
   bool refused_ = false;
+  uint64_t written_ = 0;  // records, about, under the present key
   std::string plain_;
   std::string unencoded_;  // for the descriptor, to a peer that does not speak TLS
 };
@@ -201,13 +237,55 @@ absl::StatusOr<TlsContext> TlsContext::ForClient(const std::string& authorities_
   return TlsContext(shared);
 }
 
+namespace {
+
+template <class Object>
+using Owned = std::unique_ptr<Object, void (*)(Object*)>;
+
+Owned<BIO> Reading(const std::string& pem) {
+  return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free_all};
+}
+
+Owned<X509> CertificateIn(const std::string& pem) {
+  return {PEM_read_bio_X509(Reading(pem).get(), nullptr, nullptr, nullptr), X509_free};
+}
+
+}  // namespace
+
+TlsContext TlsContext::ForEquals(const TlsCredentials& credentials, uint64_t records_per_key) {
+  const auto shared = std::make_shared<Shared>(TLS_method());
+  shared->records_per_key = records_per_key;
+  SSL_CTX* context = shared->context;
+  Harden(context);
+  CHECK(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  const Owned<EVP_PKEY> key(
+      PEM_read_bio_PrivateKey(Reading(credentials.key).get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  const Owned<X509> authority = CertificateIn(credentials.authority);
+  CHECK(SSL_CTX_use_certificate(context, CertificateIn(credentials.certificate).get()) == 1);
+  CHECK(SSL_CTX_use_PrivateKey(context, key.get()) == 1);
+  CHECK(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) == 1);
+  return TlsContext(shared);
+}
+
 std::unique_ptr<Filter> TlsContext::Accept() const {
-  return std::make_unique<TlsFilter>(shared_->context, shared_, std::string(), shared_->plain_answer);
+  return std::make_unique<TlsFilter>(
+      shared_->context, shared_,
+      TlsFilter::Options{.plain_answer = shared_->plain_answer, .records_per_key = shared_->records_per_key});
 }
 
 std::unique_ptr<Filter> TlsContext::Connect(const std::string& host) const {
   CHECK(!host.empty());
-  return std::make_unique<TlsFilter>(shared_->context, shared_, host, std::string_view());
+  return std::make_unique<TlsFilter>(
+      shared_->context, shared_,
+      TlsFilter::Options{
+          .side = FilterSide::kConnects, .expected = host, .records_per_key = shared_->records_per_key});
+}
+
+std::unique_ptr<Filter> TlsContext::ConnectToEqual() const {
+  return std::make_unique<TlsFilter>(
+      shared_->context, shared_,
+      TlsFilter::Options{.side = FilterSide::kConnects, .records_per_key = shared_->records_per_key});
 }
 
 }  // namespace bt::net

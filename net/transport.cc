@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "core/base/check.h"
@@ -53,7 +54,10 @@ IoResult Transport::FillFilter() {
   const absl::Status status = filter_->PutEncoded({encoded.data(), static_cast<size_t>(got)});
   filter_->TakeEncoded(encoded_);
   const IoResult flushed = Flush();  // also after an error: it may be what tells the peer of it
-  if (!status.ok()) return Broken(std::string(status.message()));
+  if (!status.ok()) {
+    refused_ = true;
+    return Broken(std::string(status.message()));
+  }
   if (flushed.state == State::kBroken) return flushed;
   // Sending alone stays below this, so the excess is answers the filter gives by itself.
   if (waiting() > 2 * kEncodedBytesMax) return Broken("the peer takes none of the answers it asks for");
@@ -103,23 +107,36 @@ IoResult Transport::Send(std::span<const iovec> parts, bool more) {
   return {bytes < total ? State::kBlocked : State::kDone, bytes};
 }
 
+IoResult Transport::Encode(std::string_view plain) {
+  const absl::Status status = filter_->PutPlain(plain);
+  if (!status.ok()) return Broken(std::string(status.message()));
+  filter_->TakeEncoded(encoded_);
+  const IoResult flushed = Flush();
+  return flushed.state == State::kBroken ? flushed : IoResult{State::kDone, plain.size()};
+}
+
+// Short parts that lie between long ones share a chunk, and so a record and a system call: copying them costs
+// less than either.
 IoResult Transport::SendEncoded(std::span<const iovec> parts) {
+  std::string gathered;
   size_t taken = 0;
   for (const iovec& part : parts) {
-    size_t done = 0;
-    while (done < part.iov_len) {
+    const std::string_view bytes(static_cast<const char*>(part.iov_base), part.iov_len);
+    for (size_t done = 0; done < bytes.size();) {
       if (waiting() >= kEncodedBytesMax) return {State::kBlocked, taken};
-      const size_t size = std::min(kChunkBytes, part.iov_len - done);
-      const absl::Status status = filter_->PutPlain({static_cast<const char*>(part.iov_base) + done, size});
-      if (!status.ok()) return Broken(std::string(status.message()));
-      filter_->TakeEncoded(encoded_);
-      const IoResult flushed = Flush();
-      if (flushed.state == State::kBroken) return flushed;
-      done += size;
-      taken += size;
+      const std::string_view chunk = bytes.substr(done, kChunkBytes - gathered.size());
+      done += chunk.size();
+      const bool whole = chunk.size() == kChunkBytes;
+      if (!whole && gathered.append(chunk).size() < kChunkBytes) continue;
+      const IoResult encoded = Encode(whole ? chunk : gathered);
+      if (encoded.state != State::kDone) return encoded;
+      taken += encoded.bytes;
+      gathered.clear();
     }
   }
-  return {State::kDone, taken};
+  if (gathered.empty()) return {State::kDone, taken};
+  const IoResult encoded = Encode(gathered);
+  return encoded.state == State::kDone ? IoResult{State::kDone, taken + encoded.bytes} : encoded;
 }
 
 IoResult Transport::SendFile(const ReadableFile& file, uint64_t offset, size_t size) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "net/fd.h"
 #include "net/filter.h"
@@ -44,6 +45,13 @@ class Transport {
   // Bytes that the filter made wait for the descriptor.
   bool has_encoded() const { return !encoded_.empty(); }
   const std::string& error() const { return error_; }
+  // It is the filter that broke the connection, for what came from the peer.
+  bool refused() const { return refused_; }
+  // See Filter. Without one: nothing is proven.
+  std::string binding() const { return filter_ == nullptr ? std::string() : filter_->Binding(); }
+  bool PeerIsCalled(const std::string& name) const {
+    return filter_ != nullptr && filter_->PeerIsCalled(name);
+  }
 
   // Moves the filter's handshake as far as it goes.
   IoResult Shake();
@@ -63,11 +71,13 @@ class Transport {
   IoResult Broken(std::string why);
   IoResult FillFilter();
   IoResult SendEncoded(std::span<const iovec> parts);
+  IoResult Encode(std::string_view plain);
 
   Fd fd_;
   std::unique_ptr<Filter> filter_;
   std::string encoded_;  // from encoded_sent_ on still to be written
   size_t encoded_sent_ = 0;
+  bool refused_ = false;
   std::string error_;
 };
 

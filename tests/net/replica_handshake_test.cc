@@ -145,6 +145,22 @@ TEST_F(ReplicaHandshakeTest, AProofThatWasOverheardIsOfNoUseInAnotherHandshake) 
   EXPECT_EQ(later_dialler.Receive(Slice::Copy(challenge)).outcome, Outcome::kUnproven);
 }
 
+TEST_F(ReplicaHandshakeTest, AProofCountsOnTheConnectionAloneThatItIsTiedTo) {
+  dialler_.Bind("a session");
+  acceptor_.Bind("a session");
+  const auto challenge = ToAcceptor(dialler_.Open());
+  EXPECT_EQ(ToAcceptor(ToDialler(challenge.answer).answer).outcome, Outcome::kDone);
+  for (const char* other : {"another session", ""}) {
+    ReplicaHandshake dialler(Node(1), kNonce1, NodeId(2));
+    ReplicaHandshake acceptor(Node(2), kNonce2);
+    dialler.Bind("a session");
+    acceptor.Bind(other);  // as when somebody between the two passes words from one session to another
+    const auto passed_on = acceptor.Receive(Slice::Own(dialler.Open()));
+    EXPECT_EQ(dialler.Receive(Slice::Copy(passed_on.answer)).outcome, Outcome::kUnproven);
+    EXPECT_EQ(acceptor.Receive(Slice::Own(ToDialler(challenge.answer).answer)).outcome, Outcome::kUnproven);
+  }
+}
+
 TEST_F(ReplicaHandshakeTest, AProofDoesNotServeTheOtherDirection) {
   const std::string challenge = ToAcceptor(dialler_.Open()).answer;
   const Sha256Digest accepts = Decoded<ReplicaChallenge>(challenge).proof;
