@@ -135,8 +135,7 @@ class Tracker {
   }
 
   absl::Status SeekAdmission() {
-    const absl::Status aside = SetJournalAside(flags_.data_dir, state_);
-    if (!aside.ok()) return aside;
+    if (const auto aside = SetJournalAside(flags_.data_dir, state_); !aside.ok()) return aside;
     const std::string as = state_.replaces == NodeId(0) ? std::string("to be let in")
                                                         : absl::StrCat("to be let in anew, in place of node ",
                                                                        state_.replaces.value());
@@ -144,7 +143,7 @@ class Tracker {
     http_edge_->SayRecovering(
         [as] { return absl::StrCat("recovering: this node waits ", as, "; ask another node, or again"); });
     seeker_.emplace(
-        loop_, AdmissionRequestOf(flags_, state_),
+        loop_, AdmissionRequestOf(flags_, state_, trust_.BeginReplicaTls(state_.secret, net::kGuest)),
         [this](AdmissionAnswer answer) { OnAdmitted(std::move(answer)); },
         [this, as](const std::string& why) {
           log_.Warning(absl::StrCat("node ", flags_.self.value(), " waits ", as, ": ", why));
@@ -279,6 +278,7 @@ class Tracker {
     desk_.emplace(edge_->router(), host_->machine(),
                   [this](NodeId id) { return WhereIs(id, host_->machine().replica().members().membership); });
     options.guest = [this](const Slice& question) { return desk_->Answer(question); };
+    options.tls = trust_.BeginReplicaTls(state_.secret, self());
     options.note = [this](const std::string& line) { log_.Warning(line); };
     options.linked = [this](NodeId peer, const Address& address, bool up) { OnLink(peer, address, up); };
     options.inbound_max = limits_.replica_inbound;
@@ -298,14 +298,13 @@ class Tracker {
   }
 
   void OnLink(NodeId peer, const Address& address, bool up) const {
-    const std::string line = LinkLine(self(), peer, address, up);
+    const std::string line = LinkLine(self(), peer, address, up, links_->encrypted(peer));
     up ? log_.Info(line) : log_.Warning(line);
   }
 
   // A peer is remembered before a message is exchanged with it: it is known whenever this node crashes.
   bool Admit(NodeId peer, uint64_t incarnation, bool proven) {
-    if (!met_->MayMeet(peer, incarnation)) return false;
-    if (!proven) return true;
+    if (!met_->MayMeet(peer, incarnation) || !proven) return met_->MayMeet(peer, incarnation);
     const absl::Status remembered = met_->Meet(peer, incarnation);
     if (!remembered.ok()) OnFatal(remembered);
     return remembered.ok();
@@ -407,8 +406,8 @@ class Tracker {
   }
 
   void StopWhenHandedOver() {
-    const bool waits = Leads() && loop_.now() < hand_over_deadline_;
-    if (waits) return hand_over_timer_.Arm(loop_.now() + Milliseconds(2));
+    if (Leads() && loop_.now() < hand_over_deadline_)
+      return hand_over_timer_.Arm(loop_.now() + Milliseconds(2));
     server_->StopAccepting();
     if (udp_) udp_->Stop();
     admin_edge_->StopAccepting();
@@ -422,6 +421,7 @@ class Tracker {
   }
 
   void TellAlarms() {
+    trust_.RenewWhenDue(log_);
     for (const std::string& line : alarm_log_.Lines(host_->machine().Alarms(loop_.now()), loop_.now()))
       log_.Warning(absl::StrCat("node ", flags_.self.value(), ": ", line));
     alarms_timer_.Arm(loop_.now() + kAlarmsLookedAt);

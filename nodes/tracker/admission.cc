@@ -112,8 +112,9 @@ void AdmissionDesk::OnReply(uint64_t number, tracker_api::Response response) {
 
 // --- AdmissionSeeker ---
 
-AdmissionRequest AdmissionRequestOf(const TrackerFlags& flags, const NodeState& state) {
-  AdmissionRequest request{.state = state};
+AdmissionRequest AdmissionRequestOf(const TrackerFlags& flags, const NodeState& state,
+                                    const net::ReplicaTls* tls) {
+  AdmissionRequest request{.state = state, .tls = tls};
   request.levels.newest = flags.newest_level;
   for (const auto& [id, member] : flags.members) {
     if (id != flags.self) request.places.push_back(member.replica);
@@ -135,6 +136,7 @@ AdmissionSeeker::AdmissionSeeker(net::Loop& loop, AdmissionRequest request,
           loop,
           {.cluster = ClusterId(request.state.secret),
            .secret = request.state.secret,
+           .tls = request.tls,
            .oldest_level = request.levels.oldest,
            .newest_level = request.levels.newest,
            .places = std::move(request.places),

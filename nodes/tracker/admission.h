@@ -115,10 +115,12 @@ struct AdmissionRequest {
   std::vector<net::HostAndPort> places;  // where members may be
   AdmissionQuestion question;
   tracker::LevelRange levels;
+  const net::ReplicaTls* tls = nullptr;  // of a guest; outlives the seeker
 };
 
 // Of the node that these flags and its state make.
-AdmissionRequest AdmissionRequestOf(const TrackerFlags& flags, const NodeState& state);
+AdmissionRequest AdmissionRequestOf(const TrackerFlags& flags, const NodeState& state,
+                                    const net::ReplicaTls* tls);
 
 class AdmissionSeeker {
  public:

@@ -47,6 +47,18 @@ void AppendLinks(const net::ReplicaLinks& all, const tracker_api::NodeStatus& st
     Sample("replica_link_up", absl::StrCat("{peer=\"", peer.value(), "\"}"), all.connected(peer) ? 1 : 0,
            out);
   }
+  Family("replica_link_encrypted", "gauge", "1 when the link on which this node sends to the peer is in TLS.",
+         out);
+  for (const NodeId peer : status.members) {
+    if (peer == status.node) continue;
+    Sample("replica_link_encrypted", absl::StrCat("{peer=\"", peer.value(), "\"}"),
+           all.encrypted(peer) ? 1 : 0, out);
+  }
+  if (all.tls() != nullptr && all.tls()->mode() != net::ReplicaTlsMode::kOff) {
+    Single("replica_certificate_expiry_timestamp_seconds", "gauge",
+           "When the certificate ends that this node shows to others, in seconds since 1970.",
+           static_cast<uint64_t>(all.tls()->ends()), out);
+  }
   const net::ReplicaLinks::Counters& links = all.counters();
   Single("replica_connect_failures_total", "counter", "Attempts at other nodes that came to nothing.",
          links.connect_failures, out);
@@ -62,6 +74,7 @@ void AppendLinks(const net::ReplicaLinks& all, const tracker_api::NodeStatus& st
   Family("replica_refused_total", "counter", "Replica connections closed for what came over them.", out);
   Sample("replica_refused_total", "{why=\"malformed\"}", links.malformed, out);
   Sample("replica_refused_total", "{why=\"foreign\"}", links.foreign, out);
+  Sample("replica_refused_total", "{why=\"untrusted\"}", links.untrusted, out);
   Sample("replica_refused_total", "{why=\"unproven\"}", links.unproven, out);
   Sample("replica_refused_total", "{why=\"reborn\"}", links.reborn, out);
   Sample("replica_refused_total", "{why=\"in_use\"}", links.in_use, out);

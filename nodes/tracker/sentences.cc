@@ -19,9 +19,9 @@ std::string RecoversLine(NodeId self, const std::string& data_dir, const std::st
                       ", and answers 503 at ", clients, " meanwhile");
 }
 
-std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up) {
+std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up, bool encrypted) {
   return absl::StrCat("node ", self.value(), up ? " has found" : " has lost", " node ", peer.value(), " at ",
-                      address.ToString());
+                      address.ToString(), up && !encrypted ? ", in clear" : "");
 }
 
 std::string NoOwnAddressLine(NodeId self) {

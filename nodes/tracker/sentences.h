@@ -20,7 +20,8 @@ std::string ReadyLine(NodeId self, const std::string& clients, const std::string
                       const std::string& data_dir);
 // It takes a while until it serves; `clients`: a URL.
 std::string RecoversLine(NodeId self, const std::string& data_dir, const std::string& clients);
-std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up);
+// `encrypted`: the link that is up is in TLS.
+std::string LinkLine(NodeId self, NodeId peer, const Address& address, bool up, bool encrypted);
 // It listens on all addresses, and none was given to be told.
 std::string NoOwnAddressLine(NodeId self);
 // An interrupted write at the journal's end was cut off.

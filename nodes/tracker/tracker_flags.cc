@@ -75,6 +75,7 @@ struct Given {
   std::string tokens;
   std::string tls_certificate;
   std::string tls_key;
+  std::string replica_tls = "required";
   bool no_udp = false;
   std::string log_format = "text";
   std::string record;
@@ -113,6 +114,11 @@ absl::StatusOr<std::optional<net::HostAndPort>> ParseAdvertised(const std::strin
   return *advertise;
 }
 
+net::ReplicaTlsMode ReplicaTlsModeOf(const std::string& name) {
+  if (name == "off") return net::ReplicaTlsMode::kOff;
+  return name == "offered" ? net::ReplicaTlsMode::kOffered : net::ReplicaTlsMode::kRequired;
+}
+
 absl::StatusOr<TrackerFlags> Check(const Given& given) {
   if (!given.walcat.empty()) return TrackerFlags{.walcat = given.walcat};
   auto members = ParseMembers(given.nodes);
@@ -134,6 +140,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .tokens = given.tokens,
                      .tls_certificate = given.tls_certificate,
                      .tls_key = given.tls_key,
+                     .replica_tls = ReplicaTlsModeOf(given.replica_tls),
                      .udp = !given.no_udp,
                      .log_format = given.log_format == "json" ? LogFormat::kJson : LogFormat::kText,
                      .record = given.record,
@@ -233,6 +240,13 @@ void AddTrustFlags(CLI::App& app, Given& given) {
       ->type_name("FILE");
   app.add_option("--tls-key", given.tls_key, "the key of --tls-certificate, in PEM without a pass phrase")
       ->type_name("FILE");
+  app.add_option(
+         "--replica-tls", given.replica_tls,
+         "whether nodes speak TLS to each other, with certificates that they make of the cluster's "
+         "secret: required (default), offered (in clear with a node that does not; for the upgrade of "
+         "a cluster from a release without it), off")
+      ->check(CLI::IsMember({"required", "offered", "off"}))
+      ->type_name("MODE");
 }
 
 // nullopt: as ParseTrackerFlags.

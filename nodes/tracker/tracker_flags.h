@@ -11,6 +11,7 @@
 #include "core/base/ids.h"
 #include "core/tracker/format_level.h"
 #include "core/wal/format.h"
+#include "net/replica_tls.h"
 #include "net/resolve.h"
 #include "nodes/shared/member_address.h"
 #include "nodes/tracker/operator_log.h"
@@ -41,6 +42,7 @@ struct TrackerFlags {
   std::string tokens;           // who may ask what (nodes/shared/tokens.h); empty: everybody everything
   std::string tls_certificate;  // PEM files of the client port; both empty: it takes no TLS
   std::string tls_key;
+  net::ReplicaTlsMode replica_tls = net::ReplicaTlsMode::kRequired;
   bool udp = true;  // clients may also announce over UDP
   LogFormat log_format = LogFormat::kText;
   std::string record;  // file; empty: nothing is recorded

@@ -1,6 +1,7 @@
 #include "nodes/tracker/trust_files.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
 
 #include <string>
 
@@ -38,6 +39,24 @@ void TrustFiles::Reload(const OperatorLog& log) {
   if (!failed(tokens_.Read())) tokens_.Tell(log);
   if (!failed(certificate_.Read()) && certificate_.given())
     log.Info("new connections see the certificate anew");
+  if (!replica_tls_ || replica_tls_mode_ == net::ReplicaTlsMode::kOff) return;
+  replica_tls_->Renew();
+  TellRenewed(log);
+}
+
+const net::ReplicaTls* TrustFiles::BeginReplicaTls(const ClusterSecret& secret, NodeId self) {
+  replica_tls_.emplace(replica_tls_mode_, secret, ClusterId(secret), self);
+  return &*replica_tls_;
+}
+
+void TrustFiles::RenewWhenDue(const OperatorLog& log) {
+  if (replica_tls_ && replica_tls_->RenewWhenDue()) TellRenewed(log);
+}
+
+void TrustFiles::TellRenewed(const OperatorLog& log) const {
+  log.Info(absl::StrCat(
+      "new links with other nodes show a certificate that is good until ",
+      absl::FormatTime(absl::RFC3339_sec, absl::FromUnixSeconds(replica_tls_->ends()), absl::UTCTimeZone())));
 }
 
 }  // namespace bt::nodes

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
-"""Who does not know the cluster's secret is no node of it: he neither takes a node's place nor slows the cluster down."""
+"""Who does not know the cluster's secret is no node of it: he neither takes a node's place nor slows the cluster down. In clear, where the
+secret's handshake stands alone; node_tls_test.py has what TLS adds."""
 
 import http.client
 import json
@@ -18,6 +19,7 @@ from processes import check, tell, wait_until
 from replica_words import hello, overhear, receive_frame, wrong_proof
 from swarm import START_SECONDS, Client, Cluster, wait_for_agreement
 
+IN_CLEAR = ["--replica-tls", "off"]
 STORM_SECONDS = 5
 LONGEST_WRITE_SECONDS = 3.0  # a calm cluster takes milliseconds, on a loaded machine an election is possible
 FEWEST_WRITES = 50
@@ -94,10 +96,10 @@ def writes_go_on(cluster, content):
 
 def another_secret(world):
     """A node that was initialised with the secret of another cluster stays alone, and both sides say why."""
-    other = Cluster(world, name="other").start()
+    other = Cluster(world, name="other", serving_flags=IN_CLEAR).start()
     for node in other.nodes:
         node.kill()
-    cluster = Cluster(world, name="mixed").start(secret_of=lambda node: other.secret() if node.id == 3 else None)
+    cluster = Cluster(world, name="mixed", serving_flags=IN_CLEAR).start(secret_of=lambda node: other.secret() if node.id == 3 else None)
     lone = cluster.nodes[2]
     wait_until(lone.status, START_SECONDS, "the lone node to answer")
     for node in cluster.nodes:
@@ -110,7 +112,7 @@ def another_secret(world):
 
 def story(world):
     another_secret(world)
-    cluster = Cluster(world).start()
+    cluster = Cluster(world, serving_flags=IN_CLEAR).start()
     client = Client(world, cluster)
     torrent = client.create(make_file(world.path("data.bin"), 1_000_000), world.path("data.torrent"))
     client.register(torrent)
