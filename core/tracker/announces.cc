@@ -18,8 +18,6 @@ namespace {
 // applied state), and of the applied ones beyond those listed.
 constexpr uint32_t kSoftScan = 64;
 constexpr uint32_t kScanSlack = 64;
-// One source may have this part of what waits to be replicated.
-constexpr uint32_t kSourcePart = 16;
 
 }  // namespace
 
@@ -74,11 +72,12 @@ std::optional<std::string> Announces::Note(const Torrent& torrent, const Address
   if (soft_.size() >= limit_)
     return "this node has too many announces waiting to be replicated: yours was not kept";
   uint32_t& of_source = of_source_[source];
-  if (of_source >= std::max(limit_ / kSourcePart, 1u)) {
+  if (of_source >= LimitOfSource(limit_)) {
     return "too many announces of your address wait to be replicated: this one was not kept";
   }
-  ++of_source;
+  most_of_source_.Note(++of_source);
   Soft& soft = soft_[key];
+  most_.Note(soft_.size());
   soft.kind = kind;
   soft.since = now;
   soft.source = source;

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/tracker/command.h"
 #include "core/tracker/config.h"
 #include "core/tracker/registry.h"
@@ -23,6 +24,12 @@ namespace bt::tracker {
 class Announces {
  public:
   explicit Announces(const Config& config) : limit_(config.unapplied_announces_max) {}
+
+  // Of so many announces that wait to be replicated one source may have so many.
+  static constexpr uint32_t LimitOfSource(uint32_t limit) {
+    constexpr uint32_t kSourcePart = 16;
+    return limit < kSourcePart ? 1 : limit / kSourcePart;
+  }
 
   // Answers `source` from the applied state and what is known here. `log_time`: an estimate of the log time
   // now. What keeps the claim from being listed is told beside the peers.
@@ -36,6 +43,8 @@ class Announces {
   void BatchApplied(bool done);
 
   uint64_t size() const { return soft_.size(); }
+  const Highest& most() const { return most_; }
+  const Highest& most_of_source() const { return most_of_source_; }
 
  private:
   using Key = std::pair<TorrentNumber, Address>;
@@ -62,6 +71,8 @@ class Announces {
   std::deque<Key> queue_;                            // the ones not under way, oldest first
   std::vector<Key> batch_;                           // the ones under way
   bool batch_underway_ = false;
+  Highest most_;
+  Highest most_of_source_;
 };
 
 }  // namespace bt::tracker

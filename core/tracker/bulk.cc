@@ -182,6 +182,26 @@ Instant Bulk::next_timer() const {
   return next;
 }
 
+Bulk::OfOneNode Bulk::now() const {
+  OfOneNode now;
+  for (const auto& [node, peer] : peers_) {
+    now.messages = std::max<uint64_t>({now.messages, peer.sender.queued(), peer.receiver.held()});
+    now.bytes = std::max<uint64_t>({now.bytes, peer.sender.queued_bytes(), peer.receiver.held_bytes()});
+  }
+  return now;
+}
+
+Bulk::OfOneNode Bulk::most() const {
+  OfOneNode most;
+  for (const auto& [node, peer] : peers_) {
+    most.messages =
+        std::max({most.messages, peer.sender.most_queued().value(), peer.receiver.most_held().value()});
+    most.bytes = std::max(
+        {most.bytes, peer.sender.most_queued_bytes().value(), peer.receiver.most_held_bytes().value()});
+  }
+  return most;
+}
+
 uint64_t Bulk::lost() const {
   uint64_t lost = lost_;
   for (const auto& [node, peer] : peers_) lost += peer.sender.dropped() + peer.receiver.refused();

@@ -48,6 +48,13 @@ class Bulk {
   bool Knows(NodeId to, const Protocol::Message& message, Instant now) const;
   // When a chunk came or was acknowledged last.
   Instant progress() const { return progress_; }
+  // Of the node that has most of it: long messages queued for it or half arrived from it, and their bytes.
+  struct OfOneNode {
+    uint64_t messages = 0;
+    uint64_t bytes = 0;
+  };
+  OfOneNode now() const;
+  OfOneNode most() const;
   // Long messages that did not arrive, or could not be read; chunks refused.
   uint64_t lost() const;
   // For judges: the encoded message that `chunk` would complete.

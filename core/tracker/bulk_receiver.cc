@@ -56,6 +56,8 @@ BulkReceiver::Assembly* BulkReceiver::FindOrBegin(const Chunk& chunk, Instant no
   assembly.number = next_assembly_++;
   assembly.bytes.resize(chunk.size);
   held_bytes_ += chunk.size;
+  most_held_.Note(assemblies_.size());
+  most_held_bytes_.Note(held_bytes_);
   return &assembly;
 }
 

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 
+#include "core/base/highest.h"
 #include "core/base/slice.h"
 #include "core/base/time.h"
 #include "core/tracker/config.h"
@@ -40,7 +41,10 @@ class BulkReceiver {
   // For judges: what Take would make complete.
   std::optional<Slice> Completes(const Chunk& chunk) const;
 
+  size_t held() const { return assemblies_.size(); }
   size_t held_bytes() const { return held_bytes_; }
+  const Highest& most_held() const { return most_held_; }
+  const Highest& most_held_bytes() const { return most_held_bytes_; }
   uint64_t refused() const { return refused_; }  // chunks: impossible, or no room
   void CheckInvariants() const;
 
@@ -66,6 +70,8 @@ class BulkReceiver {
   uint64_t next_assembly_;
   absl::btree_map<uint64_t, Assembly> assemblies_;  // by the sender's number of the message
   size_t held_bytes_ = 0;
+  Highest most_held_;
+  Highest most_held_bytes_;
   std::deque<Delivered> delivered_;
   uint64_t refused_ = 0;
 };

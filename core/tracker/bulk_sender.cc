@@ -47,6 +47,8 @@ bool BulkSender::Queue(uint64_t key, Slice message, Instant now) {
   queued.key = key;
   queued.bytes = std::move(message);
   queued.number = next_number_++;
+  most_queued_.Note(messages_.size());
+  most_queued_bytes_.Note(queued_bytes_);
   return true;
 }
 

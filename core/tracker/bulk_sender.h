@@ -23,6 +23,7 @@
 #include <deque>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/base/time.h"
@@ -51,7 +52,10 @@ class BulkSender {
   Instant next_timer() const;
 
   bool idle() const { return messages_.empty(); }
+  size_t queued() const { return messages_.size(); }
   size_t queued_bytes() const { return queued_bytes_; }
+  const Highest& most_queued() const { return most_queued_; }
+  const Highest& most_queued_bytes() const { return most_queued_bytes_; }
   size_t under_way() const { return under_way_; }
   size_t window() const { return window_; }
   uint64_t dropped() const { return dropped_; }  // messages, for want of room or of answers
@@ -92,6 +96,8 @@ class BulkSender {
   uint64_t next_number_;
   std::vector<Message> messages_;  // in order of arrival
   size_t queued_bytes_ = 0;
+  Highest most_queued_;
+  Highest most_queued_bytes_;
   std::deque<Part> flight_;  // in order of sending
   std::deque<Part> lost_;    // to be sent again
   size_t under_way_ = 0;     // bytes of flight_

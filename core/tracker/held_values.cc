@@ -50,6 +50,8 @@ void HeldValues::Take(NodeId from, const ShipValue& shipped, Context<Protocol>& 
                      .digest = HashBytes(shipped.command.view()),
                      .until = GivenUpBy(config_, bytes, context.now)});
     bytes_ += bytes;
+    most_.Note(held_.size());
+    most_bytes_.Note(bytes_);
   }
   context.out.Send(from, ValueHeld{shipped.number, true});
 }

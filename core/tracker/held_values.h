@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/base/time.h"
@@ -42,6 +43,8 @@ class HeldValues {
 
   size_t count() const { return held_.size(); }
   size_t bytes() const { return bytes_; }
+  const Highest& most() const { return most_; }
+  const Highest& most_bytes() const { return most_bytes_; }
   void CheckInvariants() const;
 
  private:
@@ -59,6 +62,8 @@ class HeldValues {
   const Config& config_;
   std::deque<Held> held_;  // in order of arrival
   size_t bytes_ = 0;
+  Highest most_;
+  Highest most_bytes_;
 };
 
 }  // namespace bt::tracker

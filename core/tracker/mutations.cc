@@ -48,6 +48,8 @@ uint32_t Mutations::Insert(const MutationId& id, Slice command, Instant deadline
   (newest_ == kNone ? oldest_ : entries_[newest_].next) = place;
   newest_ = place;
   CHECK(by_id_.emplace(id, place).second);
+  most_.Note(by_id_.size());
+  most_bytes_.Note(bytes_);
   Queue(place);
   return place;
 }

@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/base/slot_map.h"
 #include "core/tracker/command.h"
 #include "core/tracker/config.h"
@@ -77,6 +78,9 @@ class Mutations {
 
   bool idle() const { return by_id_.empty(); }
   uint64_t size() const { return by_id_.size(); }
+  uint64_t bytes() const { return bytes_; }
+  const Highest& most() const { return most_; }
+  const Highest& most_bytes() const { return most_bytes_; }
   // Taken up from callers and other nodes, ever.
   uint64_t taken() const { return taken_; }
   // Local callers without an answer.
@@ -127,6 +131,8 @@ class Mutations {
   uint32_t oldest_ = kNone;
   uint32_t newest_ = kNone;
   size_t bytes_ = 0;
+  Highest most_;
+  Highest most_bytes_;
   uint64_t taken_ = 0;
   absl::flat_hash_map<MutationId, uint32_t> by_id_;  // look-up only
   absl::flat_hash_set<CallId> callers_;              // still waiting; look-up only

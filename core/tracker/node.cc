@@ -335,6 +335,7 @@ void TrackerNode::RouteReplicaAnswers(Ctx& context) {
 }
 
 void TrackerNode::Restore(ReplicatedState state, const paxos::Snapshot& snapshot, Ctx& context) {
+  state.TakeOver(state_.peaks());
   state_ = std::move(state);
   applied_ = snapshot.prefix.slot;
   decided_.clear();  // all of it is within the snapshot
@@ -403,6 +404,25 @@ Waiting TrackerNode::waiting() const {
           .orders = orders_.size(),
           .snapshots = snapshots_.asked(),
           .proposals = leading == nullptr ? 0 : leading->waiting_calls()};
+}
+
+KeptParts TrackerNode::kept() const {
+  const Bulk::OfOneNode bulk = bulk_.now();
+  const Bulk::OfOneNode bulk_most = bulk_.most();
+  return {.mutations = {mutations_.size(), mutations_.most().value()},
+          .mutation_bytes = {mutations_.bytes(), mutations_.most_bytes().value()},
+          .reads = {reads_.size(), reads_.most().value()},
+          .read_rounds = {reads_.asked(), reads_.most_asked().value()},
+          .orders = {orders_.size(), orders_.most().value()},
+          .snapshots_asked = {snapshots_.asked(), snapshots_.most_asked().value()},
+          .announces = {announces_.size(), announces_.most().value()},
+          .announces_of_source = {0, announces_.most_of_source().value()},
+          .shipped_values = {shipments_.not_ready(), shipments_.most().value()},
+          .shipped_bytes = {shipments_.under_way_bytes(), shipments_.most_bytes().value()},
+          .held_values = {held_values_.count(), held_values_.most().value()},
+          .held_values_bytes = {held_values_.bytes(), held_values_.most_bytes().value()},
+          .long_messages = {bulk.messages, bulk_most.messages},
+          .long_message_bytes = {bulk.bytes, bulk_most.bytes}};
 }
 
 void TrackerNode::CheckInvariants() const {

@@ -65,6 +65,30 @@ struct Waiting {
   friend bool operator==(const Waiting&, const Waiting&) = default;
 };
 
+// What a node keeps under a limit of its Config: how much there is, and the most that was.
+struct Kept {
+  uint64_t now = 0;
+  uint64_t most = 0;
+};
+
+// Everything of a node that has a limit in its Config.
+struct KeptParts {
+  Kept mutations;
+  Kept mutation_bytes;
+  Kept reads;
+  Kept read_rounds;  // read indexes asked for at the replica
+  Kept orders;
+  Kept snapshots_asked;
+  Kept announces;
+  Kept announces_of_source;  // the most of one; `now` is not known
+  Kept shipped_values;
+  Kept shipped_bytes;
+  Kept held_values;
+  Kept held_values_bytes;
+  Kept long_messages;       // of the node that has most of them
+  Kept long_message_bytes;  // the same
+};
+
 class TrackerNode final {
  public:
   using Protocol = tracker::Protocol;
@@ -102,6 +126,7 @@ class TrackerNode final {
     return !mutations_.idle() || !reads_.idle() || !orders_.idle() || snapshots_.asked() > 0;
   }
   Waiting waiting() const;
+  KeptParts kept() const;
   // Mutations taken up from callers and other nodes, ever.
   uint64_t taken() const { return mutations_.taken(); }
   // What the last step has done.

@@ -44,6 +44,7 @@ void Orders::Submit(CallId call, const Order& order, ReplicaPort& port, Context<
   }
   const uint64_t number = next_++;
   waiting_[number] = {call, context.now + deadline_};
+  most_.Note(waiting_.size());
   if (replica.is_leader()) return Ask({std::nullopt, number}, order, port, context);
   context.out.Send(*replica.leader(), ForwardOrder{number, order});
 }

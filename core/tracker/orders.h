@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/base/highest.h"
 #include "core/tracker/config.h"
 #include "core/tracker/protocol.h"
 #include "core/tracker/replica_port.h"
@@ -35,6 +36,7 @@ class Orders {
 
   bool idle() const { return waiting_.empty(); }
   size_t size() const { return waiting_.size(); }
+  const Highest& most() const { return most_; }
 
  private:
   static constexpr uint64_t kCallBit = uint64_t{1} << 62;
@@ -57,6 +59,7 @@ class Orders {
   uint64_t next_ = 1;
   uint64_t next_call_ = 0;
   absl::btree_map<uint64_t, Waiting> waiting_;  // local callers, by number
+  Highest most_;
   absl::btree_map<CallId, Asker> asked_;
 };
 

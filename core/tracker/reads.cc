@@ -6,7 +6,7 @@ namespace bt::tracker {
 
 bool Reads::Add(CallId call, Query query, Instant now) {
   if (size_ >= max_) return false;
-  ++size_;
+  most_.Note(++size_);
   callers_.insert(call);
   waiting_.push_back({call, std::move(query), now + deadline_});
   return true;
@@ -33,6 +33,7 @@ void Reads::Poll(bool leader_changed, ReplicaPort& port, Context<Protocol>& cont
     round.asked = context.now;
     const CallId call(kCallBit | ++next_call_);
     calls_[call] = {std::nullopt, round.id};
+    most_asked_.Note(calls_.size());
     port.Call(call, paxos::ReadIndex{}, context);
   } else if (const std::optional<NodeId> leader = replica.leader()) {
     round.asked = context.now;
@@ -45,6 +46,7 @@ void Reads::OnAsked(NodeId from, uint64_t round, ReplicaPort& port, Context<Prot
   if (!port.machine().is_leader() || calls_.size() >= remote_max_) return;
   const CallId call(kCallBit | ++next_call_);
   calls_[call] = {from, round};
+  most_asked_.Note(calls_.size());
   port.Call(call, paxos::ReadIndex{}, context);
 }
 

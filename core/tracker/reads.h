@@ -21,6 +21,7 @@
 #include <optional>
 #include <variant>
 
+#include "core/base/highest.h"
 #include "core/tracker/config.h"
 #include "core/tracker/protocol.h"
 #include "core/tracker/replica_port.h"
@@ -73,8 +74,10 @@ class Reads {
   bool HasNext(Slot applied, Instant now) { return Front(applied, now) != nullptr; }
   bool idle() const { return size_ == 0; }
   uint32_t size() const { return size_; }
+  const Highest& most() const { return most_; }
   // Read indexes asked for at the local replica, for this node and for others, without an answer.
   size_t asked() const { return calls_.size(); }
+  const Highest& most_asked() const { return most_asked_; }
   bool round_unanswered() const { return !rounds_.empty() && !rounds_.back().slot; }
 
  private:
@@ -101,6 +104,8 @@ class Reads {
   uint64_t next_round_ = 1;
   uint64_t next_call_ = 0;
   uint32_t size_ = 0;
+  Highest most_;
+  Highest most_asked_;
   std::deque<Read> waiting_;  // for a round to be opened
   std::deque<Round> rounds_;
   absl::flat_hash_set<CallId> callers_;   // still waiting; look-up only

@@ -60,6 +60,20 @@ Response Registry::ApplyOne(const Tick&, Source) {
   return {};
 }
 
+// Where a table has grown.
+void Registry::NoteTables() {
+  peaks_.Note(Held::kTorrents, torrents());
+  peaks_.Note(Held::kClaims, claims_);
+  peaks_.Note(Held::kBytes, bytes_);
+}
+
+void Registry::NoteBound(const Torrent& torrent) {
+  peaks_.Note(Held::kNamesPerContent, torrent.names);
+  peaks_.Note(Held::kInfoHashesPerContent, torrent.info_hashes);
+  peaks_.Note(Held::kPieces, torrent.piece_count());
+  peaks_.Note(Held::kPieceLength, torrent.metainfo.piece_length);
+}
+
 void Registry::CheckInvariants() const {
   CHECK(contents_.size() == state_.torrents.size());
   CHECK(state_.names.size() >= state_.torrents.size());

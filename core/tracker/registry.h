@@ -18,6 +18,7 @@
 
 #include "core/tracker/command.h"
 #include "core/tracker/limits.h"
+#include "core/tracker/peaks.h"
 #include "core/tracker/registry_state.h"
 #include "core/tracker/shares.h"
 #include "core/tracker/step_work.h"
@@ -77,6 +78,12 @@ class Registry {
   uint64_t claims() const { return claims_; }
   uint64_t accounted_bytes() const { return bytes_; }
   const Shares& shares() const { return shares_; }
+  // The most that was taken of what is held here.
+  Peaks peaks() const {
+    Peaks all = peaks_;
+    all.Note(shares_.peaks());
+    return all;
+  }
   Instant log_time() const { return state_.log_time; }
   // Log time of the earliest expiry the index knows (a renewed claim may live longer); Never if none.
   Instant next_expiry() const;
@@ -121,6 +128,9 @@ class Registry {
   void WalkPeers(const tracker_api::Lookup& query, const Torrent& torrent, StepWork& work,
                  tracker_api::Peers& peers) const;
 
+  void NoteTables();
+  void NoteBound(const Torrent& torrent);
+
   // --- registry_claims.cc ---
   // Renews or adds, with room in the source's share for a map of `map_bytes`. nullptr when a limit forbids
   // another claim. The claim is out of the digest until Seal.
@@ -161,6 +171,7 @@ class Registry {
   uint64_t bytes_ = 0;
   uint64_t digest_ = 0;
   uint64_t rows_ = 0;
+  Peaks peaks_;
 };
 
 // --- shared by the registry's files and the node ---

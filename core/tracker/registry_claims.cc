@@ -81,6 +81,7 @@ Claim* Registry::Open(Torrent& torrent, const Address& peer, Source source, uint
                                      .pieces = {},
                                      .source = source});
   shares_.AddClaim(torrent, added);
+  NoteTables();
   return &added;
 }
 
@@ -124,6 +125,7 @@ bool Registry::ChargeMap(Claim& claim, const PieceMap& pieces, const char** why)
   }
   bytes_ += bytes;
   shares_.AddClaimBytes(claim.source, bytes);
+  NoteTables();
   return true;
 }
 
@@ -227,6 +229,7 @@ Response Registry::ApplyOne(const Claims& op, Source) {
   if (op.updates.size() > limits().claims_per_command) {
     return Unavailable(absl::StrCat("more than ", limits().claims_per_command, " claims in one command"));
   }
+  peaks_.Note(Held::kClaimsPerCommand, op.updates.size());
   Response response;
   for (const ClaimUpdate& update : op.updates) {
     ++rows_;

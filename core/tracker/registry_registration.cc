@@ -167,6 +167,10 @@ void Registry::BindName(Torrent& torrent, const Metainfo& metainfo, const std::v
   torrent.info_hashes += static_cast<uint32_t>(new_hashes.size());
   bytes_ += new_hashes.size() * kInfoHashBytes;
   digest_ += DigestOfName(name->first, binding);
+  peaks_.Note(Held::kNameBytes, name->first.size());
+  peaks_.Note(Held::kForeignInfoHashes, binding.foreign.size());
+  NoteBound(torrent);
+  NoteTables();
   if (torrent.names > 1 || !binding.foreign.empty()) ListInfoHashes(torrent, new_hashes);
 }
 

@@ -102,7 +102,13 @@ absl::Status Registry::RebuildInfoHashes() {
   for (const auto& [number, hash] : foreign) {
     state_.names.at(state_.info_hashes.at(hash).name).foreign.push_back(hash);
   }
-  for (const auto& [name, binding] : state_.names) digest_ += DigestOfName(name, binding);
+  for (const auto& [name, binding] : state_.names) {
+    digest_ += DigestOfName(name, binding);
+    peaks_.Note(Held::kNameBytes, name.size());
+    peaks_.Note(Held::kForeignInfoHashes, binding.foreign.size());
+  }
+  for (const Torrent& torrent : state_.torrents) NoteBound(torrent);
+  NoteTables();
   return absl::OkStatus();
 }
 

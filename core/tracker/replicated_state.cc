@@ -61,6 +61,13 @@ CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes, const Le
   return applied;
 }
 
+Peaks ReplicatedState::peaks() const {
+  Peaks all = registry_.peaks();
+  all.Note(Held::kSessions, sessions_.most().value());
+  all.Note(before_);
+  return all;
+}
+
 uint64_t ReplicatedState::Digest() const {
   RollingDigest digest;
   digest.Add(registry_.digest(), sessions_.digest(), static_cast<uint64_t>(registry_.log_time().ns),

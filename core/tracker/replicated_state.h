@@ -54,6 +54,9 @@ class ReplicatedState {
   uint64_t commands() const { return commands_; }
   // What applying has cost beside the commands' bytes, ever. No part of the state.
   uint64_t rows() const { return registry_.rows() + sessions_.rows(); }
+  // The most that was taken of each agreed limit: since this state is there, and before, as far as told.
+  Peaks peaks() const;
+  void TakeOver(const Peaks& before) { before_.Note(before); }
   // A function of the state alone, at O(1): equal on every node at one slot.
   uint64_t Digest() const;
   void CheckInvariants() const;
@@ -62,6 +65,7 @@ class ReplicatedState {
   Registry registry_;
   Sessions sessions_;
   uint64_t commands_ = 0;
+  Peaks before_;
   std::optional<StateWalk> walk_;
 };
 

@@ -102,6 +102,7 @@ void Sessions::Record(const MutationId& id, const Response& response) {
   if (session == nullptr) {
     session = &state_.sessions.Add({.id = id.session, .indexed = state_.log_time});
     ages_.insert({state_.log_time, id.session});
+    most_.Note(size());
   } else {
     digest_ -= DigestOfSession(*session);
   }
@@ -128,6 +129,7 @@ absl::StatusOr<Sessions> Sessions::Restore(SessionsState state) {
     sessions.ages_.insert({session.indexed, session.id});
     sessions.digest_ += DigestOfSession(session);
   }
+  sessions.most_.Note(sessions.size());
   return sessions;
 }
 

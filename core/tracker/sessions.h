@@ -19,6 +19,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/highest.h"
 #include "core/base/time.h"
 #include "core/tracker/dense_table.h"
 #include "core/tracker/limits.h"
@@ -74,6 +75,7 @@ class Sessions {
   // For StateWalk, which changes nothing that state() shows.
   SessionsState& mutable_state() { return state_; }
   uint64_t size() const { return state_.sessions.size(); }
+  const Highest& most() const { return most_; }
   // A function of the state, kept up at O(1) a command: the sum of a digest of each session.
   uint64_t digest() const { return digest_; }
   // Sessions that were looked at to forget them, ever. No part of the state.
@@ -94,6 +96,7 @@ class Sessions {
   absl::btree_set<AgeKey> ages_;  // exactly one per session
   uint64_t digest_ = 0;
   uint64_t rows_ = 0;
+  Highest most_;
 };
 
 }  // namespace bt::tracker

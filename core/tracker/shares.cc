@@ -5,6 +5,38 @@
 #include "core/base/check.h"
 
 namespace bt::tracker {
+namespace {
+
+bool IsLarge(const Share& share) {
+  return std::max(share.claims, share.names) >= Shares::kLarge ||
+         std::max(share.claim_bytes, share.registered_bytes) >= Shares::kLargeBytes;
+}
+
+// The `most` largest of the sources that hold at least `least`.
+template <class Held>
+std::vector<Source> LargestOf(std::vector<Source> sources, size_t most, uint64_t least, Held held) {
+  std::erase_if(sources, [&](Source source) { return held(source) < least; });
+  std::sort(sources.begin(), sources.end(),
+            [&](Source a, Source b) { return std::pair(held(b), a) < std::pair(held(a), b); });
+  if (sources.size() > most) sources.resize(most);
+  return sources;
+}
+
+}  // namespace
+
+template <class Change>
+void Shares::Update(Source source, Change change) {
+  const auto found = shares_.try_emplace(source).first;
+  Share& share = found->second;
+  const bool was_large = IsLarge(share);
+  change(share);
+  if (IsLarge(share) != was_large) was_large ? (void)large_.erase(source) : (void)large_.insert(source);
+  peaks_.Note(Held::kSourceClaims, share.claims);
+  peaks_.Note(Held::kSourceNames, share.names);
+  peaks_.Note(Held::kSourceClaimBytes, share.claim_bytes);
+  peaks_.Note(Held::kSourceRegisteredBytes, share.registered_bytes);
+  if (share == Share()) shares_.erase(found);
+}
 
 // Which claim gives way is decided at apply, so the order must be the same on every replica: it is that of
 // the claims' indexed times, which are replicated state, and then of numbers and addresses.
@@ -20,40 +52,41 @@ void Shares::Unindex(const Torrent& torrent, const Claim& claim) {
 
 void Shares::AddClaim(const Torrent& torrent, const Claim& claim) {
   Index(torrent, claim);
-  Share& share = shares_[claim.source];
-  ++share.claims;
-  ++of_torrent_[{claim.source, torrent.number}];
-  NoteLarge(claim.source, share);
+  Update(claim.source, [](Share& share) { ++share.claims; });
+  peaks_.Note(Held::kSourceClaimsPerContent, ++of_torrent_[{claim.source, torrent.number}]);
+  peaks_.Note(Held::kClaimsPerContent, torrent.claims.size());
   if (torrent.claims.size() >= kLarge) crowded_.insert(torrent.number);
 }
 
 void Shares::RemoveClaim(const Torrent& torrent, const Claim& claim) {
   Unindex(torrent, claim);
-  const auto found = shares_.find(claim.source);
-  CHECK(found != shares_.end() && found->second.claims > 0);
-  --found->second.claims;
-  NoteLarge(claim.source, found->second);
-  if (found->second == Share()) shares_.erase(found);
+  Update(claim.source, [](Share& share) {
+    CHECK(share.claims > 0);
+    --share.claims;
+  });
   const auto counted = of_torrent_.find({claim.source, torrent.number});
   CHECK(counted != of_torrent_.end());
   if (--counted->second == 0) of_torrent_.erase(counted);
   if (torrent.claims.size() <= kLarge) crowded_.erase(torrent.number);
 }
 
-void Shares::AddName(Source source) {
-  Share& share = shares_[source];
-  ++share.names;
-  NoteLarge(source, share);
+void Shares::AddClaimBytes(Source source, uint64_t bytes) {
+  Update(source, [&](Share& share) { share.claim_bytes += bytes; });
 }
 
-void Shares::NoteLarge(Source source, const Share& share) {
-  const uint32_t most = std::max(share.claims, share.names);
-  // Only where it is crossed: a name is never taken back, and a claim comes and goes one at a time.
-  if (most == kLarge) {
-    large_.insert(source);
-  } else if (most == kLarge - 1) {
-    large_.erase(source);
-  }
+void Shares::RemoveClaimBytes(Source source, uint64_t bytes) {
+  Update(source, [&](Share& share) {
+    CHECK(share.claim_bytes >= bytes);
+    share.claim_bytes -= bytes;
+  });
+}
+
+void Shares::AddName(Source source) {
+  Update(source, [](Share& share) { ++share.names; });
+}
+
+void Shares::AddRegisteredBytes(Source source, uint64_t bytes) {
+  Update(source, [&](Share& share) { share.registered_bytes += bytes; });
 }
 
 Share Shares::Of(Source source) const {
@@ -80,14 +113,13 @@ std::optional<Shares::Place> Shares::Oldest(Source source, TorrentNumber torrent
 }
 
 std::vector<Source> Shares::Largest(uint32_t Share::*what, size_t most) const {
-  std::vector<Source> largest(large_.begin(), large_.end());
-  std::erase_if(largest, [&](Source source) { return Of(source).*what < kLarge; });
-  const auto larger = [&](Source a, Source b) {
-    return std::pair(Of(b).*what, a) < std::pair(Of(a).*what, b);
-  };
-  std::sort(largest.begin(), largest.end(), larger);
-  if (largest.size() > most) largest.resize(most);
-  return largest;
+  return LargestOf({large_.begin(), large_.end()}, most, kLarge,
+                   [&](Source source) { return Of(source).*what; });
+}
+
+std::vector<Source> Shares::Largest(uint64_t Share::*what, size_t most) const {
+  return LargestOf({large_.begin(), large_.end()}, most, kLargeBytes,
+                   [&](Source source) { return Of(source).*what; });
 }
 
 }  // namespace bt::tracker

@@ -16,6 +16,7 @@
 #include "core/base/address.h"
 #include "core/base/time.h"
 #include "core/tracker/command.h"
+#include "core/tracker/peaks.h"
 #include "core/tracker/registry_state.h"
 #include "core/tracker/source.h"
 
@@ -32,8 +33,9 @@ struct Share {
 
 class Shares {
  public:
-  // Who holds at least so many claims or names is found by Largest.
+  // Who holds at least so many claims or names, or bytes of them, is found by Largest.
   static constexpr uint32_t kLarge = 1024;
+  static constexpr uint64_t kLargeBytes = 1 << 20;
 
   struct Place {
     TorrentNumber torrent;
@@ -46,29 +48,35 @@ class Shares {
   // Around a change of `claim.indexed`.
   void Unindex(const Torrent& torrent, const Claim& claim);
   void Index(const Torrent& torrent, const Claim& claim);
-  void AddClaimBytes(Source source, uint64_t bytes) { shares_[source].claim_bytes += bytes; }
-  void RemoveClaimBytes(Source source, uint64_t bytes) { shares_[source].claim_bytes -= bytes; }
+  void AddClaimBytes(Source source, uint64_t bytes);
+  void RemoveClaimBytes(Source source, uint64_t bytes);
   void AddName(Source source);
-  void AddRegisteredBytes(Source source, uint64_t bytes) { shares_[source].registered_bytes += bytes; }
+  void AddRegisteredBytes(Source source, uint64_t bytes);
 
   Share Of(Source source) const;
   uint32_t ClaimsOf(Source source, TorrentNumber torrent) const;
   // The claim that gives way first: the one that is indexed to expire first. None: it has none.
   std::optional<Place> Oldest(Source source) const;
   std::optional<Place> Oldest(Source source, TorrentNumber torrent) const;
-  // At most `most` sources with the most claims, or names, the largest first; none below kLarge.
+  // At most `most` sources with the most claims, or names, the largest first; none below kLarge. By bytes:
+  // none below kLargeBytes.
   std::vector<Source> Largest(uint32_t Share::*what, size_t most) const;
+  std::vector<Source> Largest(uint64_t Share::*what, size_t most) const;
 
   // Torrents with at least kLarge claims.
   const absl::btree_set<TorrentNumber>& crowded() const { return crowded_; }
 
   size_t indexed() const { return by_age_.size(); }
+  // Of what one source holds, and of claims of one content.
+  const Peaks& peaks() const { return peaks_; }
   friend bool operator==(const Shares& a, const Shares& b) {
     return a.shares_ == b.shares_ && a.by_age_ == b.by_age_;
   }
 
  private:
-  void NoteLarge(Source source, const Share& share);
+  // Changes what the source holds.
+  template <class Change>
+  void Update(Source source, Change change);
 
   absl::flat_hash_map<Source, Share> shares_;                                   // look-up only
   absl::flat_hash_map<std::pair<Source, TorrentNumber>, uint32_t> of_torrent_;  // look-up only
@@ -76,6 +84,7 @@ class Shares {
   absl::btree_set<std::tuple<Source, TorrentNumber, Instant, Address>> by_torrent_;
   absl::btree_set<Source> large_;
   absl::btree_set<TorrentNumber> crowded_;
+  Peaks peaks_;
 };
 
 }  // namespace bt::tracker

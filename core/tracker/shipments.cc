@@ -78,7 +78,8 @@ void Shipments::MakeReady(Shipment& shipment) {
 
 void Shipments::Begin(Waiting waiting, Instant now) {
   bytes_ += waiting.command.size();
-  ++not_ready_;
+  most_bytes_.Note(bytes_);
+  most_.Note(++not_ready_);
   Shipment& shipment = shipped_.emplace_back();
   shipment.number = next_number_++;
   shipment.key = waiting.key;

@@ -21,6 +21,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/base/ids.h"
 #include "core/base/slice.h"
 #include "core/base/time.h"
@@ -62,6 +63,10 @@ class Shipments {
   size_t waiting() const { return waiting_.size(); }
   size_t under_way() const { return shipped_.size(); }
   size_t under_way_bytes() const { return bytes_; }
+  // Of those that no majority holds yet: how many, and the most of them and of their bytes.
+  size_t not_ready() const { return not_ready_; }
+  const Highest& most() const { return most_; }
+  const Highest& most_bytes() const { return most_bytes_; }
   void CheckInvariants() const;
   uint64_t Digest() const;
 
@@ -100,6 +105,8 @@ class Shipments {
   std::deque<Shipment> shipped_;  // in order of shipping; at most bulk_messages_max
   size_t bytes_ = 0;              // of those that are not ready
   size_t not_ready_ = 0;
+  Highest most_;
+  Highest most_bytes_;
   std::vector<uint64_t> ready_;  // keys, until taken
   Instant next_look_{};
 };

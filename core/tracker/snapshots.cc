@@ -51,7 +51,8 @@ void Snapshots::OnTimer(ReplicatedState& state, ReplicaPort& port, Context<Proto
 
 void Snapshots::Ask(CallId call, Slot slot, Context<Protocol>& context) {
   if (asked_.size() < config_.snapshots_asked_max) {
-    return asked_.push_back({call, slot, context.now + config_.snapshot_deadline});
+    asked_.push_back({call, slot, context.now + config_.snapshot_deadline});
+    return most_asked_.Note(asked_.size());
   }
   context.out.Reply(call, tracker_api::Unavailable("too many snapshots are asked for at this node"));
 }

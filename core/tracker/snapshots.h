@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/base/ids.h"
 #include "core/base/time.h"
 #include "core/machine/machine.h"
@@ -40,6 +41,7 @@ class Snapshots {
   void AnswerOverdue(Context<Protocol>& context);
   void Cancel(CallId call);
   size_t asked() const { return asked_.size(); }
+  const Highest& most_asked() const { return most_asked_; }
 
  private:
   struct At {
@@ -57,6 +59,7 @@ class Snapshots {
 
   const Config& config_;
   std::vector<Asked> asked_;
+  Highest most_asked_;
   At applied_;
   At saving_;
   uint64_t log_bytes_ = 0;    // applied since the last snapshot was begun

@@ -260,6 +260,8 @@ TEST(Bulk, APeerThatTakesNothingCostsNoMoreThanTheLimitAndIsGivenUp) {
   for (uint64_t key = 0; key < 100; ++key) link.sender().Queue(key, message, link.now());
   EXPECT_LE(link.sender().queued_bytes(), config.bulk_queued_bytes_max);
   EXPECT_EQ(link.sender().dropped(), 68u);
+  EXPECT_EQ(link.sender().most_queued().value(), 32u);
+  EXPECT_EQ(link.sender().most_queued_bytes().value(), config.bulk_queued_bytes_max);
   link.Run(Seconds(1));
   EXPECT_LE(link.sender().under_way(), link.sender().window());
   link.Run(config.bulk_idle + Seconds(1));
@@ -280,6 +282,8 @@ TEST(Bulk, AReceiverHoldsNoMoreThanTheLimit) {
   EXPECT_FALSE(receiver.Take(chunk, now + Milliseconds(999)).ack.has_value());
   EXPECT_TRUE(receiver.Take(chunk, now + Seconds(1)).ack.has_value());
   EXPECT_EQ(receiver.held_bytes(), 1u << 20);
+  EXPECT_EQ(receiver.most_held().value(), 32u);
+  EXPECT_EQ(receiver.most_held_bytes().value(), config.bulk_queued_bytes_max);
 }
 
 TEST(Bulk, ImpossibleChunksAreRefused) {

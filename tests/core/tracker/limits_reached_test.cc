@@ -269,6 +269,10 @@ TEST_P(LimitsReachedTest, WhatIsBeyondItIsRefusedWithItsSentence) {
   EXPECT_NE(response.reason.find(row.sentence), std::string::npos) << response.reason;
   if (row.use) {
     EXPECT_EQ(row.use(tables), row.value);
+    const std::optional<Held> held = HeldNamed(row.limit);
+    if (held) {
+      EXPECT_EQ(tables.state().peaks().Of(*held), row.value) << "the most that there was";
+    }
   }
   // The same under the limits of production is within them.
   if (row.outcome == Outcome::kOk || row.outcome == Outcome::kNotFound) return;
@@ -304,6 +308,53 @@ TEST(AgreedLimitsTest, SessionsGiveWayInAFullTableWhenTheyAreOldEnough) {
   EXPECT_EQ(refused.outcome, Outcome::kUnavailable);
   EXPECT_EQ(refused.retry_after, Seconds(10));
   EXPECT_EQ(apply(11, {SessionId(2), 1}, offer).outcome, Outcome::kOk);
+}
+
+// What was there is told when it has gone, and when the state was taken up from a snapshot meanwhile.
+TEST(AgreedLimitsTest, TheMostThatThereWasOutlivesWhatHasExpired) {
+  ReplicatedState state;
+  const auto apply = [&](int64_t at, const auto& operation) {
+    state.Apply(At(at), EncodeCommand({}, operation, kSource), LevelRange());
+  };
+  Metainfo song = WithForeignHashes(2);
+  apply(0, RegisterOf(song));
+  song.name = "the same song";
+  apply(0, RegisterOf(song));
+  for (uint16_t port = 1; port <= 9; ++port) apply(1, OfferOf(song.content(), Peer(1, port), {Range(0, 1)}));
+  apply(1, Claims{{}, {{TorrentNumber(0), Peer(2), ClaimUpdate::Kind::kComplete, kSource}}});
+  const uint64_t bytes = state.registry().accounted_bytes();
+  const auto expect = [&](const Peaks& peaks) {
+    EXPECT_EQ(peaks.Of(Held::kTorrents), 1u);
+    EXPECT_EQ(peaks.Of(Held::kNamesPerContent), 2u);
+    EXPECT_EQ(peaks.Of(Held::kInfoHashesPerContent), state.registry().torrent(TorrentNumber(0)).info_hashes);
+    EXPECT_EQ(peaks.Of(Held::kPieces), song.piece_count());
+    EXPECT_EQ(peaks.Of(Held::kPieceLength), song.piece_length);
+    EXPECT_EQ(peaks.Of(Held::kNameBytes), song.name.size());
+    EXPECT_EQ(peaks.Of(Held::kForeignInfoHashes), 2u);
+    EXPECT_EQ(peaks.Of(Held::kBytes), bytes);
+    for (const Held held :
+         {Held::kClaims, Held::kClaimsPerContent, Held::kSourceClaims, Held::kSourceClaimsPerContent})
+      EXPECT_EQ(peaks.Of(held), 10u) << static_cast<int>(held);
+    EXPECT_EQ(peaks.Of(Held::kSourceNames), 2u);
+    EXPECT_EQ(peaks.Of(Held::kSourceRegisteredBytes), AccountedBytes(song));
+    EXPECT_EQ(peaks.Of(Held::kSourceClaimBytes),
+              10 * kClaimBytes + 9 * AccountedBytes(PieceMap(song.piece_count())));
+  };
+  expect(state.peaks());
+  EXPECT_EQ(state.peaks().Of(Held::kClaimsPerCommand), 1u);
+  absl::StatusOr<ReplicatedState> read = ReplicatedState::Decode(Slice::Own(state.Encode()));
+  ASSERT_TRUE(read.ok());
+  expect(read->peaks());
+  apply(100'000, Tick{});
+  ASSERT_EQ(state.registry().claims(), 0u);
+  expect(state.peaks());
+  absl::StatusOr<ReplicatedState> later = ReplicatedState::Decode(Slice::Own(state.Encode()));
+  ASSERT_TRUE(later.ok());
+  EXPECT_EQ(later->peaks().Of(Held::kClaims), 0u);
+  EXPECT_EQ(later->Digest(), state.Digest());
+  later->TakeOver(state.peaks());
+  expect(later->peaks());
+  EXPECT_EQ(later->Digest(), state.Digest());
 }
 
 TEST(AgreedLimitsTest, EveryAgreedLimitIsReachedHere) {

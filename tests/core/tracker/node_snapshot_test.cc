@@ -257,6 +257,7 @@ TEST_F(AskedSnapshotTest, MoreThanTheLimitAreRefused) {
     calls.push_back(cluster_.Ask(leader_, TakeSnapshot{}));
   EXPECT_EQ(cluster_.Await(calls.back()).outcome, Outcome::kUnavailable);
   EXPECT_EQ(cluster_.Await(calls.front()).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster_.node(leader_).kept().snapshots_asked.most, Config().snapshots_asked_max);
 }
 
 }  // namespace

@@ -457,9 +457,39 @@ TEST(NodeLimitTest, MutationsBeyondTheLimitAreRefusedAtOnce) {
   ASSERT_NE(cluster.Reply(over), nullptr);
   EXPECT_EQ(cluster.Reply(over)->outcome, Outcome::kUnavailable);
   for (const CallId call : calls) EXPECT_EQ(cluster.Await(call).outcome, Outcome::kUnavailable);
+  EXPECT_EQ(cluster.node(follower).kept().mutations.now, 0u);
+  EXPECT_EQ(cluster.node(follower).kept().mutations.most, 10u);
   cluster.Heal();
   cluster.RunFor(Seconds(1));
   EXPECT_EQ(cluster.Do(follower, OfferOf(content, Peer(1), {})).outcome, Outcome::kNotFound);
+}
+
+TEST(NodeLimitTest, BytesOfMutationsBeyondTheLimitAreRefusedAtOnce) {
+  Config config;
+  config.pending_bytes_max = 2000;
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  const Response over = cluster.Do(leader, RegisterOf(MakeTorrent("long", 1, 100)));
+  EXPECT_EQ(over.outcome, Outcome::kUnavailable);
+  EXPECT_EQ(over.reason, "this node has as many bytes of mutations under way as it can");
+  EXPECT_EQ(cluster.Do(leader, RegisterOf(MakeTorrent("song", 2, 4))).outcome, Outcome::kCreated);
+  const Kept bytes = cluster.node(leader).kept().mutation_bytes;
+  EXPECT_EQ(bytes.now, 0u);
+  EXPECT_GT(bytes.most, 100u);
+  EXPECT_LE(bytes.most, 2000u);
+}
+
+// A round that an overloaded leader does not take is asked for again.
+TEST(NodeLimitTest, ReadRoundsOfOtherNodesAreBounded) {
+  Config config;
+  config.remote_reads_max = 1;
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  std::vector<CallId> calls;
+  for (size_t node = 0; node < 3; ++node)
+    if (node != leader) calls.push_back(cluster.Ask(node, tracker_api::List{"", 10, true}));
+  for (const CallId call : calls) EXPECT_EQ(cluster.Await(call).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster.node(leader).kept().read_rounds.most, 1u);
 }
 
 TEST(NodeLimitTest, LinearizableReadsBeyondTheLimitAreRefusedAtOnce) {
@@ -473,6 +503,7 @@ TEST(NodeLimitTest, LinearizableReadsBeyondTheLimitAreRefusedAtOnce) {
   EXPECT_EQ(over.outcome, Outcome::kUnavailable);
   EXPECT_EQ(over.reason, "too many linearizable reads wait at this node");
   for (const CallId call : calls) EXPECT_EQ(cluster.Await(call).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster.node(leader).kept().reads.most, 10u);
   EXPECT_EQ(cluster.Do(leader, tracker_api::List{"", 10, true}).outcome, Outcome::kOk);
 }
 
@@ -512,6 +543,10 @@ TEST(NodeLimitTest, AnnouncesThatWaitAreBoundedInAllAndForEachSource) {
     }
   }
   EXPECT_NE(announce(17, 1).find("this node has too many announces"), std::string::npos);
+  const KeptParts kept_parts = cluster.node(follower).kept();
+  EXPECT_EQ(kept_parts.announces.now, 32u);
+  EXPECT_EQ(kept_parts.announces.most, 32u);
+  EXPECT_EQ(kept_parts.announces_of_source.most, Announces::LimitOfSource(32));
   cluster.Heal();
   cluster.RunFor(Seconds(3));
   EXPECT_TRUE(kept(announce(17, 1)));

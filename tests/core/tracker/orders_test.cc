@@ -67,6 +67,7 @@ TEST_F(OrdersTest, TooManyWaitingOrdersAreRefused) {
   const Response* refused = cluster_.Reply(cluster_.Ask(follower_, Order(paxos::TransferLeadership{})));
   ASSERT_NE(refused, nullptr);
   EXPECT_EQ(refused->outcome, Outcome::kUnavailable);
+  EXPECT_EQ(cluster_.node(follower_).kept().orders.most, Config().orders_max);
 }
 
 TEST_F(OrdersTest, AnotherNodeLeadsAndWhatWasAskedMeanwhileIsDone) {

@@ -165,6 +165,21 @@ TEST_F(SharesTest, ANodeThatBeginsFromASnapshotKnowsTheShares) {
   EXPECT_EQ(restored->registry().shares().Of(kGreedy).names, 1u);
 }
 
+// A few claims of many pieces, or one registration, may be of many bytes.
+TEST(SharesOfBytesTest, WhoHoldsMostIsFoundHoweverFewClaimsAndNamesItHas) {
+  Shares shares;
+  shares.AddRegisteredBytes(kGreedy, Shares::kLargeBytes - 1);
+  EXPECT_TRUE(shares.Largest(&Share::registered_bytes, 1).empty());
+  shares.AddRegisteredBytes(kGreedy, 1);
+  EXPECT_EQ(shares.Largest(&Share::registered_bytes, 2), std::vector<Source>{kGreedy});
+  EXPECT_TRUE(shares.Largest(&Share::names, 1).empty());
+  shares.AddClaimBytes(kHonest, Shares::kLargeBytes);
+  shares.AddClaimBytes(kGreedy, 2 * Shares::kLargeBytes);
+  EXPECT_EQ(shares.Largest(&Share::claim_bytes, 2), (std::vector<Source>{kGreedy, kHonest}));
+  shares.RemoveClaimBytes(kGreedy, Shares::kLargeBytes + 1);
+  EXPECT_EQ(shares.Largest(&Share::claim_bytes, 2), std::vector<Source>{kHonest});
+}
+
 TEST_F(SharesTest, AFullTableIsAnAlarmThatNamesWhoFillsIt) {
   EXPECT_TRUE(registry_.Alarms().empty());
   Limits limits;

@@ -70,6 +70,12 @@ TEST_F(ShippingTest, AShortCommandPassesALongOneThatCrossesTheLinks) {
   EXPECT_EQ(cluster_.Reply(call), nullptr);
   cluster_.filter = nullptr;
   EXPECT_EQ(cluster_.Await(call).outcome, Outcome::kCreated);
+  const KeptParts kept = cluster_.node(leader_).kept();
+  EXPECT_EQ(kept.shipped_values.now, 0u);
+  EXPECT_EQ(kept.shipped_values.most, 1u);
+  EXPECT_GT(kept.shipped_bytes.most, 32 * sizeof(Sha256Digest));
+  EXPECT_GE(kept.long_messages.most, 1u);
+  EXPECT_GT(kept.long_message_bytes.most, 32 * sizeof(Sha256Digest));
   EXPECT_GT(cluster_.sent["abridged"], 0u);
 }
 
@@ -243,6 +249,8 @@ TEST_F(HeldValuesTest, MalformedOnesAreDropped) {
 TEST_F(HeldValuesTest, OldOnesMakeRoom) {
   for (uint64_t number = 1; number <= 9; ++number) Take(number, Command('a'));
   EXPECT_EQ(held_.count(), 4u);
+  EXPECT_EQ(held_.most().value(), 4u);
+  EXPECT_EQ(held_.most_bytes().value(), 4000u);
   Take(10, Command('b', 9000));
   EXPECT_LE(held_.bytes(), config_.held_values_bytes_max);
   Take(11, Command('c', 20'000));  // one always fits
