@@ -296,8 +296,15 @@ void ReplicaLinks::Send(NodeId to, Slice body) {
     peer.queue.pop_front();
     ++counters_.dropped_overflow;
   }
+  most_queued_bytes_.Note(peer.queued_bytes);
   peer.dirty = true;
   flush_.Schedule();
+}
+
+size_t ReplicaLinks::queued_bytes() const {
+  size_t most = 0;
+  for (const auto& [id, peer] : outgoing_) most = std::max(most, peer->queued_bytes);
+  return most;
 }
 
 void ReplicaLinks::Flush() {
@@ -339,6 +346,7 @@ void ReplicaLinks::Take(Fd fd, const Address& address) {
                                    [this, id](ConnectionEvent event) { OnIncoming(id, event); });
   incoming->connection->SetDeadline(loop_.now() + options_.hello_timeout);
   incoming_.emplace(id, std::move(incoming));
+  most_inbound_.Note(incoming_.size());
 }
 
 void ReplicaLinks::Drop(uint64_t id) {

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "core/base/address.h"
+#include "core/base/highest.h"
 #include "core/base/ids.h"
 #include "core/base/rng.h"
 #include "core/base/slice.h"
@@ -123,6 +124,13 @@ class ReplicaLinks {
   bool encrypted(NodeId peer) const;
   const ReplicaTls* tls() const { return options_.tls; }
   const Counters& counters() const { return counters_; }
+  // Accepted connections.
+  size_t inbound() const { return incoming_.size(); }
+  const Highest& most_inbound() const { return most_inbound_; }
+  // Of frames that wait for their way, for the peer that has most of them.
+  size_t queued_bytes() const;
+  const Highest& most_queued_bytes() const { return most_queued_bytes_; }
+  size_t queued_bytes_max() const { return options_.queued_bytes_max; }
 
  private:
   struct Outgoing;
@@ -158,6 +166,8 @@ class ReplicaLinks {
   absl::btree_map<NodeId, std::unique_ptr<Outgoing>> outgoing_;
   absl::btree_map<uint64_t, std::unique_ptr<Incoming>> incoming_;
   uint64_t incoming_count_ = 0;
+  Highest most_inbound_;
+  Highest most_queued_bytes_;
   uint64_t refused_ = 0;  // since the last note
   Instant next_note_;
   Deferred flush_;

@@ -201,7 +201,7 @@ class Tracker {
           http_edge_->OnRequest(exchange, std::move(request), peer);
         },
         [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
-    http_edge_->Attach(server_.get());
+    http_edge_->Attach(server_.get(), limits_);
     http_edge_->Guard(trust_.tokens(), audit_);
     trust_.Tell(log_, client_address_);
     if (clients->udp) udp_.emplace(loop_, *std::move(clients->udp), edge_->router(), *http_edge_);
@@ -245,9 +245,7 @@ class Tracker {
     if (!admin.ok()) return About("socket of bytetorrent cluster", admin.status());
     AdminEdge::About about{
         .cluster = ClusterId(state_.secret), .may_grow = links_ != nullptr, .audit = &audit_};
-    about.own_limits = [this] {
-      return OwnLimits(*server_, limits_, host_->machine(), edge_->router().under_way());
-    };
+    about.own_limits = [this] { return http_edge_->OwnLimits(); };
     admin_edge_ = std::make_unique<AdminEdge>(loop_, *std::move(admin), edge_->router(), host_->machine(),
                                               std::move(about));
     ::malloc_trim(0);  // recovery's working memory is not needed again

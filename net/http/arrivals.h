@@ -3,11 +3,12 @@
 // Arrivals: which of a server's clients are in a state, in the order in which they came into it; and Use: how
 // much of something limited is taken, and the most that ever was. For HttpServer.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <optional>
+
+#include "core/base/highest.h"
 
 namespace bt::net {
 
@@ -35,14 +36,14 @@ class Use {
  public:
   void Change(size_t from, size_t to) {
     now_ += to - from;
-    highest_ = std::max(highest_, now_);
+    highest_.Note(now_);
   }
   size_t now() const { return now_; }
-  size_t highest() const { return highest_; }
+  size_t highest() const { return highest_.value(); }
 
  private:
   size_t now_ = 0;
-  size_t highest_ = 0;
+  Highest highest_;
 };
 
 }  // namespace bt::net

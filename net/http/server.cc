@@ -57,6 +57,7 @@ void HttpServer::Take(Fd fd, const Address& peer) {
   }
   crowd_.Join(group);
   connections_.Change(0, 1);
+  most_of_address_.Note(crowd_.Of(group));
   ++counters_.accepted;
   auto client = std::make_unique<Client>();
   client->id = next_client_++;
@@ -196,6 +197,7 @@ bool HttpServer::ParseOne(Client& client, std::string_view& rest) {
   const bool keep_alive = request.keep_alive && !stopping_;
   client.pending.push_back({exchange, request.http_1_0, keep_alive, request.method == "HEAD", std::nullopt});
   client.no_more = !keep_alive;
+  most_pipelined_.Note(client.pending.size());
   handler_(exchange, std::move(request), client.connection->peer());
   return true;
 }
@@ -237,6 +239,7 @@ void HttpServer::CountUnsent(Client& client) {
   const size_t unsent = client.connection->queued_bytes() + client.held;
   unsent_.Change(client.unsent, unsent);
   client.unsent = unsent;
+  most_output_.Note(unsent);
   unread_.Set(unsent > 0, client.id, client.unread);
   // Later, because the call may come from within a call about the client that has to go.
   if (unsent_.now() > limits_.unsent) drop_unread_.Schedule();

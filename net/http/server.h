@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/address.h"
+#include "core/base/highest.h"
 #include "core/base/time.h"
 #include "net/acceptor.h"
 #include "net/connection.h"
@@ -91,6 +92,10 @@ class HttpServer {
   const Use& connections() const { return connections_; }
   const Use& unsent() const { return unsent_; }
   const Use& receiving() const { return receiving_; }
+  // The most of one address, and of one connection.
+  const Highest& most_of_address() const { return most_of_address_; }
+  const Highest& most_pipelined() const { return most_pipelined_; }
+  const Highest& most_output() const { return most_output_; }
 
   // Once per exchange, from the handler or later; ignored when the connection is gone.
   void Reply(HttpExchange exchange, const HttpResponse& response);
@@ -164,6 +169,9 @@ class HttpServer {
   Use connections_;
   Use unsent_;     // of all clients' `unsent`
   Use receiving_;  // of all clients' `unfinished` and `waiting`
+  Highest most_of_address_;
+  Highest most_pipelined_;
+  Highest most_output_;
   Crowd<Group> crowd_;
   Arrivals unread_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;

@@ -19,12 +19,17 @@ namespace {
 
 constexpr const char* kCommand = "cluster limits";
 
+std::string NumberOrNothing(const Json& value) {
+  return value.is_null() ? "" : absl::StrCat(value.get<uint64_t>());
+}
+
 void PrintRows(const char* title, const Json& rows) {
-  std::printf("%s\n%-30s %15s %-8s %12s  %s\n", title, "NAME", "VALUE", "UNIT", "USE", "AT THE LIMIT");
+  std::printf("%s\n%-30s %15s %-8s %12s %12s  %s\n", title, "NAME", "VALUE", "UNIT", "USE", "HIGHEST",
+              "AT THE LIMIT");
   for (const Json& row : rows) {
-    const std::string use = row["use"].is_null() ? "" : absl::StrCat(row["use"].get<uint64_t>());
-    std::printf("%s\n", absl::StrFormat("%-30s %15d %-8s %12s  %s", row["name"].get<std::string>(),
-                                        row["value"].get<uint64_t>(), row["unit"].get<std::string>(), use,
+    std::printf("%s\n", absl::StrFormat("%-30s %15d %-8s %12s %12s  %s", row["name"].get<std::string>(),
+                                        row["value"].get<uint64_t>(), row["unit"].get<std::string>(),
+                                        NumberOrNothing(row["use"]), NumberOrNothing(row["highest"]),
                                         row["at_limit"].get<std::string>())
                             .c_str());
   }
@@ -36,7 +41,8 @@ bool IsTable(const Json& rows) {
     if (!row.is_object() || !row.contains("name") || !row["name"].is_string()) return false;
     if (!row.contains("value") || !row["value"].is_number_unsigned() || !row.contains("unit")) return false;
     if (!row["unit"].is_string() || !row.contains("at_limit") || !row["at_limit"].is_string()) return false;
-    if (!row.contains("use") || !(row["use"].is_null() || row["use"].is_number_unsigned())) return false;
+    for (const char* number : {"use", "highest"})
+      if (!row.contains(number) || !(row[number].is_null() || row[number].is_number_unsigned())) return false;
   }
   return true;
 }

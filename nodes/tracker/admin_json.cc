@@ -31,6 +31,7 @@ Json RowsJson(const std::vector<LimitRow>& rows) {
                     {"unit", row.unit},
                     {"value", row.value},
                     {"use", row.use ? Json(*row.use) : Json(nullptr)},
+                    {"highest", row.highest ? Json(*row.highest) : Json(nullptr)},
                     {"at_limit", row.at_limit}});
   }
   return json;

@@ -17,7 +17,8 @@ std::string MembersText(const paxos::Replica& replica);
 // {"node", "level", "members": [{"id", "program", "oldest", "newest"}]}; of who was not heard of lately only
 // {"id", "program": null}. `now`: by the clock of the node.
 std::string LevelText(const tracker::TrackerNode& node, Instant now);
-// {"version", "agreed": [{"name", "unit", "value", "use": number or null, "at_limit"}], "own": [...]}
+// {"version", "agreed": [{"name", "unit", "value", "use": number or null,
+//  "highest": the same, "at_limit"}], "own": [...]}
 std::string LimitsText(const tracker::ReplicatedState& state, const std::vector<LimitRow>& own);
 
 }  // namespace bt::nodes

@@ -12,6 +12,7 @@ std::optional<CallId> CallRouter::Open(CallOrigin& origin, uint64_t number) {
   if (calls_.size() >= limit_) return std::nullopt;
   const CallId call(next_call_++);
   calls_.emplace(call, Origin{&origin, number});
+  most_.Note(calls_.size());
   return call;
 }
 

@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 
+#include "core/base/highest.h"
 #include "core/machine/input.h"
 #include "core/tracker/protocol.h"
 
@@ -45,6 +46,7 @@ class CallRouter {
   void OnReply(CallId call, tracker_api::Response response);
 
   size_t under_way() const { return calls_.size(); }
+  const Highest& most() const { return most_; }
 
  private:
   struct Origin {
@@ -56,6 +58,7 @@ class CallRouter {
   const size_t limit_;
   uint64_t next_call_ = 1;
   absl::flat_hash_map<CallId, Origin> calls_;
+  Highest most_;
 };
 
 }  // namespace bt::nodes

@@ -103,9 +103,13 @@ net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const
   net::HttpResponse answer = TextResponse(
       200, MetricsText({counters_, *server_, router_.under_way(), journal_->counters(), links_,
                         node_->leader_changes(), *status, node_->host().machine(), node_->host().step_times(),
-                        node_->host().dropped_sends(), journal_set_aside_, udp_}));
+                        node_->host().dropped_sends(), journal_set_aside_, udp_, OwnLimits()}));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
+}
+
+std::vector<LimitRow> HttpEdge::OwnLimits() const {
+  return nodes::OwnLimits({*server_, limits_, node_->host().machine(), router_, udp_edge_, links_});
 }
 
 net::HttpResponse HttpEdge::ClusterView() const {

@@ -35,7 +35,11 @@ class HttpEdge final : public CallOrigin {
 
   // The rest of the wiring, before the server's first request. Until Begin the node is recovering, and that
   // is what requests are told.
-  void Attach(net::HttpServer* server) { server_ = server; }
+  // `limits`: what the node's own came to.
+  void Attach(net::HttpServer* server, const LocalLimits& limits) {
+    server_ = server;
+    limits_ = limits;
+  }
   // Who may ask what, and where writes are told of once tokens are asked for. Both outlive it.
   void Guard(const TokenFile& tokens, AuditLog& audit) {
     tokens_ = &tokens;
@@ -48,7 +52,13 @@ class HttpEdge final : public CallOrigin {
   void SayRecovering(std::function<std::string()> why) { recovering_ = std::move(why); }
 
   // They stand among the metrics, and outlive this edge's last request.
-  void TellAlso(const UdpCounters& udp, const net::DatagramCounters& datagrams) { udp_ = {&udp, &datagrams}; }
+  void TellAlso(const UdpEdge& udp, const net::DatagramCounters& datagrams) {
+    udp_edge_ = &udp;
+    udp_ = {&udp.counters(), &datagrams};
+  }
+
+  // The node's own limits, with what is taken of each. After Begin.
+  std::vector<LimitRow> OwnLimits() const;
 
   // Why no request can be put to the node now; nullopt: it can.
   std::optional<std::string> Refusal() const { return begun_ ? std::nullopt : std::optional(recovering_()); }
@@ -97,6 +107,8 @@ class HttpEdge final : public CallOrigin {
   const net::Journal* journal_ = nullptr;  // nullptr while recovering
   const net::ReplicaLinks* links_ = nullptr;
   const TrackerEdge* node_ = nullptr;
+  LocalLimits limits_;
+  const UdpEdge* udp_edge_ = nullptr;
   UdpSources udp_;
   bool begun_ = false;
   bool journal_set_aside_ = false;

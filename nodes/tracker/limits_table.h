@@ -13,7 +13,10 @@
 
 #include "core/tracker/node.h"
 #include "net/http/server.h"
+#include "net/replica_links.h"
+#include "nodes/tracker/call_router.h"
 #include "nodes/tracker/memory.h"
+#include "nodes/tracker/udp_edge.h"
 
 namespace bt::nodes {
 
@@ -21,13 +24,24 @@ struct LimitRow {
   std::string name;
   std::string_view unit;  // "", "bytes" or "seconds"
   uint64_t value = 0;
-  std::optional<uint64_t> use;  // of what one source may hold: the most that one does, when that is much
-  std::string_view at_limit;    // what is refused; empty: nothing
+  // Of what one of several may have (a source, a content, a connection): the most that one has, where that is
+  // known.
+  std::optional<uint64_t> use;
+  std::optional<uint64_t> highest;  // of that since the start; none: it is no limit of what is held
+  std::string_view at_limit;        // what is refused; empty: nothing
 };
 
 std::vector<LimitRow> AgreedLimits(const tracker::ReplicatedState& state);
-std::vector<LimitRow> OwnLimits(const net::HttpServer& server, const LocalLimits& limits,
-                                const tracker::TrackerNode& node, size_t calls_under_way);
+
+struct OwnLimitSources {
+  const net::HttpServer& server;
+  const LocalLimits& limits;
+  const tracker::TrackerNode& node;
+  const CallRouter& router;
+  const UdpEdge* udp = nullptr;              // a node that takes no datagrams has none
+  const net::ReplicaLinks* links = nullptr;  // a cluster of one has none
+};
+std::vector<LimitRow> OwnLimits(const OwnLimitSources& sources);
 
 // POST /limits?version=3&claims=5000: the limits in force with these values. kInvalidArgument says which is
 // wrong; that they fit each other is checked where they are applied.

@@ -2,6 +2,7 @@
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -110,6 +111,12 @@ uint64_t ResidentBytes() {
   uint64_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages >> pages;  // the second number is the resident ones
   return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+uint64_t MostResidentBytes() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  return static_cast<uint64_t>(used.ru_maxrss) * 1024;
 }
 
 uint64_t DefaultMemoryLimit() {

@@ -38,8 +38,9 @@ struct LocalLimits {
 // `memory_mib`: 0: DefaultMemoryLimit.
 absl::StatusOr<LocalLimits> DeriveLimits(uint64_t descriptors, uint32_t memory_mib, size_t members);
 
-// What this process has in memory now.
+// What this process has in memory now, and the most that it had.
 uint64_t ResidentBytes();
+uint64_t MostResidentBytes();
 
 // What this process may take where no flag says it: three quarters of the machine's memory, or of what the
 // control groups that it is in (cgroup v2) leave it.

@@ -231,6 +231,32 @@ void AppendReplica(const MetricsSources& sources, std::string& out) {
          node.disk().handed_over(), out);
 }
 
+// Both tables of `bytetorrent cluster limits`, under the names of that.
+void AppendLimits(const MetricsSources& sources, std::string& out) {
+  struct Table {
+    std::string_view name;
+    std::vector<LimitRow> rows;
+  };
+  const std::array tables{Table{"agreed", AgreedLimits(sources.node.state())},
+                          Table{"own", sources.own_limits}};
+  const auto family = [&](std::string_view name, std::string_view help, auto of) {
+    Family(name, "gauge", help, out);
+    for (const Table& table : tables) {
+      for (const LimitRow& row : table.rows) {
+        const std::optional<uint64_t> value = of(row);
+        const std::string labels = absl::StrCat("{table=\"", Absl(table.name), "\",name=\"", row.name, "\"}");
+        if (value) Sample(name, labels, *value, out);
+      }
+    }
+  };
+  family("limit", "The limits that this node works under.",
+         [](const LimitRow& row) { return std::optional(row.value); });
+  family("limit_use", "What is taken of each; of what one of several may have, the most that one has.",
+         [](const LimitRow& row) { return row.use; });
+  family("limit_use_highest", "The same, the most since the start.",
+         [](const LimitRow& row) { return row.highest; });
+}
+
 }  // namespace
 
 size_t RequestCounters::Index(int status) {
@@ -288,6 +314,7 @@ std::string MetricsText(const MetricsSources& sources) {
   Family("build_info", "gauge", "The version this node runs.", out);
   Sample("build_info", absl::StrCat("{version=\"", kVersion, "\"}"), 1, out);
   AppendReplica(sources, out);
+  AppendLimits(sources, out);
   AppendProcess(out);
   AppendNode(sources.status, out);
   return out;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/tracker/node.h"
 #include "core/tracker_api/tracker_api.h"
@@ -14,6 +15,7 @@
 #include "net/journal.h"
 #include "net/replica_links.h"
 #include "nodes/http_api/server.h"
+#include "nodes/tracker/limits_table.h"
 #include "nodes/tracker/udp_edge.h"
 
 namespace bt::nodes {
@@ -51,6 +53,7 @@ struct MetricsSources {
   uint64_t dropped_sends = 0;      // by the host, of messages that waited for the disk
   bool journal_set_aside = false;  // a damaged one, of an earlier life
   UdpSources udp;
+  std::vector<LimitRow> own_limits = {};
 };
 
 std::string MetricsText(const MetricsSources& sources);

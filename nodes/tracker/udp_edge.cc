@@ -65,7 +65,8 @@ void UdpEdge::Ask(Asked asked, tracker_api::Request request) {
   }
   const tracker::Source source = asked.source;
   asked_.emplace(number, std::move(asked));
-  ++under_way_of_source_[source];
+  most_.Note(asked_.size());
+  most_of_source_.Note(++under_way_of_source_[source]);
   router_.Ask(*call, tracker::Asked{std::move(request), source});
 }
 

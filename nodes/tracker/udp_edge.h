@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/base/time.h"
 #include "core/tracker/source.h"
 #include "net/datagrams.h"
@@ -56,6 +57,8 @@ class UdpEdge final : public CallOrigin {
 
   const UdpCounters& counters() const { return counters_; }
   size_t under_way() const { return asked_.size(); }
+  const Highest& most() const { return most_; }
+  const Highest& most_of_source() const { return most_of_source_; }
 
  private:
   struct Asked {
@@ -81,6 +84,8 @@ class UdpEdge final : public CallOrigin {
   uint64_t next_ = 1;
   absl::flat_hash_map<uint64_t, Asked> asked_;                        // at most kUdpCallLimit
   absl::flat_hash_map<tracker::Source, size_t> under_way_of_source_;  // of those in asked_
+  Highest most_;
+  Highest most_of_source_;
 };
 
 }  // namespace bt::nodes

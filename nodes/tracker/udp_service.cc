@@ -48,7 +48,7 @@ UdpService::UdpService(net::Loop& loop, net::Listener bound, CallRouter& router,
       socket_(loop, std::move(bound), [this](const net::DatagramRoute& from, std::string_view bytes) {
         edge_.OnDatagram(from, bytes);
       }) {
-  http.TellAlso(edge_.counters(), socket_.counters());
+  http.TellAlso(edge_, socket_.counters());
 }
 
 }  // namespace bt::nodes

@@ -259,6 +259,8 @@ TEST_F(ReplicaLinksTest, AFullQueueDropsTheOldestAndKeepsTheNewest) {
   EXPECT_EQ(AtB().size(), 10u);
   EXPECT_EQ(AtB().front(), "90");
   EXPECT_EQ(a().counters().dropped_overflow, 90u);
+  EXPECT_EQ(a().queued_bytes(), 0u);
+  EXPECT_EQ(a().most_queued_bytes().value(), Frame("90").size() * 10);
 }
 
 TEST_F(ReplicaLinksTest, StrangersAreRefusedAndCounted) {
@@ -392,6 +394,7 @@ TEST_F(ReplicaLinksTest, SilentStrangersCannotKeepAPeerOut) {
   replicas_[0]->Connect();
   ASSERT_TRUE(BothConnected());
   EXPECT_GT(a().counters().turned_away, 0u);
+  EXPECT_EQ(a().most_inbound().value(), 3u);
 }
 
 struct Ping {

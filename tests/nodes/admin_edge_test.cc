@@ -52,15 +52,24 @@ TEST(AdminEdge, ReadsLimitsToAgreeOn) {
 }
 
 TEST(AdminEdge, TellsEachLimitWithItsUnitAndWhatIsTakenOfIt) {
-  const std::string text = LimitsText(tracker::ReplicatedState(), {{"reads", "", 7, 1, "refused"}});
+  const std::string text = LimitsText(tracker::ReplicatedState(), {{"reads", "", 7, 1, 3, "refused"}});
   for (const char* part : {
            R"({"version":0,"agreed":[{"name":"metainfo.pieces","unit":"","value":131072,)",
-           R"({"name":"claims","unit":"","value":2097152,"use":0,)",
-           R"({"name":"claim_lifetime","unit":"seconds","value":1800,"use":null,)",
-           R"("own":[{"name":"reads","unit":"","value":7,"use":1,"at_limit":"refused"}]})",
+           R"({"name":"claims","unit":"","value":2097152,"use":0,"highest":0,)",
+           R"({"name":"claim_lifetime","unit":"seconds","value":1800,"use":null,"highest":null,)",
+           R"("own":[{"name":"reads","unit":"","value":7,"use":1,"highest":3,"at_limit":"refused"}]})",
        }) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in " << text;
   }
+}
+
+TEST(AdminEdge, EachAgreedLimitOfWhatIsHeldHasAHighestUseAndSaysWhatIsRefused) {
+  size_t held = 0;
+  for (const LimitRow& row : AgreedLimits(tracker::ReplicatedState())) {
+    EXPECT_EQ(row.highest.has_value(), !row.at_limit.empty()) << row.name;
+    held += row.highest.has_value();
+  }
+  EXPECT_EQ(held, static_cast<size_t>(tracker::Held::kCount));
 }
 
 TEST(AdminEdge, TellsTheMembersAsTheReplicaKnowsThem) {

@@ -81,6 +81,8 @@ TEST(CallRouter, OpensNoCallAboveItsLimitUntilOneEnds) {
   EXPECT_TRUE(router.Open(edge, 3).has_value());
   EXPECT_FALSE(router.Open(edge, 4).has_value());
   router.Cancel(*second);
+  EXPECT_EQ(router.under_way(), 1u);
+  EXPECT_EQ(router.most().value(), 2u);
   EXPECT_TRUE(router.Open(edge, 4).has_value());
 }
 

@@ -183,6 +183,12 @@ TEST(TrackerProcess, ItsMetricsTellOfTheDiskTheProcessAndTheLeadership) {
   EXPECT_GT(value("bytetorrent_step_seconds_highest"), 0);
   EXPECT_GE(value("bytetorrent_step_seconds_sum"), value("bytetorrent_step_seconds_highest"));
   EXPECT_EQ(value("bytetorrent_held_values"), 0);
+  EXPECT_EQ(value("bytetorrent_limit{table=\"agreed\",name=\"claims\"}"), 2'097'152);
+  EXPECT_EQ(value("bytetorrent_limit_use{table=\"agreed\",name=\"claims\"}"), 0);
+  EXPECT_EQ(value("bytetorrent_limit_use_highest{table=\"agreed\",name=\"claims\"}"), 0);
+  EXPECT_GE(value("bytetorrent_limit_use_highest{table=\"own\",name=\"connections_per_address\"}"), 1);
+  EXPECT_GE(value("bytetorrent_limit_use_highest{table=\"own\",name=\"memory\"}"),
+            value("bytetorrent_limit_use{table=\"own\",name=\"memory\"}"));
   EXPECT_EQ(value("bytetorrent_journal_bytes"), std::filesystem::file_size(segment));
   EXPECT_GT(value("process_resident_memory_bytes"), 1 << 20);
   EXPECT_GT(value("process_cpu_seconds_total"), 0);

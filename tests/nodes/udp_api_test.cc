@@ -296,6 +296,8 @@ TEST(UdpEdge, WhatIsUnderWayIsBounded) {
   const Address other = Address::V4(203, 0, 113, 8, 1);
   node.Get(other, RenderUdpAnnounce(node.Connect(other), 42, AnAnnounce(other), {}));
   EXPECT_TRUE(node.sent.empty()) << "another source has its own share";
+  EXPECT_EQ(node.edge.most().value(), kUdpCallLimitOfSource + 1);
+  EXPECT_EQ(node.edge.most_of_source().value(), kUdpCallLimitOfSource);
   node.router.OnReply(node.Told(0).id, SomePeers());
   node.sent.clear();
   node.Get(kFour, RenderUdpAnnounce(id, 42, AnAnnounce(kFour), {}));

@@ -253,6 +253,7 @@ TEST_F(HttpServerTest, WhoHasItsShareOfConnectionsDisplacesItsOwnAndNobodyElses)
   Until([&] { return server_->open_connections() == 3; });
   const Fd c = Connect();
   EXPECT_EQ(ReadToEnd(a), "<eof>");
+  EXPECT_EQ(server_->most_of_address().value(), 2u);
   Write(other, "GET /other HTTP/1.1\r\n\r\n");
   EXPECT_EQ(
       Count(ReadUntil(other, [](const std::string& t) { return t.find("/other") != std::string::npos; }),
@@ -412,6 +413,7 @@ TEST_F(HttpServerTest, StopsReadingAConnectionWithManyUnansweredRequestsAndGoesO
   Until([&] { return requests_.size() == 4; });
   for (int i = 0; i < 20; ++i) loop_.RunOnce(Milliseconds(1));
   EXPECT_EQ(requests_.size(), 4u);
+  EXPECT_EQ(server_->most_pipelined().value(), 4u);
   for (size_t i = 0; i < 10; ++i) {
     Until([&] { return waiting_.size() > i; });
     server_->Reply(waiting_[i], Text("answer"));
@@ -431,6 +433,8 @@ TEST_F(HttpServerTest, CountsAnswersThatWaitForAnEarlierOneAgainstTheLimit) {
   Until([&] { return requests_.size() >= 3; });
   for (int i = 0; i < 20; ++i) loop_.RunOnce(Milliseconds(1));
   EXPECT_LT(requests_.size(), 6u);
+  EXPECT_GE(server_->most_output().value(), limits.output);
+  EXPECT_LT(server_->most_output().value(), 2 * limits.output);
   server_->Reply(waiting_[0], Text("first"));
   ReadUntil(fd, [](const std::string& t) { return Count(t, "HTTP/1.1 200") == 21; });
   EXPECT_EQ(requests_.size(), 21u);
