@@ -63,9 +63,16 @@ void HttpClient::Cancel(uint64_t request) {
   }
 }
 
-// Gives waiting requests to free connections, old or new.
+// Gives waiting requests to free connections, old or new. Of a server that nothing waits for and nothing is
+// connected to nothing is kept: a name may stand for other addresses each time that it is looked up.
 void HttpClient::Pump(const Address& address) {
-  Server& server = servers_[address];
+  const auto found = servers_.find(address);
+  if (found == servers_.end()) return;
+  Server& server = found->second;
+  if (server.waiting.empty() && server.pool.empty()) {
+    servers_.erase(found);
+    return;
+  }
   while (!server.waiting.empty()) {
     Pooled* free = FreeConnection(address, server.waiting.front().retried);
     if (free == nullptr) return;

@@ -45,6 +45,8 @@ class HttpClient {
   uint64_t Send(const Address& server, const HttpRequest& request, Duration timeout, Done done);
   // Its `done` is not called any more.
   void Cancel(uint64_t request);
+  // That something waits for or is connected to.
+  size_t servers() const { return servers_.size(); }
 
  private:
   struct Exchange {

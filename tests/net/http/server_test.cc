@@ -521,6 +521,22 @@ TEST_F(HttpServerTest, TheClientTriesAgainWhenAKeptConnectionHasBeenClosed) {
   EXPECT_EQ(server_->counters().accepted, 2u);
 }
 
+TEST_F(HttpServerTest, TheClientKeepsNothingOfAServerThatItIsNotConnectedTo) {
+  HttpServerLimits limits;
+  limits.idle = Milliseconds(20);
+  Serve(limits);
+  HttpClient client(loop_);
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/r";
+  bool answered = false;
+  client.Send(server_->address(), request, Seconds(5), [&](auto) { answered = true; });
+  EXPECT_EQ(client.servers(), 1u);
+  Until([&] { return answered; });
+  Until([&] { return client.servers() == 0; });
+  EXPECT_EQ(client.servers(), 0u);
+}
+
 TEST_F(HttpServerTest, TheClientReportsRefusedConnectionsAndSilence) {
   Serve();
   HttpClient client(loop_);
