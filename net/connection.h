@@ -182,7 +182,7 @@ class Connection {
   Timer timer_;  // may be armed too early, never too late: moving it for each byte would cost more
   Deferred end_of_iteration_;
   DownReason reason_ = DownReason::kNone;
-  std::string why_;
+  std::string why_;  // at most one sentence
   FileRange unreadable_;
 };
 

@@ -74,8 +74,8 @@ class DatagramSocket {
   Take take_;
   DatagramCounters counters_;
   std::shared_ptr<Batch> batch_;  // what the system calls are given, made once
-  std::vector<Queued> queue_;     // at most a batch
-  std::vector<char> queued_;      // their bytes
+  std::vector<Queued> queue_;     // at most kBatch
+  std::vector<char> queued_;      // their bytes; at most kBatch of kDatagramLimit
   Watcher watcher_;
   Deferred flush_;
 };

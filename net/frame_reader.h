@@ -47,9 +47,9 @@ class FrameReader {
   Next Pop(size_t limit);
 
  private:
-  std::string buffer_;
-  size_t begin_ = 0;  // bytes before it are used up
-  size_t end_ = 0;    // bytes from it on are room
+  std::string buffer_;  // at most kFrameBytesMax and what one wake reads
+  size_t begin_ = 0;    // bytes before it are used up
+  size_t end_ = 0;      // bytes from it on are room
 };
 
 }  // namespace bt::net

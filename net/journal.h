@@ -98,7 +98,7 @@ class Journal {
   WriteSeq appended_;
   WriteSeq confirmed_;
   bool failure_told_ = false;
-  std::vector<JournalWrite> pending_;
+  std::vector<JournalWrite> pending_;  // of one iteration: at most queued_bytes_max
   Deferred flush_;
   Later later_;  // what the writer posts may come after the journal
   Counters counters_;

@@ -62,7 +62,7 @@ class JournalWriter {
   mutable std::mutex mutex_;
   std::condition_variable work_;
   // All guarded by mutex_.
-  std::vector<JournalWrite> queue_;
+  std::vector<JournalWrite> queue_;  // at most queued_bytes_max_
   uint64_t queued_bytes_ = 0;
   WriteSeq needed_;
   Progress progress_;

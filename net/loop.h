@@ -155,10 +155,10 @@ class Loop {
   std::atomic<bool> stopped_{false};
 
   // An event carries its watcher's key, so that one for a watcher destroyed meanwhile is dropped.
-  SlotMap<Watcher*> watchers_;
-  absl::btree_set<std::pair<Instant, Timer*>> timers_;
+  SlotMap<Watcher*> watchers_;                          // one for each `Watcher`
+  absl::btree_set<std::pair<Instant, Timer*>> timers_;  // at most one for each `Timer`
   bool timers_run_ = false;
-  std::vector<Deferred*> deferred_;
+  std::vector<Deferred*> deferred_;  // at most one for each `Deferred`
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // guarded by mutex_

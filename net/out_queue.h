@@ -52,7 +52,7 @@ class OutQueue {
   IoResult SendFile(Transport& transport, FileRange& range);
   void PopFront();
 
-  std::vector<Item> items_;  // from head_ on
+  std::vector<Item> items_;  // from head_ on; at most queued_items_max and queued_bytes_max
   size_t head_ = 0;
   size_t front_sent_ = 0;  // bytes of the front item, unless it is a file range, that are gone already
   size_t bytes_ = 0;

@@ -58,8 +58,9 @@ class PosixDirectory final : public wal::Directory {
   Fd directory_;
   Fd lock_;
   Fd file_;
-  std::string file_name_;  // of file_
+  std::string file_name_;  // of file_; at most one name
   std::optional<wal::Operation> operation_;
+  // lint: allow(limit): one for each file of the directory
   std::map<std::string, uint64_t> sizes_;
   LatencyHistogram syncs_;
 };

@@ -49,7 +49,7 @@ class RecordingFile final : public RecordingSink {
   std::mutex mutex_;
   std::condition_variable work_;
   // All guarded by mutex_.
-  std::vector<std::string> queue_;  // without what is being written
+  std::vector<std::string> queue_;  // without what is being written; at most kQueuedBytesMax
   size_t queued_bytes_ = 0;
   absl::Status failure_;
   bool stopping_ = false;

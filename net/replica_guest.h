@@ -67,6 +67,7 @@ class ReplicaGuest {
   const Satisfied satisfied_;
   const Failed failed_;
   size_t place_ = 0;
+  // lint: allow(limit): what a resolver gives for one name
   std::deque<Address> untried_;  // of the place
   std::unique_ptr<Lookup> lookup_;
   bool in_clear_ = false;  // how the connection is tried

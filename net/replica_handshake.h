@@ -108,7 +108,7 @@ class ReplicaHandshake {
   };
   struct Step {
     Outcome outcome = Outcome::kMalformed;
-    std::string answer;  // a body to send, if not empty
+    std::string answer;  // a body to send, if not empty; at most kHelloBytesMax
   };
 
   // Who accepts learns the peer from its Hello. `nonce` is drawn for this connection alone, as FreshNonce
@@ -145,8 +145,8 @@ class ReplicaHandshake {
   Role role_;
   ReplicaHello own_;
   std::optional<ReplicaHello> theirs_;
-  std::string binding_;
-  std::string difference_;
+  std::string binding_;     // at most 32 bytes
+  std::string difference_;  // at most one sentence
 };
 
 }  // namespace bt::net

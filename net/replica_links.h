@@ -163,8 +163,8 @@ class ReplicaLinks {
   Counters counters_;
   Deliver deliver_;
   Closed closed_;
-  absl::btree_map<NodeId, std::unique_ptr<Outgoing>> outgoing_;
-  absl::btree_map<uint64_t, std::unique_ptr<Incoming>> incoming_;
+  absl::btree_map<NodeId, std::unique_ptr<Outgoing>> outgoing_;    // one for each member
+  absl::btree_map<uint64_t, std::unique_ptr<Incoming>> incoming_;  // at most inbound_max
   uint64_t incoming_count_ = 0;
   Highest most_inbound_;
   Highest most_queued_bytes_;

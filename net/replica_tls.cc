@@ -59,8 +59,8 @@ class EitherFilter final : public Filter {
 
   std::unique_ptr<Filter> tls_;
   bool begun_ = false;
-  std::string received_;
-  std::string to_send_;
+  std::string received_;  // at most kChunkBytes, as each PutEncoded brings
+  std::string to_send_;   // at most kChunkBytes, as each PutPlain brings
 };
 
 }  // namespace

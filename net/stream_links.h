@@ -89,7 +89,7 @@ class StreamLinks {
   FindFile find_file_;
   BufferPool pool_;
   Counters counters_;
-  absl::flat_hash_map<LinkId, std::unique_ptr<Link>> links_;
+  absl::flat_hash_map<LinkId, std::unique_ptr<Link>> links_;  // at most links_max
   // What Execute found out and the machine must hear once its step is over.
   Later later_;
   uint64_t inbound_count_ = 0;

@@ -63,7 +63,7 @@ class TlsFilter final : public Filter {
  public:
   struct Options {
     FilterSide side = FilterSide::kAccepts;
-    std::string expected = {};           // whom a connecting side means; empty: that is asked later
+    std::string expected = {};  // whom a connecting side means, at most 255 bytes; empty: that is asked later
     std::string_view plain_answer = {};  // of an accepting side
     uint64_t records_per_key = 0;
   };
@@ -198,9 +198,9 @@ class TlsFilter final : public Filter {
   BIO* out_;  // both are freed with tls_
   bool begun_ = false;
   bool refused_ = false;
-  uint64_t written_ = 0;  // records, about, under the present key
-  std::string plain_;
-  std::string unencoded_;  // for the descriptor, to a peer that does not speak TLS
+  uint64_t written_ = 0;   // records, about, under the present key
+  std::string plain_;      // at most kChunkBytes, as each PutEncoded brings
+  std::string unencoded_;  // for the descriptor, to a peer that does not speak TLS; at most one answer
 };
 
 }  // namespace

@@ -75,10 +75,11 @@ class Transport {
 
   Fd fd_;
   std::unique_ptr<Filter> filter_;
+  // At most kEncodedBytesMax and an answer; twice that ends it.
   std::string encoded_;  // from encoded_sent_ on still to be written
   size_t encoded_sent_ = 0;
   bool refused_ = false;
-  std::string error_;
+  std::string error_;  // at most one sentence
 };
 
 }  // namespace bt::net

@@ -65,7 +65,7 @@ class EffectsDigest {
   void AddLink(const LinkClose& one) { digest_.Add(one.link.value(), one.flush); }
 
   RollingDigest digest_;
-  std::string scratch_;
+  std::string scratch_;  // at most one effect
 };
 
 }  // namespace bt

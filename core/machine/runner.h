@@ -219,8 +219,8 @@ class Runner {
   S& surroundings_;
   Outbox<P> out_;
   WriteSeq durable_;
-  std::deque<Outgoing> held_;
-  std::deque<Input<P>> waiting_;
+  std::deque<Outgoing> held_;     // at most kHeldMessagesMax
+  std::deque<Input<P>> waiting_;  // at most kWaitingInputsMax
   uint64_t dropped_ = 0;
   bool started_ = false;
   bool stepping_ = false;

@@ -78,10 +78,10 @@ class StepRecorder {
 
   RecordingSink& sink_;
   EffectsDigest<P> effects_;
-  std::string steps_;
+  std::string steps_;  // at most kBlockBytes and a step
   uint64_t made_ = 0;
   uint64_t kept_ = 0;
-  std::optional<std::string> ended_why_;
+  std::optional<std::string> ended_why_;  // at most one sentence
 };
 
 }  // namespace bt

@@ -57,7 +57,7 @@ class ChosenPrefix {
   Prefix prefix_;
   Instant stamp_;
   Configurations configurations_;
-  std::vector<Decided> decided_;
+  std::vector<Decided> decided_;  // of one step: at most gap_slots_max
 };
 
 }  // namespace bt::paxos

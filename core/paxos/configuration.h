@@ -46,7 +46,7 @@ class Configuration {
   uint64_t ReachedByQuorum(const absl::btree_map<NodeId, uint64_t>& numbers) const;
 
  private:
-  std::vector<NodeId> voters_;
+  std::vector<NodeId> voters_;  // at most kMembersMax
 };
 
 }  // namespace bt::paxos

@@ -57,7 +57,7 @@ class Configurations {
 
   // Behind the latest as many as snapshots that are being written may ask for.
   static constexpr size_t kKeptMax = 64;
-  std::deque<Known> epochs_;  // ascending in `chosen` and in `from`; never empty
+  std::deque<Known> epochs_;  // ascending in `chosen` and in `from`; never empty; at most kKeptMax
 };
 
 }  // namespace bt::paxos

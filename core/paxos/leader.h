@@ -90,7 +90,7 @@ class Leader {
     Slot acknowledged;      // the highest slot answered
     Slot chosen;            // its watermark, as it last said
     bool promised = false;  // this ballot, durably
-    std::deque<Sent> sent;  // not answered, in the order sent
+    std::deque<Sent> sent;  // not answered, in the order sent; at most peer_slots_max
     size_t sent_bytes = 0;
   };
 
@@ -146,15 +146,15 @@ class Leader {
   const Ballot ballot_;
   const Slot first_;             // the first slot proposed under this ballot
   const uint64_t version_;       // of the membership that phase 1 knew
-  std::deque<Slice> inherited_;  // not proposed yet
+  std::deque<Slice> inherited_;  // not proposed yet; at most gap_slots_max
   Slot own_no_op_;         // reads wait until it is chosen: then every earlier leader's commands are, too
   Slot next_;              // the next slot to propose
-  std::deque<Open> open_;  // slots next_ - size .. next_ - 1
-  absl::btree_map<NodeId, Peer> peers_;
-  std::optional<Membership> change_;  // waits for a slot
-  Slot changed_;                      // where it was proposed; 0: not yet
+  std::deque<Open> open_;  // slots next_ - size .. next_ - 1; at most window_slots
+  absl::btree_map<NodeId, Peer> peers_;  // one for each member, and who has ceased to be one until it is told
+  std::optional<Membership> change_;     // waits for a slot
+  Slot changed_;                         // where it was proposed; 0: not yet
   std::optional<HandingOver> handing_over_;
-  std::deque<Pending> pending_;
+  std::deque<Pending> pending_;  // at most pending_commands_max and pending_bytes_max
   size_t pending_bytes_ = 0;
   uint64_t beat_ = 0;  // the last heartbeat sent
   Reads reads_;

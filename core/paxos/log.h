@@ -43,6 +43,7 @@ class Log {
  private:
   Prefix base_;
   size_t bytes_ = 0;
+  // Above the chosen ones at most gap_slots_max; those are cut with each snapshot.
   std::deque<LogEntry> entries_;
 };
 

@@ -42,8 +42,8 @@ class Reads {
     uint64_t beat = 0;
     Ready ready;
   };
-  std::vector<CallId> waiting_;
-  std::deque<Asked> asked_;
+  std::vector<CallId> waiting_;  // at most pending_reads_max with those of asked_
+  std::deque<Asked> asked_;      // at most pending_reads_max
 };
 
 }  // namespace bt::paxos

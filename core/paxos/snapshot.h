@@ -51,6 +51,7 @@ class NeededRecords {
  private:
   void OnPart(const JournalRecord& record);
 
+  // One for each of entries_.
   absl::btree_map<Slot, WriteSeq> values_;  // the last record of each slot above the last whole snapshot
   Prefix begun_;                            // of the snapshot whose parts are coming
   uint32_t parts_ = 0;                      // of it, so far

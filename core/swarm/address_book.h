@@ -99,8 +99,8 @@ class AddressBook {
   Address self_;
   Entries entries_;
   std::array<uint32_t, static_cast<size_t>(Source::kCount)> counts_{};  // of entries, by source
-  absl::btree_set<Address> banned_;
-  std::deque<Address> ban_order_;
+  absl::btree_set<Address> banned_;                                     // at most bans
+  std::deque<Address> ban_order_;                                       // one for each of banned_
 };
 
 }  // namespace bt::swarm

@@ -30,7 +30,7 @@ class Blame {
   void Forget(PieceIndex piece);
 
   // Failed attempts with several senders, until the piece is had.
-  absl::btree_map<PieceIndex, std::vector<PieceRecord>> attempts_;
+  absl::btree_map<PieceIndex, std::vector<PieceRecord>> attempts_;  // at most kBlocksRemembered blocks
   size_t blocks_ = 0;
 };
 

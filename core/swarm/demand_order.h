@@ -42,8 +42,8 @@ class DemandOrder {
  private:
   static Address Key(const Sender& sender);
 
-  absl::btree_map<Address, Instant> of_peers_;
-  absl::btree_map<LinkId, Instant> of_connections_;
+  absl::btree_map<Address, Instant> of_peers_;       // at most kTurnsRemembered
+  absl::btree_map<LinkId, Instant> of_connections_;  // at most kTurnsRemembered
 };
 
 }  // namespace bt::swarm

@@ -29,7 +29,7 @@ class Downloads {
   struct Verdict {
     bool verified = false;
     PieceIndex piece;
-    std::vector<Sender> liars;
+    std::vector<Sender> liars;  // at most kPeerLimit
   };
 
   // All must outlive this; `totals` is added to.
@@ -141,7 +141,7 @@ class Downloads {
   std::optional<Picker> picker_;
   Blame blame_;
   DemandOrder demands_;
-  std::vector<BlockRef> picked_;  // of one refill, kept for its memory
+  std::vector<BlockRef> picked_;  // of one refill, kept for its memory; at most kRequestsPerPeerLimit
   uint64_t requested_bytes_ = 0;  // in peers' requests
   uint64_t storing_bytes_ = 0;
   Instant endgame_ = Instant::Never();  // when all is asked for: until then it should have come

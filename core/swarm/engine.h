@@ -158,8 +158,10 @@ class Client::Engine {
   uint64_t next_link_ = 1;
   size_t peers_found_ = 0;
   Instant check_since_{};
+  // At most one sentence.
   std::string unusable_why_;  // of the last piece that an offer's check of its file has refused
   bool stop_waits_ = false;   // for the withdrawal, until Timer::kStop
+  // lint: allow(limit): one for each call of the host that says stop
   std::vector<CallId> stop_calls_;
   RollingDigest digest_;
 };

@@ -28,7 +28,7 @@ class FileCheck {
   struct Verdict {
     PieceIndex piece;
     bool good = false;
-    std::string why;  // when not good
+    std::string why;  // when not good; at most one sentence
   };
 
   // `metainfo` must outlive this. `both`: SHA-1 too, if the torrent has it.
@@ -44,9 +44,11 @@ class FileCheck {
   struct Group {
     PieceIndex first;
     uint32_t count = 0;
-    uint32_t pending = 0;          // ranges not hashed yet
+    uint32_t pending = 0;  // ranges not hashed yet
+    // One sentence for each piece, at most kRangeBytes of them.
     std::vector<std::string> why;  // by piece; empty: nothing against it
-    std::vector<bool> outdated;    // by piece: it was added again while its hash was under way
+    // One for each piece.
+    std::vector<bool> outdated;  // by piece: it was added again while its hash was under way
   };
 
   void Begin(Context<Protocol>& context);
@@ -60,7 +62,7 @@ class FileCheck {
   PieceMap alone_;           // read one by one: something in a range with them could not be read
   uint32_t next_piece_ = 0;  // nothing waits before it
   uint64_t next_serial_ = 1;
-  absl::btree_map<uint64_t, Group> groups_;  // by serial
+  absl::btree_map<uint64_t, Group> groups_;  // by serial; at most kGroupsInFlight
 };
 
 }  // namespace bt::swarm

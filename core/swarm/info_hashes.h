@@ -55,7 +55,7 @@ class InfoHashes {
  private:
   static constexpr uint32_t kTold = 64;
 
-  std::vector<Known> known_;  // those that are dialled first
+  std::vector<Known> known_;  // those that are dialled first; at most kTold and the torrent's own
   uint32_t told_ = 0;
   uint32_t dialled_ = 0;
 };

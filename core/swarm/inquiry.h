@@ -37,7 +37,7 @@ class Inquiry final {
   Duration limit_;
   Instant deadline_ = Instant::Never();
   uint64_t ask_id_ = 0;
-  std::string last_trouble_;
+  std::string last_trouble_;  // at most one sentence
   bool done_ = false;
 };
 

@@ -39,7 +39,7 @@ class Parts {
     bool there = false;
     std::optional<LinkId> from;  // who has sent it, or is asked for it
   };
-  std::vector<Part> parts_;
+  std::vector<Part> parts_;  // at most kPieceCountLimit
   uint32_t missing_;
 };
 
@@ -59,7 +59,7 @@ class InfoAssembly {
   const std::string& bytes() const { return bytes_; }
 
  private:
-  std::string bytes_;
+  std::string bytes_;  // at most kTorrentFileLimit
   Parts parts_;
 };
 
@@ -96,12 +96,12 @@ class LayerAssembly {
   struct Layer {
     MissingLayer wanted;
     uint32_t first_part = 0;
-    uint32_t per_part = 0;  // hashes, a power of two
-    std::vector<Sha256Digest> hashes;
+    uint32_t per_part = 0;             // hashes, a power of two
+    std::vector<Sha256Digest> hashes;  // at most kPieceCountLimit, of all layers together
   };
   size_t LayerOf(uint32_t part) const;  // its place in layers_
 
-  std::vector<Layer> layers_;
+  std::vector<Layer> layers_;  // at most kPieceCountLimit
   Parts parts_{0};
 };
 

@@ -58,7 +58,8 @@ class MetadataFetch {
     Metainfo metainfo;
     std::optional<TorrentFormat> format;  // none: as a tracker has it
     Slice info;                           // empty then
-    std::vector<Address> peers;           // everybody it has heard of, without proven liars
+    // At most told_addresses, and what the other sources may name.
+    std::vector<Address> peers;  // everybody it has heard of, without proven liars
   };
 
   static constexpr uint32_t kLinks = 20;
@@ -126,19 +127,19 @@ class MetadataFetch {
   bool stopped_ = false;
   bool over_ = false;
   std::optional<Found> found_;
-  std::vector<DialHash> hashes_;  // in the order a peer is tried with them
+  std::vector<DialHash> hashes_;  // in the order a peer is tried with them; at most 4
   const InfoHash asked_;          // of the trackers
 
-  std::vector<MetadataTracker> trackers_;
+  std::vector<MetadataTracker> trackers_;  // the torrent's, at most kTrackerCountLimit
   uint64_t ask_id_ = kFirstLink;
   bool answered_ = false;
-  std::string trouble_;
+  std::string trouble_;  // at most one sentence
   Instant give_up_at_{};
 
   AddressBook book_;
   std::vector<Address> heard_;  // at most Limits::given_addresses
   uint64_t next_link_ = kFirstLink;
-  absl::btree_map<LinkId, Peer> peers_;
+  absl::btree_map<LinkId, Peer> peers_;  // at most kLinks
 
   // The attempt: pieces of a dictionary of that size, of everybody who has told this size, or of one peer
   // alone once several together have made up a wrong one.
@@ -148,9 +149,10 @@ class MetadataFetch {
   uint32_t last_size_ = 0;
   Instant attempt_until_{};
   Duration patience_;
+  // One for each of parts_.
   absl::btree_map<LinkId, Address> senders_;  // of the attempt's pieces, also of those that are gone
 
-  std::string info_;  // proven; empty: not there yet
+  std::string info_;  // proven; empty: not there yet; at most kTorrentFileLimit
   std::optional<LayerAssembly> layers_;
 };
 

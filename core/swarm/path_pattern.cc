@@ -107,8 +107,8 @@ std::vector<std::string> NearPaths(std::string_view pattern, const FileTree& tre
   const std::vector<uint16_t> wanted = Pairs(pattern);
   struct Near {
     size_t common = 0;
-    size_t size = 0;  // pairs of the path
-    std::string path;
+    size_t size = 0;   // pairs of the path
+    std::string path;  // at most kTreePathLimit
   };
   std::vector<Near> near;
   for (const FileTree::File& file : tree.files()) {

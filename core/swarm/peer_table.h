@@ -93,11 +93,13 @@ class PeerTable {
 
   Timing timing_;
   Duration patience_{};
+  // At most kPeerLimit.
   SlotMap<std::unique_ptr<Peer>> peers_;                   // by slot; nullptr in one that is free
-  std::vector<std::unique_ptr<Peer>> departed_;            // in this step
-  absl::flat_hash_map<LinkId, Picker::PeerSlot> slot_of_;  // look-up only
-  std::vector<Picker::PeerSlot> unflushed_;                // peers with messages of this step
-  uint32_t dialled_ = 0;                                   // links we opened
+  std::vector<std::unique_ptr<Peer>> departed_;            // in this step; at most kPeerLimit
+  absl::flat_hash_map<LinkId, Picker::PeerSlot> slot_of_;  // look-up only; one for each of peers_
+  // One for each of peers_.
+  std::vector<Picker::PeerSlot> unflushed_;  // peers with messages of this step
+  uint32_t dialled_ = 0;                     // links we opened
   uint32_t ready_ = 0;
   Instant deadline_ = Instant::Never();
 };

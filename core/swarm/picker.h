@@ -155,7 +155,7 @@ class Picker {
     uint32_t first_free = 0;   // no free block before it
     uint32_t open_at = kNone;  // place in open_
     Instant since{};
-    std::vector<Block> blocks;
+    std::vector<Block> blocks;  // at most kPieceLengthMax of blocks
     PieceRecord record;
   };
 
@@ -183,18 +183,21 @@ class Picker {
   const Metainfo* metainfo_;
   uint32_t missing_ = 0;
   uint32_t done_here_ = 0;
+  PieceMap unstarted_;  // what order_ holds
+  // One for each piece.
   std::vector<State> state_;
   std::vector<bool> demand_alone_;
   std::vector<uint32_t> availability_;
   std::vector<PieceIndex> order_;
-  PieceMap unstarted_;           // what order_ holds
   std::vector<uint32_t> place_;  // piece -> index in order_, kNone when not there
+  // At most kPeerLimit and two.
   std::vector<uint32_t> begin_;  // availability a -> index in order_ of the first piece with at least a
 
+  // At most kPiecesInProgressLimit.
   std::vector<Slot> slots_;
   std::vector<uint32_t> unused_;
-  std::vector<uint32_t> slot_of_;  // piece -> slot, kNone when not in progress
-  std::vector<uint32_t> open_;     // slots with free blocks
+  std::vector<uint32_t> slot_of_;  // piece -> slot, kNone when not in progress; one for each piece
+  std::vector<uint32_t> open_;     // slots with free blocks; at most kPiecesInProgressLimit
   uint32_t used_ = 0;
   uint32_t alone_in_progress_ = 0;
   uint32_t next_generation_ = 1;

@@ -45,7 +45,7 @@ class Probation {
     Duration pause{};
     Instant until{};
   };
-  absl::btree_map<std::array<uint8_t, 16>, Entry> entries_;
+  absl::btree_map<std::array<uint8_t, 16>, Entry> entries_;  // at most kRemembered
 };
 
 }  // namespace bt::swarm

@@ -44,7 +44,7 @@ class Selection {
   bool Add(const FileTree& tree, std::string_view pattern, Means means);
   void Count(const Metainfo& metainfo);
 
-  std::vector<bool> by_file_;  // empty: no patterns were given
+  std::vector<bool> by_file_;  // empty: no patterns were given; one for each file
   PieceMap unselected_;
   uint32_t files_ = 0;
   uint32_t pieces_ = 0;

@@ -95,13 +95,14 @@ class Spreader {
   void TakeBackAll(PeerSlot peer);
   void Arrived(const Piece& piece, Instant now);
 
-  std::vector<Piece> pieces_;
+  std::vector<Piece> pieces_;  // one for each piece
+  // One for each piece.
   std::vector<PieceIndex> order_;  // in which they are given first, and again_: those that come back
   size_t next_ = 0;
-  std::vector<PieceIndex> again_;
-  uint32_t oldest_ = kNone;  // of the pieces that have an owner
+  std::vector<PieceIndex> again_;  // one for each piece
+  uint32_t oldest_ = kNone;        // of the pieces that have an owner
   uint32_t newest_ = kNone;
-  std::vector<PeerState> peers_;
+  std::vector<PeerState> peers_;  // at most kPeerLimit
   uint32_t joined_ = 0;
   uint32_t on_the_way_ = 0;  // all peers together
   PeerSlot turn_ = 0;

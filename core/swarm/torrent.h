@@ -94,6 +94,7 @@ class Torrent {
   // meanwhile.
   PieceMap unproven_;
   uint32_t selected_unproven_ = 0;
+  // One for each file.
   std::vector<PartFound> found_;  // by file of the tree, when a download was opened; empty: all kStarted
   std::optional<FileCheck> check_;
   bool open_ = false;  // or being opened

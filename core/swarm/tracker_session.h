@@ -36,7 +36,7 @@ class TrackerPool {
   };
   Timing timing_;
   uint32_t preferred_;
-  std::vector<Node> nodes_;
+  std::vector<Node> nodes_;  // the torrent's trackers, at most kTrackerCountLimit
 };
 
 class Exchange {
@@ -149,7 +149,7 @@ class TrackerSession {
 
   bool answered_ = false;  // by any tracker, ever
   Instant give_up_at_ = Instant::Never();
-  std::string last_trouble_;
+  std::string last_trouble_;  // at most one sentence
 
   PieceMap claimed_;              // acknowledged
   PieceMap asked_;                // in the outstanding mutation

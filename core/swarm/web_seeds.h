@@ -74,7 +74,7 @@ class WebSeeds {
   const Torrent& torrent_;
   Downloads& downloads_;
   const Duration patience_;
-  std::vector<Seed> seeds_;
+  std::vector<Seed> seeds_;  // at most kWebSeedsLimit
   uint64_t last_ask_ = 0;
   Instant began_ = Instant::Never();
   uint64_t bytes_received_ = 0;

@@ -199,7 +199,8 @@ class Decoder {
   void KeepFrom(size_t offset);
   Result Fail(const char* error);
 
-  Slice fed_;          // not used yet
+  Slice fed_;  // not used yet
+  // At most kFrameLimit, and before the handshake kPieceFrameLimit.
   std::string carry_;  // the start of a frame that straddles slices
   const char* error_ = nullptr;
 };

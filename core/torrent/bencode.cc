@@ -153,7 +153,7 @@ class Parser {
 
   Document document_;
   size_t position_ = 0;
-  std::vector<Open> open_;
+  std::vector<Open> open_;  // at most kDepthLimit
 };
 
 absl::StatusOr<Document> Document::Parse(std::string_view bytes) { return Parser(bytes).Parse(); }

@@ -74,7 +74,7 @@ class Document {
   Document() = default;
 
   std::string_view bytes_;
-  std::vector<Node> nodes_;
+  std::vector<Node> nodes_;  // at most kValueLimit
 };
 
 // Writes canonical bencode; keys out of order are a bug of the caller and CHECKed.
@@ -94,7 +94,7 @@ class Writer {
 
  private:
   std::string& out_;
-  std::vector<std::optional<std::string>> last_keys_;  // one per open list or dictionary
+  std::vector<std::optional<std::string>> last_keys_;  // one per open list or dictionary; at most kDepthLimit
 };
 
 }  // namespace bt::bencode

@@ -28,7 +28,7 @@ inline constexpr uint64_t kTreeTextLimit = 2 << 20;  // bytes of all paths
 class FileTree {
  public:
   struct File {
-    std::vector<std::string> path;  // the parts, from the tree's directory on
+    std::vector<std::string> path;  // the parts, from the tree's directory on; at most kTreeDepthLimit
     uint64_t length = 0;            // bytes; may be 0
     Sha256Digest pieces_root{};     // BEP 52; zeros for an empty file
     bool executable = false;        // BEP 47, attr "x"
@@ -51,7 +51,7 @@ class FileTree {
 
   // As it travels (core/base/fields.h).
   struct Plain {
-    std::vector<File> files;
+    std::vector<File> files;  // at most kTreeFileLimit
     uint32_t piece_length = 0;
     bool padded_end = false;
 
@@ -94,9 +94,9 @@ class FileTree {
   absl::StatusOr<bool> CheckFiles(const bencode::Value& files) const;
 
  private:
-  std::vector<File> files_;
-  std::vector<uint64_t> first_piece_;  // by file; of an empty one that of the next
-  std::vector<uint32_t> not_empty_;    // files that have pieces
+  std::vector<File> files_;            // at most kTreeFileLimit
+  std::vector<uint64_t> first_piece_;  // by file; of an empty one that of the next; one for each file
+  std::vector<uint32_t> not_empty_;    // files that have pieces; one for each file
   uint64_t length_ = 0;
   uint64_t piece_count_ = 0;
   uint32_t piece_length_ = 0;

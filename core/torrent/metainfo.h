@@ -164,8 +164,8 @@ class PieceHasher {
   void FlushBlock();
 
   const Metainfo& form_;
-  std::string partial_;  // the beginning of a block
-  std::vector<Sha256Digest> leaves_;
+  std::string partial_;               // the beginning of a block; at most kBlockSize
+  std::vector<Sha256Digest> leaves_;  // at most kPieceLengthMax of blocks
   Sha1Stream sha1_;
 };
 

@@ -73,7 +73,7 @@ class PieceMap {
  private:
   uint32_t size_ = 0;
   uint32_t count_ = 0;
-  std::vector<uint64_t> words_;
+  std::vector<uint64_t> words_;  // one bit for each piece
 };
 
 }  // namespace bt

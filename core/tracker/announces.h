@@ -66,10 +66,12 @@ class Announces {
                  uint64_t seed, tracker_api::Peers& peers) const;
 
   uint32_t limit_;
-  absl::btree_map<Key, Soft> soft_;
+  absl::btree_map<Key, Soft> soft_;  // at most unapplied_announces_max
+  // At most one for each of soft_.
   absl::flat_hash_map<Source, uint32_t> of_source_;  // how many of soft_; look-up only
-  std::deque<Key> queue_;                            // the ones not under way, oldest first
-  std::vector<Key> batch_;                           // the ones under way
+  // At most one for each of soft_.
+  std::deque<Key> queue_;   // the ones not under way, oldest first
+  std::vector<Key> batch_;  // the ones under way; at most claims_per_command
   bool batch_underway_ = false;
   Highest most_;
   Highest most_of_source_;

@@ -67,7 +67,7 @@ class Bulk {
   struct Peer {
     BulkSender sender;
     BulkReceiver receiver;
-    std::vector<ChunkAck> acks;  // of this step
+    std::vector<ChunkAck> acks;  // of this step; at most one a step
   };
   // Waits for its write.
   struct Held {
@@ -85,6 +85,7 @@ class Bulk {
   const Config& config_;
   uint64_t seed_ = 0;
   WriteSeq durable_;
+  // lint: allow(limit): one for each member that there was since the start
   absl::btree_map<NodeId, Peer> peers_;
   std::vector<Held> held_;  // at most bulk_messages_max
   Instant progress_{};

@@ -53,7 +53,8 @@ class BulkReceiver {
 
   struct Assembly {
     uint64_t number = 0;
-    std::string bytes;
+    std::string bytes;  // at most kLongMessageBytesMax
+    // At most one for each chunk_bytes_min of bytes.
     absl::btree_map<uint64_t, uint64_t> parts;  // offset -> bytes, disjoint
     uint64_t received = 0;
     Instant touched;
@@ -68,11 +69,12 @@ class BulkReceiver {
 
   const Config& config_;
   uint64_t next_assembly_;
+  // At most bulk_messages_max.
   absl::btree_map<uint64_t, Assembly> assemblies_;  // by the sender's number of the message
   size_t held_bytes_ = 0;
   Highest most_held_;
   Highest most_held_bytes_;
-  std::deque<Delivered> delivered_;
+  std::deque<Delivered> delivered_;  // at most kDeliveredMax
   uint64_t refused_ = 0;
 };
 

@@ -94,14 +94,15 @@ class BulkSender {
 
   const Config& config_;
   uint64_t next_number_;
-  std::vector<Message> messages_;  // in order of arrival
+  std::vector<Message> messages_;  // in order of arrival; at most bulk_messages_max
   size_t queued_bytes_ = 0;
   Highest most_queued_;
   Highest most_queued_bytes_;
-  std::deque<Part> flight_;  // in order of sending
-  std::deque<Part> lost_;    // to be sent again
-  size_t under_way_ = 0;     // bytes of flight_
-  std::deque<Arrived> arrived_;
+  std::deque<Part> flight_;  // in order of sending; at most bulk_window_bytes_max of chunks
+  // At most bulk_window_bytes_max of chunks, and what a receiver forgot.
+  std::deque<Part> lost_;        // to be sent again
+  size_t under_way_ = 0;         // bytes of flight_
+  std::deque<Arrived> arrived_;  // at most kArrivedMax
   size_t window_;
   bool window_was_full_ = false;             // since the last acknowledgement
   Instant shrunk_{};                         // when last

@@ -89,12 +89,12 @@ class DenseTable {
   }
 
   std::vector<Row> rows_;
-  absl::flat_hash_map<Key, uint32_t> index_;  // look-up only
+  absl::flat_hash_map<Key, uint32_t> index_;  // look-up only; one for each of rows_
   // The frozen rows: those in kept_, and of the places from frozen_from_ on that are not in it the rows
   // themselves.
   uint32_t frozen_from_ = 0;
   uint32_t frozen_size_ = 0;
-  absl::btree_map<uint32_t, Row> kept_;
+  absl::btree_map<uint32_t, Row> kept_;  // at most one for each of rows_
 };
 
 }  // namespace bt::tracker

@@ -66,6 +66,7 @@ class DiskWatch {
   const Config config_;
   std::optional<uint64_t> free_bytes_;
   bool low_ = false;
+  // At most kPeersMax.
   absl::btree_map<NodeId, Instant> low_peers_;  // and when they last said so; members alone count
   // The journal.
   WriteSeq durable_;

@@ -60,7 +60,7 @@ class HeldValues {
   void MakeRoom(size_t bytes);
 
   const Config& config_;
-  std::deque<Held> held_;  // in order of arrival
+  std::deque<Held> held_;  // in order of arrival; at most bulk_messages_max
   size_t bytes_ = 0;
   Highest most_;
   Highest most_bytes_;

@@ -27,7 +27,7 @@ class LevelWatch {
  public:
   struct Told {
     LevelRange levels;
-    std::string program;
+    std::string program;  // at most kProgramBytesMax
     Instant at;
   };
 
@@ -48,7 +48,7 @@ class LevelWatch {
   uint32_t ReadByAll(const paxos::Replica& replica, Instant now) const;
 
   const LevelRange levels_;
-  absl::btree_map<NodeId, Told> told_;
+  absl::btree_map<NodeId, Told> told_;  // at most kToldMax
   Instant next_tell_{};
   Instant next_raise_{};
 };

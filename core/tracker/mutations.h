@@ -94,8 +94,8 @@ class Mutations {
   struct Pending {
     MutationId id;
     Slice command;
-    absl::InlinedVector<CallId, 1> calls;  // local callers
-    absl::InlinedVector<NodeId, 1> nodes;  // nodes that forwarded it
+    absl::InlinedVector<CallId, 1> calls;  // local callers; at most waiters_per_mutation_max
+    absl::InlinedVector<NodeId, 1> nodes;  // nodes that forwarded it; at most one for each member
     Instant deadline;
     Instant sent{};        // forwarded last
     uint64_t sent_in = 0;  // leader epoch in which it was forwarded or the local replica took it; 0: none
@@ -134,14 +134,16 @@ class Mutations {
   Highest most_;
   Highest most_bytes_;
   uint64_t taken_ = 0;
-  absl::flat_hash_map<MutationId, uint32_t> by_id_;  // look-up only
-  absl::flat_hash_set<CallId> callers_;              // still waiting; look-up only
+  absl::flat_hash_map<MutationId, uint32_t> by_id_;  // look-up only; one for each of entries_
+  // At most waiters_per_mutation_max for each of entries_.
+  absl::flat_hash_set<CallId> callers_;  // still waiting; look-up only
   // Keys of places, each once; some may be gone.
-  std::deque<uint64_t> undispatched_;
-  std::deque<uint64_t> to_forward_;
-  uint32_t look_ = kNone;  // the next place that is looked at; kNone: none until the timer
+  std::deque<uint64_t> undispatched_;  // at most one for each of entries_, and gone ones
+  std::deque<uint64_t> to_forward_;    // at most one for each of entries_, and gone ones
+  uint32_t look_ = kNone;              // the next place that is looked at; kNone: none until the timer
   Instant flushed_{};
   uint64_t epoch_ = 1;
+  // Of one step: at most forward_commands_max, and what it applies.
   absl::btree_map<NodeId, std::vector<ForwardReply>> replies_;
   MutationId claims_id_;
   std::optional<Response> claims_applied_;

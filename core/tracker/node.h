@@ -225,6 +225,7 @@ class TrackerNode final {
   Slot recovered_;        // how far the journal says that the log is chosen
   // Chosen and not applied: behind applied_, in order. As long as the log kept in memory at most, whose
   // values they share.
+  // lint: allow(limit): the log in memory has them all, and shares its values
   std::deque<paxos::Decided> decided_;
   ReplicatedState state_;
   Mutations mutations_;

@@ -58,9 +58,9 @@ class Orders {
   uint32_t max_;
   uint64_t next_ = 1;
   uint64_t next_call_ = 0;
-  absl::btree_map<uint64_t, Waiting> waiting_;  // local callers, by number
+  absl::btree_map<uint64_t, Waiting> waiting_;  // local callers, by number; at most orders_max
   Highest most_;
-  absl::btree_map<CallId, Asker> asked_;
+  absl::btree_map<CallId, Asker> asked_;  // at most one: the replica answers within the step
 };
 
 }  // namespace bt::tracker

@@ -85,7 +85,7 @@ class Reads {
 
   struct Round {
     uint64_t id = 0;
-    std::deque<Read> reads;
+    std::deque<Read> reads;  // at most reads_max
     std::optional<Slot> slot;
     std::optional<Instant> asked;
   };
@@ -106,9 +106,10 @@ class Reads {
   uint32_t size_ = 0;
   Highest most_;
   Highest most_asked_;
-  std::deque<Read> waiting_;  // for a round to be opened
-  std::deque<Round> rounds_;
-  absl::flat_hash_set<CallId> callers_;   // still waiting; look-up only
+  std::deque<Read> waiting_;             // for a round to be opened; at most reads_max
+  std::deque<Round> rounds_;             // at most reads_max
+  absl::flat_hash_set<CallId> callers_;  // still waiting; look-up only; at most reads_max
+  // At most remote_reads_max.
   absl::btree_map<CallId, Asker> calls_;  // read-index requests at the local replica
 };
 

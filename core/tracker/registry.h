@@ -162,8 +162,9 @@ class Registry {
 
   RegistryState state_;
   // Rebuilt from the state.
-  absl::btree_map<ContentId, TorrentNumber> contents_;
+  absl::btree_map<ContentId, TorrentNumber> contents_;  // one for each torrent
   // Of torrents with several names, or with info-hashes that cannot be derived: all info-hashes.
+  // At most info_hashes_per_content for each torrent.
   absl::btree_map<TorrentNumber, absl::btree_set<InfoHash>> info_hashes_of_;
   absl::btree_set<ExpiryKey> expiries_;  // exactly one per claim
   Shares shares_;

@@ -49,7 +49,7 @@ class SessionPool {
   };
   uint64_t seed_ = 0;
   uint64_t sessions_ = 0;
-  std::vector<Free> free_;  // at most as many as mutations have been pending at a time
+  std::vector<Free> free_;  // at most pending_max: as many as mutations have been pending at a time
 };
 
 }  // namespace bt::tracker

@@ -78,12 +78,14 @@ class Shares {
   template <class Change>
   void Update(Source source, Change change);
 
-  absl::flat_hash_map<Source, Share> shares_;                                   // look-up only
-  absl::flat_hash_map<std::pair<Source, TorrentNumber>, uint32_t> of_torrent_;  // look-up only
-  absl::btree_set<std::tuple<Source, Instant, TorrentNumber, Address>> by_age_;
-  absl::btree_set<std::tuple<Source, TorrentNumber, Instant, Address>> by_torrent_;
-  absl::btree_set<Source> large_;
-  absl::btree_set<TorrentNumber> crowded_;
+  // At most one for each claim and name.
+  absl::flat_hash_map<Source, Share> shares_;  // look-up only
+  // At most one for each claim.
+  absl::flat_hash_map<std::pair<Source, TorrentNumber>, uint32_t> of_torrent_;       // look-up only
+  absl::btree_set<std::tuple<Source, Instant, TorrentNumber, Address>> by_age_;      // one for each claim
+  absl::btree_set<std::tuple<Source, TorrentNumber, Instant, Address>> by_torrent_;  // one for each claim
+  absl::btree_set<Source> large_;           // at most one for each of shares_
+  absl::btree_set<TorrentNumber> crowded_;  // at most one for each torrent
   Peaks peaks_;
 };
 

@@ -82,7 +82,7 @@ class Shipments {
     uint64_t digest = 0;
     Instant until;  // nobody waits for it any more, here or at a follower
     Instant sent;
-    absl::btree_set<NodeId> holders;
+    absl::btree_set<NodeId> holders;  // at most one for each member
     bool ready = false;
     std::optional<Slot> slot;
     uint32_t index = 0;  // in the slot's batch
@@ -101,13 +101,14 @@ class Shipments {
   const Config& config_;
   const Bulk& bulk_;
   uint64_t next_number_ = 1;
+  // At most pending_max.
   std::deque<Waiting> waiting_;   // of Mutations', which bounds them; the bytes are shared
   std::deque<Shipment> shipped_;  // in order of shipping; at most bulk_messages_max
   size_t bytes_ = 0;              // of those that are not ready
   size_t not_ready_ = 0;
   Highest most_;
   Highest most_bytes_;
-  std::vector<uint64_t> ready_;  // keys, until taken
+  std::vector<uint64_t> ready_;  // keys, until taken; at most bulk_messages_max
   Instant next_look_{};
 };
 

@@ -58,7 +58,7 @@ class Snapshots {
   bool IsTime(const ReplicaPort& port, Instant now) const;
 
   const Config& config_;
-  std::vector<Asked> asked_;
+  std::vector<Asked> asked_;  // at most snapshots_asked_max
   Highest most_asked_;
   At applied_;
   At saving_;

@@ -43,9 +43,9 @@ class StateWalk {
   Part part_ = Part::kHead;
   // Where the walk stands within the part.
   size_t torrent_ = 0;
-  bool in_claims_ = false;  // of torrent_, whose own item has been put
-  uint32_t row_ = 0;        // of the claims, or of the sessions
-  std::optional<std::string> name_;
+  bool in_claims_ = false;           // of torrent_, whose own item has been put
+  uint32_t row_ = 0;                 // of the claims, or of the sessions
+  std::optional<std::string> name_;  // at most name_bytes
   std::optional<InfoHash> info_hash_;
 };
 

@@ -112,25 +112,28 @@ class JournalFiles {
   const JournalFilesOptions options_;
   Directory& directory_;
   Work work_ = Work::kNone;
+  // At most one for each of segments_ and group_.
   std::deque<Operation> plan_;  // what is left of the work under way; its first one has been begun
   absl::Status failure_;
 
   // Recovery.
-  std::vector<Slice> headers_;  // of segments_, in their order
+  std::vector<Slice> headers_;  // of segments_, in their order; one for each of segments_
   Slice last_segment_;          // all of it; only while recovering
   std::optional<Scanner> scanner_;
+  // lint: allow(limit): what the machine needs: at most the journal, some snapshots and the log above them
   std::deque<JournalRecord> kept_;  // of those read so far, what is needed
   uint64_t kept_bytes_ = 0;
-  WriteSeq kept_from_{1};  // no record below it is kept
-  std::vector<std::string> unfinished_;
+  WriteSeq kept_from_{1};                // no record below it is kept
+  std::vector<std::string> unfinished_;  // one for each of segments_
   JournalRecovery recovery_;
 
   // Commit.
+  // lint: allow(limit): the machine cuts the journal with each snapshot
   std::deque<std::string> segments_;  // names, in order
   WriteSeq needed_{1};
-  std::vector<JournalWrite> group_;
+  std::vector<JournalWrite> group_;             // at most queued_bytes_max
   size_t planned_ = 0;                          // records of group_ in plan_ or already written
-  std::string segment_;                         // the last of segments_
+  std::string segment_;                         // the last of segments_; at most one name
   uint64_t end_ = 0;                            // of the last record in the segment
   uint64_t length_ = 0;                         // of the segment: zeros from end_ to here
   uint8_t granule_bits_ = kGranuleBitsDefault;  // of the segment

@@ -91,7 +91,8 @@ class Scanner {
   ScanResult result_;
   bool done_ = false;
   size_t next_ = 0;
-  size_t beginning_ = 0;        // the first segment that is read
+  size_t beginning_ = 0;  // the first segment that is read
+  // lint: allow(limit): the records of one segment, whose length is bounded
   std::vector<uint64_t> ends_;  // of the records of the segment being read
 };
 

@@ -29,7 +29,7 @@ class Arrivals {
   const std::list<uint64_t>& oldest_first() const { return clients_; }
 
  private:
-  std::list<uint64_t> clients_;
+  std::list<uint64_t> clients_;  // one for each client
 };
 
 class Use {

@@ -65,8 +65,8 @@ class HttpClient {
     std::optional<Exchange> exchange;
   };
   struct Server {
-    std::deque<Exchange> waiting;
-    std::vector<std::unique_ptr<Pooled>> pool;
+    std::deque<Exchange> waiting;               // at most `waiting`, with those of other servers
+    std::vector<std::unique_ptr<Pooled>> pool;  // at most connections_per_server
   };
 
   void Pump(const Address& address);
@@ -85,10 +85,10 @@ class HttpClient {
   Loop& loop_;
   const HttpClientLimits limits_;
   ConnectionCounters counters_;
-  absl::btree_map<Address, Server> servers_;
+  absl::btree_map<Address, Server> servers_;  // at most one for each exchange or connection
   uint64_t next_id_ = 1;
   size_t waiting_ = 0;
-  std::vector<char> buffer_;
+  std::vector<char> buffer_;  // at most kReadSize
   Timer timer_;  // for exchanges that wait for a connection; the others' deadline is their connection's
   // Failures, some of which are met inside Send(), are told from here, after it has returned.
   Later later_;

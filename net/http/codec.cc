@@ -123,7 +123,7 @@ class Reader {
   }
 
   std::optional<Parser> parser_;
-  std::string pending_;
+  std::string pending_;  // at most kHttpHeaderLimit
   bool done_ = false;
   bool body_started_ = false;
   std::optional<HttpRead> failed_;

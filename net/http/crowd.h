@@ -63,7 +63,7 @@ class Crowd {
  private:
   struct Members {
     size_t clients = 0;
-    std::list<uint64_t> idle;                // oldest first
+    std::list<uint64_t> idle;                // oldest first; at most one for each client
     typename std::list<Group>::iterator at;  // in by_clients_, while somebody is idle
   };
 
@@ -86,10 +86,10 @@ class Crowd {
     if (groups->second.empty()) by_clients_.erase(groups);
   }
 
-  absl::flat_hash_map<Group, Members> members_;
+  absl::flat_hash_map<Group, Members> members_;  // at most one for each client
   // The groups in which somebody is idle, by how many clients they have; of equal ones the one first that
   // became idle, or changed its number, first.
-  absl::btree_map<size_t, std::list<Group>> by_clients_;
+  absl::btree_map<size_t, std::list<Group>> by_clients_;  // at most one for each of members_
 };
 
 }  // namespace bt::net

@@ -250,7 +250,7 @@ void HttpServer::CountUnsent(Client& client) {
 void HttpServer::DropUnread() {
   struct Unread {
     size_t bytes = 0;
-    std::deque<uint64_t> clients;  // oldest first
+    std::deque<uint64_t> clients;  // oldest first; at most one for each client
   };
   absl::flat_hash_map<Group, Unread> unread;
   for (auto oldest = unread_.oldest_first().begin(); oldest != unread_.oldest_first().end();) {

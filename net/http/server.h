@@ -110,14 +110,15 @@ class HttpServer {
     bool http_1_0;
     bool keep_alive;
     bool head_only;
-    std::optional<std::string> answer;  // bytes, once given
+    std::optional<std::string> answer;  // bytes, once given; at most `unsent` in all
   };
   struct Client {
     uint64_t id;
     std::unique_ptr<Connection> connection;
     HttpRequestReader reader;
+    // At most `receiving` in all.
     std::string input;            // read but not yet parsed: reading was paused meanwhile
-    std::deque<Pending> pending;  // in order of arrival
+    std::deque<Pending> pending;  // in order of arrival; at most `pipelined`
     uint64_t next_sequence = 0;
     size_t held = 0;        // bytes of answers that wait for an earlier request's
     size_t unfinished = 0;  // bytes of the request that is being received
@@ -174,10 +175,10 @@ class HttpServer {
   Highest most_output_;
   Crowd<Group> crowd_;
   Arrivals unread_;
-  absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;  // at most `connections`
   uint64_t next_client_ = 1;
-  std::vector<char> buffer_;
-  std::string answer_;  // the one being written, kept for its room
+  std::vector<char> buffer_;  // at most kReadSize
+  std::string answer_;        // the one being written, kept for its room; at most one answer
   bool stopping_ = false;
   Deferred drop_unread_;
   Turns<Group> turns_;

@@ -47,12 +47,12 @@ class Turns {
 
  private:
   struct Waiting {
-    std::list<uint64_t> clients;
+    std::list<uint64_t> clients;  // at most one for each client
     typename std::list<Group>::iterator turn;
   };
 
-  std::list<Group> order_;  // the groups in which somebody waits
-  absl::flat_hash_map<Group, Waiting> waiting_;
+  std::list<Group> order_;  // the groups in which somebody waits; at most one for each client
+  absl::flat_hash_map<Group, Waiting> waiting_;  // at most one for each client
 };
 
 }  // namespace bt::net

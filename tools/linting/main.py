@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 
-from . import arrows, programs, purity, self_test, text, tidy
+from . import arrows, limits, programs, purity, self_test, text, tidy
 
 CHECKS = [
     ("format", "C++ is as clang-format prints it", lambda root, tree: programs.check_format(root, sorted(tree))),
     ("purity", "core/ decides and does nothing else", lambda root, tree: purity.check(tree)),
     ("arrows", "every include, dependency and visibility follows the arrows", lambda root, tree: arrows.check(tree)),
     ("table", "the table of arrows is tight, and pages and package groups say the same", lambda root, tree: arrows.check_table(tree)),
+    ("limits", "each container that a class keeps states its limit", lambda root, tree: limits.check(tree)),
     ("shell", "shell scripts pass shellcheck", programs.check_shell),
     ("python", "Python files parse", lambda root, tree: programs.check_python(tree)),
     ("length", "files keep their size", lambda root, tree: text.check_length(tree)),

@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-from . import arrows, programs, purity, text, tidy
+from . import arrows, limits, programs, purity, text, tidy
 
 _IN_CLASS = "namespace bt {\nstruct Thing {\n  %s\n};\n}  // namespace bt\n"
 _IN_FUNCTION = "namespace bt {\nint F() {\n  %s\n  return 0;\n}\n}  // namespace bt\n"
@@ -132,6 +132,30 @@ def _reported(findings, rule):
     return any(finding.rule == rule and not finding.warning for finding in findings)
 
 
+_KEPT = "#pragma once\nclass T {\n  struct Row {\n    int number;\n  };\n  %s\n};\nstruct Limits {\n  int rows_max = 3;\n};\n"
+
+
+def _limit_cases():
+    """(what stands in a class of net/, must be reported)"""
+    yield "std::deque<Row> rows_;", True
+    yield "std::vector<std::pair<int, Row>> rows_{};  // oldest first", True
+    yield "std::string text_;", True
+    yield "absl::flat_hash_map<int, std::vector<Row>> rows_;  // at most some", True
+    yield "std::deque<Row> rows_;  // at most no_such_limit", True
+    yield "std::deque<Row> rows_;  // one for each whim", True
+    yield "struct Kept {\n    std::vector<Row> rows;\n  };", True
+    yield "std::deque<Row> rows_;  // lint: allow(limit): none", True
+    yield "std::deque<Row> rows_;  // oldest first; at most rows_max", False
+    yield "std::deque<Row> rows_;  // At most Limits::rows_max.", False
+    yield "std::string text_;  // at most 255 bytes", False
+    yield "// At most rows_max.\n  std::deque<Row> rows_;\n  std::deque<Row> others_;", False
+    yield "// At most rows_max.\n  std::deque<Row> rows_;\n\n  std::deque<Row> others_;", True
+    yield "std::vector<int> counts_;  // one for each piece", False
+    yield "std::vector<int> rows_;  // at most 3\n  std::vector<int> counts_;  // one for each of rows_", False
+    yield "std::deque<Row> rows_;  // lint: allow(limit): whoever makes one states it", False
+    yield "std::vector<Row> Rows() const;\n  const std::vector<Row>& rows_;\n  std::span<Row> all_;", False
+
+
 def _text_cases():
     unfinished = "// TO" + "DO: later\n"
     soon = "// Good enough for n" + "ow.\n"
@@ -216,6 +240,9 @@ def run(quiet=False):
         judge("arrows", f"{path}: {content}", _reported(arrows.check({path: content}), "arrows"), expected)
     for what, tree, expected in _table_cases():
         judge("arrows", what, _reported(arrows.check_table(tree), "arrows"), expected)
+    for content, expected in _limit_cases():
+        judge("limit", content, _reported(limits.check({"net/x.h": _KEPT % content}), "limit"), expected)
+        judge("limit", "the same elsewhere", _reported(limits.check({"sim/x.h": _KEPT % content}), "limit"), False)
     for rule, path, content, check, expected in _text_cases():
         judge(rule, f"{path}: {content[:40]}", _reported(check({path: content}), rule), expected)
     for rule, reported, expected in _program_cases():
