@@ -117,8 +117,9 @@ def _why_not(build, path, edit):
         return "does not compile"
 
 
-def draw(builds, count, seed, say):
-    """`count` mutants that compile into other object code than the program's, at most one a line, in random order."""
+def draw(builds, count, seed, say, unchecked=False):
+    """`count` mutants that compile into other object code than the program's, at most one a line, in random order. `unchecked`: whether
+    they do is left to who measures them, which spares a compilation each."""
     candidates = _candidates(builds[0])
     quota = shares({folder: len(lines) for folder, lines in candidates.items()}, count)
     refused = Counter()
@@ -129,7 +130,8 @@ def draw(builds, count, seed, say):
             chosen = _chosen(candidates[folder], random.Random(f"{seed} {folder}"))
             while len(kept[folder]) < quota[folder]:
                 some = list(islice(chosen, len(builds)))
-                for one, why in zip(some, pool.map(lambda build, one: _why_not(build, one[0], one[1]), builds, some)):
+                why_not = pool.map(lambda build, one: "" if unchecked else _why_not(build, one[0], one[1]), builds, some)
+                for one, why in zip(some, why_not):
                     if why:
                         refused[why] += 1
                     elif len(kept[folder]) < quota[folder]:

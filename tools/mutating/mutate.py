@@ -29,6 +29,7 @@ def arguments():
     parser.add_argument("--results", default=os.path.join(_TOP, "out", "mutants.jsonl"), metavar="FILE", help="where results are kept (out/mutants.jsonl)")
     parser.add_argument("--table", action="store_true", help="run nothing, show the table of what was run")
     parser.add_argument("--draw", type=int, metavar="N", help="draw N new mutants and replace tests/mutants/drawn.jsonl")
+    parser.add_argument("--unchecked", action="store_true", help="with --draw: do not compile what is drawn; measuring tells what is no mutant")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="compilers at once, for --draw (1)")
     options = parser.parse_args()
     for name in ("seeds", "sample", "draw", "jobs"):
@@ -105,7 +106,7 @@ def measure(build, mutants, options):
 def draw(folder, options):
     builds = [Build(folder) for _ in range(options.jobs)]
     try:
-        drawn.save(_DRAWN, drawn.draw(builds, options.draw, options.seed, lambda line: print(line, flush=True)))
+        drawn.save(_DRAWN, drawn.draw(builds, options.draw, options.seed, lambda line: print(line, flush=True), options.unchecked))
     finally:
         for build in builds:
             build.close()
