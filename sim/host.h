@@ -11,6 +11,8 @@
 //     void Deliver(Host&, uint32_t from, const Slice& bytes)    bytes came: host.Receive or host.Call
 //     void Reply(Host&, CallId, typename P::Response&)
 //     void Note(Host&, const typename P::Note&)
+//     void Begins(Host&, const Input<P>&)                       for judges; the machine is about to step
+//     void Links(Host&, const LinkEffect&)                      for judges; what it does to a link comes next
 //     void AfterStep(Host&)                                     for judges; the machine has stepped
 //     void Ended(Host&)                                         the machine is about to be destroyed
 //     void Refused(Host&, const absl::Status&)                  the journal is refused: no machine starts
@@ -61,6 +63,8 @@ struct DefaultAdaptor {
   void Writes(auto&, const JournalWrite&) {}
   void Reply(auto&, CallId, auto&) {}
   void Note(auto&, const auto&) {}
+  void Begins(auto&, const auto&) {}
+  void Links(auto&, const LinkEffect&) {}
   void AfterStep(auto&) {}
   void Ended(auto&) {}
   void Refused(auto&, const absl::Status&) {}

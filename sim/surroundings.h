@@ -119,6 +119,7 @@ class NodeSurroundings final : public EventSink {
       TakeKind(input);
     }
     world_.Trace(Head(TraceKind::kInput), [&] { return InputText(input); });
+    adaptor_.Begins(host_, input);
   }
   void Holds(const typename Outbox<P>::Outgoing& message) {
     world_.Trace(Head(TraceKind::kHold, message.after.value(), message.to.value()),
@@ -163,6 +164,7 @@ class NodeSurroundings final : public EventSink {
   }
   void Do(LinkEffect effect) {
     CHECK_MSG(streams_ != nullptr, "a machine with links in a world without streams");
+    adaptor_.Links(host_, effect);
     std::visit([this](auto& one) { DoLink(one); }, effect);
   }
   void Answer(CallId call, typename P::Response response) { adaptor_.Reply(host_, call, response); }

@@ -145,11 +145,15 @@ std::string WrongStatus(const tracker_api::NodeStatus& status, const tracker::Tr
   if (status.has_quorum != replica.leader().has_value()) return "it hears a majority, or does not";
   if (status.ballot_round != replica.ballot().round) return "another ballot is promised";
   if (status.chosen != replica.chosen()) return "another slot is chosen";
+  if (status.applied != node.applied()) return "another slot is applied";
   if (status.torrents != registry.state().torrents.size()) return "there are other torrents";
   uint64_t claims = 0;
   for (const Torrent& torrent : registry.state().torrents) claims += torrent.claims.rows().size();
   if (status.claims != claims) return "there are other claims";
   if (status.level != registry.state().level) return "another format level is in force";
+  const tracker::LevelRange& levels = node.config().levels;
+  if (status.oldest_level != levels.oldest || status.newest_level != levels.newest)
+    return "it reads other format levels";
   std::vector<NodeId> members;
   for (const paxos::Member& member : replica.members().membership.members) members.push_back(member.id);
   return status.members == members ? "" : "the members are others";

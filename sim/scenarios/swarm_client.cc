@@ -35,7 +35,7 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   if (plan_.downloads && !std::exchange(part_provided_, true)) ProvidePart(host);
   // Its withdrawal may still be on its way, and be executed after this life's first claim.
   if (stops_since_ != Instant::Never() && !withdrawn_) withdrawal_may_be_late_ = true;
-  offered_ = failed_ = unread_ = withdrawn_ = false;
+  answered_ = offered_ = failed_ = unread_ = withdrawn_ = false;
   ++life_;
   began_ = host.now();
   cut_from_ = UINT32_MAX;
@@ -75,6 +75,11 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   config.skip_verify = !plan_.honest;
   config.keep_offering = plan_.keep_offering;
   config.wait_for_registration = true;
+  // What fetches the torrent itself from peers speaks another part of the wire.
+  if (plan_.honest && !plan_.by_magnet) {
+    if (!conduct_) conduct_.emplace(host.world(), host.name(), swarm_->judge().metainfo());
+    conduct_->OnStart(config);
+  }
   return std::make_unique<swarm::Client>(config);
 }
 
@@ -268,13 +273,35 @@ uint64_t ClientAdaptor::bytes_needed() const {
   return bytes;
 }
 
+void ClientAdaptor::Begins(ClientHost& host, const Input<swarm::Protocol>& input) {
+  if (!conduct_ || host.machine()->stopped()) return;
+  std::visit(
+      [&](const auto& event) {
+        if constexpr (requires { conduct_->OnInput(event); }) conduct_->OnInput(event);
+        if constexpr (requires { event.message; })
+          answered_ |= std::holds_alternative<tracker_api::Answer>(event.message);
+      },
+      input);
+}
+
+void ClientAdaptor::Links(ClientHost& host, const LinkEffect& effect) {
+  if (conduct_) conduct_->OnEffect(effect, host.now());
+}
+
 void ClientAdaptor::AfterStep(ClientHost& host) {
+  if (conduct_) {
+    const swarm::Client& client = *host.machine();
+    const swarm::Selection* selection = client.selection();
+    conduct_->OnStep(client.verified(), selection != nullptr ? selection->unselected() : PieceMap(),
+                     client.phase() == "downloading");
+  }
   if (stops_since_ == Instant::Never() && host.machine()->phase() == "stopping") {
     stops_since_ = host.now();
   }
   CheckSaid(host);
   CheckEdits(host);
   CheckRates(host);
+  if (conduct_) CheckProgress(host);
   CheckIdle(host);
 }
 
@@ -288,6 +315,19 @@ void ClientAdaptor::CheckIdle(ClientHost& host) {
     host.world().Fail(
         absl::StrFormat("idle: %s asks %s for nothing, and could", host.name(), overlooked->ToString()));
   }
+}
+
+// What it says of itself is what it does.
+void ClientAdaptor::CheckProgress(ClientHost& host) {
+  if (host.machine()->stopped()) return;
+  const swarm::Progress progress = host.machine()->progress();
+  const bool right = progress.peers_connected == conduct_->connected() &&
+                     progress.bytes_sent == conduct_->bytes_sent() && progress.tracker_answered == answered_;
+  if (right) return;
+  host.world().Fail(absl::StrFormat(
+      "progress: %s says it has %d peers, sent %d bytes and was%s answered; it has %d, sent %d and was%s",
+      host.name(), progress.peers_connected, progress.bytes_sent, progress.tracker_answered ? "" : " not",
+      conduct_->connected(), conduct_->bytes_sent(), answered_ ? "" : " not"));
 }
 
 // Since this life began no more bytes of blocks have come and gone than the limits let pass.

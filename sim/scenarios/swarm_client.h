@@ -16,6 +16,7 @@
 #include "core/swarm/inquiry.h"
 #include "sim/host.h"
 #include "sim/scenarios/content_disk.h"
+#include "sim/scenarios/wire_conduct.h"
 
 namespace bt::sim {
 
@@ -62,6 +63,8 @@ class ClientAdaptor : public DefaultAdaptor {
   void Transmit(ClientHost& host, NodeId to, const Slice& message);
   void Deliver(ClientHost& host, uint32_t from, const Slice& bytes);
   void Note(ClientHost& host, const swarm::Protocol::Note& note);
+  void Begins(ClientHost& host, const Input<swarm::Protocol>& input);
+  void Links(ClientHost& host, const LinkEffect& effect);
   void AfterStep(ClientHost& host);
   void Serves(ClientHost& host, const LinkSendFile& block, std::string_view bytes);
 
@@ -106,18 +109,21 @@ class ClientAdaptor : public DefaultAdaptor {
   void CheckSaid(ClientHost& host);
   void CheckRates(ClientHost& host);
   void CheckIdle(ClientHost& host);
+  void CheckProgress(ClientHost& host);
   void DrawSelection(ClientHost& host);
   std::vector<std::string> Patterns() const;
   void Finished(ClientHost& host);
 
   SwarmWorld* swarm_;
   ClientPlan plan_;
+  std::optional<WireConduct> conduct_;  // of who is honest, and has more than a magnet link
   bool part_provided_ = false;
   bool finished_ = false;
   Instant finished_at_ = Instant::Never();
   std::optional<RandomStream> selections_;
   absl::btree_set<size_t> selected_;       // files
   absl::btree_set<size_t> ever_selected_;  // in any life
+  bool answered_ = false;                  // in this life: by a tracker
   bool failed_ = false;                    // in this life: it has said that it gives up
   bool unread_ = false;                    // in this life: a piece could not be read, and it has said so
   bool withdrawn_ = false;                 // in this life: it stops, and the tracker has taken its claim back
