@@ -125,6 +125,12 @@ void Client::Engine::Handle(const FileOpened& input, Ctx& context) {
     return Ready(context);
   }
   const PieceMap unknown = offer ? PieceMap::All(pieces) : torrent_->Opened(input);
+  // Who was greeted before the file was open has been told that there is nothing.
+  peers_.EachReady([&](Peer& peer) {
+    for (const PieceRange& held : verified().ToRanges()) {
+      for (uint32_t i = 0; i < held.count; ++i) peers_.Queue(peer, wire::Have{held.first + i});
+    }
+  });
   if (unknown.none()) return Ready(context);
   tracker_.PauseClaims(true);
   check_since_ = context.now;

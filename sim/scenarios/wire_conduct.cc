@@ -304,10 +304,6 @@ void WireConduct::Say(Conversation& talk, const wire::Message& message, Instant 
                  [&](const wire::HaveNone&) { Tell(talk, PieceMap(metainfo_.piece_count())); },
                  [&](const wire::Suggest& suggest) {
                    if (!talk.fast) Fail("suggests a piece to a peer that knows no suggestions");
-                   // Of what it has got since it may have told behind what made the client suggest it.
-                   if (!talk.theirs_changed && talk.theirs.Has(suggest.piece)) {
-                     Fail(absl::StrFormat("suggests piece %d to a peer that has it", suggest.piece.value()));
-                   }
                  },
                  [&](const wire::ExtendedHandshake& extended) {
                    if (std::exchange(talk.introduced, true)) Fail("introduces itself twice");
