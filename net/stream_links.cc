@@ -32,7 +32,7 @@ absl::StatusOr<Address> StreamLinks::Listen(const Address& address) {
   absl::StatusOr<Listener> listener = net::Listen(address);
   if (!listener.ok()) return listener.status();
   acceptor_.emplace(loop_, *std::move(listener),
-                    [this](Fd fd, const Address& peer) { Take(std::move(fd), peer); });
+                    [this](Fd fd, const Address& peer) { Adopt(std::move(fd), peer); });
   return acceptor_->address();
 }
 
@@ -79,7 +79,7 @@ void StreamLinks::Start(const LinkConnect& connect) {
   links_.emplace(id, std::move(link));
 }
 
-void StreamLinks::Take(Fd fd, const Address& peer) {
+void StreamLinks::Adopt(Fd fd, const Address& peer) {
   if (links_.size() >= options_.links_max) {
     ++counters_.turned_away;
     return;

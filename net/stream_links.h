@@ -58,6 +58,9 @@ class StreamLinks {
 
   // Accepts links from now on; returns the address with its real port. At most once.
   absl::StatusOr<Address> Listen(const Address& address);
+  // A connection that somebody else has accepted, with nothing read from it: as if it had come to this
+  // listener.
+  void Adopt(Fd fd, const Address& peer);
 
   void Execute(LinkEffect effect);
 
@@ -76,7 +79,6 @@ class StreamLinks {
   void Send(LinkSendFile send);
   void Close(const LinkClose& close);
   Connection* Find(LinkId id);
-  void Take(Fd fd, const Address& peer);
   Connection::Tell Hear(LinkId id);
   void OnEvent(LinkId id, ConnectionEvent event);
   void Read(LinkId id);

@@ -32,6 +32,8 @@ class Choker {
     if (peer == optimistic_) optimistic_ = kNobody;
   }
 
+  // From the next round on.
+  void SetSlots(uint32_t slots) { slots_ = slots; }
   uint32_t slots() const { return slots_; }
 
  private:

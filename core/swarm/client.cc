@@ -20,6 +20,10 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 void Client::Step(const Input<Protocol>& input, Context<Protocol>& context) {
   if (fetch_ == nullptr) return engine_->Step(input, context);
+  // Limits are kept for the engine that begins with what is found.
+  const auto* call = std::get_if<Call<Protocol>>(&input);
+  const auto* limits = call == nullptr ? nullptr : std::get_if<SetLimits>(&call->request);
+  if (limits != nullptr) engine_->SetLimits(*limits, context);
   fetch_->Step(input, context);
   std::optional<MetadataFetch::Found> found = fetch_->Take();
   if (!found) return;
@@ -52,6 +56,8 @@ std::optional<Address> Client::OverlookedPeer() const { return engine_->Overlook
 bool Client::IsBanned(const Address& peer) const {
   return fetch_ ? fetch_->IsBanned(peer) : engine_->IsBanned(peer);
 }
+
+bool Client::Means(const InfoHash& hash) const { return engine_->Means(hash); }
 
 std::string_view Client::phase() const {
   if (fetch_) return fetch_->stopped() ? "stopped" : "magnet";

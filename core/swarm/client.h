@@ -59,6 +59,9 @@ class Client final {
   std::string_view phase() const;
   bool stopped() const;
   bool IsBanned(const Address& peer) const;
+  // Whether a peer that names this info-hash in its handshake means this client's content. Never before the
+  // torrent is known.
+  bool Means(const InfoHash& hash) const;
   // The id this client gives to peers, and what it believes of them.
   const std::array<uint8_t, 20>& id() const;
   std::vector<PeerView> peers() const;

@@ -266,6 +266,11 @@ bool Downloads::Endgame(Ctx& context) {
   return context.now >= endgame_;
 }
 
+void Downloads::SetLimit(uint64_t bytes_per_second, Ctx& context) {
+  throttle_.SetRate(bytes_per_second, context.now);
+  Wake(context);
+}
+
 void Downloads::Wake(Ctx& context) {
   if (std::exchange(throttled_, false)) refill_all_ = true;
   if (!picker_ || endgame_ == Instant::Never()) return;

@@ -72,6 +72,8 @@ class Downloads {
   void ExpireAlone(Duration limit, Ctx& context);
   // Timer::kPeers has fired: the endgame may be due, and Config::download_limit let more be asked for.
   void Wake(Ctx& context);
+  // Another limit of bytes a second from now on; 0: none.
+  void SetLimit(uint64_t bytes_per_second, Ctx& context);
 
   // --- for web seeds (downloads_runs.cc): pieces nobody is asked for ---
 

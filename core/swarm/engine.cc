@@ -335,9 +335,21 @@ void Client::Engine::Handle(const TimerFired<swarm::Protocol>& input, Ctx& conte
 
 void Client::Engine::Handle(const Call<swarm::Protocol>& input, Ctx& context) {
   if (std::holds_alternative<GetProgress>(input.request)) return context.out.Reply(input.id, progress());
+  if (const auto* limits = std::get_if<swarm::SetLimits>(&input.request)) {
+    SetLimits(*limits, context);
+    return context.out.Reply(input.id, progress());
+  }
   if (phase_ == Phase::kStopped) return context.out.Reply(input.id, Stopped{});
   stop_calls_.push_back(input.id);
   BeginStop(context);
+}
+
+void Client::Engine::SetLimits(const swarm::SetLimits& limits, Ctx& context) {
+  config_.upload_limit = limits.upload;
+  config_.download_limit = limits.download;
+  if (!uploads_) return;
+  uploads_->LimitChanged(config_, context);
+  downloads_->SetLimit(config_.download_limit, context);
 }
 
 void Client::Engine::Handle(const CallCancelled& input, Ctx&) {

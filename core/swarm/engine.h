@@ -48,6 +48,7 @@ class Client::Engine {
   uint64_t Digest() const;
 
   const Config& config() const { return config_; }
+  void SetLimits(const swarm::SetLimits& limits, Ctx& context);
   const Metainfo* metainfo() const { return torrent_ ? &torrent_->metainfo() : nullptr; }
   const PieceMap& verified() const { return torrent_ ? torrent_->verified() : no_pieces_; }
   const Selection* selection() const { return torrent_ ? &torrent_->selection() : nullptr; }
@@ -56,6 +57,7 @@ class Client::Engine {
   bool IsBanned(const Address& peer) const { return book_.banned(peer); }
   const wire::PeerId& id() const { return self_id_; }
   std::vector<PeerView> peers() const;
+  bool Means(const InfoHash& hash) const { return torrent_ && torrent_->info_hashes().Find(hash) != nullptr; }
   std::optional<Address> OverlookedPeer() const;
 
  private:

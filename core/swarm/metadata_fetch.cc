@@ -48,7 +48,7 @@ void MetadataFetch::Handle(const Input<Protocol>& input, Ctx& context) {
                    if (fired.timer == Timer::kPeers) PeerTimers(context);
                  },
                  [&](const Call<Protocol>& call) {
-                   if (std::holds_alternative<GetProgress>(call.request)) {
+                   if (!std::holds_alternative<swarm::Stop>(call.request)) {
                      return context.out.Reply(call.id, progress());
                    }
                    Stop(context);

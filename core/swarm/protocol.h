@@ -24,6 +24,11 @@ inline constexpr FileId kContentFile = FileId(0);
 // Withdraw the claim, save progress, close everything. Answered by Stopped when done.
 struct Stop {};
 struct GetProgress {};
+// Other limits of bytes a second than the configuration's, from now on; 0: none. Answered by Progress.
+struct SetLimits {
+  uint64_t upload = 0;
+  uint64_t download = 0;
+};
 
 // --- to web servers that have the files (BEP 19) ---
 
@@ -196,7 +201,7 @@ struct Protocol {
   };
   using FileEffect = swarm::FileEffect;
   using FileDone = swarm::FileDone;
-  using Request = std::variant<Stop, GetProgress>;
+  using Request = std::variant<Stop, GetProgress, SetLimits>;
   using Response = std::variant<Stopped, Progress>;
   using Note =
       std::variant<TorrentKnown, FileReady, PieceUnusable, PieceVerified, PieceRejected, PeerConnected,

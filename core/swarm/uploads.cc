@@ -101,6 +101,13 @@ void Uploads::Wake(Ctx& context) {
   if (throttle_.limits()) ServeInTurns(context);
 }
 
+// Those who wait under the former limit may wait for longer than the new one has them wait.
+void Uploads::LimitChanged(const Config& config, Ctx& context) {
+  throttle_.SetRate(config.upload_limit, context.now);
+  choker_.SetSlots(Slots(config));
+  ServeInTurns(context);
+}
+
 // It waits for a block, and its link has room for one.
 bool Uploads::HasWork(const Peer& peer) const {
   return !peer.asked.empty() &&

@@ -46,6 +46,8 @@ class Uploads {
   void Serve(Peer& peer, Ctx& context);
   // Timer::kPeers has fired: Config::upload_limit may let more go.
   void Wake(Ctx& context);
+  // The limit of bytes a second is another one in `config` from now on.
+  void LimitChanged(const Config& config, Ctx& context);
   // Before the peer goes off the table: its slot is free for others.
   void Left(const Peer& peer);
   // Free slots go to whoever is interested, at once; who keeps a slot is decided by rounds.

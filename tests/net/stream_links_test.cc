@@ -90,6 +90,24 @@ TEST_F(StreamLinksTest, WhatIsSentBeforeTheConnectionIsUpGoesOutOnceItIs) {
   ASSERT_TRUE(RunUntil(loop_, [&] { return server_.total == 5; }));
 }
 
+// As at a port that several share: what has arrived meanwhile is there to be read.
+TEST_F(StreamLinksTest, AConnectionThatWasAcceptedElsewhereIsALinkLikeOthers) {
+  absl::StatusOr<Listener> listener = Listen(Address::V4(127, 0, 0, 1, 0));
+  ASSERT_TRUE(listener.ok());
+  const Address at = listener->address;
+  Fd accepted;
+  Acceptor acceptor(loop_, *std::move(listener), [&](Fd fd, const Address&) { accepted = std::move(fd); });
+  client_.links.Execute(LinkConnect{LinkId(1), at});
+  client_.links.Execute(LinkSendBytes{LinkId(1), Slice::Static("hello")});
+  ASSERT_TRUE(RunUntil(loop_, [&] { return accepted.valid() && Up(client_, LinkId(1)); }));
+  server_.links.Adopt(std::move(accepted), Address::V4(127, 0, 0, 1, 99));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return server_.total == 5; }));
+  ASSERT_EQ(server_.up.size(), 1u);
+  EXPECT_NE(server_.up[0].value() & kInboundLink, 0u);
+  server_.links.Execute(LinkSendBytes{server_.up[0], Slice::Static("welcome")});
+  ASSERT_TRUE(RunUntil(loop_, [&] { return client_.total == 7; }));
+}
+
 TEST_F(StreamLinksTest, BlocksOfAFileAreSentInOrderWithTheOtherBytes) {
   const LinkId there = Connected();
   const std::string bytes = RandomBytes(3 * 1024 * 1024 + 17, 1);

@@ -52,6 +52,29 @@ TEST(ThrottleTest, WithoutALimitEverythingPasses) {
   EXPECT_EQ(throttle.burst(), UINT64_MAX);
 }
 
+TEST(ThrottleTest, WhatIsOwedStaysOwedUnderAnotherRate) {
+  Throttle throttle(kBlockSize);
+  const Instant start(Seconds(5).ns);
+  throttle.Spend(4 * kBlockSize, start);  // owed: 3.9 blocks
+  throttle.SetRate(2 * kBlockSize, start);
+  const auto waits = [&] { return static_cast<double>((throttle.next(start) - start).millis()); };
+  EXPECT_NEAR(waits(), 1950, 1);
+  throttle.SetRate(kBlockSize, start + Milliseconds(950));
+  EXPECT_NEAR(waits(), 2950, 1);
+}
+
+// As a daemon does that divides one limit between its transfers.
+TEST(ThrottleTest, ARateThatIsSetAgainAndAgainIsKept) {
+  Throttle throttle(kBlockSize * 5);
+  Instant now(Seconds(5).ns);
+  uint64_t blocks = 0;
+  for (int i = 0; i < 100; ++i, now = now + Milliseconds(100)) {
+    throttle.SetRate(i % 2 == 0 ? kBlockSize * 6 : kBlockSize * 4, now);
+    blocks += BlocksIn(throttle, now, Milliseconds(100));
+  }
+  EXPECT_NEAR(static_cast<double>(blocks), 50, 2);
+}
+
 struct LimitedTest : PeerTest {
   size_t Seeder(uint64_t upload_limit) {
     Config config = Offering();
@@ -89,6 +112,34 @@ TEST_F(LimitedTest, ADownloadAsksForNoMoreThanItsLimit) {
   Seeder(0);
   const Duration took = Takes({Downloader(2, 100'000)});
   EXPECT_GE(took, Milliseconds(2'500));
+  EXPECT_LE(took, Milliseconds(3'300));
+}
+
+TEST_F(LimitedTest, AnotherLimitOfAnOfferHoldsAtOnce) {
+  const size_t seeder = Seeder(1'000);
+  const size_t download = Downloader(2, 0);
+  world_.RunFor(Seconds(1));
+  world_.Ask(seeder, SetLimits{.upload = 100'000});
+  const Duration took = Takes({download});
+  EXPECT_GE(took, Milliseconds(2'400));
+  EXPECT_LE(took, Milliseconds(3'300));
+}
+
+TEST_F(LimitedTest, WithoutItsLimitAnOfferSendsWhatItHas) {
+  const size_t seeder = Seeder(1'000);
+  const size_t download = Downloader(2, 0);
+  world_.RunFor(Seconds(1));
+  world_.Ask(seeder, SetLimits{});
+  EXPECT_LE(Takes({download}), Milliseconds(500));
+}
+
+TEST_F(LimitedTest, AnotherLimitOfADownloadHoldsAtOnce) {
+  Seeder(0);
+  const size_t download = Downloader(2, 1'000);
+  world_.RunFor(Seconds(1));
+  world_.Ask(download, SetLimits{.download = 100'000});
+  const Duration took = Takes({download});
+  EXPECT_GE(took, Milliseconds(2'300));
   EXPECT_LE(took, Milliseconds(3'300));
 }
 
