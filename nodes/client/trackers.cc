@@ -144,9 +144,12 @@ net::HttpClientLimits TlsHosts::limits() const {
   return limits;
 }
 
+ExitStatus TrackersRefused(const absl::Status& why) {
+  return absl::IsInvalidArgument(why) ? ExitStatus::kWrongUsage : ExitStatus::kNoTracker;
+}
+
 ExitStatus RefuseTrackers(const char* command, const absl::Status& why) {
-  return Refuse(command, why,
-                absl::IsInvalidArgument(why) ? ExitStatus::kWrongUsage : ExitStatus::kNoTracker);
+  return Refuse(command, why, TrackersRefused(why));
 }
 
 TrackerTroubles::TrackerTroubles(TrackerList trackers)

@@ -54,6 +54,8 @@ absl::StatusOr<TrackerList> ResolveTrackers(const std::vector<std::string>& give
 struct TrustOptions {
   std::string token_file;
   std::string authorities_file;  // of certificates; empty: the system's are trusted
+
+  friend bool operator==(const TrustOptions&, const TrustOptions&) = default;
 };
 // Reads what the list needs of them. Errors name the file.
 absl::Status TakeTrust(const TrustOptions& options, TrackerList& trackers);
@@ -76,7 +78,8 @@ class TlsHosts {
   absl::btree_map<Address, std::string> hosts_;  // at most kTrackersLimit
 };
 
-// One line about what ResolveTrackers refused, and the exit status for it.
+// The exit status for what ResolveTrackers refused; and one line about it besides.
+ExitStatus TrackersRefused(const absl::Status& why);
 ExitStatus RefuseTrackers(const char* command, const absl::Status& why);
 
 // What each tracker did instead of answering, for the one message that says why nothing came of it.

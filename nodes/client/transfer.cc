@@ -11,14 +11,10 @@
 #include <utility>
 #include <variant>
 
-#include "core/swarm/client.h"
-#include "core/swarm/info_hashes.h"
-#include "net/host.h"
+#include "net/loop.h"
 #include "net/resolve.h"
-#include "net/stream_links.h"
 #include "nodes/client/download_target.h"
 #include "nodes/client/reporter.h"
-#include "nodes/content/block_store.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -31,8 +27,6 @@ constexpr Duration kTimeoutPeriod = Milliseconds(200);  // how often --timeout i
 
 class Transfer {
  public:
-  using Host = net::Host<swarm::Client, Transfer, BlockStore>;
-
   explicit Transfer(TransferSetup setup)
       : setup_(std::move(setup)),
         offer_(setup_.config.role == swarm::Role::kOffer),
@@ -42,31 +36,20 @@ class Transfer {
   ExitStatus Run() {
     // Before the block store's threads are started.
     loop_.OnSignals({SIGINT, SIGTERM}, [this](int signal) { OnStopSignal(signal); });
-    links_ = std::make_unique<net::StreamLinks>(loop_, net::StreamLinksOptions{});
-    files_ = std::make_unique<BlockStore>(loop_, BlockStoreOptions{},
-                                          [this](const swarm::OpenFile& open) { return Place(open); });
-    asker_ =
-        std::make_unique<TrackerAsker>(loop_, setup_.trackers, std::string(), WhatIsAnnounced(),
-                                       [this](NodeId from, swarm::Protocol::Message message) {
-                                         host_->Deliver(Received<swarm::Protocol>{from, std::move(message)});
-                                       });
-    web_ =
-        std::make_unique<WebClient>(loop_, setup_.web_seeds, [this](NodeId from, swarm::RangeFetched answer) {
-          host_->Deliver(Received<swarm::Protocol>{from, std::move(answer)});
-        });
+    hosted_ = std::make_unique<HostedTransfer>(loop_, setup_, [this](swarm::Protocol::Note note) {
+      std::visit([this](auto& event) { On(event); }, note);
+    });
     reporter_.WebSeeds(setup_.web_seeds.names);
-    const absl::StatusOr<Address> listening = Listen();
-    if (!listening.ok()) {
-      reporter_.Failed(absl::StrCat("--listen ", setup_.listen, ": ", Message(listening.status())));
-      return unreadable_listen_ ? ExitStatus::kWrongUsage : ExitStatus::kFailed;
+    std::optional<Address> wanted;
+    if (!setup_.listen.empty()) {
+      const absl::StatusOr<Address> resolved = net::Resolve(setup_.listen);
+      if (!resolved.ok()) return CannotListen(resolved.status(), ExitStatus::kWrongUsage);
+      wanted = *resolved;
     }
+    const absl::StatusOr<Address> listening = hosted_->Listen(wanted);
+    if (!listening.ok()) return CannotListen(listening.status(), ExitStatus::kFailed);
     listen_ = *listening;
     WarnOfUnreachableClaim();
-    setup_.config.listen = listen_;
-    setup_.config.trackers = static_cast<uint32_t>(setup_.trackers.addresses.size());
-    setup_.config.web_seeds = static_cast<uint32_t>(setup_.web_seeds.seeds.size());
-    host_ = std::make_unique<Host>(loop_, std::make_unique<swarm::Client>(setup_.config), *this,
-                                   Host::Parts{.links = links_.get(), .files = files_.get()});
     for (const std::string& warning : setup_.trackers.warnings) reporter_.Warning(warning);
     for (const std::string& warning : setup_.web_seeds.warnings) reporter_.Warning(warning);
     reporter_.Listening(listen_);
@@ -74,7 +57,7 @@ class Transfer {
     progress_timer_.Arm(started_ + reporter_.period());
     if (setup_.timeout > Duration{}) timeout_timer_.Arm(started_ + kTimeoutPeriod);
     last_arrival_ = started_;
-    host_->Start({});
+    hosted_->Start(listen_);
     if (!ended_) loop_.Run();
     if (failure_) return *failure_;
     // An offer ends by being stopped; a download is stopped before it is done.
@@ -83,20 +66,7 @@ class Transfer {
   }
 
   // The torrent of a download whose file was there already and right.
-  const Metainfo* already_there() const { return already_there_ ? host_->machine().metainfo() : nullptr; }
-
-  // --- for the host ---
-
-  void SendMessage(NodeId to, const swarm::Protocol::Message& message) {
-    const auto* fetch = std::get_if<swarm::FetchRange>(&message);
-    if (fetch == nullptr) return asker_->Send(to, message);
-    web_->Send(to, *fetch, *host_->machine().metainfo());
-  }
-  void OnReply(CallId, swarm::Protocol::Response) {}
-  void OnFatal(absl::Status) {}
-  void OnNote(swarm::Protocol::Note note) {
-    std::visit([this](auto& event) { On(event); }, note);
-  }
+  const Metainfo* already_there() const { return already_there_ ? machine().metainfo() : nullptr; }
 
  private:
   void On(const swarm::TorrentKnown& note) {
@@ -105,16 +75,16 @@ class Transfer {
     const swarm::Selection& selection = selected();
     // A directory that holds a part of a tree is offered by who goes on from its download alone.
     if (offer_ || (selection.given() && setup_.config.keep_offering)) return;
-    if (!HoldsContent(Target(), *host_->machine().metainfo(), selection)) return;
+    if (!HoldsContent(Target(), *machine().metainfo(), selection)) return;
     already_there_ = complete_ = true;
     reporter_.AlreadyThere(note.name, Target(), selection.bytes());
     End();
   }
   void On(const swarm::FileReady& note) {
-    const swarm::Progress progress = host_->machine().progress();
+    const swarm::Progress progress = machine().progress();
     present_ = progress.bytes_verified;
     reporter_.Begin(progress, loop_.now());
-    reporter_.Checked(note, path_);
+    reporter_.Checked(note, Target());
   }
   void On(const swarm::PieceUnusable& note) { reporter_.Unusable(note); }
   void On(const swarm::PieceVerified&) {}
@@ -123,7 +93,7 @@ class Transfer {
   void On(const swarm::PeerDisconnected&) {}
   void On(const swarm::PeerBanned& note) { reporter_.Banned(note); }
   void On(const swarm::Offered& note) {
-    const swarm::Client& client = host_->machine();
+    const swarm::Client& client = machine();
     if (offering_told_ || client.phase() != "offering" || note.pieces < client.verified().count()) return;
     offering_told_ = true;
     reporter_.Offering(note.pieces, name_, listen_);
@@ -142,9 +112,9 @@ class Transfer {
     complete_ = true;
     const uint64_t length = selected().bytes();
     if (selected().given() && length > 0 && present_ == length)
-      return reporter_.AlreadyThere(name_, path_, length);
-    reporter_.Complete(name_, path_, length, length - present_, net::Loop::ReadClock() - started_,
-                       sources_.size(), host_->machine().progress().bytes_from_web);
+      return reporter_.AlreadyThere(name_, Target(), length);
+    reporter_.Complete(name_, Target(), length, length - present_, net::Loop::ReadClock() - started_,
+                       sources_.size(), machine().progress().bytes_from_web);
   }
   void On(const swarm::Failed& note) {
     if (already_there_) return;  // the file that is there was not to be opened for writing
@@ -157,53 +127,18 @@ class Transfer {
   void On(const swarm::Stopped&) { End(); }
   void On(const swarm::InquiryDone&) {}
 
-  FilePlace Place(const swarm::OpenFile&) { return {Target(), false}; }
+  const swarm::Client& machine() const { return hosted_->machine(); }
+  const std::string& Target() { return hosted_->Target(); }
+  const swarm::Selection& selected() const { return hosted_->selected(); }
 
-  // The file or directory to be offered, or made. The torrent is known.
-  const std::string& Target() {
-    if (!path_.empty()) return path_;
-    path_ = offer_ ? setup_.path : DownloadPath(setup_.path, *host_->machine().metainfo(), selected());
-    return path_;
+  ExitStatus CannotListen(const absl::Status& why, ExitStatus status) {
+    reporter_.Failed(absl::StrCat("--listen ", setup_.listen, ": ", Message(why)));
+    return status;
   }
-  const swarm::Selection& selected() const { return *host_->machine().selection(); }
 
   void End() {
     ended_ = true;
     loop_.Stop();
-  }
-
-  // Without --listen: every address of both families, so that a claim names a place where this process
-  // listens whatever family the trackers are reached by. A machine without IPv6 has the other family alone.
-  absl::StatusOr<Address> Listen() {
-    if (setup_.listen.empty()) {
-      absl::StatusOr<Address> both = links_->Listen(Address{});
-      return both.ok() ? both : links_->Listen(Address::V4(0, 0, 0, 0, 0));
-    }
-    const absl::StatusOr<Address> wanted = net::Resolve(setup_.listen);
-    unreadable_listen_ = !wanted.ok();
-    return wanted.ok() ? links_->Listen(*wanted) : wanted.status();
-  }
-
-  // For trackers that are asked over UDP. The machine names the content; there it goes by an info-hash, which
-  // is the one under which peers are dialled first.
-  Announced WhatIsAnnounced() {
-    Announced announced;
-    announced.info_hash = [this](const tracker_api::TorrentKey& key) -> std::optional<InfoHash> {
-      if (const auto* hash = std::get_if<InfoHash>(&key)) return *hash;
-      const Metainfo* metainfo = host_->machine().metainfo();
-      if (metainfo == nullptr) return std::nullopt;
-      return swarm::InfoHashes(*metainfo, setup_.config.format, setup_.config.key).ToDial(0).hash;
-    };
-    announced.listen = [this] { return listen_; };
-    announced.left = [this]() -> uint64_t {
-      const Metainfo* metainfo = host_->machine().metainfo();
-      if (metainfo == nullptr) return 1;
-      if (host_->machine().verified().all()) return 0;
-      // Of everything: who has what it selected still has not all.
-      const uint64_t held = host_->machine().progress().bytes_held;
-      return std::max<uint64_t>(1, metainfo->length - std::min(metainfo->length, held));
-    };
-    return announced;
   }
 
   // Host 0.0.0.0 is claimed as the address a tracker sees, which is an IPv6 address for some trackers.
@@ -223,19 +158,17 @@ class Transfer {
                                   troubles_.ToString(), "; start one, or name another with --tracker"));
   }
 
-  void Stop() { host_->Deliver(Call<swarm::Protocol>{CallId(1), swarm::Stop{}}); }
-
   void OnStopSignal(int signal) {
     if (stop_signal_ != 0) ::_exit(static_cast<int>(StoppedBy(signal)));
     stop_signal_ = signal;
     if (!complete_ && !offer_) reporter_.Warning("stopping; what is verified is kept, run it again to go on");
-    Stop();
+    hosted_->Stop();
   }
 
   void OnTimeoutTimer() {
     const Instant now = net::Loop::ReadClock();
     if (complete_ || failure_ || stop_signal_ != 0) return;
-    const swarm::Progress progress = host_->machine().progress();
+    const swarm::Progress progress = machine().progress();
     const uint64_t received = progress.bytes_received + progress.bytes_from_web;
     if (received != received_) last_arrival_ = now;
     received_ = received;
@@ -249,14 +182,14 @@ class Transfer {
                                     ", nothing has arrived for ", setup_.timeout.seconds(),
                                     " s; what is verified is kept, run it again to go on"));
     }
-    Stop();
+    hosted_->Stop();
   }
 
   void OnProgressTimer() {
     const Instant now = net::Loop::ReadClock();
     progress_timer_.Arm(now + reporter_.period());
-    if (host_ == nullptr || stop_signal_ != 0) return;
-    if (!name_.empty()) reporter_.Progress(host_->machine().progress(), now);
+    if (!hosted_->started() || stop_signal_ != 0) return;
+    if (!name_.empty()) reporter_.Progress(machine().progress(), now);
     if (setup_.config.magnet && !waiting_told_ && name_.empty() && now - started_ >= kPatienceWithoutPeers) {
       waiting_told_ = true;
       reporter_.Warning(absl::StrCat("no tracker and no peer has told yet what ", setup_.what,
@@ -279,7 +212,6 @@ class Transfer {
   TrackerTroubles troubles_;
   Address listen_;
   std::string name_;
-  std::string path_;
   Instant started_;
   uint64_t present_ = 0;  // bytes that were there already
   absl::btree_set<Address> sources_;
@@ -287,7 +219,6 @@ class Transfer {
   bool offering_told_ = false;
   bool complete_ = false;
   bool already_there_ = false;
-  bool unreadable_listen_ = false;
   bool ended_ = false;
   int stop_signal_ = 0;
   std::optional<ExitStatus> failure_;
@@ -297,11 +228,7 @@ class Transfer {
   net::Loop loop_;
   net::Timer progress_timer_{loop_, [this] { OnProgressTimer(); }};
   net::Timer timeout_timer_{loop_, [this] { OnTimeoutTimer(); }};
-  std::unique_ptr<net::StreamLinks> links_;
-  std::unique_ptr<BlockStore> files_;
-  std::unique_ptr<TrackerAsker> asker_;
-  std::unique_ptr<WebClient> web_;
-  std::unique_ptr<Host> host_;
+  std::unique_ptr<HostedTransfer> hosted_;
 };
 
 }  // namespace

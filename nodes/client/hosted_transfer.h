@@ -1,0 +1,97 @@
+#pragma once
+
+// HostedTransfer: one client machine on a loop, with what it needs around it: peer links, the content file,
+// the edges to its trackers and web servers. What its notes mean to a user is its owner's matter: a command
+// that works alone (transfer.h), or the daemon. Loop thread only.
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/swarm/client.h"
+#include "core/swarm/config.h"
+#include "net/fd.h"
+#include "net/host.h"
+#include "net/loop.h"
+#include "net/stream_links.h"
+#include "nodes/client/trackers.h"
+#include "nodes/client/web_client.h"
+#include "nodes/content/block_store.h"
+
+namespace bt::nodes {
+
+struct HostedSetup {
+  swarm::Config config;  // listen, trackers and web_seeds are filled in by Start
+  TrackerList trackers;
+  WebSeedList web_seeds;  // of a download
+  std::string path;       // of the offered file; of a download the file or directory to make, or empty
+};
+
+// Any free port of every address of both families, so that a claim names a place where this process listens
+// whatever family the trackers are reached by. A machine without IPv6 has the other family alone.
+auto ListenEverywhere(auto&& listen) {
+  auto both = listen(Address{});
+  return both.ok() ? std::move(both) : listen(Address::V4(0, 0, 0, 0, 0));
+}
+
+class HostedTransfer {
+ public:
+  // May be called in the middle of the machine's step: it must not destroy the transfer.
+  using TakeNote = std::function<void(swarm::Protocol::Note)>;
+
+  HostedTransfer(net::Loop& loop, HostedSetup setup, TakeNote take_note);
+  // Not from within a note. After Stopped nothing is lost by it; before, what a kill -9 loses.
+  ~HostedTransfer();
+  HostedTransfer(const HostedTransfer&) = delete;
+  HostedTransfer& operator=(const HostedTransfer&) = delete;
+
+  // A port of its own for peers, before Start; without an address as ListenEverywhere.
+  absl::StatusOr<Address> Listen(const std::optional<Address>& wanted);
+  // Once. `listen`: where peers reach it, as it is claimed.
+  void Start(const Address& listen);
+  // A connection of a peer that somebody else has accepted, with nothing read from it. After Start.
+  void Adopt(net::Fd fd, const Address& peer);
+  // Other limits of bytes a second from now on; 0: none. After Start.
+  void SetLimits(uint64_t upload, uint64_t download);
+  // Withdraws and saves; the note Stopped follows.
+  void Stop();
+  bool started() const { return host_ != nullptr; }
+
+  const swarm::Client& machine() const { return host_->machine(); }
+  const TrackerList& trackers() const { return setup_.trackers; }
+  const WebSeedList& web_seeds() const { return setup_.web_seeds; }
+  bool offers() const { return setup_.config.role == swarm::Role::kOffer; }
+  bool keeps_offering() const { return setup_.config.keep_offering; }
+  // The file or directory to be offered, or made; the torrent is known. Looks at the disk the first time.
+  const std::string& Target();
+  const swarm::Selection& selected() const { return *machine().selection(); }
+
+  // --- for the host ---
+
+  void SendMessage(NodeId to, const swarm::Protocol::Message& message);
+  void OnReply(CallId, swarm::Protocol::Response) {}
+  void OnFatal(absl::Status) {}
+  void OnNote(swarm::Protocol::Note note) { take_note_(std::move(note)); }
+
+ private:
+  using Host = net::Host<swarm::Client, HostedTransfer, BlockStore>;
+  Announced WhatIsAnnounced();
+
+  net::Loop& loop_;
+  HostedSetup setup_;
+  const TakeNote take_note_;
+  Address listen_;
+  std::string path_;
+  std::unique_ptr<net::StreamLinks> links_;
+  std::unique_ptr<BlockStore> files_;
+  std::unique_ptr<TrackerAsker> asker_;
+  std::unique_ptr<WebClient> web_;
+  std::unique_ptr<Host> host_;
+};
+
+}  // namespace bt::nodes
