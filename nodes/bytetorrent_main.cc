@@ -4,11 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <optional>
 
 #include "core/base/version.h"
 #include "nodes/commands/commands.h"
 #include "nodes/commands/create_command.h"
 #include "nodes/commands/inspect_command.h"
+#include "nodes/daemon_command_line.h"
 #include "nodes/shared/command_line.h"
 #include "nodes/shared/command_pages.h"
 #include "nodes/shared/text.h"
@@ -33,6 +35,8 @@ struct Options {
   RegisterOptions registration;
   OfferOptions offer;
   DownloadOptions download;
+  ControlOptions control;  // of offer and download
+  DaemonCommandOptions daemon;
   InspectOptions inspect;
   StatusOptions status;
   TokenNewOptions token_new;
@@ -70,23 +74,6 @@ void AddTrust(CLI::App* command, TrustOptions& options) {
       ->type_name("FILE");
 }
 
-void AddListen(CLI::App* command, std::string& listen) {
-  command
-      ->add_option(
-          "--listen", listen,
-          "HOST:PORT where peers connect; host 0.0.0.0 or [::]: the address trackers see; port 0: any "
-          "free one (default: [::]:0, every address of this machine)")
-      ->type_name("HOST:PORT");
-}
-
-// As "64K" or "2M", in powers of 1024, or a plain number.
-CLI::Option* AddBytes(CLI::App* command, const char* name, uint64_t& bytes, const char* what) {
-  return command->add_option(name, bytes, what)
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 50))  // what is negative is read as more than that
-      ->type_name("BYTES");
-}
-
 CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
   CLI::App* command = app.add_subcommand("create", "make a .torrent from a file or a directory");
   command->footer(
@@ -122,7 +109,7 @@ void AddUploadLimit(CLI::App* command, uint64_t& limit) {
            "at most so many bytes a second to all peers together, as 500K or 2M (default: no limit)");
 }
 
-CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
+CLI::App* AddOffer(CLI::App& app, OfferOptions& options, ControlOptions& control) {
   CLI::App* command =
       app.add_subcommand("offer", "serve a file to whoever downloads its torrent, until Ctrl-C");
   command->footer("\nExample:\n  bytetorrent offer music.mp3 music.torrent --listen 0.0.0.0:6881");
@@ -135,11 +122,12 @@ CLI::App* AddOffer(CLI::App& app, OfferOptions& options) {
   AddUploadLimit(command, options.upload_limit);
   command->add_flag("--skip-verify", options.skip_verify,
                     "offer without comparing the file with the torrent first");
+  AddDaemonChoice(command, control);
   command->add_flag("--json", options.json, "lines of JSON instead of text");
   return command;
 }
 
-CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
+CLI::App* AddDownload(CLI::App& app, DownloadOptions& options, ControlOptions& control) {
   CLI::App* command =
       app.add_subcommand("download", "fetch a torrent's file from every peer that has parts of it");
   command->footer(
@@ -182,6 +170,7 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options) {
                    "give up when nothing has arrived from anybody for so long (default: wait)")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 1'000'000));
+  AddDaemonChoice(command, control);
   command->add_flag("--json", options.json, "lines of JSON instead of text");
   return command;
 }
@@ -361,8 +350,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   const CLI::App* create = AddCreate(app, options.create);
   const CLI::App* registration = AddRegister(app, options.registration);
-  const CLI::App* offer = AddOffer(app, options.offer);
-  const CLI::App* download = AddDownload(app, options.download);
+  const CLI::App* offer = AddOffer(app, options.offer, options.control);
+  const CLI::App* download = AddDownload(app, options.download, options.control);
+  const DaemonCommands daemon = AddDaemonCommands(app, options.daemon);
   const CLI::App* inspect = AddInspect(app, options.inspect);
   const CLI::App* status = AddStatus(app, options.status);
   CLI::App* token = app.add_subcommand("token", "make tokens for trackers that want them");
@@ -385,8 +375,11 @@ int Main(int argc, char** argv) {
   }
   if (create->parsed()) return static_cast<int>(RunCreate(options.create));
   if (registration->parsed()) return static_cast<int>(RunRegister(options.registration));
-  if (offer->parsed()) return static_cast<int>(RunOffer(options.offer));
-  if (download->parsed()) return static_cast<int>(RunDownload(options.download));
+  if (offer->parsed()) return static_cast<int>(OfferHereOrThere(options.control, options.offer));
+  if (download->parsed()) return static_cast<int>(DownloadHereOrThere(options.control, options.download));
+  if (const std::optional<ExitStatus> done = RunDaemonCommand(daemon, options.daemon)) {
+    return static_cast<int>(*done);
+  }
   if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
   if (status->parsed()) return static_cast<int>(RunStatus(options.status));
   if (token_new->parsed()) return static_cast<int>(RunTokenNew(options.token_new));

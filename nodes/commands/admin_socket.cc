@@ -14,22 +14,31 @@ namespace bt::nodes {
 namespace {
 
 absl::Status Lost(const std::string& socket) {
-  return absl::UnavailableError(
-      absl::StrCat("the node that listens on ", socket, " ended the conversation: ", net::ErrnoText(errno)));
+  return absl::UnavailableError(absl::StrCat("the program that listens on ", socket,
+                                             " ended the conversation: ", net::ErrnoText(errno)));
 }
 
 }  // namespace
 
 absl::StatusOr<net::HttpResponse> AskNode(const std::string& socket, const char* method, std::string target,
                                           Duration patience) {
+  net::HttpRequest request;
+  request.method = method;
+  request.target = std::move(target);
+  absl::StatusOr<net::HttpResponse> answer = AskSocket(socket, std::move(request), patience);
+  if (answer.ok()) return answer;
+  return absl::Status(
+      answer.status().code(),
+      absl::StrCat(answer.status().message(), "; is the node running, and is --data-dir its own?"));
+}
+
+absl::StatusOr<net::HttpResponse> AskSocket(const std::string& socket, net::HttpRequest request,
+                                            Duration patience) {
   const absl::StatusOr<net::Fd> fd = net::ConnectUnix(socket, patience);
-  if (!fd.ok()) {
-    return absl::Status(
-        fd.status().code(),
-        absl::StrCat(fd.status().message(), "; is the node running, and is --data-dir its own?"));
-  }
+  if (!fd.ok()) return fd.status();
   std::string bytes;
-  net::WriteHttpRequest({.method = method, .target = std::move(target), .keep_alive = false}, "node", bytes);
+  request.keep_alive = false;
+  net::WriteHttpRequest(request, "localhost", bytes);
   for (std::string_view rest = bytes; !rest.empty();) {
     const ssize_t sent = ::send(fd->get(), rest.data(), rest.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -47,7 +56,7 @@ absl::StatusOr<net::HttpResponse> AskNode(const std::string& socket, const char*
     if (read == net::HttpRead::kDone) return reader.Take();
     if (read != net::HttpRead::kMore || got == 0) {
       return absl::UnavailableError(
-          absl::StrCat("what answers on ", socket, " is no tracker of this version"));
+          absl::StrCat("what answers on ", socket, " is no program of this version"));
     }
   }
 }

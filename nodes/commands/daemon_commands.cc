@@ -1,0 +1,187 @@
+#include "nodes/commands/daemon_commands.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "nodes/client/magnet_link.h"
+#include "nodes/client/prepare.h"
+#include "nodes/commands/daemon_client.h"
+#include "nodes/daemon/order.h"
+#include "nodes/shared/json_text.h"
+#include "nodes/shared/text.h"
+#include "nodes/shared/torrent_files.h"
+
+namespace bt::nodes {
+namespace {
+
+// The daemon, or the sentence that there is none.
+absl::StatusOr<DaemonClient> Needed(const ControlOptions& control) {
+  absl::StatusOr<std::optional<DaemonClient>> found = DaemonClient::Find(control);
+  if (!found.ok()) return found.status();
+  if (*found) return **std::move(found);
+  return absl::UnavailableError(
+      "no daemon runs here; start one with \"bytetorrent daemon\", or name its socket with --control");
+}
+
+// Asks, and prints the answer as JSON if that is wanted, else a line.
+ExitStatus AskAndTell(const char* command, const TransferCommandOptions& options, const char* method,
+                      const std::string& target, const std::string& body, const std::string& line) {
+  const absl::StatusOr<DaemonClient> daemon = Needed(options.control);
+  if (!daemon.ok()) return Refuse(command, daemon.status());
+  const absl::StatusOr<Json> answer = daemon->Ask(method, target, body);
+  if (!answer.ok()) return Refuse(command, answer.status());
+  std::printf("%s\n", options.json ? JsonText(*answer).c_str() : line.c_str());
+  return ExitStatus::kDone;
+}
+
+std::string Word(const Json& json, const char* field) {
+  const auto found = json.find(field);
+  return found != json.end() && found->is_string() ? Printable(found->get<std::string>()) : "";
+}
+uint64_t Count(const Json& json, const char* field) {
+  const auto found = json.find(field);
+  return found != json.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+}
+
+void PrintRow(const Json& transfer) {
+  const uint64_t length = Count(transfer, "length");
+  const uint64_t percent = length == 0 ? 0 : Count(transfer, "verified") * 100 / length;
+  const std::string name = Word(transfer, "name");
+  std::string row = absl::StrFormat("%5d  %-8s  %-11s %4d %%  %10s/s %10s/s %5d  %s", Count(transfer, "id"),
+                                    Word(transfer, "kind"), Word(transfer, "state"), percent,
+                                    SizeText(Count(transfer, "receives_per_second")),
+                                    SizeText(Count(transfer, "sends_per_second")), Count(transfer, "peers"),
+                                    name.empty() ? Word(transfer, "what") : name);
+  if (const auto error = transfer.find("error"); error != transfer.end()) {
+    absl::StrAppend(&row, ": ", Word(*error, "reason"));
+  }
+  std::printf("%s\n", row.c_str());
+}
+
+std::string Absolute(const std::string& path) {
+  std::error_code ignored;
+  return path.empty() ? path : std::filesystem::absolute(path, ignored).lexically_normal().string();
+}
+
+TrustOptions Absolute(const TrustOptions& trust) {
+  return {Absolute(trust.token_file), Absolute(trust.authorities_file)};
+}
+
+ExitStatus AddAndFollow(const DaemonClient& daemon, const Order& order, const char* command, bool json) {
+  const absl::StatusOr<Json> added = daemon.Ask("POST", "/transfers", JsonText(OrderJson(order)));
+  if (!added.ok()) return Refuse(command, added.status());
+  return Follow(daemon, Count(*added, "id"), command, json);
+}
+
+// What a daemon decides by itself cannot be asked of it.
+absl::Status OnlyAlone(const DaemonClient& daemon, const char* option) {
+  return absl::InvalidArgumentError(absl::StrCat("the daemon at ", daemon.socket(), " does not take ", option,
+                                                 "; leave it out, or add --alone"));
+}
+
+}  // namespace
+
+ExitStatus RunList(const TransferCommandOptions& options) {
+  const absl::StatusOr<DaemonClient> daemon = Needed(options.control);
+  if (!daemon.ok()) return Refuse("list", daemon.status());
+  const absl::StatusOr<Json> answer = daemon->Ask("GET", "/transfers");
+  if (!answer.ok()) return Refuse("list", answer.status());
+  const auto transfers = answer->find("transfers");
+  if (transfers == answer->end() || !transfers->is_array()) {
+    return Refuse("list", absl::InternalError("the daemon's answer is not understood"));
+  }
+  if (!options.json) {
+    std::printf("%5s  %-8s  %-11s %6s  %12s %12s %5s  %s\n", "ID", "KIND", "STATE", "THERE", "RECEIVES",
+                "SENDS", "PEERS", "NAME");
+  }
+  for (const Json& transfer : *transfers) {
+    options.json ? void(std::printf("%s\n", JsonText(transfer).c_str())) : PrintRow(transfer);
+  }
+  return ExitStatus::kDone;
+}
+
+ExitStatus RunWatch(const TransferCommandOptions& options) {
+  const absl::StatusOr<DaemonClient> daemon = Needed(options.control);
+  if (!daemon.ok()) return Refuse("watch", daemon.status());
+  return Follow(*daemon, options.id, "watch", options.json);
+}
+
+ExitStatus RunPause(const TransferCommandOptions& options) {
+  return AskAndTell("pause", options, "POST", TransferPath(options.id, "pause"), {},
+                    absl::StrCat("transfer ", options.id, " is paused"));
+}
+
+ExitStatus RunResume(const TransferCommandOptions& options) {
+  return AskAndTell("resume", options, "POST", TransferPath(options.id, "resume"), {},
+                    absl::StrCat("transfer ", options.id, " goes on"));
+}
+
+ExitStatus RunRemove(const TransferCommandOptions& options) {
+  return AskAndTell("remove", options, "DELETE", TransferPath(options.id), {},
+                    absl::StrCat("transfer ", options.id, " is removed; its files stay where they are"));
+}
+
+ExitStatus RunLimit(const LimitOptions& options) {
+  if (!options.upload && !options.download) {
+    return Refuse("limit", absl::InvalidArgumentError("give --upload-limit, --download-limit or both"),
+                  ExitStatus::kWrongUsage);
+  }
+  Json body = Json::object();
+  if (options.upload) body["upload_limit"] = *options.upload;
+  if (options.download) body["download_limit"] = *options.download;
+  const uint64_t id = options.transfer.id;
+  return AskAndTell("limit", options.transfer, "POST", id == 0 ? "/limits" : TransferPath(id, "limits"),
+                    JsonText(body), "the limits hold from now on");
+}
+
+std::optional<ExitStatus> OfferThroughDaemon(const ControlOptions& control, const OfferOptions& options) {
+  const absl::StatusOr<std::optional<DaemonClient>> daemon = DaemonClient::Find(control);
+  if (!daemon.ok()) return Refuse("offer", daemon.status());
+  if (!*daemon) return std::nullopt;
+  if (!options.listen.empty() || options.skip_verify) {
+    return Refuse("offer", OnlyAlone(**daemon, options.listen.empty() ? "--skip-verify" : "--listen"),
+                  ExitStatus::kWrongUsage);
+  }
+  Order order;
+  order.kind = Order::Kind::kOffer;
+  order.what = Absolute(options.torrent);
+  order.path = Absolute(options.file);
+  order.trackers = options.trackers;
+  order.trust = Absolute(options.trust);
+  order.upload_limit = options.upload_limit;
+  return AddAndFollow(**daemon, order, "offer", options.json);
+}
+
+std::optional<ExitStatus> DownloadThroughDaemon(const ControlOptions& control,
+                                                const DownloadOptions& options) {
+  const absl::StatusOr<std::optional<DaemonClient>> daemon = DaemonClient::Find(control);
+  if (!daemon.ok()) return Refuse("download", daemon.status());
+  if (!*daemon) return std::nullopt;
+  if (!options.listen.empty()) {
+    return Refuse("download", OnlyAlone(**daemon, "--listen"), ExitStatus::kWrongUsage);
+  }
+  Order order;
+  order.what = options.what;
+  if (!IsMagnetLink(options.what)) {
+    const absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.what);
+    if (!torrent.ok() && IsTorrentPath(options.what)) return Refuse("download", torrent.status());
+    if (torrent.ok()) order.what = Absolute(options.what);
+  }
+  // Without an output it goes under its own name into the directory in which the command was given.
+  order.path = Absolute(options.output.empty() ? "./" : options.output);
+  order.trackers = options.trackers;
+  order.trust = Absolute(options.trust);
+  order.select = options.select;
+  order.upload_limit = options.upload_limit;
+  order.download_limit = options.download_limit;
+  order.keep_offering = options.keep_offering;
+  order.timeout_seconds = options.timeout_seconds;
+  return AddAndFollow(**daemon, order, "download", options.json);
+}
+
+}  // namespace bt::nodes

@@ -1,0 +1,169 @@
+#!/usr/bin/env -S python3 -B
+"""Many transfers in one daemon: they go on after kill -9, are paused, resumed and removed, and what is asked wrongly is refused with a sentence."""
+
+import http.client
+import json
+import os
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+# pylint: disable=wrong-import-position
+from files import make_file, same_bytes
+from processes import check, tell, wait_until
+from swarm import Client, Cluster
+
+SIZE = 3 * 1000 * 1000
+SECONDS = 60
+
+
+class Daemon:
+    """A daemon, its state and its socket, which survive its process."""
+
+    def __init__(self, world, name):
+        self.world = world
+        self.name = name
+        self.state = world.path(name + "-state")
+        self.socket = world.path(name + ".sock")
+        self.process = None
+
+    def start(self, *flags):
+        command = [self.world.binaries.client, "daemon", "--state-dir", self.state, "--control", self.socket, "--listen", "127.0.0.1:0", *flags]
+        self.process = self.world.start(self.name, command)
+        self.process.wait_for_line(r"^serving ", SECONDS)
+        return self
+
+    def ask(self, method, path, body=None):
+        """The status and the JSON of an answer."""
+        connection = http.client.HTTPConnection("localhost", timeout=SECONDS)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(SECONDS)
+        connection.sock.connect(self.socket)
+        try:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def transfer(self, number):
+        return self.ask("GET", f"/transfers/{number}")[1]
+
+    def wait_for(self, number, state):
+        wait_until(lambda: self.transfer(number).get("state") == state, SECONDS, lambda: f"{state}: {self.transfer(number)}")
+        return self.transfer(number)
+
+
+class Scene:
+    def __init__(self, world):
+        self.world = world
+        self.client = Client(world, Cluster(world, 1).start())
+        self.files = [make_file(world.path(f"data{n}.bin"), SIZE, seed=n) for n in (1, 2)]
+        self.torrents = [self.client.create(file, file + ".torrent") for file in self.files]
+        for torrent in self.torrents:
+            self.client.register(torrent)
+        self.daemon = Daemon(world, "daemon").start()
+        self.other = Daemon(world, "other").start()
+
+    def command(self, daemon, *arguments, status=0):
+        process = self.client.run(*arguments, "--control", daemon.socket, seconds=SECONDS)
+        check(process.status == status, lambda: f"{arguments} ended with {process.status}: {process.err()}")
+        return process
+
+
+def transfers_in_one_daemon(scene):
+    """Two offers at one port of one daemon; two downloads and an offer in another."""
+    for file, torrent in zip(scene.files, scene.torrents):
+        offered = scene.command(scene.daemon, "offer", file, torrent)
+        check("offering" in offered.out() and "goes on offering it as transfer" in offered.err(), f"an offer says: {offered.out()} {offered.err()}")
+    targets = [scene.world.path(f"copy{n}.bin") for n in (1, 2)]
+    for target, torrent, file in zip(targets, scene.torrents, scene.files):
+        done = scene.command(scene.other, "download", torrent, "-o", target)
+        check("downloaded" in done.out() and same_bytes(file, target), f"a download says: {done.out()}")
+    again = scene.command(scene.other, "download", scene.torrents[0], "-o", targets[0])
+    check("there already and right" in again.out(), f"a second download says: {again.out()}")
+    status, answer = scene.other.ask("GET", "/transfers")
+    check(status == 200 and [one["state"] for one in answer["transfers"]] == ["complete", "complete"], answer)
+    listed = scene.command(scene.daemon, "list").out()
+    check(listed.count("offering") == 2, f"list says: {listed}")
+
+
+def killed_and_started_again(scene):
+    """What was offered is offered, what was complete is complete, what had begun is finished."""
+    target = scene.world.path("late.bin")
+    scene.other.ask("POST", "/limits", json.dumps({"download_limit": 200_000}))
+    status, answer = scene.other.ask("POST", "/transfers", json.dumps({"kind": "download", "what": scene.torrents[0], "path": target}))
+    check(status == 201, answer)
+    number = answer["id"]
+    wait_until(lambda: scene.other.transfer(number)["verified"] > 0, SECONDS, "the download to begin")
+    scene.other.process.kill()
+    scene.daemon.process.kill()
+    check(os.path.exists(scene.other.socket) and not os.path.exists(target), "a killed daemon leaves its socket, and no finished file")
+    scene.daemon.start()
+    scene.other.start()
+    check(scene.other.ask("GET", "/transfers")[1]["download_limit"] == 200_000, "the limit is forgotten")
+    scene.other.ask("POST", "/limits", json.dumps({"download_limit": 0}))
+    scene.other.wait_for(number, "complete")
+    check(same_bytes(scene.files[0], target), "a download that went on differs")
+    check([scene.daemon.wait_for(n, "offering")["kind"] for n in (1, 2)] == ["offer", "offer"], "offers are forgotten")
+
+
+def paused_resumed_removed(scene):
+    target = scene.world.path("slow.bin")
+    order = {"kind": "download", "what": scene.torrents[1], "path": target, "download_limit": 100_000}
+    number = scene.other.ask("POST", "/transfers", json.dumps(order))[1]["id"]
+    check(scene.other.ask("POST", "/transfers", json.dumps(order))[1]["id"] == number, "the same order is the same transfer")
+    scene.command(scene.other, "pause", str(number))
+    scene.other.wait_for(number, "paused")
+    scene.other.process.kill()
+    scene.other.start()
+    check(scene.other.transfer(number)["state"] == "paused", "a pause is forgotten")
+    scene.command(scene.other, "limit", str(number), "--download-limit", "0")
+    scene.command(scene.other, "resume", str(number))
+    scene.command(scene.other, "watch", str(number))
+    check(same_bytes(scene.files[1], target), "a resumed download differs")
+    scene.command(scene.other, "remove", str(number))
+    check(scene.other.ask("GET", f"/transfers/{number}")[0] == 404 and os.path.exists(target), "remove forgets a transfer and no file")
+    refused = scene.command(scene.other, "watch", str(number), status=1)
+    check(f"there is no transfer {number}" in refused.err(), refused.err())
+
+
+def refused_with_a_sentence(scene):
+    second = scene.client.run("daemon", "--state-dir", scene.daemon.state, "--control", scene.world.path("second.sock"))
+    check(second.status == 1 and "used by another daemon" in second.err(), f"a second daemon says: {second.err()}")
+    same_socket = scene.client.run("daemon", "--state-dir", scene.world.path("third"), "--control", scene.daemon.socket)
+    check(same_socket.status == 1 and "served by another daemon" in same_socket.err(), f"a daemon at the same socket says: {same_socket.err()}")
+    check(os.stat(scene.daemon.socket).st_mode & 0o077 == 0, "others may connect to the socket")
+    for method, path, body, wanted in [
+        ("POST", "/transfers", "{nonsense", 400),
+        ("POST", "/transfers", "[" * 100_000, 400),
+        ("POST", "/transfers", '{"kind":"download","what":"x","path":"relative"}', 400),
+        ("POST", "/transfers", json.dumps({"kind": "offer", "what": "/nowhere.torrent", "path": "/nowhere"}), 404),
+        ("POST", "/transfers", "x" * 300_000, 413),
+        ("POST", "/transfers/999/pause", None, 404),
+        ("POST", "/transfers/1/juggle", None, 404),
+        ("PUT", "/transfers", None, 405),
+        ("POST", "/limits", '{"upload_limit":-1}', 400),
+        ("GET", "/nothing", None, 404),
+    ]:
+        status, answer = scene.daemon.ask(method, path, body)
+        check(status == wanted and answer["error"], f"{method} {path} is answered {status}: {answer}")
+    absent = scene.client.run("list", "--control", scene.world.path("nobody.sock"))
+    check(absent.status == 1 and "cannot connect" in absent.err(), absent.err())
+    not_found = scene.command(scene.other, "download", "no such name", "--tracker", scene.client.cluster.urls[0], status=3)
+    check("no such" in not_found.err() or "not" in not_found.err(), not_found.err())
+
+
+def stopped(scene):
+    check(scene.other.ask("POST", "/shutdown")[0] == 200 and scene.other.process.wait(SECONDS) == 0, "a daemon must end when it is told to")
+    check(scene.daemon.process.stop() == 0 and not os.path.exists(scene.daemon.socket), "Ctrl-C must end a daemon well, and its socket be gone")
+
+
+def story(world):
+    scene = Scene(world)
+    for part in (transfers_in_one_daemon, killed_and_started_again, paused_resumed_removed, refused_with_a_sentence, stopped):
+        part(scene)
+
+
+if __name__ == "__main__":
+    tell(story, 300)

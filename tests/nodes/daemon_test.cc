@@ -1,0 +1,206 @@
+// What a daemon is asked for, what it remembers of it, how it divides its limits, and whom its port lets in.
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nodes/daemon/order.h"
+#include "nodes/daemon/peer_door.h"
+#include "nodes/daemon/shares.h"
+#include "nodes/daemon/side_threads.h"
+#include "nodes/daemon/state_file.h"
+#include "tests/net/support.h"
+
+namespace bt::nodes {
+namespace {
+
+Order Everything() {
+  Order order;
+  order.what = "/tmp/music.torrent";
+  order.path = "/tmp/music";
+  order.trackers = {"http://127.0.0.1:6969", "udp://[::1]:1"};
+  order.trust = {"/tmp/token", "/tmp/ca.pem"};
+  order.select = {"*.jpg"};
+  order.upload_limit = 1000;
+  order.download_limit = uint64_t{1} << 40;
+  order.keep_offering = true;
+  order.timeout_seconds = 7;
+  return order;
+}
+
+std::string Refusal(const char* text) {
+  const absl::StatusOr<Order> order = ParseOrder(Json::parse(text, nullptr, false));
+  return order.ok() ? "" : std::string(order.status().message());
+}
+
+TEST(OrderTest, IsReadAsItWasWritten) {
+  EXPECT_EQ(ParseOrder(OrderJson(Everything())).value(), Everything());
+  Order offer;
+  offer.kind = Order::Kind::kOffer;
+  offer.what = "/t";
+  offer.path = "/f";
+  EXPECT_EQ(ParseOrder(OrderJson(offer)).value(), offer);
+}
+
+TEST(OrderTest, SaysWhichFieldIsWrong) {
+  EXPECT_EQ(Refusal("nonsense"), "it is no JSON object");
+  EXPECT_EQ(Refusal("[]"), "it is no JSON object");
+  EXPECT_EQ(Refusal(R"({"kind":"steal","what":"a","path":"/b"})"), "kind: is neither offer nor download");
+  EXPECT_EQ(Refusal(R"({"kind":"download","path":"/b"})"), "what: is missing");
+  EXPECT_EQ(Refusal(R"({"kind":"download","what":7,"path":"/b"})"), "what: is no text");
+  EXPECT_EQ(Refusal(R"({"kind":"download","what":"a","path":"b"})"), "path: is not an absolute path");
+  EXPECT_EQ(Refusal(R"({"kind":"offer","what":"a","path":"/b"})"), "what: is not an absolute path");
+  EXPECT_EQ(Refusal(R"({"kind":"download","what":"a/b.torrent","path":"/b"})"),
+            "what: is not an absolute path");
+  EXPECT_EQ(Refusal(R"({"kind":"download","what":"a","path":"/b","trackers":"x"})"),
+            "trackers: is no list of texts");
+  EXPECT_EQ(Refusal(R"({"kind":"download","what":"a","path":"/b","upload_limit":-1})"),
+            "upload_limit: is no number, or too large");
+  EXPECT_EQ(Refusal(R"({"kind":"download","what":"a","path":"/b","more":1})"),
+            "it has fields that are not known");
+  EXPECT_EQ(Refusal(R"({"kind":"offer","what":"/a","path":"/b","keep_offering":true})"),
+            "kind: an offer has options of a download");
+}
+
+DaemonState TwoTransfers() {
+  DaemonState state;
+  state.next_id = 9;
+  state.upload_limit = 5;
+  state.transfers.push_back({3, Everything(), true, false});
+  state.transfers.push_back({8, Everything(), false, true});
+  return state;
+}
+
+TEST(DaemonStateTest, IsReadAsItWasWritten) {
+  EXPECT_EQ(ParseState(StateText(TwoTransfers())).value(), TwoTransfers());
+  EXPECT_EQ(ParseState(StateText(DaemonState{})).value(), DaemonState{});
+}
+
+TEST(DaemonStateTest, WhatIsCutOrMadeUpIsRefused) {
+  const std::string whole = StateText(TwoTransfers());
+  for (size_t cut = 0; cut + 2 < whole.size(); ++cut) {
+    EXPECT_FALSE(ParseState(whole.substr(0, cut)).ok()) << cut;
+  }
+  EXPECT_FALSE(ParseState(R"({"format":2,"next_id":1,"transfers":[]})").ok());
+  DaemonState twice = TwoTransfers();
+  twice.transfers[1].id = 3;
+  EXPECT_FALSE(ParseState(StateText(twice)).ok());
+  DaemonState given_again = TwoTransfers();
+  given_again.next_id = 8;
+  EXPECT_FALSE(ParseState(StateText(given_again)).ok());
+}
+
+TEST(DaemonStateTest, IsThereAgainAfterItWasSavedAndBelongsToOneAtATime) {
+  const net::TemporaryDirectory directory;
+  const std::string path = (directory / "state");
+  {
+    const absl::StatusOr<net::Fd> lock = LockStateDirectory(path);
+    ASSERT_TRUE(lock.ok()) << lock.status();
+    EXPECT_EQ(LockStateDirectory(path).status().code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_EQ(LoadState(path).value(), DaemonState{});
+    ASSERT_TRUE(SaveState(path, StateText(TwoTransfers())).ok());
+  }
+  EXPECT_TRUE(LockStateDirectory(path).ok());
+  EXPECT_EQ(LoadState(path).value(), TwoTransfers());
+}
+
+uint64_t Sum(const std::vector<uint64_t>& shares) {
+  return std::accumulate(shares.begin(), shares.end(), uint64_t{0});
+}
+
+TEST(DivideLimitTest, IdleOnesLeaveTheirShareToTheBusy) {
+  const std::vector<uint64_t> shares = DivideLimit(10'000'000, {{0, 0}, {4'000'000, 0}, {0, 0}});
+  EXPECT_LE(Sum(shares), 10'000'000u);
+  EXPECT_GE(shares[1], 8'000'000u);
+  EXPECT_GE(shares[0], 64u << 10);
+}
+
+TEST(DivideLimitTest, BusyOnesHaveTheSameAndNobodyMoreThanItsOwnLimit) {
+  EXPECT_EQ(DivideLimit(900, {{900, 0}, {900, 0}, {900, 0}}), (std::vector<uint64_t>{300, 300, 300}));
+  EXPECT_EQ(DivideLimit(900, {{900, 100}, {900, 0}, {900, 0}}), (std::vector<uint64_t>{100, 400, 400}));
+  EXPECT_EQ(DivideLimit(900, {}), std::vector<uint64_t>{});
+}
+
+TEST(DivideLimitTest, AShareIsNeverNone) {
+  EXPECT_EQ(DivideLimit(1, {{0, 0}, {0, 0}}), (std::vector<uint64_t>{1, 1}));
+}
+
+TEST(SideThreadsTest, TellsTheLoopUnlessItsOwnerIsGone) {
+  net::Loop loop;
+  SideThreads side(loop, 1);
+  int told = 0;
+  std::optional<net::Later> gone(std::in_place, loop);
+  const net::Later here(loop);
+  side.Run([] { return 1; }, *gone, [&](int by) { told += by; });
+  gone.reset();
+  side.Run([] { return 10; }, here, [&](int by) { told += by; });
+  ASSERT_TRUE(net::RunUntil(loop, [&] { return told >= 10; }));
+  EXPECT_EQ(told, 10);
+}
+
+class PeerDoorTest : public testing::Test {
+ protected:
+  PeerDoorTest() {
+    door_ = *PeerDoor::Open(loop_, Address::V4(127, 0, 0, 1, 0),
+                            [this](const InfoHash& hash, net::Fd& fd, const Address&) {
+                              if (hash != known_) return false;
+                              taken_.push_back(std::move(fd));
+                              return true;
+                            });
+    known_.fill(7);
+  }
+  net::Fd Dial(const std::string& bytes) {
+    net::Fd fd = *net::StartConnect(door_->address());
+    net::RunUntil(loop_, [&] { return ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0; });
+    return fd;
+  }
+  std::string Handshake(uint8_t hash) const {
+    return "\x13"
+           "BitTorrent protocol" +
+           std::string(8, '\0') + std::string(20, static_cast<char>(hash)) + "-XX0000-abcdefghijkl";
+  }
+
+  net::Loop loop_;
+  InfoHash known_{};
+  std::vector<net::Fd> taken_;
+  std::unique_ptr<PeerDoor> door_;
+};
+
+TEST_F(PeerDoorTest, HandsOverByTheHashAndLeavesEverythingToBeRead) {
+  const net::Fd peer = Dial(Handshake(7));
+  ASSERT_TRUE(net::RunUntil(loop_, [&] { return taken_.size() == 1; }));
+  std::string read(100, '\0');
+  const ssize_t got = ::recv(taken_[0].get(), read.data(), read.size(), 0);
+  ASSERT_EQ(got, 68);
+  EXPECT_EQ(read.substr(0, 68), Handshake(7));
+  EXPECT_EQ(door_->counters().handed_over, 1u);
+}
+
+TEST_F(PeerDoorTest, AHandshakeThatComesInPiecesIsWaitedFor) {
+  const net::Fd peer = Dial(Handshake(7).substr(0, 30));
+  ASSERT_TRUE(net::RunUntil(loop_, [&] { return door_->waiting() == 1; }));
+  const std::string rest = Handshake(7).substr(30);
+  ASSERT_GT(::send(peer.get(), rest.data(), rest.size(), MSG_NOSIGNAL), 0);
+  ASSERT_TRUE(net::RunUntil(loop_, [&] { return taken_.size() == 1; }));
+}
+
+TEST_F(PeerDoorTest, StrangersAreClosed) {
+  const net::Fd other = Dial(Handshake(8));
+  const net::Fd web = Dial("GET / HTTP/1.1\r\nHost: somebody.example\r\nAccept: everything\r\n\r\n");
+  net::Fd short_one = Dial(
+      "\x13"
+      "BitTorrent");
+  ASSERT_TRUE(net::RunUntil(loop_, [&] { return door_->counters().strangers == 2; }));
+  short_one.Reset();
+  ASSERT_TRUE(net::RunUntil(loop_, [&] { return door_->counters().strangers == 3; }));
+  EXPECT_EQ(door_->waiting(), 0u);
+  EXPECT_TRUE(taken_.empty());
+}
+
+}  // namespace
+}  // namespace bt::nodes
