@@ -133,7 +133,21 @@ def answer_to(port, word, context):
         return None
 
 
+def restart_unspoken(node):
+    """A node tells of refusals once a minute, so each case begins with one that has told of none. It has when a peer came back before the
+    relay had ended the peer's old link."""
+    for _ in range(10):
+        node.kill()
+        node.start()
+        wait_for_agreement(node.cluster.nodes)
+        encrypted(node.cluster, 1)
+        if "refuses a replica link" not in node.process.err():
+            return
+    check(False, f"node {node.id} refuses a link whenever it starts")
+
+
 def refused(node, word, context, words):
+    restart_unspoken(node)
     before = metric(node, 'replica_refused_total{why="untrusted"}')
     check(answer_to(node.replica_port, word, context) is None, f"node {node.id} answered: {words}")
     wait_until(lambda: metric(node, 'replica_refused_total{why="untrusted"}') > before, START_SECONDS, f"a refusal to be counted: {words}")
@@ -145,19 +159,23 @@ def strangers(world, cluster, authority):
     as_guest = hello(HANDSHAKE_VERSION, number, GUEST, GUEST, 0)
     check(answer_to(cluster.nodes[0].replica_port, as_guest, authority.context(GUEST)) is not None, "who shows what he should is not answered")
 
-    # A node tells of refusals once a minute, so each case has a node, or a life of one, of its own.
     other, certificate, key = Authority(world, "other"), world.path("other-node.pem"), world.path("other-node.key")
     other.vouch(certificate, key, f"DNS:node-1.{number:016x}.bytetorrent.internal")
     refused(cluster.nodes[0], as_guest, showing(certificate, key), "the certificate of the peer is not to be trusted")
     as_node_2 = hello(HANDSHAKE_VERSION, number, 2, 3, 0)
     refused(cluster.nodes[2], as_node_2, authority.context(1), "it says that it is node 2, and its certificate is another's")
     refused(cluster.nodes[1], as_guest, None, "the peer does not speak TLS")
+    refused(cluster.nodes[0], as_guest, showing(), "peer did not return a certificate")
+
+
+def leader_killed(world, client):
+    cluster = client.cluster
     leader = cluster.wait_for_leader()
     leader.kill()
     cluster.wait_for_leader()
+    register(world, client, "said-after-all-that")
     leader.start()
     wait_for_agreement(cluster.nodes)
-    refused(leader, as_guest, showing(), "peer did not return a certificate")
 
 
 def renewed(cluster, guest):
@@ -191,7 +209,7 @@ def story(world):
     authority = ClusterAuthority(world, cluster.secret(), int(cluster.nodes[0].status()["cluster"], 16))
     renewed(cluster, authority.context(GUEST))
     strangers(world, cluster, authority)
-    register(world, client, "said-after-all-that")
+    leader_killed(world, client)
     check(sum(len(node.relay.heard) for node in cluster.nodes) > 10_000, "the relays heard nothing")
     for name in ("said-in-secret", "said-after-all-that"):
         check(not cluster.heard(name), f"who listens on the way learned {name}")
