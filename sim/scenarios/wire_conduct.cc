@@ -302,7 +302,7 @@ void WireConduct::Say(Conversation& talk, const wire::Message& message, Instant 
                  },
                  [&](const wire::HaveAll&) { Tell(talk, PieceMap::All(metainfo_.piece_count())); },
                  [&](const wire::HaveNone&) { Tell(talk, PieceMap(metainfo_.piece_count())); },
-                 [&](const wire::Suggest& suggest) {
+                 [&](const wire::Suggest&) {
                    if (!talk.fast) Fail("suggests a piece to a peer that knows no suggestions");
                  },
                  [&](const wire::ExtendedHandshake& extended) {
