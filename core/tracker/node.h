@@ -142,8 +142,9 @@ class TrackerNode final {
   // A step while recovering(); false: it goes on as any other.
   bool StepOfRecovery(const Input<Protocol>& input, Ctx& context);
   void ReadOn(Ctx& context);
-  // Reads as many of the parts as still fit this step.
-  absl::Status ReadParts(const std::vector<Slice>& parts, size_t& parts_read, StateBuilder& builder);
+  // Reads as many of the parts as still fit this step, and then indexes as many of their rows. True: the
+  // builder has the state.
+  absl::StatusOr<bool> ReadParts(const std::vector<Slice>& parts, size_t& parts_read, StateBuilder& builder);
   void Begin(const Started& started, paxos::Snapshot snapshot, Ctx& context);
 
   void On(const Received<Protocol>& received, Ctx& context);

@@ -76,26 +76,24 @@ void TrackerNode::GiveUp(std::string why, Ctx& context) {
   context.out.Note(Unusable{std::move(why)});
 }
 
-absl::Status TrackerNode::ReadParts(const std::vector<Slice>& parts, size_t& parts_read,
-                                    StateBuilder& builder) {
-  absl::Status status;
-  while (status.ok() && parts_read < parts.size() && work_.apply.left()) {
+absl::StatusOr<bool> TrackerNode::ReadParts(const std::vector<Slice>& parts, size_t& parts_read,
+                                            StateBuilder& builder) {
+  while (parts_read < parts.size()) {
+    if (!work_.apply.left()) return false;
     const Slice& part = parts[parts_read++];
     work_.apply.Command(part.size());
-    status = builder.Add(part);
+    if (absl::Status status = builder.Add(part); !status.ok()) return status;
   }
-  return status;
+  return builder.Finish(work_.apply);
 }
 
 void TrackerNode::ReadOn(Ctx& context) {
   const std::vector<Slice>& parts = recovering_->snapshot.parts;
-  const absl::Status status = ReadParts(parts, recovering_->parts_read, recovering_->builder);
-  if (status.ok() && recovering_->parts_read < parts.size()) {
-    return context.out.Arm(Timer::kSnapshot, context.now);
-  }
+  const absl::StatusOr<bool> made = ReadParts(parts, recovering_->parts_read, recovering_->builder);
+  if (made.ok() && !*made) return context.out.Arm(Timer::kSnapshot, context.now);
   Recovering read = *std::exchange(recovering_, std::nullopt);
   absl::StatusOr<ReplicatedState> state =
-      status.ok() ? std::move(read.builder).Finish() : absl::StatusOr<ReplicatedState>(status);
+      made.ok() ? std::move(read.builder).Take() : absl::StatusOr<ReplicatedState>(made.status());
   if (!state.ok()) {
     return GiveUp(
         absl::StrCat("the snapshot in the journal cannot be used: ", state.status().message(),
@@ -131,11 +129,11 @@ bool TrackerNode::InstallArrived(Ctx& context) {
   }
   if (!installing_ || installing_->prefix != arrived->prefix)
     installing_ = Installing{arrived->prefix, StateBuilder(config_.levels), 0};
-  const absl::Status status = ReadParts(arrived->parts, installing_->parts_read, installing_->builder);
-  if (status.ok() && installing_->parts_read < arrived->parts.size()) return false;  // LeaveRest goes on
+  const absl::StatusOr<bool> made = ReadParts(arrived->parts, installing_->parts_read, installing_->builder);
+  if (made.ok() && !*made) return false;  // LeaveRest goes on
   Installing read = *std::exchange(installing_, std::nullopt);
   absl::StatusOr<ReplicatedState> state =
-      status.ok() ? std::move(read.builder).Finish() : absl::StatusOr<ReplicatedState>(status);
+      made.ok() ? std::move(read.builder).Take() : absl::StatusOr<ReplicatedState>(made.status());
   if (absl::IsUnimplemented(state.status())) {
     GiveUp(absl::StrCat("the snapshot that this node was given: ", state.status().message()), context);
     return false;

@@ -7,8 +7,6 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <optional>
@@ -29,10 +27,6 @@ namespace bt::tracker {
 class Registry {
  public:
   Registry();
-  // Takes up where another registry's state() was: equal digest, and equal answers from here on. kDataLoss
-  // says what in the state contradicts what.
-  static absl::StatusOr<Registry> Restore(RegistryState state);
-
   // `stamp` is the log time of the command's batch; it never goes back. kUnavailable means that nothing
   // was done (a limit that may pass); every other outcome is final.
   // `source` asked for it.
@@ -95,6 +89,7 @@ class Registry {
   void CheckInvariants() const;
 
  private:
+  friend class RegistryRestore;
   using ExpiryKey = std::tuple<Instant, TorrentNumber, Address>;
 
   tracker_api::Response ApplyOne(const tracker_api::Register& op, Source source);
@@ -151,12 +146,6 @@ class Registry {
 
   // Lists the info-hashes of a torrent that has other ones than its first name gives.
   void ListInfoHashes(const Torrent& torrent, const std::vector<InfoHash>& new_hashes);
-
-  // --- registry_restore.cc ---
-  absl::Status RebuildTorrents();
-  absl::Status RebuildClaims(Torrent& torrent);
-  absl::Status RebuildNames();
-  absl::Status RebuildInfoHashes();
 
   Torrent* Mutable(const tracker_api::TorrentKey& key) { return const_cast<Torrent*>(Find(key)); }
 

@@ -1,12 +1,10 @@
-// Restore: a registry from the plain state of another: its rows; what is counted (in Torrent) and listed (in
-// NameBinding) of them is filled in here. The state comes from a disk or from another node, so
-// what it holds is checked and never trusted to be free of contradictions.
+#include "core/tracker/registry_restore.h"
 
 #include <absl/strings/str_cat.h>
 
 #include <utility>
 
-#include "core/tracker/registry.h"
+#include "core/base/check.h"
 
 namespace bt::tracker {
 
@@ -25,102 +23,183 @@ bool Sound(const Claim& claim, uint32_t piece_count) {
 
 }  // namespace
 
-absl::Status Registry::RebuildTorrents() {
-  uint32_t next = 0;
-  for (Torrent& torrent : state_.torrents) {
-    const uint32_t number = torrent.number.value();
-    if (number != next++) return Contradiction("torrent ", number, " does not stand at its number");
+RegistryRestore::RegistryRestore(RegistryState state) : registry_(std::make_unique<Registry>()) {
+  registry_->state_ = std::move(state);
+  registry_->digest_ = DigestOfLimits(this->state()) + DigestOfLevel(this->state());
+}
+
+absl::Status RegistryRestore::Go(StepWork& work) {
+  if (auto problem = LimitsProblem(registry_->limits())) return Contradiction(*problem);
+  while (!done() && work.left()) {
+    work.Rows(kRow);
+    if (absl::Status status = Next(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RegistryRestore::Next() {
+  switch (part_) {
+    case Part::kTorrents:
+      return TorrentOrClaim();
+    case Part::kNames:
+      return Name();
+    case Part::kRegistered:
+      return Registered();
+    case Part::kInfoHashes:
+      return InfoHashRow();
+    case Part::kListed:
+      return Listed();
+    case Part::kForeign:
+      return Foreign();
+    case Part::kDigests:
+      return NameDigest();
+    case Part::kBound:
+      return Bound();
+    case Part::kDone:
+      break;
+  }
+  return absl::OkStatus();
+}
+
+void RegistryRestore::Begin(Part part) {
+  part_ = part;
+  torrent_ = 0;
+  name_ = state().names.begin();
+  info_hash_ = state().info_hashes.begin();
+}
+
+bool RegistryRestore::NoTorrentIsLeft(Part next) {
+  if (torrent_ < state().torrents.size()) return false;
+  Begin(next);
+  return true;
+}
+
+absl::Status RegistryRestore::TorrentOrClaim() {
+  if (NoTorrentIsLeft(Part::kNames)) return absl::OkStatus();
+  Registry& registry = *registry_;
+  Torrent& torrent = state().torrents[torrent_];
+  const uint32_t number = torrent.number.value();
+  if (!in_claims_) {
+    if (number != torrent_) return Contradiction("torrent ", number, " does not stand at its number");
     if (torrent.metainfo.length == 0 || torrent.metainfo.piece_length == 0) {
       return Contradiction("torrent ", number, " has no pieces");
     }
-    if (!contents_.emplace(torrent.content(), torrent.number).second) {
+    if (!registry.contents_.emplace(torrent.content(), torrent.number).second) {
       return Contradiction("content ", torrent.content().ToString(), " is there twice");
     }
-    bytes_ += AccountedBytes(torrent.metainfo);
-    digest_ += DigestOfTorrent(torrent);
-    if (absl::Status status = RebuildClaims(torrent); !status.ok()) return status;
+    registry.bytes_ += AccountedBytes(torrent.metainfo);
+    registry.digest_ += DigestOfTorrent(torrent);
+    in_claims_ = true;
+    row_ = 0;
+    return absl::OkStatus();
   }
+  if (row_ == torrent.claims.size()) {
+    ++torrent_;
+    in_claims_ = false;
+    return absl::OkStatus();
+  }
+  const Claim& claim = torrent.claims.at(row_++);
+  if (!Sound(claim, torrent.piece_count())) {
+    return Contradiction("a claim of torrent ", number, " is malformed");
+  }
+  torrent.complete += claim.complete;
+  registry.expiries_.insert({claim.indexed, torrent.number, claim.peer});
+  ++registry.claims_;
+  registry.bytes_ += kClaimBytes + AccountedBytes(claim.pieces);
+  registry.shares_.AddClaim(torrent, claim);
+  registry.shares_.AddClaimBytes(claim.source, kClaimBytes + AccountedBytes(claim.pieces));
+  registry.Seal(torrent, claim);
   return absl::OkStatus();
 }
 
-absl::Status Registry::RebuildClaims(Torrent& torrent) {
-  for (uint32_t i = 0; i < torrent.claims.size(); ++i) {
-    const Claim& claim = torrent.claims.at(i);
-    if (!Sound(claim, torrent.piece_count())) {
-      return Contradiction("a claim of torrent ", torrent.number.value(), " is malformed");
-    }
-    torrent.complete += claim.complete;
-    expiries_.insert({claim.indexed, torrent.number, claim.peer});
-    ++claims_;
-    bytes_ += kClaimBytes + AccountedBytes(claim.pieces);
-    shares_.AddClaim(torrent, claim);
-    shares_.AddClaimBytes(claim.source, kClaimBytes + AccountedBytes(claim.pieces));
-    Seal(torrent, claim);
+absl::Status RegistryRestore::Name() {
+  if (name_ == state().names.end()) {
+    Begin(Part::kRegistered);
+    return absl::OkStatus();
   }
+  const NameBinding& binding = (name_++)->second;
+  if (binding.torrent.value() >= registry_->torrents()) return Contradiction("a name is bound to no torrent");
+  if (binding.binding >= state().bindings) return Contradiction("a name has a number of the future");
+  ++state().torrents[binding.torrent.value()].names;
+  registry_->bytes_ += kNameBytes;
+  registry_->shares_.AddName(binding.source);
   return absl::OkStatus();
 }
 
-// A name's digest waits for its foreign info-hashes.
-absl::Status Registry::RebuildNames() {
-  for (const auto& [name, binding] : state_.names) {
-    if (binding.torrent.value() >= torrents()) return Contradiction("a name is bound to no torrent");
-    if (binding.binding >= state_.bindings) return Contradiction("a name has a number of the future");
-    ++state_.torrents[binding.torrent.value()].names;
-    bytes_ += kNameBytes;
-    shares_.AddName(binding.source);
+absl::Status RegistryRestore::Registered() {
+  if (NoTorrentIsLeft(Part::kInfoHashes)) return absl::OkStatus();
+  const Torrent& torrent = state().torrents[torrent_++];
+  if (!registry_->HasName(torrent, torrent.metainfo.name)) {
+    return Contradiction("torrent ", torrent.number.value(), " does not have its name");
   }
-  for (const Torrent& torrent : state_.torrents) {
-    if (!HasName(torrent, torrent.metainfo.name)) {
-      return Contradiction("torrent ", torrent.number.value(), " does not have its name");
-    }
-    shares_.AddRegisteredBytes(state_.names.at(torrent.metainfo.name).source,
-                               AccountedBytes(torrent.metainfo));
-  }
+  registry_->shares_.AddRegisteredBytes(state().names.at(torrent.metainfo.name).source,
+                                        AccountedBytes(torrent.metainfo));
   return absl::OkStatus();
 }
 
-absl::Status Registry::RebuildInfoHashes() {
-  absl::btree_map<uint64_t, InfoHash> foreign;  // by running number
-  for (const auto& [hash, bound] : state_.info_hashes) {
-    const Torrent* torrent = Find(bound.name);
-    if (torrent == nullptr || torrent->number != bound.torrent) {
-      return Contradiction("the info-hash ", Hex(hash), " and its name do not fit");
-    }
-    if (bound.binding >= state_.bindings || (bound.foreign && !foreign.emplace(bound.binding, hash).second)) {
-      return Contradiction("the info-hash ", Hex(hash), " has a number that cannot be");
-    }
-    ++state_.torrents[bound.torrent.value()].info_hashes;
-    bytes_ += kInfoHashBytes;
-    digest_ += DigestOfInfoHash(hash, bound);
+absl::Status RegistryRestore::InfoHashRow() {
+  if (info_hash_ == state().info_hashes.end()) {
+    Begin(Part::kListed);
+    return absl::OkStatus();
   }
-  absl::btree_set<TorrentNumber> several;
-  for (const auto& [number, hash] : foreign) several.insert(state_.info_hashes.at(hash).torrent);
-  for (const auto& [hash, bound] : state_.info_hashes) {
-    if (torrent(bound.torrent).names > 1 || several.contains(bound.torrent))
-      info_hashes_of_[bound.torrent].insert(hash);
+  const auto& [hash, bound] = *info_hash_++;
+  const Torrent* torrent = registry_->Find(bound.name);
+  if (torrent == nullptr || torrent->number != bound.torrent) {
+    return Contradiction("the info-hash ", Hex(hash), " and its name do not fit");
   }
-  for (const auto& [number, hash] : foreign) {
-    state_.names.at(state_.info_hashes.at(hash).name).foreign.push_back(hash);
+  if (bound.binding >= state().bindings || (bound.foreign && !foreign_.emplace(bound.binding, hash).second)) {
+    return Contradiction("the info-hash ", Hex(hash), " has a number that cannot be");
   }
-  for (const auto& [name, binding] : state_.names) {
-    digest_ += DigestOfName(name, binding);
-    peaks_.Note(Held::kNameBytes, name.size());
-    peaks_.Note(Held::kForeignInfoHashes, binding.foreign.size());
-  }
-  for (const Torrent& torrent : state_.torrents) NoteBound(torrent);
-  NoteTables();
+  if (bound.foreign) several_.insert(bound.torrent);
+  ++state().torrents[bound.torrent.value()].info_hashes;
+  registry_->bytes_ += kInfoHashBytes;
+  registry_->digest_ += DigestOfInfoHash(hash, bound);
   return absl::OkStatus();
 }
 
-absl::StatusOr<Registry> Registry::Restore(RegistryState state) {
-  Registry registry;
-  registry.state_ = std::move(state);
-  if (auto problem = LimitsProblem(registry.limits())) return Contradiction(*problem);
-  registry.digest_ = DigestOfLimits(registry.state_) + DigestOfLevel(registry.state_);
-  if (absl::Status status = registry.RebuildTorrents(); !status.ok()) return status;
-  if (absl::Status status = registry.RebuildNames(); !status.ok()) return status;
-  if (absl::Status status = registry.RebuildInfoHashes(); !status.ok()) return status;
-  return registry;
+absl::Status RegistryRestore::Listed() {
+  if (info_hash_ == state().info_hashes.end()) {
+    Begin(Part::kForeign);
+    return absl::OkStatus();
+  }
+  const auto& [hash, bound] = *info_hash_++;
+  if (registry_->torrent(bound.torrent).names > 1 || several_.contains(bound.torrent))
+    registry_->info_hashes_of_[bound.torrent].insert(hash);
+  return absl::OkStatus();
+}
+
+// A name lists its foreign info-hashes in the order in which they were bound.
+absl::Status RegistryRestore::Foreign() {
+  if (foreign_.empty()) {
+    Begin(Part::kDigests);
+    return absl::OkStatus();
+  }
+  const InfoHash hash = foreign_.begin()->second;
+  foreign_.erase(foreign_.begin());
+  state().names.at(state().info_hashes.at(hash).name).foreign.push_back(hash);
+  return absl::OkStatus();
+}
+
+absl::Status RegistryRestore::NameDigest() {
+  if (name_ == state().names.end()) {
+    Begin(Part::kBound);
+    return absl::OkStatus();
+  }
+  const auto& [name, binding] = *name_++;
+  registry_->digest_ += DigestOfName(name, binding);
+  registry_->peaks_.Note(Held::kNameBytes, name.size());
+  registry_->peaks_.Note(Held::kForeignInfoHashes, binding.foreign.size());
+  return absl::OkStatus();
+}
+
+absl::Status RegistryRestore::Bound() {
+  if (torrent_ == state().torrents.size()) {
+    registry_->NoteTables();
+    part_ = Part::kDone;
+    return absl::OkStatus();
+  }
+  registry_->NoteBound(state().torrents[torrent_++]);
+  return absl::OkStatus();
 }
 
 }  // namespace bt::tracker

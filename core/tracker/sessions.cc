@@ -117,20 +117,20 @@ void Sessions::Record(const MutationId& id, const Response& response) {
   digest_ += DigestOfSession(*session);
 }
 
-absl::StatusOr<Sessions> Sessions::Restore(SessionsState state) {
-  Sessions sessions;
-  sessions.state_ = std::move(state);
-  for (uint32_t i = 0; i < sessions.size(); ++i) {
-    const Session& session = sessions.state_.sessions.at(i);
-    if (session.indexed > session.used || session.used > sessions.state_.log_time) {
-      return absl::DataLossError(absl::StrCat("the table of sessions contradicts itself: session ",
-                                              session.id.value(), " was used after the log's time"));
-    }
-    sessions.ages_.insert({session.indexed, session.id});
-    sessions.digest_ += DigestOfSession(session);
+absl::StatusOr<bool> Sessions::IndexNext() {
+  const auto row = static_cast<uint32_t>(ages_.size());
+  if (row == size()) {
+    most_.Note(size());
+    return false;
   }
-  sessions.most_.Note(sessions.size());
-  return sessions;
+  const Session& session = state_.sessions.at(row);
+  if (session.indexed > session.used || session.used > state_.log_time) {
+    return absl::DataLossError(absl::StrCat("the table of sessions contradicts itself: session ",
+                                            session.id.value(), " was used after the log's time"));
+  }
+  ages_.insert({session.indexed, session.id});
+  digest_ += DigestOfSession(session);
+  return true;
 }
 
 void Sessions::CheckInvariants() const { CHECK(ages_.size() == size()); }

@@ -56,8 +56,10 @@ struct SessionsState {
 class Sessions {
  public:
   Sessions() = default;
-  // Takes up where another's state() was. kDataLoss says what in it contradicts what.
-  static absl::StatusOr<Sessions> Restore(SessionsState state);
+  // Takes up where another's state() was, when IndexNext has been true once for each of its rows.
+  explicit Sessions(SessionsState state) : state_(std::move(state)) {}
+  // True: one row more is indexed. False: all are. kDataLoss says what in the state contradicts what.
+  absl::StatusOr<bool> IndexNext();
 
   // Moves log time on; forgets a few sessions that are due.
   void AdvanceTo(Instant stamp, const Limits& limits);

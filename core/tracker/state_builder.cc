@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <iterator>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -117,17 +118,36 @@ absl::Status StateBuilder::Take(Session session) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ReplicatedState> StateBuilder::Finish() && {
+absl::StatusOr<bool> StateBuilder::Finish(StepWork& work) {
   if (!has_head_) return Wrong("nothing is there");
-  if (head_.format != StateFormatOf(registry_.level)) return Wrong("its format is not that of its level");
-  absl::StatusOr<Registry> registry = Registry::Restore(std::move(registry_));
-  if (!registry.ok()) return registry.status();
-  absl::StatusOr<Sessions> sessions = Sessions::Restore(std::move(sessions_));
-  if (!sessions.ok()) return sessions.status();
-  ReplicatedState state(*std::move(registry), *std::move(sessions), head_.commands);
+  if (!restore_) {
+    if (head_.format != StateFormatOf(registry_.level)) return Wrong("its format is not that of its level");
+    restore_.emplace(std::move(registry_));
+    indexed_.emplace(std::move(sessions_));
+  }
+  if (absl::Status status = restore_->Go(work); !status.ok()) return status;
+  if (!restore_->done()) return false;
+  while (work.left()) {
+    work.Rows(RegistryRestore::kRow);
+    const absl::StatusOr<bool> one_more = indexed_->IndexNext();
+    if (!one_more.ok()) return one_more.status();
+    if (!*one_more) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<ReplicatedState> StateBuilder::Take() && {
+  ReplicatedState state(std::move(*restore_).Take(), *std::move(indexed_), head_.commands);
   if (state.Digest() != head_.digest)
     return absl::DataLossError("the tracker's state does not have its digest");
   return state;
+}
+
+absl::StatusOr<ReplicatedState> StateBuilder::Finish() && {
+  StepWork unlimited(std::numeric_limits<uint64_t>::max());
+  const absl::StatusOr<bool> made = Finish(unlimited);
+  if (!made.ok()) return made.status();
+  return std::move(*this).Take();
 }
 
 absl::StatusOr<ReplicatedState> ReadState(const std::vector<Slice>& parts) {

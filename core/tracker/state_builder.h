@@ -6,11 +6,14 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <optional>
 #include <vector>
 
 #include "core/base/slice.h"
+#include "core/tracker/registry_restore.h"
 #include "core/tracker/replicated_state.h"
 #include "core/tracker/state_items.h"
+#include "core/tracker/step_work.h"
 
 namespace bt::tracker {
 
@@ -22,7 +25,11 @@ class StateBuilder {
   // kDataLoss for bytes that are no items, or not in their order; kUnimplemented for those of a level that
   // this program does not read, with what to do. The builder is of no use afterwards.
   absl::Status Add(const Slice& bytes);
-  // The whole state, once. kDataLoss when it contradicts itself or does not have its digest.
+  // After the last Add: makes the state of the items, while there is room. True: it is made, and Take gives
+  // it, once. kDataLoss when it contradicts itself, or does not have its digest.
+  absl::StatusOr<bool> Finish(StepWork& work);
+  absl::StatusOr<ReplicatedState> Take() &&;
+  // The same at once, for who has all the time.
   absl::StatusOr<ReplicatedState> Finish() &&;
 
  private:
@@ -42,6 +49,9 @@ class StateBuilder {
   StateHead head_;
   RegistryState registry_;
   SessionsState sessions_;
+  // Once there are no more items.
+  std::optional<RegistryRestore> restore_;
+  std::optional<Sessions> indexed_;
 };
 
 // The state that the parts make, one behind the other. kDataLoss: they are no state.

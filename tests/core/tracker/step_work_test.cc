@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/tracker/registry_restore.h"
+#include "core/tracker/state_builder.h"
 #include "tests/core/tracker/cluster.h"
 
 namespace bt::tracker {
@@ -160,6 +162,8 @@ class ShortSlotsWithSnapshotsTest : public ShortSlotsTest {
     config.replica.log_bytes_kept = 0;
     return config;
   }
+  // What a part of a snapshot costs when it is read.
+  static constexpr uint64_t kPart = StepWork::kCommand + 300 / StepWork::kRowBytes + 4;
   ShortSlotsWithSnapshotsTest() : ShortSlotsTest(Eager()) {}
 };
 
@@ -173,6 +177,62 @@ TEST_F(ShortSlotsWithSnapshotsTest, ASnapshotIsTheStateOfAWholeSlot) {
   cluster_.RunFor(Seconds(2));
   EXPECT_EQ(cluster_.node(follower_).state().Digest(), cluster_.node(leader_).state().Digest());
   EXPECT_EQ(cluster_.node(follower_).state().commands(), cluster_.node(leader_).state().commands());
+}
+
+TEST_F(ShortSlotsWithSnapshotsTest, WhatAStartHasReadIsIndexedInManySteps) {
+  const size_t kClaims = 500;
+  ASSERT_TRUE(AnswersAll(OfferManyAt(leader_, kClaims)));
+  cluster_.RunFor(Milliseconds(500));
+  ASSERT_GT(cluster_.node(follower_).replica().snapshot().prefix.slot, Slot(3));
+  cluster_.Crash(follower_);
+  const uint64_t room = StepBudget(cluster_.node(leader_).config().step_work).apply.room();
+  size_t steps = 0;
+  cluster_.stepped = [&](size_t node) {
+    if (node != follower_ || cluster_.node(node).begun()) return;
+    ++steps;
+    EXPECT_LE(cluster_.node(node).work().apply.spent(), room + kPart);
+  };
+  cluster_.Restart(follower_);
+  cluster_.RunFor(Seconds(2));
+  cluster_.stepped = nullptr;
+  EXPECT_GT(steps, kClaims * RegistryRestore::kRow / (room + kPart));
+  EXPECT_EQ(cluster_.node(follower_).state().Digest(), cluster_.node(leader_).state().Digest());
+}
+
+TEST(StateBuilderTest, TheStateIsMadeInShortStepsAndIsTheSame) {
+  ReplicatedState state;
+  const auto apply = [&](uint64_t session, const auto& operation) {
+    const tracker_api::MutationId id{SessionId(session), 1};
+    state.Apply(At(1), EncodeCommand(id, operation, SourceOf(Peer(static_cast<uint8_t>(session)))),
+                LevelRange());
+  };
+  for (uint8_t i = 1; i <= 3; ++i) apply(i, RegisterOf(MakeTorrent("song " + std::to_string(i), i)));
+  Metainfo again = MakeTorrent("another name", 1);
+  InfoHash foreign = again.AllInfoHashes()[0];
+  foreign[0] ^= 1;
+  again.foreign_info_hashes.push_back(foreign);
+  apply(4, RegisterOf(again));
+  for (uint16_t port = 5; port <= 200; ++port)
+    apply(port, OfferOf(again.content(), Peer(1, port), {Range(0, 1)}));
+  const std::string bytes = state.Encode();
+  StateBuilder builder;
+  ASSERT_TRUE(builder.Add(Slice::Own(std::string(bytes))).ok());
+  constexpr uint64_t kRoom = 10 * RegistryRestore::kRow;
+  size_t steps = 0;
+  for (bool made = false; !made; ++steps) {
+    StepWork work(kRoom);
+    const absl::StatusOr<bool> some = builder.Finish(work);
+    ASSERT_TRUE(some.ok()) << some.status();
+    EXPECT_LE(work.spent(), kRoom);
+    made = *some;
+  }
+  // A row for each claim, and one for each session.
+  EXPECT_GT(steps, 2 * 196 / 10);
+  const absl::StatusOr<ReplicatedState> read = std::move(builder).Take();
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->Digest(), state.Digest());
+  EXPECT_EQ(read->Encode(), bytes);
+  read->CheckInvariants();
 }
 
 // --- mutations ---
