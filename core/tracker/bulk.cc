@@ -85,11 +85,26 @@ void Bulk::Start(uint64_t seed, WriteSeq durable) {
   durable_ = durable;
 }
 
+// Who is forgotten and comes again must not meet numbers of messages that it knows: they go on elsewhere.
 Bulk::Peer& Bulk::Of(NodeId node) {
   const auto found = peers_.find(node);
   if (found != peers_.end()) return found->second;
-  return peers_.emplace(node, Peer{BulkSender(config_, seed_), BulkReceiver(config_, seed_ | 1), {}})
+  if (peers_.size() >= kPeersMax) ForgetOne();
+  const uint64_t first = seed_ + (forgotten_ << 40);
+  return peers_.emplace(node, Peer{BulkSender(config_, first), BulkReceiver(config_, first | 1), {}})
       .first->second;
+}
+
+// One that nothing is under way to or from: of members that have been replaced nothing is for long.
+void Bulk::ForgetOne() {
+  auto least = std::find_if(peers_.begin(), peers_.end(), [](const auto& entry) {
+    const Peer& peer = entry.second;
+    return peer.sender.idle() && peer.receiver.held() == 0 && peer.acks.empty();
+  });
+  if (least == peers_.end()) least = peers_.begin();
+  lost_ += least->second.sender.dropped() + least->second.receiver.refused();
+  peers_.erase(least);
+  ++forgotten_;
 }
 
 std::optional<Protocol::Message> Bulk::OnChunk(NodeId from, const Chunk& chunk, Context<Protocol>& context) {

@@ -60,8 +60,13 @@ class Bulk {
   // For judges: the encoded message that `chunk` would complete.
   std::optional<Slice> Completes(NodeId from, const Chunk& chunk) const;
 
+  size_t peers() const { return peers_.size(); }
+
   void CheckInvariants() const;
   uint64_t Digest() const;
+
+  // More than there can be members at a time, for each that was replaced had an id of its own.
+  static constexpr size_t kPeersMax = 64;
 
  private:
   struct Peer {
@@ -79,11 +84,13 @@ class Bulk {
   };
 
   Peer& Of(NodeId node);
+  void ForgetOne();
   void Divert(Context<Protocol>& context);
   void Queue(NodeId to, uint64_t key, Slice message, Context<Protocol>& context);
 
   const Config& config_;
   uint64_t seed_ = 0;
+  uint64_t forgotten_ = 0;  // peers
   WriteSeq durable_;
   // lint: allow(limit): one for each member that there was since the start
   absl::btree_map<NodeId, Peer> peers_;

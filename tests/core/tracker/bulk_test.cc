@@ -1,3 +1,5 @@
+#include "core/tracker/bulk.h"
+
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -284,6 +286,23 @@ TEST(Bulk, AReceiverHoldsNoMoreThanTheLimit) {
   EXPECT_EQ(receiver.held_bytes(), 1u << 20);
   EXPECT_EQ(receiver.most_held().value(), 32u);
   EXPECT_EQ(receiver.most_held_bytes().value(), config.bulk_queued_bytes_max);
+}
+
+// Each member that is replaced has had an id of its own.
+TEST(Bulk, OfNodesThatHaveComeAndGoneNoMoreThanTheLimitAreRemembered) {
+  const Config config;
+  Bulk bulk(config);
+  bulk.Start(1, WriteSeq(0));
+  Rng rng(1);
+  Outbox<Protocol> out;
+  Context<Protocol> context{Instant{}, rng, out};
+  const Chunk begun{.message = 1, .size = 10'000, .bytes = Bytes(4096)};
+  bulk.OnChunk(NodeId(1000), begun, context);  // and goes on
+  for (uint32_t node = 1; node <= 3 * Bulk::kPeersMax; ++node)
+    bulk.OnAcknowledged(NodeId(node), ChunkAck{.message = 1}, context.now);
+  EXPECT_EQ(bulk.peers(), Bulk::kPeersMax);
+  EXPECT_EQ(bulk.now().messages, 1u) << "who has something under way is remembered";
+  bulk.CheckInvariants();
 }
 
 TEST(Bulk, ImpossibleChunksAreRefused) {
