@@ -67,8 +67,8 @@ class RegistryRestore {
   size_t torrent_ = 0;
   bool in_claims_ = false;  // of torrent_, which is indexed
   uint32_t row_ = 0;
-  absl::btree_map<std::string, NameBinding>::iterator name_;
-  absl::btree_map<InfoHash, InfoHashBinding>::iterator info_hash_;
+  absl::btree_map<std::string, NameBinding>::iterator name_;        // at most one place
+  absl::btree_map<InfoHash, InfoHashBinding>::iterator info_hash_;  // likewise, at most one
   absl::btree_map<uint64_t, InfoHash> foreign_;  // by running number; one for each of info_hashes
   absl::btree_set<TorrentNumber> several_;       // that have foreign ones; at most one for each torrent
 };
