@@ -118,6 +118,8 @@ TEST(OwnStatus, IsWhatTheNodeIs) {
   tracker_api::NodeStatus status;
   status.node = NodeId(1);
   status.level = node.registry().level();
+  status.oldest_level = node.config().levels.oldest;
+  status.newest_level = node.config().levels.newest;
   status.members = {NodeId(1)};
   EXPECT_EQ(WrongStatus(status, node), "");
   status.role = tracker_api::Role::kLeader;
@@ -125,6 +127,12 @@ TEST(OwnStatus, IsWhatTheNodeIs) {
   status.role = tracker_api::Role::kFollower;
   status.claims = 1;
   EXPECT_EQ(WrongStatus(status, node), "there are other claims");
+  status.claims = 0;
+  ++status.newest_level;
+  EXPECT_EQ(WrongStatus(status, node), "it reads other format levels");
+  --status.newest_level;
+  status.applied = Slot(1);
+  EXPECT_EQ(WrongStatus(status, node), "another slot is applied");
 }
 
 }  // namespace
