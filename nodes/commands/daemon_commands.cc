@@ -50,7 +50,9 @@ uint64_t Count(const Json& json, const char* field) {
 
 void PrintRow(const Json& transfer) {
   const uint64_t length = Count(transfer, "length");
-  const uint64_t percent = length == 0 ? 0 : Count(transfer, "verified") * 100 / length;
+  // A daemon that was started again knows of a complete one that it is, and not how long.
+  const bool complete = Word(transfer, "state") == "complete";
+  const uint64_t percent = complete ? 100 : length == 0 ? 0 : Count(transfer, "verified") * 100 / length;
   const std::string name = Word(transfer, "name");
   std::string row = absl::StrFormat("%5d  %-8s  %-11s %4d %%  %10s/s %10s/s %5d  %s", Count(transfer, "id"),
                                     Word(transfer, "kind"), Word(transfer, "state"), percent,

@@ -109,6 +109,8 @@ def killed_and_started_again(scene):
     scene.other.wait_for(number, "complete")
     check(same_bytes(scene.files[0], target), "a download that went on differs")
     check([scene.daemon.wait_for(n, "offering")["kind"] for n in (1, 2)] == ["offer", "offer"], "offers are forgotten")
+    listed = scene.command(scene.other, "list").out()
+    check(listed.count("100 %") == 3, f"of what is complete, list says: {listed}")
 
 
 def paused_resumed_removed(scene):
