@@ -335,6 +335,40 @@ ClusterBackupCommands AddClusterBackup(CLI::App& cluster, ClusterBackupOptions& 
   return {backup, recover};
 }
 
+struct ClusterCommands {
+  const CLI::App* init = nullptr;
+  ClusterMembersCommands members;
+  const CLI::App* limits = nullptr;
+  ClusterBackupCommands copies;
+};
+
+ClusterCommands AddCluster(CLI::App& app, Options& options) {
+  CLI::App* cluster = app.add_subcommand("cluster", "prepare a tracker cluster, and change its members");
+  cluster->require_subcommand(1);
+  ClusterCommands commands;
+  commands.init = AddClusterInit(*cluster, options.cluster_init);
+  commands.members = AddClusterMembers(*cluster, options.cluster_members);
+  commands.limits = AddClusterLimits(*cluster, options.cluster_limits);
+  commands.copies = AddClusterBackup(*cluster, options.cluster_backup);
+  return commands;
+}
+
+// nullopt: it is none of these.
+std::optional<ExitStatus> RunClusterCommand(const ClusterCommands& commands, const Options& options) {
+  const ClusterMembersCommands& members = commands.members;
+  if (commands.init->parsed()) return RunClusterInit(options.cluster_init);
+  if (commands.limits->parsed()) return RunClusterLimits(options.cluster_limits);
+  if (members.level->parsed()) return RunClusterLevel(options.cluster_members);
+  if (members.status->parsed()) return RunClusterStatus(options.cluster_members);
+  if (members.add->parsed() || members.replace->parsed()) return RunClusterAdd(options.cluster_members);
+  if (members.remove->parsed()) return RunClusterRemove(options.cluster_members);
+  if (members.snapshot->parsed()) return RunClusterSnapshot(options.cluster_members);
+  if (members.transfer->parsed()) return RunClusterTransfer(options.cluster_members);
+  if (commands.copies.backup->parsed()) return RunClusterBackup(options.cluster_backup);
+  if (commands.copies.recover->parsed()) return RunClusterRecover(options.cluster_backup);
+  return std::nullopt;
+}
+
 int Main(int argc, char** argv) {
   PrepareProcess();
   if (const std::string wrong = EmptyArgument(argc, argv); !wrong.empty()) {
@@ -358,12 +392,7 @@ int Main(int argc, char** argv) {
   CLI::App* token = app.add_subcommand("token", "make tokens for trackers that want them");
   token->require_subcommand(1);
   const CLI::App* token_new = AddTokenNew(*token, options.token_new);
-  CLI::App* cluster = app.add_subcommand("cluster", "prepare a tracker cluster, and change its members");
-  cluster->require_subcommand(1);
-  const CLI::App* cluster_init = AddClusterInit(*cluster, options.cluster_init);
-  const ClusterMembersCommands members = AddClusterMembers(*cluster, options.cluster_members);
-  const CLI::App* limits = AddClusterLimits(*cluster, options.cluster_limits);
-  const ClusterBackupCommands copies = AddClusterBackup(*cluster, options.cluster_backup);
+  const ClusterCommands cluster = AddCluster(app, options);
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);
@@ -383,18 +412,9 @@ int Main(int argc, char** argv) {
   if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
   if (status->parsed()) return static_cast<int>(RunStatus(options.status));
   if (token_new->parsed()) return static_cast<int>(RunTokenNew(options.token_new));
-  if (members.level->parsed()) return static_cast<int>(RunClusterLevel(options.cluster_members));
-  if (limits->parsed()) return static_cast<int>(RunClusterLimits(options.cluster_limits));
-  if (members.status->parsed()) return static_cast<int>(RunClusterStatus(options.cluster_members));
-  if (members.add->parsed() || members.replace->parsed()) {
-    return static_cast<int>(RunClusterAdd(options.cluster_members));
+  if (const std::optional<ExitStatus> done = RunClusterCommand(cluster, options)) {
+    return static_cast<int>(*done);
   }
-  if (members.remove->parsed()) return static_cast<int>(RunClusterRemove(options.cluster_members));
-  if (members.snapshot->parsed()) return static_cast<int>(RunClusterSnapshot(options.cluster_members));
-  if (copies.backup->parsed()) return static_cast<int>(RunClusterBackup(options.cluster_backup));
-  if (copies.recover->parsed()) return static_cast<int>(RunClusterRecover(options.cluster_backup));
-  if (members.transfer->parsed()) return static_cast<int>(RunClusterTransfer(options.cluster_members));
-  if (cluster_init->parsed()) return static_cast<int>(RunClusterInit(options.cluster_init));
   return static_cast<int>(ExitStatus::kWrongUsage);
 }
 

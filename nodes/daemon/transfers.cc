@@ -214,8 +214,8 @@ void Transfers::Stop() {
   tick_.Disarm();
   while (!transfers_.empty()) leaving_.insert(transfers_.extract(transfers_.begin()));
   if (leaving_.empty()) return stopped_();
-  for (const auto& [id, transfer] : leaving_) {
-    transfer->End([this, id] { Ended(id); });
+  for (const auto& entry : leaving_) {
+    entry.second->End([this, id = entry.first] { Ended(id); });
   }
 }
 
