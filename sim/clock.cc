@@ -28,6 +28,8 @@ void HostClock::BeginLife() {
 
 Instant HostClock::WorldTime(Instant local) const {
   CHECK_MSG(!frozen_, "a clock that stands still reaches no time");
+  // A deadline of long ago, such as 0 for at once: years before it began, of which the drift would overflow.
+  if (local <= since_.local) return world_.now();
   // Each round leaves of the error the share that the drift has in the rate, which is far below one.
   const Duration target = std::min(local - since_.local, kHorizon);
   Duration passes = target;

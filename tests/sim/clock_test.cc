@@ -59,6 +59,7 @@ TEST(HostClock, ShowsATimeWhenItSaysThatItWillAndNeverGoesBack) {
     Rng rng(seed);
     HostClock clock(world, 0, {.own = true, .drift_ppm_max = 50'000});
     clock.BeginLife();
+    EXPECT_EQ(clock.WorldTime(Instant{}), world.now()) << "at once, however long ago that is";
     for (int i = 0; i < 50; ++i) {
       const Instant before = clock.Now();
       const Duration wait = rng.Between(Duration{0}, Seconds(rng.Chance(1, 10) ? 3000 : 1));
