@@ -9,13 +9,10 @@
 
 #include "sim/check/answers.h"
 #include "sim/check/steps.h"
+#include "tests/sim/says.h"
 
 namespace bt::sim {
 namespace {
-
-bool Says(const World& world, std::string_view word) {
-  return world.failure().has_value() && world.failure()->find(word) != std::string::npos;
-}
 
 constexpr CallId kCall{7};
 constexpr uint32_t kClient = 3;

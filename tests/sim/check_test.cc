@@ -15,6 +15,7 @@
 #include "sim/check/linearizability.h"
 #include "sim/check/registry_history.h"
 #include "sim/check/repeats.h"
+#include "tests/sim/says.h"
 
 namespace bt::sim {
 namespace {
@@ -23,10 +24,6 @@ using paxos::Ballot;
 
 constexpr NodeId kOne{1};
 constexpr NodeId kTwo{2};
-
-bool Says(const World& world, const char* word) {
-  return world.failure().has_value() && world.failure()->find(word) != std::string::npos;
-}
 
 // --- limits ---
 

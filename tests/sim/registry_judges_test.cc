@@ -9,15 +9,12 @@
 #include "sim/check/listing.h"
 #include "sim/check/registry_history.h"
 #include "sim/check/sessions.h"
+#include "tests/sim/says.h"
 
 namespace bt::sim {
 namespace {
 
 using tracker_api::Outcome;
-
-bool Says(const World& world, const char* word) {
-  return world.failure().has_value() && world.failure()->find(word) != std::string::npos;
-}
 
 Instant At(int64_t seconds) { return Instant{0} + Seconds(seconds); }
 

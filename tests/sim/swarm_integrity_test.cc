@@ -6,12 +6,10 @@
 
 #include <string>
 
+#include "tests/sim/says.h"
+
 namespace bt::sim {
 namespace {
-
-bool Says(const World& world, const char* word) {
-  return world.failure().has_value() && world.failure()->find(word) != std::string::npos;
-}
 
 PagedBytes Paged(const std::string& bytes) {
   PagedBytes pages;
