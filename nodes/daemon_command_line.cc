@@ -87,7 +87,7 @@ void AddListen(CLI::App* command, std::string& listen) {
 CLI::Option* AddBytes(CLI::App* command, const char* name, uint64_t& bytes, const char* what) {
   return command->add_option(name, bytes, what)
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 50))  // what is negative is read as more than that
+      ->check(CLI::Range(uint64_t{1}, kRateLimitMax))
       ->type_name("BYTES");
 }
 

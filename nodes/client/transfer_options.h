@@ -10,6 +10,9 @@
 
 namespace bt::nodes {
 
+// Limits of bytes a second are at most so much, so that what is negative, read as a huge number, is refused.
+inline constexpr uint64_t kRateLimitMax = uint64_t{1} << 50;
+
 struct OfferOptions {
   std::string file;
   std::string torrent;

@@ -18,7 +18,7 @@
 #include "nodes/commands/commands.h"
 #include "nodes/http_api/json_api.h"
 #include "nodes/http_api/uri.h"
-#include "nodes/shared/json_text.h"
+#include "nodes/shared/json_fields.h"
 #include "nodes/shared/member_address.h"
 #include "nodes/shared/text.h"
 
@@ -58,22 +58,12 @@ absl::StatusOr<Members> ParseMembers(const std::string& text) {
   members.json = text;
   const auto leader = json.find("leader");
   if (leader != json.end() && leader->is_number_unsigned()) members.leader = leader->get<uint32_t>();
-  const auto version = json.find("version");
-  if (version != json.end() && version->is_number_unsigned()) members.version = version->get<uint64_t>();
-  const auto in_force = json.find("in_force");
-  members.in_force = in_force != json.end() && in_force->is_boolean() && in_force->get<bool>();
+  members.version = NumberIn(json, "version");
+  members.in_force = FlagIn(json, "in_force");
   for (const auto& one : json["members"]) {
-    const auto text_of = [&](const char* field) {
-      const auto at = one.find(field);
-      return at != one.end() && at->is_string() ? at->get<std::string>() : std::string();
-    };
-    const auto number_of = [&](const char* field) {
-      const auto at = one.find(field);
-      return at != one.end() && at->is_number_unsigned() ? at->get<uint32_t>() : 0u;
-    };
     if (!one.is_object()) return bad;
-    members.all.push_back(
-        {number_of("id"), text_of("kind") == "voter", number_of("replaces"), text_of("contact")});
+    members.all.push_back({static_cast<uint32_t>(NumberIn(one, "id")), TextIn(one, "kind") == "voter",
+                           static_cast<uint32_t>(NumberIn(one, "replaces")), TextIn(one, "contact")});
   }
   return members;
 }

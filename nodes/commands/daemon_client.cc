@@ -17,6 +17,7 @@
 #include "nodes/daemon/daemon.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/json_api.h"
+#include "nodes/shared/json_fields.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -25,26 +26,13 @@ namespace {
 constexpr Duration kPatience = Seconds(30);  // a daemon answers once what it did is durable
 constexpr Duration kPoll = Milliseconds(200);
 
-uint64_t Number(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  return found != json.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
-}
-std::string Text(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-bool Flag(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  return found != json.end() && found->is_boolean() && found->get<bool>();
-}
-
 swarm::Progress ProgressOf(const Json& json) {
   swarm::Progress progress;
-  progress.length = Number(json, "length");
-  progress.bytes_verified = Number(json, "verified");
-  progress.bytes_sent = Number(json, "sent");
-  progress.peers_connected = static_cast<uint32_t>(Number(json, "peers"));
-  progress.peers_banned = static_cast<uint32_t>(Number(json, "banned"));
+  progress.length = NumberIn(json, "length");
+  progress.bytes_verified = NumberIn(json, "verified");
+  progress.bytes_sent = NumberIn(json, "sent");
+  progress.peers_connected = static_cast<uint32_t>(NumberIn(json, "peers"));
+  progress.peers_banned = static_cast<uint32_t>(NumberIn(json, "banned"));
   return progress;
 }
 
@@ -85,13 +73,13 @@ class Follower {
   }
 
   void Look(const Json& json, Instant now) {
-    const std::string state = Text(json, "state");
-    const bool offer = Text(json, "kind") == "offer";
+    const std::string state = TextIn(json, "state");
+    const bool offer = TextIn(json, "kind") == "offer";
     TellTorrent(json);
     if (state == "failed") return Failed(json);
-    if (state == "complete" || (!offer && state == "offering" && Flag(json, "offered")))
+    if (state == "complete" || (!offer && state == "offering" && FlagIn(json, "offered")))
       return Done(json, now);
-    if (offer && Flag(json, "offered")) return Offering(json);
+    if (offer && FlagIn(json, "offered")) return Offering(json);
     if (state == "paused" && !std::exchange(paused_told_, true)) {
       reporter_.Warning(
           absl::StrCat("transfer ", id_, " is paused; \"bytetorrent resume ", id_, "\" has it go on"));
@@ -105,9 +93,9 @@ class Follower {
   }
 
   void TellTorrent(const Json& json) {
-    if (!name_.empty() || Text(json, "name").empty()) return;
-    const std::optional<ContentId> content = ContentId::Parse(Text(json, "content"));
-    name_ = Text(json, "name");
+    if (!name_.empty() || TextIn(json, "name").empty()) return;
+    const std::optional<ContentId> content = ContentId::Parse(TextIn(json, "content"));
+    name_ = TextIn(json, "name");
     if (content) reporter_.TorrentKnown({.content = *content, .name = name_});
   }
 
@@ -115,8 +103,8 @@ class Follower {
     const auto error = json.find("error");
     const Json none = Json::object();
     const Json& what = error == json.end() ? none : *error;
-    reporter_.Failed(Text(what, "reason"));
-    const uint64_t status = Number(what, "exit_status");
+    reporter_.Failed(TextIn(what, "reason"));
+    const uint64_t status = NumberIn(what, "exit_status");
     if (status == static_cast<uint64_t>(ExitStatus::kNoTracker)) {
       reporter_.Warning(absl::StrCat("the daemon tries again; \"bytetorrent remove ", id_, "\" ends it"));
     }
@@ -124,21 +112,21 @@ class Follower {
   }
 
   void Done(const Json& json, Instant now) {
-    const uint64_t length = Number(json, "length");
-    const uint64_t present = Number(json, "present");
-    if (Flag(json, "already_there")) {
-      reporter_.AlreadyThere(name_, Text(json, "target"), length);
+    const uint64_t length = NumberIn(json, "length");
+    const uint64_t present = NumberIn(json, "present");
+    if (FlagIn(json, "already_there")) {
+      reporter_.AlreadyThere(name_, TextIn(json, "target"), length);
     } else {
-      reporter_.Complete(name_, Text(json, "target"), length, length - std::min(length, present),
-                         now - started_, Number(json, "sources"), Number(json, "from_web"));
+      reporter_.Complete(name_, TextIn(json, "target"), length, length - std::min(length, present),
+                         now - started_, NumberIn(json, "sources"), NumberIn(json, "from_web"));
     }
-    if (Text(json, "state") == "offering") GoesOn();
+    if (TextIn(json, "state") == "offering") GoesOn();
     End(ExitStatus::kDone);
   }
 
   void Offering(const Json& json) {
-    const absl::StatusOr<Address> listen = net::Resolve(Text(json, "listen"));
-    reporter_.Offering(static_cast<uint32_t>(Number(json, "pieces_verified")), name_,
+    const absl::StatusOr<Address> listen = net::Resolve(TextIn(json, "listen"));
+    reporter_.Offering(static_cast<uint32_t>(NumberIn(json, "pieces_verified")), name_,
                        listen.ok() ? *listen : Address{});
     GoesOn();
     End(ExitStatus::kDone);

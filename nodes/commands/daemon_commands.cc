@@ -4,7 +4,6 @@
 #include <absl/strings/str_format.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -12,7 +11,8 @@
 #include "nodes/client/prepare.h"
 #include "nodes/commands/daemon_client.h"
 #include "nodes/daemon/order.h"
-#include "nodes/shared/json_text.h"
+#include "nodes/shared/files.h"
+#include "nodes/shared/json_fields.h"
 #include "nodes/shared/text.h"
 #include "nodes/shared/torrent_files.h"
 
@@ -39,45 +39,33 @@ ExitStatus AskAndTell(const char* command, const TransferCommandOptions& options
   return ExitStatus::kDone;
 }
 
-std::string Word(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  return found != json.end() && found->is_string() ? Printable(found->get<std::string>()) : "";
-}
-uint64_t Count(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  return found != json.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
-}
+std::string Word(const Json& json, const char* field) { return Printable(TextIn(json, field)); }
 
 void PrintRow(const Json& transfer) {
-  const uint64_t length = Count(transfer, "length");
+  const uint64_t length = NumberIn(transfer, "length");
   // A daemon that was started again knows of a complete one that it is, and not how long.
   const bool complete = Word(transfer, "state") == "complete";
-  const uint64_t percent = complete ? 100 : length == 0 ? 0 : Count(transfer, "verified") * 100 / length;
+  const uint64_t percent = complete ? 100 : length == 0 ? 0 : NumberIn(transfer, "verified") * 100 / length;
   const std::string name = Word(transfer, "name");
-  std::string row = absl::StrFormat("%5d  %-8s  %-11s %4d %%  %10s/s %10s/s %5d  %s", Count(transfer, "id"),
-                                    Word(transfer, "kind"), Word(transfer, "state"), percent,
-                                    SizeText(Count(transfer, "receives_per_second")),
-                                    SizeText(Count(transfer, "sends_per_second")), Count(transfer, "peers"),
-                                    name.empty() ? Word(transfer, "what") : name);
+  std::string row = absl::StrFormat(
+      "%5d  %-8s  %-11s %4d %%  %10s/s %10s/s %5d  %s", NumberIn(transfer, "id"), Word(transfer, "kind"),
+      Word(transfer, "state"), percent, SizeText(NumberIn(transfer, "receives_per_second")),
+      SizeText(NumberIn(transfer, "sends_per_second")), NumberIn(transfer, "peers"),
+      name.empty() ? Word(transfer, "what") : name);
   if (const auto error = transfer.find("error"); error != transfer.end()) {
     absl::StrAppend(&row, ": ", Word(*error, "reason"));
   }
   std::printf("%s\n", row.c_str());
 }
 
-std::string Absolute(const std::string& path) {
-  std::error_code ignored;
-  return path.empty() ? path : std::filesystem::absolute(path, ignored).lexically_normal().string();
-}
-
 TrustOptions Absolute(const TrustOptions& trust) {
-  return {Absolute(trust.token_file), Absolute(trust.authorities_file)};
+  return {AbsolutePath(trust.token_file), AbsolutePath(trust.authorities_file)};
 }
 
 ExitStatus AddAndFollow(const DaemonClient& daemon, const Order& order, const char* command, bool json) {
   const absl::StatusOr<Json> added = daemon.Ask("POST", "/transfers", JsonText(OrderJson(order)));
   if (!added.ok()) return Refuse(command, added.status());
-  return Follow(daemon, Count(*added, "id"), command, json);
+  return Follow(daemon, NumberIn(*added, "id"), command, json);
 }
 
 // What a daemon decides by itself cannot be asked of it.
@@ -151,8 +139,8 @@ std::optional<ExitStatus> OfferThroughDaemon(const ControlOptions& control, cons
   }
   Order order;
   order.kind = Order::Kind::kOffer;
-  order.what = Absolute(options.torrent);
-  order.path = Absolute(options.file);
+  order.what = AbsolutePath(options.torrent);
+  order.path = AbsolutePath(options.file);
   order.trackers = options.trackers;
   order.trust = Absolute(options.trust);
   order.upload_limit = options.upload_limit;
@@ -172,10 +160,10 @@ std::optional<ExitStatus> DownloadThroughDaemon(const ControlOptions& control,
   if (!IsMagnetLink(options.what)) {
     const absl::StatusOr<TorrentFile> torrent = ReadTorrentFile(options.what);
     if (!torrent.ok() && IsTorrentPath(options.what)) return Refuse("download", torrent.status());
-    if (torrent.ok()) order.what = Absolute(options.what);
+    if (torrent.ok()) order.what = AbsolutePath(options.what);
   }
   // Without an output it goes under its own name into the directory in which the command was given.
-  order.path = Absolute(options.output.empty() ? "./" : options.output);
+  order.path = AbsolutePath(options.output.empty() ? "./" : options.output);
   order.trackers = options.trackers;
   order.trust = Absolute(options.trust);
   order.select = options.select;

@@ -45,7 +45,7 @@ absl::StatusOr<std::pair<uint64_t, uint64_t>> ParseLimits(const Json& json, uint
   std::pair<uint64_t, uint64_t> limits{upload, download};
   for (const auto& [name, value] : json.items()) {
     const bool known = name == "upload_limit" || name == "download_limit";
-    if (!known || !value.is_number_unsigned() || value.get<uint64_t>() > uint64_t{1} << 50) {
+    if (!known || !value.is_number_unsigned() || value.get<uint64_t>() > kRateLimitMax) {
       return absl::InvalidArgumentError(
           "give upload_limit and download_limit, bytes a second each; 0 is no limit");
     }

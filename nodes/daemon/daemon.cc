@@ -7,7 +7,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -26,11 +25,6 @@ namespace bt::nodes {
 namespace {
 
 constexpr const char* kCommand = "daemon";
-
-std::string Absolute(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::absolute(path, ignored).lexically_normal().string();
-}
 
 // Who answers there is another daemon; a socket that nobody serves was left by one that was killed.
 absl::StatusOr<net::Listener> ListenForControl(const std::string& path) {
@@ -54,10 +48,10 @@ absl::StatusOr<std::optional<Address>> WhereToListen(const std::string& text) {
 class Daemon {
  public:
   explicit Daemon(const DaemonOptions& options) : options_(options) {
-    options_.state_dir = Absolute(options_.state_dir);
+    options_.state_dir = AbsolutePath(options_.state_dir);
     if (options_.control.empty()) options_.control = DefaultControlSocket();
     if (options_.control.empty()) options_.control = options_.state_dir + "/control.sock";
-    options_.control = Absolute(options_.control);
+    options_.control = AbsolutePath(options_.control);
   }
 
   ExitStatus Run() {

@@ -109,7 +109,6 @@ absl::StatusOr<Order> ParseOrder(const Json& json) {
   if (!json.is_object()) return absl::InvalidArgumentError("it is no JSON object");
   Order order;
   std::string kind;
-  const uint64_t rate_max = uint64_t{1} << 50;
   const absl::Status status = Reader(json)
                                   .Text("kind", kind)
                                   .Text("what", order.what)
@@ -118,8 +117,8 @@ absl::StatusOr<Order> ParseOrder(const Json& json) {
                                   .Text("token_file", order.trust.token_file)
                                   .Text("ca", order.trust.authorities_file)
                                   .List("select", order.select)
-                                  .Number("upload_limit", rate_max, order.upload_limit)
-                                  .Number("download_limit", rate_max, order.download_limit)
+                                  .Number("upload_limit", kRateLimitMax, order.upload_limit)
+                                  .Number("download_limit", kRateLimitMax, order.download_limit)
                                   .Flag("keep_offering", order.keep_offering)
                                   .Number("timeout", 1'000'000, order.timeout_seconds)
                                   .status();

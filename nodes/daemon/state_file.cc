@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "nodes/shared/files.h"
+#include "nodes/shared/json_fields.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -28,18 +29,13 @@ std::optional<uint64_t> Number(const Json& json, const char* field) {
   return found->get<uint64_t>();
 }
 
-bool Flag(const Json& json, const char* field) {
-  const auto found = json.find(field);
-  return found != json.end() && found->is_boolean() && found->get<bool>();
-}
-
 absl::StatusOr<SavedTransfer> ParseTransfer(const Json& json) {
   const std::optional<uint64_t> id = json.is_object() ? Number(json, "id") : std::nullopt;
   const auto order = id ? json.find("order") : json.end();
   if (!id || order == json.end()) return Damaged("a transfer without an id or an order");
   absl::StatusOr<Order> parsed = ParseOrder(*order);
   if (!parsed.ok()) return Damaged(absl::StrCat("transfer ", *id, ": ", parsed.status().message()));
-  return SavedTransfer{*id, *std::move(parsed), Flag(json, "paused"), Flag(json, "complete")};
+  return SavedTransfer{*id, *std::move(parsed), FlagIn(json, "paused"), FlagIn(json, "complete")};
 }
 
 std::string StatePath(const std::string& directory) { return directory + "/transfers"; }
@@ -69,8 +65,8 @@ absl::StatusOr<DaemonState> ParseState(std::string_view text) {
   if (!next || transfers == json.end() || !transfers->is_array()) return Damaged("it is not whole");
   DaemonState state;
   state.next_id = *next;
-  state.upload_limit = Number(json, "upload_limit").value_or(0);
-  state.download_limit = Number(json, "download_limit").value_or(0);
+  state.upload_limit = NumberIn(json, "upload_limit");
+  state.download_limit = NumberIn(json, "download_limit");
   for (const Json& entry : *transfers) {
     absl::StatusOr<SavedTransfer> transfer = ParseTransfer(entry);
     if (!transfer.ok()) return transfer.status();

@@ -41,6 +41,11 @@ std::string NameThatFits(const std::string& name, const std::string& suffix, siz
   return name.substr(0, kept) + checksum;
 }
 
+std::string AbsolutePath(const std::string& path) {
+  std::error_code ignored;
+  return path.empty() ? path : std::filesystem::absolute(path, ignored).lexically_normal().string();
+}
+
 absl::Status FileError(const char* verb, const std::string& path, int error) {
   const std::string text = absl::StrCat("cannot ", verb, " ", path, ": ", net::ErrnoText(error));
   switch (error) {

@@ -17,6 +17,9 @@ namespace bt::nodes {
 // "cannot VERB PATH: reason; what to do", with the status code that fits errno `error`.
 absl::Status FileError(const char* verb, const std::string& path, int error);
 
+// `path` as it is from anywhere, without . and ..; an empty one stays empty.
+std::string AbsolutePath(const std::string& path);
+
 // An open regular file.
 class InputFile {
  public:
