@@ -153,8 +153,10 @@ std::vector<LimitRow> AgreedLimits(const tracker::ReplicatedState& state) {
 }
 
 std::vector<LimitRow> OwnLimits(const OwnLimitSources& sources) {
-  std::vector<LimitRow> rows{{"memory", "bytes", sources.limits.memory, ResidentBytes(), MostResidentBytes(),
-                              "(the next ones are parts of it)"}};
+  // The kernel counts the most a little later than what is there now.
+  const uint64_t resident = ResidentBytes();
+  std::vector<LimitRow> rows{{"memory", "bytes", sources.limits.memory, resident,
+                              std::max(resident, MostResidentBytes()), "(the next ones are parts of it)"}};
   AddClients(sources, rows);
   AddNode(sources.node, rows);
   if (sources.links == nullptr) return rows;
