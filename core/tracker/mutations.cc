@@ -164,11 +164,15 @@ void Mutations::OnForwarded(NodeId from, const ForwardCommands& message, bool le
   }
 }
 
-void Mutations::OnReplies(const ForwardReplies& message, StepWork& work, Context<Protocol>& context) {
+void Mutations::OnReplies(const ForwardReplies& message, const ReplicatedState& applied, StepWork& work,
+                          Context<Protocol>& context) {
   for (const ForwardReply& reply : message.replies) {
     const auto found = by_id_.find(reply.id);
-    // Claims wait until they are applied here: until then the announces stand in for them.
-    if (found == by_id_.end() || entries_[found->second].claims) continue;
+    if (found == by_id_.end()) continue;
+    // Claims wait until they are applied here: until then the announces stand in for them. Of those that came
+    // with a snapshot nobody is told that they are applied, so that is looked up.
+    const bool here = applied.sessions().Answered(reply.id, applied.registry().limits()).has_value();
+    if (entries_[found->second].claims && !here) continue;
     Complete(found->second, reply.response, work, context);
   }
 }
@@ -327,17 +331,19 @@ void Mutations::FlushReplies(Context<Protocol>& context) {
   replies_.clear();
 }
 
-// How long nothing may be heard of a mutation that is under way. A long one that has arrived at the leader
-// crosses the links from there to the others, which may be slower, and of that its origin sees nothing.
+// How long nothing may be heard of a mutation that was forwarded before it is forwarded again. A long one
+// that has arrived at the leader crosses the links from there to the others, which may be slower, and of that
+// its origin sees nothing. But the reply may be lost, too, so it is half of what a caller waits for at most.
 Duration Mutations::Silence(const Pending& entry) const {
-  return LongestCrossing(entry.command.size()) / kSilentPart;
+  const Duration crossing = LongestCrossing(entry.command.size()) / kSilentPart;
+  return std::max(config_.retry, std::min(crossing, config_.deadline / 2));
 }
 
 // A long command may take longer to cross the links than a caller is kept waiting otherwise: its time runs
 // from the last progress. That may have been another message's, so there is an end to it.
 Instant Mutations::DeadlineOf(const Pending& entry, Instant progress) const {
   const Instant last = entry.deadline + LongestCrossing(entry.command.size());
-  return std::clamp(progress + config_.deadline + Silence(entry), entry.deadline, last);
+  return std::clamp(progress + config_.deadline, entry.deadline, last);
 }
 
 // What was not proposed or forwarded since the leader changed is in doubt. What was forwarded may be lost.
@@ -347,7 +353,7 @@ bool Mutations::IsToBeSent(const Pending& entry, const paxos::Replica& replica, 
   if (!origin(entry)) return false;
   const bool under_way = LongestCrossing(entry.command.size()) > Duration{} && progress > entry.sent;
   const Instant last = under_way ? progress : entry.sent;
-  return entry.sent_in != epoch_ || last + std::max(config_.retry, Silence(entry)) <= now;
+  return entry.sent_in != epoch_ || last + Silence(entry) <= now;
 }
 
 void Mutations::AnswerLate(uint32_t place, const paxos::Replica& replica, StepWork& work,

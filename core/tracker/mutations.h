@@ -59,7 +59,8 @@ class Mutations {
   // none of a format level above the one in force, and none that `applied` has an answer for.
   void OnForwarded(NodeId from, const ForwardCommands& message, bool leading, const std::string& refusal,
                    const ReplicatedState& applied, Context<Protocol>& context);
-  void OnReplies(const ForwardReplies& message, StepWork& work, Context<Protocol>& context);
+  void OnReplies(const ForwardReplies& message, const ReplicatedState& applied, StepWork& work,
+                 Context<Protocol>& context);
   void OnApplied(const MutationId& id, Response response, StepWork& work, Context<Protocol>& context);
   // The local replica has taken a proposal, or not.
   void OnReplica(CallId call, const paxos::Response& response, Shipments& shipments, StepWork& work,

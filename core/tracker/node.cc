@@ -88,7 +88,9 @@ void TrackerNode::On(const Received<Protocol>& received, Ctx& context) {
             mutations_.OnForwarded(received.from, message, replica().is_leader(),
                                    disk_.Refusal(replica(), context.now).value_or(""), state_, context);
           },
-          [&](const ForwardReplies& message) { mutations_.OnReplies(message, work_.mutations, context); },
+          [&](const ForwardReplies& message) {
+            mutations_.OnReplies(message, state_, work_.mutations, context);
+          },
           [&](const AskReadIndex& message) { reads_.OnAsked(received.from, message.round, *port_, context); },
           [&](const ReadIndexAnswer& message) { reads_.OnAnswered(message.round, message.slot); },
           [&](const ForwardOrder& message) { orders_.OnForwarded(received.from, message, *port_, context); },
