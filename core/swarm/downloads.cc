@@ -435,12 +435,16 @@ void Downloads::Gained(PieceIndex piece) {
 void Downloads::Lost(PieceIndex piece) {
   if (!picker_ || !torrent_.selection().Has(piece)) return;
   digest_.Add(uint64_t{piece.value()} << 1);
-  picker_->Lost(piece);
   peers_.EachReady([&](Peer& peer) {
     if (!peer.pieces.Has(piece)) return;
     ++peer.useful;
     UpdateInterest(peer);
   });
+}
+
+void Downloads::MayFetch(PieceIndex piece) {
+  if (!picker_ || !torrent_.selection().Has(piece)) return;
+  picker_->Lost(piece);
   refill_all_ = true;
 }
 
@@ -454,7 +458,7 @@ void Downloads::CheckInvariants() const {
         2 * limits_.bytes_in_flight + uint64_t{kWebRangesAtOnce} * kWebRangeBytes);
   if (!picker_) return;
   picker_->CheckInvariants();
-  CHECK(picker_->missing() == torrent_.needed());
+  CHECK(picker_->missing() + torrent_.held_back() == torrent_.needed());
 }
 
 uint64_t Downloads::Digest() const {

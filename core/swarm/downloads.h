@@ -104,6 +104,8 @@ class Downloads {
   // A piece is there now, or not any more: what peers have of it is worth less, or more.
   void Gained(PieceIndex piece);
   void Lost(PieceIndex piece);
+  // And may be written to from now on.
+  void MayFetch(PieceIndex piece);
   void Distrust(const Sender& sender);
 
   // A peer that could be asked for a block and is asked for none; nullptr when there is none, as there must

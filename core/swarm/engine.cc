@@ -175,10 +175,9 @@ void Client::Engine::CheckedPiece(FileCheck::Verdict verdict, Ctx& context) {
 void Client::Engine::ReadBack(FileCheck::Verdict verdict, Ctx& context) {
   if (verdict.good) return FinishIfProven(context);
   // The file was changed between two lives of this client: the piece is fetched again.
-  CHECK(torrent_->Lose(verdict.piece));
+  CHECK(torrent_->TakeBack(verdict.piece, context));
   downloads_->Lost(verdict.piece);
   tracker_.HoldChanged();
-  torrent_->ProgressMade(context);
   context.out.Note(PieceUnusable{verdict.piece, std::move(verdict.why)});
 }
 
@@ -301,12 +300,14 @@ void Client::Engine::Handle(const ReadFailed& input, Ctx& context) {
 
 void Client::Engine::Handle(const Checkpointed& input, Ctx& context) {
   if (!torrent_) return;
-  torrent_->Checkpointed(context.now);
+  const std::vector<PieceIndex> gone = torrent_->Checkpointed(context);
   // What is whole needs no progress any more: it is finished, or fails, by itself.
   if (!input.status.ok() && speaking() && phase_ == Phase::kDownloading) {
     return Fail(absl::StrCat("cannot save the download's progress: ", input.status.message()), context);
   }
-  if (phase_ == Phase::kDownloading && torrent_->unsaved()) torrent_->ProgressMade(context);
+  if (phase_ != Phase::kDownloading) return;
+  for (const PieceIndex piece : gone) downloads_->MayFetch(piece);
+  if (torrent_->unsaved()) torrent_->ProgressMade(context);
 }
 
 // --- timers, calls, the end ---

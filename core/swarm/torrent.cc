@@ -133,13 +133,31 @@ void Torrent::SaveProgress(Context<Protocol>& context) {
   if (!unsaved_ || saving_ || !open_) return;
   unsaved_ = false;
   saving_ = true;
+  leaving_ = std::exchange(taken_back_, {});
   const ResumeState state{metainfo_.content(), metainfo_.piece_length, verified_.ToBitfield()};
   context.out.File(Checkpoint{kContentFile, Slice::Own(Encode(state))});
 }
 
-void Torrent::Checkpointed(Instant now) {
+bool Torrent::TakeBack(PieceIndex piece, Context<Protocol>& context) {
+  if (!Lose(piece)) return false;
+  taken_back_.push_back(piece);
+  unsaved_ = true;
+  SaveProgress(context);
+  return true;
+}
+
+uint32_t Torrent::held_back() const {
+  const auto selected = [&](PieceIndex piece) { return selection_.Has(piece); };
+  return static_cast<uint32_t>(std::count_if(leaving_.begin(), leaving_.end(), selected) +
+                               std::count_if(taken_back_.begin(), taken_back_.end(), selected));
+}
+
+std::vector<PieceIndex> Torrent::Checkpointed(Context<Protocol>& context) {
   saving_ = false;
-  last_saved_ = now;
+  last_saved_ = context.now;
+  std::vector<PieceIndex> gone = std::exchange(leaving_, {});
+  if (!taken_back_.empty()) SaveProgress(context);
+  return gone;
 }
 
 }  // namespace bt::swarm

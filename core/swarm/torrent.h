@@ -71,7 +71,13 @@ class Torrent {
 
   void ProgressMade(Context<Protocol>& context);
   void SaveProgress(Context<Protocol>& context);
-  void Checkpointed(Instant now);
+  // A piece that only the checkpoint vouched for, and wrongly. Until another one is durable it must not be
+  // written to: a crash would leave that word about bytes that are anybody's. False: it was not verified.
+  bool TakeBack(PieceIndex piece, Context<Protocol>& context);
+  // Of the selected pieces those that may not be written to yet.
+  uint32_t held_back() const;
+  // The pieces that no checkpoint vouches for any more, if this one is durable.
+  std::vector<PieceIndex> Checkpointed(Context<Protocol>& context);
   // What storage has refused once is not written to again.
   void KeepNothingMore() { unsaved_ = false; }
   bool unsaved() const { return unsaved_; }
@@ -97,6 +103,9 @@ class Torrent {
   // One for each file.
   std::vector<PartFound> found_;  // by file of the tree, when a download was opened; empty: all kStarted
   std::optional<FileCheck> check_;
+  // Likewise one for each piece at most: those that the checkpoint under way takes back, and the next one.
+  std::vector<PieceIndex> leaving_;
+  std::vector<PieceIndex> taken_back_;
   bool open_ = false;  // or being opened
   bool unsaved_ = false;
   bool saving_ = false;
