@@ -262,7 +262,8 @@ void ReplicaLinks::Lose(Outgoing& peer) {
   const bool failed = !std::exchange(peer.greeted, false);
   if (failed) ++counters_.connect_failures;
   if (!failed) options_.linked(peer.id, peer.connection->peer(), false);
-  peer.in_clear = options_.tls != nullptr && options_.tls->InClearAfter(peer.in_clear, *peer.connection);
+  peer.in_clear = options_.tls != nullptr && !ComesInTls(peer.id) &&
+                  options_.tls->InClearAfter(peer.in_clear, *peer.connection);
   if (peer.in_clear) peer.untried.push_front(peer.connection->peer());  // the same one, before the others
   peer.connection.reset();
   counters_.dropped_unconnected += peer.queue.size() + std::exchange(peer.handed_over, 0);
@@ -417,7 +418,16 @@ bool ReplicaLinks::Greet(Incoming& incoming, const Slice& body) {
                  [&](const auto& entry) { return entry.second->from == incoming.handshake.peer(); });
   incoming.from = incoming.handshake.peer();
   incoming.connection->SetDeadline(Instant::Never());
+  // It was tried in clear because it broke off in the middle of TLS, as a node does that is being stopped.
+  Outgoing& back = *outgoing_.at(*incoming.from);
+  if (ComesInTls(back.id) && back.in_clear && back.connection != nullptr) Lose(back);
   return true;
+}
+
+bool ReplicaLinks::ComesInTls(NodeId node) const {
+  return std::any_of(incoming_.begin(), incoming_.end(), [&](const auto& entry) {
+    return entry.second->from == node && !entry.second->connection->binding().empty();
+  });
 }
 
 // A node has one connection to us. A second one comes from the same node when it was started anew or gave up

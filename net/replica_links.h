@@ -152,6 +152,7 @@ class ReplicaLinks {
   void OnReadable(uint64_t id);
   bool Greet(Incoming& incoming, const Slice& body);
   bool IdIsFree(NodeId node);
+  bool ComesInTls(NodeId node) const;
   bool ShownAs(NodeId node, const Connection& connection);
   void Refuse(uint64_t& counter, const Address& address, std::string_view why);
   bool MayStay(ReplicaHandshake::Outcome outcome, const ReplicaHandshake& handshake, const Address& address);

@@ -7,7 +7,8 @@
 // replica_handshake.h follows inside it as before, and its proofs are tied to the TLS session.
 //
 // Where links may also be in clear, so that nodes of a release without TLS can be spoken with, who dials
-// tries both in turn, TLS first, and who accepts goes by the first byte.
+// tries both in turn, TLS first, and who accepts goes by the first byte. A peer that comes in TLS is not left
+// on a link in clear (replica_links.cc).
 
 #include <cstdint>
 #include <functional>

@@ -134,6 +134,30 @@ TEST_F(ReplicaTlsTest, WhereTlsIsOfferedANodeOfAReleaseWithoutItIsSpokenWithInCl
   }
 }
 
+TEST_F(ReplicaTlsTest, WhoComesInTlsIsNotLeftOnALinkInClear) {
+  Start(1, Shows(1, ReplicaTlsMode::kOffered));
+  // Node 2 hears in clear, as one does that was stopped in the middle of TLS and is back ...
+  const ReservedPort nowhere;
+  ReplicaLinksOptions options{.identity = {.cluster = kCluster, .secret = kSecret, .self = NodeId(2)}};
+  options.peers[NodeId(1)] = HostAndPort::Of(nowhere.address());
+  std::optional<ReplicaLinks> hears(std::in_place, loop_, options, 3);
+  ASSERT_TRUE(hears->Listen(ports_[1].address()).ok());
+  hears->Connect([](NodeId, const Slice&) { return true; });
+  ASSERT_TRUE(Until([&] { return Connected(1); })) << notes_;
+  EXPECT_FALSE(Encrypted(1));
+  // ... and speaks in TLS.
+  const ReplicaTls shown = Shows(2);
+  options.tls = &shown;
+  options.peers[NodeId(1)] = HostAndPort::Of(ports_[0].address());
+  ReplicaLinks speaks(loop_, options, 4);
+  speaks.Connect([](NodeId, const Slice&) { return true; });
+  ASSERT_TRUE(Until([&] { return !Connected(1); }));
+  // Nor is it tried in clear again.
+  const uint64_t failed = nodes_[0].links->counters().connect_failures;
+  ASSERT_TRUE(Until([&] { return Connected(1) || nodes_[0].links->counters().connect_failures > failed + 3; }));
+  EXPECT_FALSE(Connected(1));
+}
+
 TEST_F(ReplicaTlsTest, ANodeThatIsSpokenWithInTlsIsNotBelievedToComeInClear) {
   Start(1, Shows(1, ReplicaTlsMode::kOffered));
   Start(2, Shows(2));
