@@ -126,6 +126,8 @@ void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& a
     if (!gone) ++(complete ? peers.complete : peers.incomplete);
     if (!gone && !listed) list(at->first.second, complete);
   }
+  // Of what is applied, nothing is left for a seeder then: most announces of a swarm that is complete.
+  if (seeds && peers.incomplete == 0) return;
   const uint32_t size = torrent.claims.size();
   const Draw draw(size, seed);
   for (uint32_t i = 0; i < std::min(size, limit + kScanSlack) && peers.peers.size() < limit; ++i) {

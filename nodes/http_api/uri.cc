@@ -70,19 +70,20 @@ std::optional<Target> ParseTarget(std::string_view text) {
 }
 
 std::optional<std::string> PercentDecode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
+  std::string out(text.size(), '\0');
+  size_t size = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       if (text.size() - i < 3) return std::nullopt;
       std::array<uint8_t, 1> byte{};
       if (!FromHex(text.substr(i + 1, 2), byte)) return std::nullopt;
-      out.push_back(static_cast<char>(byte[0]));
+      out[size++] = static_cast<char>(byte[0]);
       i += 2;
     } else {
-      out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
+      out[size++] = plus_is_space && text[i] == '+' ? ' ' : text[i];
     }
   }
+  out.resize(size);
   return out;
 }
 
