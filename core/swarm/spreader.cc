@@ -147,7 +147,7 @@ void Spreader::Asked(PeerSlot peer, PieceIndex index, Instant now) {
   if (piece.state == State::kWaiting) Give(peer, index, Bidden::kNo, now);
 }
 
-void Spreader::Lost(PieceIndex piece) { Free(piece, State::kSpread); }
+void Spreader::LeaveOut(PieceIndex piece) { Free(piece, State::kSpread); }
 
 // --- suggestions ---
 

@@ -38,8 +38,8 @@ class Spreader {
   void Has(PeerSlot peer, PieceIndex piece, Instant now);
   // The peer asks for a block of it.
   void Asked(PeerSlot peer, PieceIndex piece, Instant now);
-  // It cannot be had here any more.
-  void Lost(PieceIndex piece);
+  // It is not to be given: it cannot be had here any more, or who is to get it has it.
+  void LeaveOut(PieceIndex piece);
 
   // The next suggestion that is due, if one is. Who has joined is given its first before any other.
   std::optional<Suggestion> Next(Instant now);
@@ -52,7 +52,7 @@ class Spreader {
  private:
   static constexpr PeerSlot kNobody = UINT32_MAX;
   // kGiven: suggested to its owner, or asked for by it unbidden. kHeld: its owner has announced it, nobody
-  // else has. kSpread: somebody has it who was not given it, or it is not had here any more.
+  // else has. kSpread: somebody has it who was not given it, or it is left out.
   enum class State : uint8_t { kWaiting, kGiven, kHeld, kSpread };
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Piece {

@@ -37,14 +37,20 @@ void Uploads::PeerHas(const Peer& peer, PieceIndex piece, Ctx& context) {
 }
 
 void Uploads::Lost(PieceIndex piece) {
-  if (spreader_) spreader_->Lost(piece);
+  if (spreader_) spreader_->LeaveOut(piece);
 }
 
 void Uploads::Spread(Ctx& context) {
   if (!spreader_) return;
   spreader_->Expire(context.now);
   while (const auto due = spreader_->Next(context.now)) {
-    peers_.Queue(peers_.At(due->peer), wire::Suggest{due->piece});
+    Peer& peer = peers_.At(due->peer);
+    // A piece that was given to this very peer, and taken back when the peer was choked, comes back to it.
+    if (peer.pieces.Has(due->piece)) {
+      spreader_->LeaveOut(due->piece);
+    } else {
+      peers_.Queue(peer, wire::Suggest{due->piece});
+    }
   }
   peers_.WakeAt(spreader_->deadline(), context);
 }

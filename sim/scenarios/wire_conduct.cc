@@ -302,8 +302,11 @@ void WireConduct::Say(Conversation& talk, const wire::Message& message, Instant 
                  },
                  [&](const wire::HaveAll&) { Tell(talk, PieceMap::All(metainfo_.piece_count())); },
                  [&](const wire::HaveNone&) { Tell(talk, PieceMap(metainfo_.piece_count())); },
-                 [&](const wire::Suggest&) {
+                 [&](const wire::Suggest& suggest) {
                    if (!talk.fast) Fail("suggests a piece to a peer that knows no suggestions");
+                   if (talk.theirs.Has(suggest.piece)) {
+                     Fail(absl::StrFormat("suggests piece %d to a peer that has it", suggest.piece.value()));
+                   }
                  },
                  [&](const wire::ExtendedHandshake& extended) {
                    if (std::exchange(talk.introduced, true)) Fail("introduces itself twice");

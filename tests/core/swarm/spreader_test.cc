@@ -161,7 +161,7 @@ TEST_F(SpreaderTest, WhatIsAskedForUnbiddenIsNotGivenToAnybodyElse) {
 }
 
 TEST_F(SpreaderTest, APieceThatIsLostHereIsNotGiven) {
-  for (uint32_t i = 1; i < kPieces; ++i) spreader_.Lost(PieceIndex(i));
+  for (uint32_t i = 1; i < kPieces; ++i) spreader_.LeaveOut(PieceIndex(i));
   Join(2);
   const auto given = TakeAll();
   ASSERT_EQ(Count(given), 1u);
