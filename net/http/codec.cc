@@ -199,7 +199,7 @@ void WriteHttpResponse(const HttpResponse& response, bool http_1_0, bool keep_al
   out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   out.append(HttpReason(response.status)).append("\r\n");
   AppendHeader("Content-Type", response.content_type, out);
-  AppendHeader("Content-Length", std::to_string(response.body.size()), out);
+  AppendHeader("Content-Length", std::to_string(response.body.size() + response.body_in_parts), out);
   for (const HttpHeader& header : response.headers) AppendHeader(header.name, header.value, out);
   if (!keep_alive) {
     out.append("Connection: close\r\n");

@@ -38,6 +38,8 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::vector<HttpHeader> headers;  // beside Content-Type, Content-Length, Connection
   std::string body;
+  // Bytes of a body that is given to HttpServer::ReplyPart after this answer, instead of `body`.
+  uint64_t body_in_parts = 0;
   bool keep_alive = true;  // received: whether the connection can be used again
 
   std::string_view Header(std::string_view name) const;

@@ -76,12 +76,19 @@ void HttpServer::OnEvent(Client& client, ConnectionEvent event) {
     case ConnectionEvent::kReadable:
       return TakeUp(client);
     case ConnectionEvent::kFlushed:
-      CountUnsent(client);
-      return HasInput(client) ? TakeUp(client) : GoOn(client);  // what had to wait for room
+      return OnFlushed(client);
     case ConnectionEvent::kDown:
       if (client.connection->reason() == DownReason::kTimedOut) ++counters_.timed_out;
       return Remove(client.id);
   }
+}
+
+void HttpServer::OnFlushed(Client& client) {
+  const bool more = !client.pending.empty() && client.pending.front().rest > 0;
+  const HttpExchange exchange = more ? client.pending.front().exchange : 0;
+  CountUnsent(client);
+  HasInput(client) ? TakeUp(client) : GoOn(client);  // what had to wait for room
+  if (more) more_(exchange);                         // last: who is told may close the connection
 }
 
 // There is something to read, or to be taken up that was read before: now, or when it is the client's turn.
@@ -296,6 +303,7 @@ void HttpServer::Reply(HttpExchange exchange, const HttpResponse& response) {
   Client& client = *found->second;
   for (Pending& pending : client.pending) {
     if (pending.exchange != exchange || pending.answer) continue;
+    if (!pending.head_only) pending.rest = response.body_in_parts;
     if (&pending != &client.pending.front()) {
       WriteHttpResponse(response, pending.http_1_0, pending.keep_alive, pending.head_only,
                         pending.answer.emplace());
@@ -305,11 +313,26 @@ void HttpServer::Reply(HttpExchange exchange, const HttpResponse& response) {
     answer_.clear();
     WriteHttpResponse(response, pending.http_1_0, pending.keep_alive, pending.head_only, answer_);
     Send(client, answer_);
-    client.pending.pop_front();
+    pending.answer.emplace();
     ReleaseAnswers(client);
     return GoOn(client);
   }
 }
+
+void HttpServer::ReplyPart(HttpExchange exchange, FileRange part) {
+  const auto found = clients_.find(exchange >> kSequenceBits);
+  if (found == clients_.end()) return;
+  Client& client = *found->second;
+  CHECK(!client.pending.empty());
+  Pending& pending = client.pending.front();
+  CHECK(pending.exchange == exchange && pending.rest >= part.length);
+  pending.rest -= part.length;
+  client.connection->Write(std::move(part));
+  ReleaseAnswers(client);
+  GoOn(client);
+}
+
+void HttpServer::Abort(HttpExchange exchange) { Remove(exchange >> kSequenceBits); }
 
 void HttpServer::Send(Client& client, std::string& answer) {
   if (answer.size() <= kCopiedAnswerMax) {
@@ -319,11 +342,14 @@ void HttpServer::Send(Client& client, std::string& answer) {
   }
 }
 
-// Answers at the front of the queue are free to go.
+// Answers at the front of the queue are free to go; behind one whose body comes in parts the others wait.
 void HttpServer::ReleaseAnswers(Client& client) {
   while (!client.pending.empty() && client.pending.front().answer) {
-    client.held -= client.pending.front().answer->size();
-    Send(client, *client.pending.front().answer);
+    Pending& front = client.pending.front();
+    client.held -= front.answer->size();
+    if (!front.answer->empty()) Send(client, *front.answer);
+    front.answer->clear();
+    if (front.rest > 0) return;
     client.pending.pop_front();
   }
 }
@@ -380,7 +406,7 @@ void HttpServer::Remove(uint64_t id) {
   crowd_.Leave(GroupOf(client->connection->peer()), client->idle);
   unread_.Set(false, id, client->unread);
   for (const Pending& pending : client->pending) {
-    if (!pending.answer) gone_(pending.exchange);
+    if (!pending.answer || pending.rest > 0) gone_(pending.exchange);
   }
 }
 

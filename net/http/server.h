@@ -4,8 +4,9 @@
 // handed out as they arrive and answered in their order, whatever order Reply() is called in.
 // Requests take turns by the addresses they come from, so that none waits behind all that another address
 // has asked for at once.
-// Invariant: every exchange handed to the handler ends by one Reply() or by one call of `gone`; memory per
-// connection and their number are bounded by the limits. Loop thread only.
+// Invariant: every exchange handed to the handler ends by one Reply(), and the last part of its body where
+// that comes in parts, or by one call of `gone`; memory per connection and their number are bounded by the
+// limits. Loop thread only.
 
 #include <absl/container/flat_hash_map.h>
 
@@ -30,6 +31,7 @@
 #include "net/http/message.h"
 #include "net/http/turns.h"
 #include "net/loop.h"
+#include "net/out_queue.h"
 #include "net/socket.h"
 
 namespace bt::net {
@@ -80,6 +82,7 @@ class HttpServer {
  public:
   using Handler = std::function<void(HttpExchange, HttpRequest&&, const Address& peer)>;
   using Gone = std::function<void(HttpExchange)>;
+  using More = std::function<void(HttpExchange)>;
 
   HttpServer(Loop& loop, Listener listener, const HttpServerLimits& limits, Handler handler, Gone gone);
   ~HttpServer();
@@ -99,6 +102,14 @@ class HttpServer {
 
   // Once per exchange, from the handler or later; ignored when the connection is gone.
   void Reply(HttpExchange exchange, const HttpResponse& response);
+  // For answers with a body_in_parts: whom to tell, each time, that what was given of it has been taken and
+  // the next part may come, now or later. Before the first such answer.
+  void OnMore(More more) { more_ = std::move(more); }
+  // The next part, of no more bytes than are left of the body; once each time that more was told. Ignored
+  // when the connection is gone.
+  void ReplyPart(HttpExchange exchange, FileRange part);
+  // The rest of the body will not come: closes the connection, as `gone` tells. Not from within the handler.
+  void Abort(HttpExchange exchange);
   // Closes the listener and idle connections; the others close after their last answer.
   void StopAccepting();
 
@@ -110,7 +121,8 @@ class HttpServer {
     bool http_1_0;
     bool keep_alive;
     bool head_only;
-    std::optional<std::string> answer;  // bytes, once given; at most `unsent` in all
+    std::optional<std::string> answer;  // bytes, once given, until they are sent; at most `unsent` in all
+    uint64_t rest = 0;                  // bytes of the body that are still to come in parts
   };
   struct Client {
     uint64_t id;
@@ -137,6 +149,7 @@ class HttpServer {
   void Take(Fd fd, const Address& peer);
   bool Displace(std::optional<uint64_t> client);
   void OnEvent(Client& client, ConnectionEvent event);
+  void OnFlushed(Client& client);
   void TakeUp(Client& client);
   void Go(Client& client, Instant until);
   void Read(Client& client, Instant until);
@@ -166,6 +179,7 @@ class HttpServer {
   const HttpServerLimits limits_;
   Handler handler_;
   Gone gone_;
+  More more_;
   HttpServerCounters counters_;
   Use connections_;
   Use unsent_;     // of all clients' `unsent`
