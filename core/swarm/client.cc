@@ -46,6 +46,7 @@ const Config& Client::config() const { return engine_->config(); }
 const Metainfo* Client::metainfo() const { return engine_->metainfo(); }
 const Selection* Client::selection() const { return engine_->selection(); }
 const PieceMap& Client::verified() const { return engine_->verified(); }
+const PieceMap& Client::unproven() const { return engine_->unproven(); }
 swarm::Progress Client::progress() const { return fetch_ ? fetch_->progress() : engine_->progress(); }
 bool Client::stopped() const {
   return fetch_ ? fetch_->stopped() : engine_->phase() == Engine::Phase::kStopped;

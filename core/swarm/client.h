@@ -54,6 +54,9 @@ class Client final {
   const Selection* selection() const;
   // The pieces that are proven (or, under skip_verify, said to be).
   const PieceMap& verified() const;
+  // Of these the ones that were proven in an earlier life and are not read back yet: good enough for peers,
+  // who hash what they get.
+  const PieceMap& unproven() const;
   swarm::Progress progress() const;
   // "magnet", "fetching", "verifying", "downloading", "finishing", "offering", "stopping", "stopped".
   std::string_view phase() const;

@@ -51,6 +51,7 @@ class Client::Engine {
   void SetLimits(const swarm::SetLimits& limits, Ctx& context);
   const Metainfo* metainfo() const { return torrent_ ? &torrent_->metainfo() : nullptr; }
   const PieceMap& verified() const { return torrent_ ? torrent_->verified() : no_pieces_; }
+  const PieceMap& unproven() const { return torrent_ ? torrent_->unproven() : no_pieces_; }
   const Selection* selection() const { return torrent_ ? &torrent_->selection() : nullptr; }
   swarm::Progress progress() const;
   Phase phase() const { return phase_; }

@@ -30,6 +30,8 @@ class Torrent {
   const InfoHashes& info_hashes() const { return info_hashes_; }
   void ToldInfoHashes(const std::vector<InfoHash>& hashes) { info_hashes_.Told(hashes); }
   const PieceMap& verified() const { return verified_; }
+  // Of these the ones that only the last checkpoint vouches for.
+  const PieceMap& unproven() const { return unproven_; }
   const Selection& selection() const { return selection_; }
   // Of everything, and of what is selected.
   uint64_t bytes_verified() const { return bytes_verified_; }

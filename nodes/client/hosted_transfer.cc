@@ -13,7 +13,8 @@ namespace bt::nodes {
 HostedTransfer::HostedTransfer(net::Loop& loop, HostedSetup setup, TakeNote take_note)
     : loop_(loop), setup_(std::move(setup)), take_note_(std::move(take_note)) {
   links_ = std::make_unique<net::StreamLinks>(loop_, net::StreamLinksOptions{});
-  files_ = std::make_unique<BlockStore>(loop_, BlockStoreOptions{}, [this](const swarm::OpenFile&) {
+  files_ = std::make_unique<BlockStore>(loop_, BlockStoreOptions{}, [this](const swarm::OpenFile& file) {
+    content_ = file;
     return FilePlace{Target(), false};
   });
   asker_ =
@@ -56,6 +57,23 @@ const std::string& HostedTransfer::Target() {
   if (!path_.empty()) return path_;
   path_ = offers() ? setup_.path : DownloadPath(setup_.path, *machine().metainfo(), selected());
   return path_;
+}
+
+net::FileRange HostedTransfer::Readable(uint64_t offset, uint64_t most) const {
+  const Metainfo* metainfo = started() ? machine().metainfo() : nullptr;
+  if (metainfo == nullptr) return {};
+  const PieceMap& verified = machine().verified();
+  const PieceMap& unproven = machine().unproven();
+  const uint64_t wanted = offset + most;
+  uint64_t end = offset;
+  while (end < wanted && end / metainfo->piece_length < verified.size()) {
+    const PieceIndex piece(static_cast<uint32_t>(end / metainfo->piece_length));
+    if (!verified.Has(piece) || unproven.Has(piece)) break;
+    end = std::min(wanted, (uint64_t{piece.value()} + 1) * metainfo->piece_length);
+  }
+  net::FileSpot spot = end > offset ? files_->Find(swarm::kContentFile, offset) : net::FileSpot{};
+  if (spot.file == nullptr) return {};
+  return {std::move(spot.file), spot.offset, end - offset};
 }
 
 void HostedTransfer::SendMessage(NodeId to, const swarm::Protocol::Message& message) {

@@ -18,6 +18,7 @@
 #include "net/fd.h"
 #include "net/host.h"
 #include "net/loop.h"
+#include "net/out_queue.h"
 #include "net/stream_links.h"
 #include "nodes/client/trackers.h"
 #include "nodes/client/web_client.h"
@@ -70,6 +71,11 @@ class HostedTransfer {
   // The file or directory to be offered, or made; the torrent is known. Looks at the disk the first time.
   const std::string& Target();
   const swarm::Selection& selected() const { return *machine().selection(); }
+  // What the content is made of, as its file was asked for; nullptr before that.
+  const swarm::OpenFile* content() const { return content_ ? &*content_ : nullptr; }
+  // Where the content's bytes from `offset` on lie, at most `most` of them and of one file, as far as every
+  // piece that they are of was hashed, in this life, from what lies there. Length 0: not there, or not yet.
+  net::FileRange Readable(uint64_t offset, uint64_t most) const;
 
   // --- for the host ---
 
@@ -87,6 +93,7 @@ class HostedTransfer {
   const TakeNote take_note_;
   Address listen_;
   std::string path_;
+  std::optional<swarm::OpenFile> content_;
   std::unique_ptr<net::StreamLinks> links_;
   std::unique_ptr<BlockStore> files_;
   std::unique_ptr<TrackerAsker> asker_;

@@ -65,7 +65,9 @@ ControlEdge::ControlEdge(net::Loop& loop, net::Listener listener, Transfers& tra
         OnRequest(exchange, request);
       },
       // What it has asked for is done all the same.
-      [](net::HttpExchange) {});
+      [this](net::HttpExchange exchange) { readers_->Gone(exchange); });
+  readers_ = std::make_unique<DataReaders>(loop_, *server_, transfers_);
+  server_->OnMore([this](net::HttpExchange exchange) { readers_->More(exchange); });
 }
 
 void ControlEdge::Refuse(net::HttpExchange exchange, int status, std::string_view why) {
@@ -74,8 +76,7 @@ void ControlEdge::Refuse(net::HttpExchange exchange, int status, std::string_vie
 
 void ControlEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& request) {
   const std::optional<Target> target = ParseTarget(request.target);
-  if (!target || target->path.empty() || target->path.size() > 3)
-    return Refuse(exchange, 404, "no such path");
+  if (!target || target->path.empty()) return Refuse(exchange, 404, "no such path");
   if (request.body.size() > kControlBodyMax) {
     return Refuse(exchange, 413, "the body is too large: 256 KiB are the most");
   }
@@ -88,10 +89,12 @@ void ControlEdge::OnRequest(net::HttpExchange exchange, const net::HttpRequest& 
     if (!absl::SimpleAtoi(path[1], &id) || transfers_.Find(id) == nullptr) {
       return Refuse(exchange, 404, absl::StrCat("there is no transfer ", Printable(path[1])));
     }
+    if (path.size() > 2 && path[2] == "data") return readers_->Begin(exchange, request, *target, id);
+    if (path.size() > 3) return Refuse(exchange, 404, "no such path");
     return OnTransfer(exchange, request, id, path.size() == 3 ? path[2] : "");
   }
-  if (path[0] == "transfers" && get) return List(exchange);
-  if (path[0] == "transfers" && post) return Add(exchange, request);
+  if (path.size() == 1 && path[0] == "transfers" && get) return List(exchange);
+  if (path.size() == 1 && path[0] == "transfers" && post) return Add(exchange, request);
   if (path.size() == 1 && path[0] == "limits" && post) return SetLimits(exchange, request, 0);
   if (path.size() == 1 && path[0] == "shutdown" && post) {
     server_->Reply(exchange, ApiResponse(200, "{}\n"));

@@ -10,6 +10,7 @@
 #include "net/http/server.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "nodes/daemon/data_readers.h"
 #include "nodes/daemon/transfers.h"
 
 namespace bt::nodes {
@@ -39,6 +40,7 @@ class ControlEdge {
   Transfers& transfers_;
   const std::function<void()> shut_down_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<DataReaders> readers_;
 };
 
 }  // namespace bt::nodes

@@ -21,6 +21,9 @@ constexpr uint32_t kPeersPerTransfer = 50;
 // Peers that are counted.
 constexpr size_t kSourcesMax = 10'000;
 
+// A tree of more files is not kept for readers once it is complete: each of them is remembered and looked at.
+constexpr size_t kFinishedFilesMax = 4096;
+
 // The lower one of two limits, of which 0 is none.
 uint64_t Lower(uint64_t one, uint64_t other) {
   return one == 0 || other == 0 ? std::max(one, other) : std::min(one, other);
@@ -50,6 +53,8 @@ void DaemonTransfer::Begin() {
   if (state_ == State::kStopping) then_ = Then::kBegin;
   if (state_ != State::kPaused && state_ != State::kComplete && state_ != State::kFailed) return;
   state_ = State::kPreparing;
+  files_.reset();
+  finished_.reset();
   error_.clear();
   error_exit_ = ExitStatus::kDone;
   offered_ = already_there_ = false;
@@ -141,6 +146,8 @@ void DaemonTransfer::Stop(Then then) {
 
 void DaemonTransfer::AfterStop() {
   progress_ = hosted_->machine().progress();
+  files_.reset();
+  if (hosted_->content() != nullptr) files_ = *hosted_->content();
   hosted_.reset();
   rates_ = {};
   if (ended_) return Rest(State::kPaused);
@@ -153,6 +160,7 @@ void DaemonTransfer::AfterStop() {
     case Then::kLook:
       return Look();
     case Then::kComplete:
+      KeepReadable();
       SetComplete(true);
       return Rest(State::kComplete);
     case Then::kFail:
@@ -178,6 +186,7 @@ void DaemonTransfer::OnLooked(bool holds) {
   error_exit_ = ExitStatus::kDone;
   progress_.length = progress_.bytes_verified = selection_->bytes();
   if (!order_.keep_offering) {
+    KeepReadable();
     SetComplete(true);
     return Rest(State::kComplete);
   }
@@ -187,6 +196,39 @@ void DaemonTransfer::OnLooked(bool holds) {
   setup.config.magnet.reset();
   setup.path = target_;
   Start(std::move(setup));
+}
+
+const swarm::OpenFile* DaemonTransfer::content() const {
+  if (hosted_ != nullptr) return hosted_->content();
+  return files_ ? &*files_ : nullptr;
+}
+
+absl::Status DaemonTransfer::MayBeRead() const {
+  switch (state_) {
+    case State::kPaused:
+      return absl::FailedPreconditionError("it is paused");
+    case State::kComplete:
+      if (finished_ != nullptr && finished_->status().ok()) return absl::OkStatus();
+      return absl::FailedPreconditionError(
+          absl::StrCat(finished_ == nullptr
+                           ? "it is complete, and its files were not looked at since the daemon was started"
+                           : finished_->status().message(),
+                       "; \"bytetorrent resume ", id_, "\" has them looked at"));
+    case State::kFailed:
+      return retry_.armed() ? absl::OkStatus() : absl::FailedPreconditionError(error_);
+    default:
+      return absl::OkStatus();
+  }
+}
+
+net::FileRange DaemonTransfer::Readable(uint64_t offset, uint64_t most) {
+  if (hosted_ != nullptr) return hosted_->Readable(offset, most);
+  return finished_ != nullptr ? finished_->Readable(offset, most) : net::FileRange{};
+}
+
+void DaemonTransfer::KeepReadable() {
+  if (!files_ || files_->parts.size() > kFinishedFilesMax) return files_.reset();
+  finished_ = std::make_unique<FinishedContent>(surroundings_.loop, surroundings_.side, target_, *files_);
 }
 
 void DaemonTransfer::Rest(State state) {

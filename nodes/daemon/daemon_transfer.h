@@ -14,8 +14,10 @@
 #include "core/base/time.h"
 #include "core/tracker_api/tracker_api.h"
 #include "net/loop.h"
+#include "net/out_queue.h"
 #include "nodes/client/hosted_transfer.h"
 #include "nodes/client/prepare.h"
+#include "nodes/daemon/finished_content.h"
 #include "nodes/daemon/order.h"
 #include "nodes/daemon/side_threads.h"
 #include "nodes/shared/json_text.h"
@@ -71,6 +73,15 @@ class DaemonTransfer {
   bool Means(const InfoHash& hash) const;
   void Adopt(net::Fd fd, const Address& peer) { hosted_->Adopt(std::move(fd), peer); }
 
+  // What its content is made of; nullptr: not known yet, or (MayBeRead) any more.
+  const swarm::OpenFile* content() const;
+  // Ok while bytes that cannot be read yet may still come. kFailedPrecondition: none will as it is now.
+  absl::Status MayBeRead() const;
+  // As HostedTransfer::Readable.
+  net::FileRange Readable(uint64_t offset, uint64_t most);
+  // Names this content to those who keep a part of it; empty: not known yet.
+  const std::string& content_id() const { return content_; }
+
   // Its share of the daemon's limits, bytes a second; 0: none.
   void SetShare(uint64_t upload, uint64_t download);
   void SetOwnLimits(uint64_t upload, uint64_t download);
@@ -95,6 +106,7 @@ class DaemonTransfer {
   void AfterStop();
   void Look();
   void OnLooked(bool holds);
+  void KeepReadable();
   void Rest(State state);
   void SetComplete(bool complete);
   const char* StateName() const;
@@ -114,6 +126,8 @@ class DaemonTransfer {
   std::optional<Metainfo> found_;  // of a download: what its target may hold already
   std::optional<swarm::Selection> selection_;
   bool target_taken_ = false;
+  std::optional<swarm::OpenFile> files_;       // of the content, once the machine is gone
+  std::unique_ptr<FinishedContent> finished_;  // while all of it is there, and no machine
 
   std::string name_;
   std::string content_;

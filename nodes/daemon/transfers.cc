@@ -74,6 +74,11 @@ const DaemonTransfer* Transfers::Find(uint64_t id) const {
   return found == transfers_.end() ? nullptr : found->second.get();
 }
 
+DaemonTransfer* Transfers::Find(uint64_t id) {
+  const auto found = transfers_.find(id);
+  return found == transfers_.end() ? nullptr : found->second.get();
+}
+
 void Transfers::Add(Order order, std::function<void(absl::StatusOr<Added>)> done) {
   const auto same = std::find_if(transfers_.begin(), transfers_.end(),
                                  [&](const auto& entry) { return entry.second->order() == order; });

@@ -44,6 +44,7 @@ class Transfers {
   void Add(Order order, std::function<void(absl::StatusOr<Added>)> done);
   // nullptr: there is none.
   const DaemonTransfer* Find(uint64_t id) const;
+  DaemonTransfer* Find(uint64_t id);
   const absl::btree_map<uint64_t, std::unique_ptr<DaemonTransfer>>& all() const { return transfers_; }
 
   // Of transfers that are there. kFailedPrecondition: it does not fit its state.

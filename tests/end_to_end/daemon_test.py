@@ -1,60 +1,19 @@
 #!/usr/bin/env -S python3 -B
 """Many transfers in one daemon: they go on after kill -9, are paused, resumed and removed, and what is asked wrongly is refused with a sentence."""
 
-import http.client
 import json
 import os
-import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 # pylint: disable=wrong-import-position
+from daemon import Daemon
 from files import make_file, same_bytes
 from processes import check, tell, wait_until
 from swarm import Client, Cluster
 
 SIZE = 3 * 1000 * 1000
 SECONDS = 60
-
-
-class Daemon:
-    """A daemon, its state and its socket, which survive its process."""
-
-    def __init__(self, world, name):
-        self.world = world
-        self.name = name
-        self.state = world.path(name + "-state")
-        self.socket = world.path(name + ".sock")
-        self.process = None
-
-    def start(self, *flags):
-        command = [self.world.binaries.client, "daemon", "--state-dir", self.state, "--control", self.socket, "--listen", "127.0.0.1:0", *flags]
-        self.process = self.world.start(self.name, command)
-        self.process.wait_for_line(r"^serving ", SECONDS)
-        return self
-
-    def ask(self, method, path, body=None):
-        """The status and the JSON of an answer."""
-        connection = http.client.HTTPConnection("localhost", timeout=SECONDS)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(SECONDS)
-        # The name of a socket has at most 107 bytes, which a test's folder may exceed.
-        folder = os.open(os.path.dirname(self.socket), os.O_PATH)
-        connection.sock.connect(f"/proc/self/fd/{folder}/{os.path.basename(self.socket)}")
-        os.close(folder)
-        try:
-            connection.request(method, path, body)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
-
-    def transfer(self, number):
-        return self.ask("GET", f"/transfers/{number}")[1]
-
-    def wait_for(self, number, state):
-        wait_until(lambda: self.transfer(number).get("state") == state, SECONDS, lambda: f"{state}: {self.transfer(number)}")
-        return self.transfer(number)
 
 
 class Scene:

@@ -291,6 +291,7 @@ TEST_F(ClientTest, APartFileChangedBetweenTwoLivesIsMendedBeforeItGetsItsFinalNa
   world_.Restart(client, config);
   ASSERT_TRUE(world_.RunUntil([&] { return !world_.node(client).All<FileReady>().empty(); }));
   EXPECT_TRUE(world_.client(client).verified().Has(changed)) << "the checkpoint is believed until looked at";
+  EXPECT_EQ(world_.client(client).unproven(), kept) << "and known to be no more than believed";
   ASSERT_TRUE(world_.RunUntil([&] { return world_.Completed(client); }));
   EXPECT_EQ(world_.node(client).file, good_);
   ASSERT_EQ(world_.node(client).All<PieceUnusable>().size(), 1u);
