@@ -2,6 +2,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cmath>
+#include <map>
+#include <string>
 #include <string_view>
 
 namespace bt::nodes {
@@ -13,6 +16,23 @@ CLI::Option* AddControl(CLI::App* command, std::string& socket, const char* what
 
 constexpr const char* kControlHelp =
     "the daemon's control socket (default: $XDG_RUNTIME_DIR/bytetorrent/control.sock)";
+
+void AddSeedLimits(CLI::App* command, SeedLimits& limits, const std::string& of) {
+  const std::map<std::string, uint32_t> units = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+  command
+      ->add_option("--seed-time", limits.seconds,
+                   absl::StrCat("once whole, offer for so long and end, as 90m or 2h; 0: for ever", of))
+      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_INSENSITIVE, "TIME"))
+      ->check(CLI::Range(uint32_t{0}, kSeedSecondsMax))
+      ->type_name("TIME");
+  command
+      ->add_option_function<double>(
+          "--seed-ratio",
+          [&limits](double ratio) { limits.permille = static_cast<uint32_t>(std::lround(ratio * 1000)); },
+          absl::StrCat("the same once so many times its length was given to peers, as 2.0", of))
+      ->check(CLI::Range(0.0, kSeedRatioMax / 1000.0))
+      ->type_name("RATIO");
+}
 
 CLI::App* AddDaemon(CLI::App& app, DaemonOptions& options) {
   CLI::App* command =
@@ -37,6 +57,7 @@ CLI::App* AddDaemon(CLI::App& app, DaemonOptions& options) {
       "at most so many bytes a second to all peers of all transfers together (default: what was set last)");
   AddBytes(command, "--download-limit", options.download_limit,
            "the same of what comes from all peers together");
+  AddSeedLimits(command, options.seed, "; of transfers that say nothing else (default: what was set last)");
   return command;
 }
 
@@ -70,6 +91,7 @@ DaemonCommands AddTransferCommands(CLI::App& app, TransferCommandOptions& option
   add_rate("--upload-limit", limits.upload,
            "bytes a second to all peers together, as 500K or 2M; 0: no limit");
   add_rate("--download-limit", limits.download, "the same of what comes from all peers together");
+  AddSeedLimits(limit, limits.seed, "");
   return {nullptr, list, watch, pause, resume, remove, limit};
 }
 
@@ -97,6 +119,7 @@ void AddDaemonChoice(CLI::App* command, ControlOptions& control) {
       "let this daemon do it (default: $XDG_RUNTIME_DIR/bytetorrent/control.sock, if a daemon serves it)");
   command->add_flag("--alone", control.alone, "do it in this process, also where a daemon runs")
       ->excludes(socket);
+  AddSeedLimits(command, control.seed, "; for a daemon (default: as it was told)");
 }
 
 DaemonCommands AddDaemonCommands(CLI::App& app, DaemonCommandOptions& options) {

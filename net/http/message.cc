@@ -32,6 +32,8 @@ std::string_view HttpReason(int status) {
       return "OK";
     case 201:
       return "Created";
+    case 206:
+      return "Partial Content";
     case 204:
       return "No Content";
     case 400:
@@ -48,6 +50,8 @@ std::string_view HttpReason(int status) {
       return "Request Timeout";
     case 409:
       return "Conflict";
+    case 416:
+      return "Range Not Satisfiable";
     case 413:
       return "Payload Too Large";
     case 414:

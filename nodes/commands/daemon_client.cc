@@ -77,7 +77,12 @@ class Follower {
     const bool offer = TextIn(json, "kind") == "offer";
     TellTorrent(json);
     if (state == "failed") return Failed(json);
-    if (state == "complete" || (!offer && state == "offering" && FlagIn(json, "offered")))
+    if (offer && state == "seeded") {
+      reporter_.Warning(absl::StrCat("transfer ", id_, " has given as much as it was to, and ended"));
+      return End(ExitStatus::kDone);
+    }
+    if (state == "complete" || state == "seeded" ||
+        (!offer && state == "offering" && FlagIn(json, "offered")))
       return Done(json, now);
     if (offer && FlagIn(json, "offered")) return Offering(json);
     if (state == "paused" && !std::exchange(paused_told_, true)) {

@@ -41,16 +41,22 @@ ExitStatus AskAndTell(const char* command, const TransferCommandOptions& options
 
 std::string Word(const Json& json, const char* field) { return Printable(TextIn(json, field)); }
 
+double Ratio(const Json& transfer) {
+  const auto ratio = transfer.find("ratio");
+  return ratio != transfer.end() && ratio->is_number() ? ratio->get<double>() : 0;
+}
+
 void PrintRow(const Json& transfer) {
   const uint64_t length = NumberIn(transfer, "length");
   // A daemon that was started again knows of a complete one that it is, and not how long.
-  const bool complete = Word(transfer, "state") == "complete";
+  const std::string state = Word(transfer, "state");
+  const bool complete = state == "complete" || state == "seeded";
   const uint64_t percent = complete ? 100 : length == 0 ? 0 : NumberIn(transfer, "verified") * 100 / length;
   const std::string name = Word(transfer, "name");
   std::string row = absl::StrFormat(
-      "%5d  %-8s  %-11s %4d %%  %10s/s %10s/s %5d  %s", NumberIn(transfer, "id"), Word(transfer, "kind"),
-      Word(transfer, "state"), percent, SizeText(NumberIn(transfer, "receives_per_second")),
-      SizeText(NumberIn(transfer, "sends_per_second")), NumberIn(transfer, "peers"),
+      "%5d  %-8s  %-11s %4d %%  %10s/s %10s/s %6.2f %5d  %s", NumberIn(transfer, "id"),
+      Word(transfer, "kind"), state, percent, SizeText(NumberIn(transfer, "receives_per_second")),
+      SizeText(NumberIn(transfer, "sends_per_second")), Ratio(transfer), NumberIn(transfer, "peers"),
       name.empty() ? Word(transfer, "what") : name);
   if (const auto error = transfer.find("error"); error != transfer.end()) {
     absl::StrAppend(&row, ": ", Word(*error, "reason"));
@@ -74,6 +80,14 @@ absl::Status OnlyAlone(const DaemonClient& daemon, const char* option) {
                                                  "; leave it out, or add --alone"));
 }
 
+// Who works alone offers until it is told to stop.
+std::optional<ExitStatus> Alone(const char* command, const ControlOptions& control) {
+  if (!control.seed.given()) return std::nullopt;
+  return Refuse(
+      command, absl::InvalidArgumentError("--seed-time and --seed-ratio are for a daemon, and none is asked"),
+      ExitStatus::kWrongUsage);
+}
+
 }  // namespace
 
 ExitStatus RunList(const TransferCommandOptions& options) {
@@ -86,8 +100,8 @@ ExitStatus RunList(const TransferCommandOptions& options) {
     return Refuse("list", absl::InternalError("the daemon's answer is not understood"));
   }
   if (!options.json) {
-    std::printf("%5s  %-8s  %-11s %6s  %12s %12s %5s  %s\n", "ID", "KIND", "STATE", "THERE", "RECEIVES",
-                "SENDS", "PEERS", "NAME");
+    std::printf("%5s  %-8s  %-11s %6s  %12s %12s %6s %5s  %s\n", "ID", "KIND", "STATE", "THERE", "RECEIVES",
+                "SENDS", "RATIO", "PEERS", "NAME");
   }
   for (const Json& transfer : *transfers) {
     options.json ? void(std::printf("%s\n", JsonText(transfer).c_str())) : PrintRow(transfer);
@@ -117,13 +131,16 @@ ExitStatus RunRemove(const TransferCommandOptions& options) {
 }
 
 ExitStatus RunLimit(const LimitOptions& options) {
-  if (!options.upload && !options.download) {
-    return Refuse("limit", absl::InvalidArgumentError("give --upload-limit, --download-limit or both"),
+  if (!options.upload && !options.download && !options.seed.given()) {
+    return Refuse("limit",
+                  absl::InvalidArgumentError(
+                      "give --upload-limit, --download-limit, --seed-time, --seed-ratio or several of them"),
                   ExitStatus::kWrongUsage);
   }
   Json body = Json::object();
   if (options.upload) body["upload_limit"] = *options.upload;
   if (options.download) body["download_limit"] = *options.download;
+  WriteSeedLimits(options.seed, body);
   const uint64_t id = options.transfer.id;
   return AskAndTell("limit", options.transfer, "POST", id == 0 ? "/limits" : TransferPath(id, "limits"),
                     JsonText(body), "the limits hold from now on");
@@ -132,7 +149,7 @@ ExitStatus RunLimit(const LimitOptions& options) {
 std::optional<ExitStatus> OfferThroughDaemon(const ControlOptions& control, const OfferOptions& options) {
   const absl::StatusOr<std::optional<DaemonClient>> daemon = DaemonClient::Find(control);
   if (!daemon.ok()) return Refuse("offer", daemon.status());
-  if (!*daemon) return std::nullopt;
+  if (!*daemon) return Alone("offer", control);
   if (!options.listen.empty() || options.skip_verify) {
     return Refuse("offer", OnlyAlone(**daemon, options.listen.empty() ? "--skip-verify" : "--listen"),
                   ExitStatus::kWrongUsage);
@@ -144,6 +161,7 @@ std::optional<ExitStatus> OfferThroughDaemon(const ControlOptions& control, cons
   order.trackers = options.trackers;
   order.trust = Absolute(options.trust);
   order.upload_limit = options.upload_limit;
+  order.seed = control.seed;
   return AddAndFollow(**daemon, order, "offer", options.json);
 }
 
@@ -151,7 +169,7 @@ std::optional<ExitStatus> DownloadThroughDaemon(const ControlOptions& control,
                                                 const DownloadOptions& options) {
   const absl::StatusOr<std::optional<DaemonClient>> daemon = DaemonClient::Find(control);
   if (!daemon.ok()) return Refuse("download", daemon.status());
-  if (!*daemon) return std::nullopt;
+  if (!*daemon) return Alone("download", control);
   if (!options.listen.empty()) {
     return Refuse("download", OnlyAlone(**daemon, "--listen"), ExitStatus::kWrongUsage);
   }
@@ -171,6 +189,7 @@ std::optional<ExitStatus> DownloadThroughDaemon(const ControlOptions& control,
   order.download_limit = options.download_limit;
   order.keep_offering = options.keep_offering;
   order.timeout_seconds = options.timeout_seconds;
+  order.seed = control.seed;
   return AddAndFollow(**daemon, order, "download", options.json);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "nodes/client/transfer_options.h"
+#include "nodes/daemon/seed_limits.h"
 #include "nodes/shared/exit_status.h"
 
 namespace bt::nodes {
@@ -16,6 +17,7 @@ namespace bt::nodes {
 struct ControlOptions {
   std::string socket;  // empty: DefaultControlSocket, when somebody serves it
   bool alone = false;
+  SeedLimits seed;  // of an offer or a download; a daemon's matter
 };
 
 struct TransferCommandOptions {
@@ -33,10 +35,11 @@ struct LimitOptions {
   TransferCommandOptions transfer;  // without an id: all together
   std::optional<uint64_t> upload;   // bytes a second; 0: none
   std::optional<uint64_t> download;
+  SeedLimits seed;
 };
 ExitStatus RunLimit(const LimitOptions& options);
 
-// nullopt: no daemon is there, or the command shall work alone.
+// nullopt: no daemon is there, or the command shall work alone. Seed limits are refused then.
 std::optional<ExitStatus> OfferThroughDaemon(const ControlOptions& control, const OfferOptions& options);
 std::optional<ExitStatus> DownloadThroughDaemon(const ControlOptions& control,
                                                 const DownloadOptions& options);

@@ -38,18 +38,21 @@ Json ParseBody(const std::string& body) {
   return Json::parse(body, shallow, /*allow_exceptions=*/false);
 }
 
-// kInvalidArgument: it is not two numbers under these names, of which either may be missing.
-absl::StatusOr<std::pair<uint64_t, uint64_t>> ParseLimits(const Json& json, uint64_t upload,
-                                                          uint64_t download) {
+// What `json` says in place of what there is in `limits`.
+absl::StatusOr<Transfers::Limits> ParseLimits(const Json& json, Transfers::Limits limits) {
   if (!json.is_object()) return absl::InvalidArgumentError("the body is no JSON object");
-  std::pair<uint64_t, uint64_t> limits{upload, download};
   for (const auto& [name, value] : json.items()) {
+    if (name.starts_with("seed_")) {
+      const absl::Status read = ReadSeedLimit(name, value, limits.seed);
+      if (!read.ok()) return read;
+      continue;
+    }
     const bool known = name == "upload_limit" || name == "download_limit";
     if (!known || !value.is_number_unsigned() || value.get<uint64_t>() > kRateLimitMax) {
       return absl::InvalidArgumentError(
-          "give upload_limit and download_limit, bytes a second each; 0 is no limit");
+          "give upload_limit and download_limit, bytes a second each, seed_time, seed_ratio; 0 is no limit");
     }
-    (name == "upload_limit" ? limits.first : limits.second) = value.get<uint64_t>();
+    (name == "upload_limit" ? limits.upload : limits.download) = value.get<uint64_t>();
   }
   return limits;
 }
@@ -148,14 +151,15 @@ void ControlEdge::Add(net::HttpExchange exchange, const net::HttpRequest& reques
 }
 
 void ControlEdge::SetLimits(net::HttpExchange exchange, const net::HttpRequest& request, uint64_t id) {
-  const DaemonTransfer* transfer = id == 0 ? nullptr : transfers_.Find(id);
-  const uint64_t upload = id == 0 ? transfers_.upload_limit() : transfer->order().upload_limit;
-  const uint64_t download = id == 0 ? transfers_.download_limit() : transfer->order().download_limit;
-  const absl::StatusOr<std::pair<uint64_t, uint64_t>> limits =
-      ParseLimits(ParseBody(request.body), upload, download);
+  Transfers::Limits now{transfers_.upload_limit(), transfers_.download_limit(), transfers_.seed()};
+  if (id != 0) {
+    const Order& order = transfers_.Find(id)->order();
+    now = {order.upload_limit, order.download_limit, order.seed};
+  }
+  const absl::StatusOr<Transfers::Limits> limits = ParseLimits(ParseBody(request.body), now);
   if (!limits.ok()) return Refuse(exchange, 400, Message(limits.status()));
-  if (id != 0) return transfers_.SetLimits(id, limits->first, limits->second, Answer(exchange, id));
-  transfers_.SetLimits(limits->first, limits->second, [this, exchange](const absl::Status& status) {
+  if (id != 0) return transfers_.SetLimits(id, *limits, Answer(exchange, id));
+  transfers_.SetLimits(*limits, [this, exchange](const absl::Status& status) {
     if (!status.ok()) return Refuse(exchange, StatusOf(status), Message(status));
     List(exchange);
   });
@@ -167,6 +171,7 @@ void ControlEdge::List(net::HttpExchange exchange) {
                {"upload_limit", transfers_.upload_limit()},
                {"download_limit", transfers_.download_limit()},
                {"transfers", Json::array()}};
+  WriteSeedLimits(transfers_.seed(), json);
   for (const auto& [id, transfer] : transfers_.all()) json["transfers"].push_back(transfer->ToJson());
   server_->Reply(exchange, ApiResponse(200, JsonText(json) + "\n"));
 }

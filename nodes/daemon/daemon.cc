@@ -79,6 +79,7 @@ class Daemon {
     if (!state.ok()) return state.status();
     if (options_.upload_limit != 0) state->upload_limit = options_.upload_limit;
     if (options_.download_limit != 0) state->download_limit = options_.download_limit;
+    state->seed = options_.seed.Or(state->seed);
     const absl::StatusOr<std::optional<Address>> listen = WhereToListen(options_.listen);
     if (!listen.ok()) {
       refused_ = ExitStatus::kWrongUsage;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "nodes/daemon/seed_limits.h"
 #include "nodes/shared/exit_status.h"
 
 namespace bt::nodes {
@@ -16,6 +17,7 @@ struct DaemonOptions {
   std::string listen;         // HOST:PORT of the peers; empty: every address, any free port
   uint64_t upload_limit = 0;  // bytes a second of all transfers together; 0: what was said last
   uint64_t download_limit = 0;
+  SeedLimits seed;  // likewise
 };
 ExitStatus RunDaemon(const DaemonOptions& options);
 

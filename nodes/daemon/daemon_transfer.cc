@@ -21,6 +21,9 @@ constexpr uint32_t kPeersPerTransfer = 50;
 // Peers that are counted.
 constexpr size_t kSourcesMax = 10'000;
 
+// Longer than any machine runs, and no overflow as nanoseconds.
+constexpr uint64_t kOfferedSecondsMax = uint64_t{1} << 32;
+
 // A tree of more files is not kept for readers once it is complete: each of them is remembered and looked at.
 constexpr size_t kFinishedFilesMax = 4096;
 
@@ -58,6 +61,11 @@ void DaemonTransfer::Begin() {
   error_.clear();
   error_exit_ = ExitStatus::kDone;
   offered_ = already_there_ = false;
+  if (std::exchange(seeded_, false)) {
+    // The user wants more of it than its limits: they count from here.
+    sent_ = 0;
+    offered_for_ = {};
+  }
   SetComplete(false);
   surroundings_.side.Run(
       [order = order_, torrent = surroundings_.torrent] { return Prepare(order, torrent); }, later_,
@@ -146,6 +154,7 @@ void DaemonTransfer::Stop(Then then) {
 
 void DaemonTransfer::AfterStop() {
   progress_ = hosted_->machine().progress();
+  sent_ += progress_.bytes_sent;
   files_.reset();
   if (hosted_->content() != nullptr) files_ = *hosted_->content();
   hosted_.reset();
@@ -226,7 +235,42 @@ net::FileRange DaemonTransfer::Readable(uint64_t offset, uint64_t most) {
   return finished_ != nullptr ? finished_->Readable(offset, most) : net::FileRange{};
 }
 
+void DaemonTransfer::Restore(const SavedTransfer& saved) {
+  sent_ = saved.sent;
+  offered_for_ = Seconds(static_cast<int64_t>(std::min(saved.offered_seconds, kOfferedSecondsMax)));
+  seeded_ = saved.seeded;
+  complete_ = saved.complete;
+  if (complete_) state_ = State::kComplete;
+}
+
+SavedTransfer DaemonTransfer::ToSave(bool paused) const {
+  return {id_, order_, paused, complete_, seeded_, sent(), static_cast<uint64_t>(offered_for_.seconds())};
+}
+
+bool DaemonTransfer::HasCounted(const SavedTransfer& earlier) const {
+  if (!order_.seed.Or(surroundings_.seed).given()) return false;
+  const SavedTransfer now = ToSave(false);
+  return now.sent != earlier.sent || now.offered_seconds != earlier.offered_seconds;
+}
+
+uint64_t DaemonTransfer::sent() const {
+  return sent_ + (hosted_ == nullptr ? 0 : hosted_->machine().progress().bytes_sent);
+}
+
+// Whoever offers has all it wants; what an offer could not verify it goes on without.
+void DaemonTransfer::CountOffering(Instant now) {
+  if (then_ != Then::kFail || !error_.empty() || hosted_->machine().phase() != "offering") return;
+  offered_for_ = offered_for_ + (now - ticked_);
+  const uint64_t length = hosted_->machine().progress().length;
+  const SeedLimits limits = order_.seed.Or(surroundings_.seed);
+  if (!limits.Reached(static_cast<uint64_t>(offered_for_.seconds()), sent(), length)) return;
+  seeded_ = true;
+  Stop(Then::kComplete);
+}
+
 void DaemonTransfer::KeepReadable() {
+  // An offer may end without some of its pieces.
+  if (progress_.bytes_verified < progress_.length) return files_.reset();
   if (!files_ || files_->parts.size() > kFinishedFilesMax) return files_.reset();
   finished_ = std::make_unique<FinishedContent>(surroundings_.loop, surroundings_.side, target_, *files_);
 }
@@ -272,7 +316,8 @@ void DaemonTransfer::SetShare(uint64_t upload, uint64_t download) {
   hosted_->SetLimits(Lower(upload, order_.upload_limit), Lower(download, order_.download_limit));
 }
 
-void DaemonTransfer::SetOwnLimits(uint64_t upload, uint64_t download) {
+void DaemonTransfer::SetOwnLimits(uint64_t upload, uint64_t download, const SeedLimits& seed) {
+  order_.seed = seed;
   order_.upload_limit = upload;
   order_.download_limit = download;
   if (running()) hosted_->SetLimits(Lower(share_upload_, upload), Lower(share_download_, download));
@@ -287,6 +332,7 @@ void DaemonTransfer::Tick(Instant now) {
     rates_.sent = Smoothed(rates_.sent, progress.bytes_sent - ticked_progress_.bytes_sent, now - ticked_);
   }
   if (arrived != arrived_) last_arrival_ = now;
+  CountOffering(now);
   ticked_ = now;
   arrived_ = arrived;
   ticked_progress_ = progress;
@@ -312,7 +358,7 @@ const char* DaemonTransfer::StateName() const {
     case State::kPaused:
       return "paused";
     case State::kComplete:
-      return "complete";
+      return seeded_ ? "seeded" : "complete";
     case State::kFailed:
       return "failed";
     case State::kRunning:
@@ -341,7 +387,9 @@ Json DaemonTransfer::ToJson() const {
   json["pieces_rejected"] = progress.pieces_rejected;
   json["received"] = progress.bytes_received;
   json["from_web"] = progress.bytes_from_web;
-  json["sent"] = progress.bytes_sent;
+  json["sent"] = sent();
+  json["ratio"] = static_cast<double>(RatioPermille(sent(), progress.length)) / 1000;
+  json["offered_seconds"] = offered_for_.seconds();
   json["receives_per_second"] = rates_.received;
   json["sends_per_second"] = rates_.sent;
   json["peers"] = hosted_ == nullptr ? 0 : progress.peers_connected;

@@ -20,6 +20,7 @@
 #include "nodes/daemon/finished_content.h"
 #include "nodes/daemon/order.h"
 #include "nodes/daemon/side_threads.h"
+#include "nodes/daemon/state_file.h"
 #include "nodes/shared/json_text.h"
 
 namespace bt::nodes {
@@ -46,6 +47,7 @@ class DaemonTransfer {
     SideThreads& side;            // outlives the transfer
     std::string torrent;          // the daemon's copy of the torrent file
     Address listen;               // where the peers of all transfers come
+    const SeedLimits& seed;       // of transfers that say none of their own; outlives the transfer
     std::function<void()> saved;  // complete() is another one from now on
   };
 
@@ -61,11 +63,12 @@ class DaemonTransfer {
 
   // In any state: once it is neither prepared nor run it begins.
   void Begin();
-  // As it was left by an earlier life.
-  void WasComplete() {
-    state_ = State::kComplete;
-    complete_ = true;
-  }
+  // As it was left by an earlier life; before it begins.
+  void Restore(const SavedTransfer& saved);
+  // As it is now, `paused` being the user's matter.
+  SavedTransfer ToSave(bool paused) const;
+  // It has seed limits, and has come nearer to them since `earlier`.
+  bool HasCounted(const SavedTransfer& earlier) const;
   void Pause();
   // `ended` is called once it is at rest, not from within here; the transfer may be destroyed then.
   void End(std::function<void()> ended);
@@ -84,7 +87,7 @@ class DaemonTransfer {
 
   // Its share of the daemon's limits, bytes a second; 0: none.
   void SetShare(uint64_t upload, uint64_t download);
-  void SetOwnLimits(uint64_t upload, uint64_t download);
+  void SetOwnLimits(uint64_t upload, uint64_t download, const SeedLimits& seed);
   // Once a second: rates are measured, and who waits for too long gives up.
   void Tick(Instant now);
   bool running() const { return state_ == State::kRunning; }
@@ -106,6 +109,8 @@ class DaemonTransfer {
   void AfterStop();
   void Look();
   void OnLooked(bool holds);
+  uint64_t sent() const;
+  void CountOffering(Instant now);
   void KeepReadable();
   void Rest(State state);
   void SetComplete(bool complete);
@@ -117,6 +122,9 @@ class DaemonTransfer {
   State state_ = State::kPaused;
   Then then_ = Then::kFail;
   bool complete_ = false;
+  bool seeded_ = false;     // complete because a seed limit was reached
+  uint64_t sent_ = 0;       // bytes to peers by machines that are gone
+  Duration offered_for_{};  // whole
   std::function<void()> ended_;
   uint64_t turn_ = 0;  // what was begun beside the loop in an earlier one does not matter any more
 

@@ -52,6 +52,13 @@ class Reader {
     into = value->get<bool>();
     return *this;
   }
+  Reader& Seed(const char* field, SeedLimits& into) {
+    const Json* value = Take(field);
+    if (value == nullptr) return *this;
+    const absl::Status read = ReadSeedLimit(field, *value, into);
+    if (status_.ok()) status_ = read;
+    return *this;
+  }
   absl::Status status() const {
     if (!status_.ok() || taken_ == json_.size()) return status_;
     return absl::InvalidArgumentError("it has fields that are not known");
@@ -121,6 +128,8 @@ absl::StatusOr<Order> ParseOrder(const Json& json) {
                                   .Number("download_limit", kRateLimitMax, order.download_limit)
                                   .Flag("keep_offering", order.keep_offering)
                                   .Number("timeout", 1'000'000, order.timeout_seconds)
+                                  .Seed("seed_time", order.seed)
+                                  .Seed("seed_ratio", order.seed)
                                   .status();
   if (!status.ok()) return status;
   if (kind != "offer" && kind != "download") return Wrong("kind", "is neither offer nor download");
@@ -140,6 +149,7 @@ Json OrderJson(const Order& order) {
   if (order.download_limit != 0) json["download_limit"] = order.download_limit;
   if (order.keep_offering) json["keep_offering"] = true;
   if (order.timeout_seconds != 0) json["timeout"] = order.timeout_seconds;
+  WriteSeedLimits(order.seed, json);
   return json;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nodes/client/prepare.h"
+#include "nodes/daemon/seed_limits.h"
 #include "nodes/shared/json_text.h"
 
 namespace bt::nodes {
@@ -32,6 +33,7 @@ struct Order {
   uint64_t download_limit = 0;
   bool keep_offering = false;
   uint32_t timeout_seconds = 0;  // of a download; 0: it waits
+  SeedLimits seed;               // of an offer, and of a download that keeps offering
 
   bool offers() const { return kind == Kind::kOffer; }
   friend bool operator==(const Order&, const Order&) = default;

@@ -35,7 +35,13 @@ absl::StatusOr<SavedTransfer> ParseTransfer(const Json& json) {
   if (!id || order == json.end()) return Damaged("a transfer without an id or an order");
   absl::StatusOr<Order> parsed = ParseOrder(*order);
   if (!parsed.ok()) return Damaged(absl::StrCat("transfer ", *id, ": ", parsed.status().message()));
-  return SavedTransfer{*id, *std::move(parsed), FlagIn(json, "paused"), FlagIn(json, "complete")};
+  return SavedTransfer{*id,
+                       *std::move(parsed),
+                       FlagIn(json, "paused"),
+                       FlagIn(json, "complete"),
+                       FlagIn(json, "seeded"),
+                       NumberIn(json, "sent"),
+                       NumberIn(json, "offered_seconds")};
 }
 
 std::string StatePath(const std::string& directory) { return directory + "/transfers"; }
@@ -48,11 +54,15 @@ std::string StateText(const DaemonState& state) {
                {"upload_limit", state.upload_limit},
                {"download_limit", state.download_limit},
                {"transfers", Json::array()}};
+  WriteSeedLimits(state.seed, json);
   for (const SavedTransfer& transfer : state.transfers) {
     json["transfers"].push_back({{"id", transfer.id},
                                  {"order", OrderJson(transfer.order)},
                                  {"paused", transfer.paused},
-                                 {"complete", transfer.complete}});
+                                 {"complete", transfer.complete},
+                                 {"seeded", transfer.seeded},
+                                 {"sent", transfer.sent},
+                                 {"offered_seconds", transfer.offered_seconds}});
   }
   return JsonText(json) + "\n";
 }
@@ -67,6 +77,13 @@ absl::StatusOr<DaemonState> ParseState(std::string_view text) {
   state.next_id = *next;
   state.upload_limit = NumberIn(json, "upload_limit");
   state.download_limit = NumberIn(json, "download_limit");
+  for (const char* field : {"seed_time", "seed_ratio"}) {
+    const auto value = json.find(field);
+    if (value == json.end()) continue;
+    if (const absl::Status read = ReadSeedLimit(field, *value, state.seed); !read.ok()) {
+      return Damaged(Message(read));
+    }
+  }
   for (const Json& entry : *transfers) {
     absl::StatusOr<SavedTransfer> transfer = ParseTransfer(entry);
     if (!transfer.ok()) return transfer.status();

@@ -24,7 +24,10 @@ struct SavedTransfer {
   uint64_t id = 0;  // from 1, never used again
   Order order;
   bool paused = false;
-  bool complete = false;  // a download that is done, and does not go on offering
+  bool complete = false;         // a download that is done, and does not go on offering; or `seeded`
+  bool seeded = false;           // it has reached its seed limits
+  uint64_t sent = 0;             // bytes to peers, and
+  uint64_t offered_seconds = 0;  // how long it was offered whole, as of the last save
 
   friend bool operator==(const SavedTransfer&, const SavedTransfer&) = default;
 };
@@ -33,6 +36,7 @@ struct DaemonState {
   uint64_t next_id = 1;
   uint64_t upload_limit = 0;  // bytes a second, all transfers together; 0: none
   uint64_t download_limit = 0;
+  SeedLimits seed;                       // of transfers that say none of their own
   std::vector<SavedTransfer> transfers;  // by ascending id
 
   friend bool operator==(const DaemonState&, const DaemonState&) = default;

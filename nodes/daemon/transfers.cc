@@ -17,6 +17,8 @@ namespace {
 
 constexpr int kWorkThreads = 4;
 constexpr Duration kTick = Seconds(1);
+// What of bytes given and of time offered a kill -9 may lose.
+constexpr Duration kCountersPeriod = Seconds(10);
 
 absl::Status CopyTorrent(const std::string& from, const std::string& to) {
   const absl::StatusOr<ReadTorrent> read = ReadTorrentAndBytes(from);
@@ -33,6 +35,7 @@ Transfers::Transfers(net::Loop& loop, std::string directory, DaemonState state, 
       next_id_(begun_.next_id),
       upload_limit_(begun_.upload_limit),
       download_limit_(begun_.download_limit),
+      seed_(begun_.seed),
       work_(loop, kWorkThreads),
       writes_(loop, 1),
       tick_(loop, [this] { OnTick(); }),
@@ -40,10 +43,11 @@ Transfers::Transfers(net::Loop& loop, std::string directory, DaemonState state, 
 
 void Transfers::Begin(std::unique_ptr<PeerDoor> door) {
   door_ = std::move(door);
+  saved_ = begun_.transfers;
   for (const SavedTransfer& saved : begun_.transfers) {
     DaemonTransfer& transfer = Make(saved.id, saved.order);
     paused_[saved.id] = saved.paused;
-    if (saved.complete) transfer.WasComplete();
+    transfer.Restore(saved);
   }
   for (const SavedTransfer& saved : begun_.transfers) {
     if (!saved.complete && !saved.paused) At(saved.id).Begin();
@@ -62,8 +66,8 @@ bool Transfers::HandOver(const InfoHash& hash, net::Fd& fd, const Address& peer)
 }
 
 DaemonTransfer& Transfers::Make(uint64_t id, Order order) {
-  DaemonTransfer::Surroundings surroundings{loop_, work_, TorrentCopy(directory_, id), listen(),
-                                            [this] { Save([](const absl::Status&) {}); }};
+  DaemonTransfer::Surroundings surroundings{loop_,    work_, TorrentCopy(directory_, id),
+                                            listen(), seed_, [this] { Save([](const absl::Status&) {}); }};
   auto& place = transfers_[id];
   place = std::make_unique<DaemonTransfer>(id, std::move(order), std::move(surroundings));
   return *place;
@@ -156,29 +160,31 @@ void Transfers::Remove(uint64_t id, Done done) {
   Divide();
 }
 
-void Transfers::SetLimits(uint64_t id, uint64_t upload, uint64_t download, Done done) {
-  At(id).SetOwnLimits(upload, download);
+void Transfers::SetLimits(uint64_t id, const Limits& limits, Done done) {
+  At(id).SetOwnLimits(limits.upload, limits.download, limits.seed);
   Divide();
   Save(std::move(done));
 }
 
-void Transfers::SetLimits(uint64_t upload, uint64_t download, Done done) {
-  upload_limit_ = upload;
-  download_limit_ = download;
+void Transfers::SetLimits(const Limits& limits, Done done) {
+  upload_limit_ = limits.upload;
+  download_limit_ = limits.download;
+  seed_ = limits.seed;
   Divide();
   Save(std::move(done));
 }
 
 DaemonState Transfers::State() const {
-  DaemonState state{next_id_, upload_limit_, download_limit_, {}};
-  for (const auto& [id, transfer] : transfers_) {
-    state.transfers.push_back({id, transfer->order(), paused_.at(id), transfer->complete()});
-  }
+  DaemonState state{next_id_, upload_limit_, download_limit_, seed_, {}};
+  for (const auto& [id, transfer] : transfers_) state.transfers.push_back(transfer->ToSave(paused_.at(id)));
   return state;
 }
 
 void Transfers::Save(Done done) {
-  writes_.Run([directory = directory_, text = StateText(State())] { return SaveState(directory, text); },
+  const DaemonState state = State();
+  saved_ = state.transfers;
+  counters_saved_ = loop_.now();
+  writes_.Run([directory = directory_, text = StateText(state)] { return SaveState(directory, text); },
               later_, [done = std::move(done)](absl::Status status) { done(std::move(status)); });
 }
 
@@ -205,20 +211,36 @@ void Transfers::Divide() {
 void Transfers::OnTick() {
   for (const auto& [id, transfer] : transfers_) transfer->Tick(loop_.now());
   Divide();
+  SaveCounters();
   tick_.Arm(loop_.now() + kTick);
+}
+
+void Transfers::SaveCounters() {
+  if (loop_.now() - counters_saved_ < kCountersPeriod) return;
+  const bool counted = std::any_of(saved_.begin(), saved_.end(), [this](const SavedTransfer& saved) {
+    return transfers_.contains(saved.id) && At(saved.id).HasCounted(saved);
+  });
+  if (counted) Save([](const absl::Status&) {});
 }
 
 void Transfers::Ended(uint64_t id) {
   leaving_.erase(id);
-  if (stopping_ && leaving_.empty()) stopped_();
+  MaybeStopped();
+}
+
+void Transfers::MaybeStopped() {
+  if (stopping_ && last_saved_ && leaving_.empty()) stopped_();
 }
 
 void Transfers::Stop() {
   if (stopping_) return;
   stopping_ = true;
   tick_.Disarm();
+  Save([this](const absl::Status&) {
+    last_saved_ = true;
+    MaybeStopped();
+  });
   while (!transfers_.empty()) leaving_.insert(transfers_.extract(transfers_.begin()));
-  if (leaving_.empty()) return stopped_();
   for (const auto& entry : leaving_) {
     entry.second->End([this, id = entry.first] { Ended(id); });
   }

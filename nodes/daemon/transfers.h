@@ -53,10 +53,16 @@ class Transfers {
   // Forgets it once it is at rest. What it has downloaded stays where it is, finished or not.
   void Remove(uint64_t id, Done done);
   // Bytes a second; 0: none. Of one, or of all together.
-  void SetLimits(uint64_t id, uint64_t upload, uint64_t download, Done done);
-  void SetLimits(uint64_t upload, uint64_t download, Done done);
+  struct Limits {
+    uint64_t upload = 0;
+    uint64_t download = 0;
+    SeedLimits seed;
+  };
+  void SetLimits(uint64_t id, const Limits& limits, Done done);
+  void SetLimits(const Limits& limits, Done done);
   uint64_t upload_limit() const { return upload_limit_; }
   uint64_t download_limit() const { return download_limit_; }
+  const SeedLimits& seed() const { return seed_; }
 
   // Withdraws all claims and saves all progress. Nothing can be asked for any more.
   void Stop();
@@ -71,7 +77,9 @@ class Transfers {
   void Save(Done done);
   void Divide();
   void OnTick();
+  void SaveCounters();
   void Ended(uint64_t id);
+  void MaybeStopped();
 
   net::Loop& loop_;
   const std::string directory_;
@@ -80,11 +88,16 @@ class Transfers {
   uint64_t next_id_;
   uint64_t upload_limit_;
   uint64_t download_limit_;
+  SeedLimits seed_;
   bool stopping_ = false;
+  bool last_saved_ = false;  // while stopping
   size_t adding_ = 0;
   SideThreads work_;    // torrents, name services, content that is looked at
   SideThreads writes_;  // one thread, so that states are written in their order
   std::unique_ptr<PeerDoor> door_;
+  // As last saved: one for each of transfers_.
+  std::vector<SavedTransfer> saved_;
+  Instant counters_saved_;
   absl::btree_map<uint64_t, bool> paused_;  // by the user's word
   absl::btree_map<uint64_t, std::unique_ptr<DaemonTransfer>> transfers_;
   absl::btree_map<uint64_t, std::unique_ptr<DaemonTransfer>> leaving_;

@@ -92,6 +92,28 @@ def paused_resumed_removed(scene):
     check(f"there is no transfer {number}" in refused.err(), refused.err())
 
 
+def ends_when_it_has_given_enough(scene):
+    """An offer with a ratio ends by itself; what it has given outlives kill -9; who wants more resumes it."""
+    scene.daemon.wait_for(1, "offering")
+    scene.command(scene.daemon, "limit", "2", "--seed-time", "1h")
+    limited = scene.daemon.transfer(2)
+    check(limited["seed_time"] == 3600 and limited["state"] == "offering", limited)
+    scene.command(scene.daemon, "limit", "1", "--seed-ratio", "0.5")
+    seeded = scene.daemon.wait_for(1, "seeded")
+    check(seeded["ratio"] >= 0.5, seeded)
+    scene.daemon.process.kill()
+    scene.daemon.start("--seed-time", "1s")
+    check(scene.daemon.transfer(1)["state"] == "seeded" and scene.daemon.transfer(1)["sent"] == seeded["sent"], "what was given enough of is begun again")
+    scene.daemon.wait_for(2, "offering")
+    scene.command(scene.daemon, "limit", "1", "--seed-ratio", "0")
+    scene.command(scene.daemon, "resume", "1")
+    ended = scene.daemon.wait_for(1, "seeded")
+    check(ended["offered_seconds"] >= 1 and ended["sent"] == 0, f"by the daemon's time: {ended}")
+    check("seeded" in scene.command(scene.daemon, "list").out(), "list does not say it")
+    alone = scene.client.run("offer", scene.files[0], scene.torrents[0], "--alone", "--seed-time", "1s")
+    check(alone.status == 2 and "for a daemon" in alone.err(), f"alone: {alone.status} {alone.err()}")
+
+
 def refused_with_a_sentence(scene):
     second = scene.client.run("daemon", "--state-dir", scene.daemon.state, "--control", scene.world.path("second.sock"))
     check(second.status == 1 and "used by another daemon" in second.err(), f"a second daemon says: {second.err()}")
@@ -125,7 +147,7 @@ def stopped(scene):
 
 def story(world):
     scene = Scene(world)
-    for part in (transfers_in_one_daemon, killed_and_started_again, paused_resumed_removed, refused_with_a_sentence, stopped):
+    for part in (transfers_in_one_daemon, killed_and_started_again, paused_resumed_removed, ends_when_it_has_given_enough, refused_with_a_sentence, stopped):
         part(scene)
 
 

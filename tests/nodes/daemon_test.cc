@@ -11,6 +11,7 @@
 
 #include "nodes/daemon/order.h"
 #include "nodes/daemon/peer_door.h"
+#include "nodes/daemon/seed_limits.h"
 #include "nodes/daemon/shares.h"
 #include "nodes/daemon/side_threads.h"
 #include "nodes/daemon/state_file.h"
@@ -30,6 +31,7 @@ Order Everything() {
   order.download_limit = uint64_t{1} << 40;
   order.keep_offering = true;
   order.timeout_seconds = 7;
+  order.seed = {7200, 1500};
   return order;
 }
 
@@ -65,14 +67,31 @@ TEST(OrderTest, SaysWhichFieldIsWrong) {
             "it has fields that are not known");
   EXPECT_EQ(Refusal(R"({"kind":"offer","what":"/a","path":"/b","keep_offering":true})"),
             "kind: an offer has options of a download");
+  EXPECT_EQ(Refusal(R"({"kind":"offer","what":"/a","path":"/b","seed_ratio":-1})"),
+            "seed_ratio: is no number from 0 to 1000");
+  EXPECT_EQ(Refusal(R"({"kind":"offer","what":"/a","path":"/b","seed_time":1.5})"),
+            "seed_time: is no number of seconds, or too large");
+}
+
+TEST(SeedLimitsTest, AreReachedByTimeOrByRatioAndNeverByWhatIsNotLimited) {
+  const SeedLimits both{3600, 2000};
+  EXPECT_FALSE(both.Reached(3599, 1999, 1000));
+  EXPECT_TRUE(both.Reached(3600, 0, 1000));
+  EXPECT_TRUE(both.Reached(0, 2000, 1000));
+  EXPECT_FALSE(both.Reached(0, 0, 0));
+  EXPECT_FALSE(SeedLimits{}.Reached(1 << 30, 1 << 30, 1));
+  const SeedLimits never = SeedLimits{0, 0}.Or(both);
+  EXPECT_FALSE(never.Reached(1 << 30, 1 << 30, 1)) << "0 of its own is more than the daemon's";
+  EXPECT_EQ((SeedLimits{std::nullopt, 7}.Or(both)), (SeedLimits{3600, 7}));
 }
 
 DaemonState TwoTransfers() {
   DaemonState state;
   state.next_id = 9;
   state.upload_limit = 5;
+  state.seed.permille = 0;
   state.transfers.push_back({3, Everything(), true, false});
-  state.transfers.push_back({8, Everything(), false, true});
+  state.transfers.push_back({8, Everything(), false, true, true, uint64_t{1} << 40, 86400});
   return state;
 }
 
