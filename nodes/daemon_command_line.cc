@@ -57,6 +57,10 @@ CLI::App* AddDaemon(CLI::App& app, DaemonOptions& options) {
       "at most so many bytes a second to all peers of all transfers together (default: what was set last)");
   AddBytes(command, "--download-limit", options.download_limit,
            "the same of what comes from all peers together");
+  command
+      ->add_option("--on-complete", options.on_complete,
+                   "run it for each download that is complete, without a shell, as PROGRAM ID NAME PATH")
+      ->type_name("PROGRAM");
   AddSeedLimits(command, options.seed, "; of transfers that say nothing else (default: what was set last)");
   return command;
 }

@@ -52,6 +52,7 @@ class Daemon {
     if (options_.control.empty()) options_.control = DefaultControlSocket();
     if (options_.control.empty()) options_.control = options_.state_dir + "/control.sock";
     options_.control = AbsolutePath(options_.control);
+    options_.on_complete = AbsolutePath(options_.on_complete);
   }
 
   ExitStatus Run() {
@@ -72,11 +73,16 @@ class Daemon {
 
  private:
   absl::Status Prepare() {
+    if (!options_.on_complete.empty() && ::access(options_.on_complete.c_str(), X_OK) != 0) {
+      refused_ = ExitStatus::kWrongUsage;
+      return FileError("run", options_.on_complete, errno);
+    }
     absl::StatusOr<net::Fd> lock = LockStateDirectory(options_.state_dir);
     if (!lock.ok()) return lock.status();
     lock_ = *std::move(lock);
     absl::StatusOr<DaemonState> state = LoadState(options_.state_dir);
     if (!state.ok()) return state.status();
+    RemoveLeftovers(options_.state_dir, *state);
     if (options_.upload_limit != 0) state->upload_limit = options_.upload_limit;
     if (options_.download_limit != 0) state->download_limit = options_.download_limit;
     state->seed = options_.seed.Or(state->seed);
@@ -90,8 +96,8 @@ class Daemon {
     if (!control.ok()) return control.status();
     // Names in orders are never names of files where the daemon happened to be started.
     if (::chdir("/") != 0) return FileError("enter", "/", errno);
-    transfers_ =
-        std::make_unique<Transfers>(loop_, options_.state_dir, *std::move(state), [this] { loop_.Stop(); });
+    transfers_ = std::make_unique<Transfers>(loop_, options_.state_dir, *std::move(state),
+                                             options_.on_complete, [this] { loop_.Stop(); });
     absl::StatusOr<std::unique_ptr<PeerDoor>> door =
         PeerDoor::Open(loop_, *listen, [this](const InfoHash& hash, net::Fd& fd, const Address& peer) {
           return transfers_->HandOver(hash, fd, peer);

@@ -17,7 +17,8 @@ struct DaemonOptions {
   std::string listen;         // HOST:PORT of the peers; empty: every address, any free port
   uint64_t upload_limit = 0;  // bytes a second of all transfers together; 0: what was said last
   uint64_t download_limit = 0;
-  SeedLimits seed;  // likewise
+  SeedLimits seed;          // likewise
+  std::string on_complete;  // a program, see CompletionHook; empty: none
 };
 ExitStatus RunDaemon(const DaemonOptions& options);
 

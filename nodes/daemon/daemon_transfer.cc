@@ -58,8 +58,7 @@ void DaemonTransfer::Begin() {
   state_ = State::kPreparing;
   files_.reset();
   finished_.reset();
-  error_.clear();
-  error_exit_ = ExitStatus::kDone;
+  ForgetError();
   offered_ = already_there_ = false;
   if (std::exchange(seeded_, false)) {
     // The user wants more of it than its limits: they count from here.
@@ -117,6 +116,7 @@ void DaemonTransfer::OnNote(const swarm::Protocol::Note& note) {
     if (sources_.size() < kSourcesMax) sources_.insert(connected->peer);
   } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {
     if (!hosted_->keeps_offering()) then_ = Then::kComplete;
+    TellCompleted();
   } else if (const auto* failed = std::get_if<swarm::Failed>(&note)) {
     const bool no_tracker = failed->cause == swarm::FailureCause::kNoTracker;
     const bool not_found = failed->cause == swarm::FailureCause::kNotFound;
@@ -146,6 +146,15 @@ void DaemonTransfer::Fail(std::string reason, ExitStatus exit) {
   error_exit_ = exit;
 }
 
+void DaemonTransfer::ForgetError() {
+  error_.clear();
+  error_exit_ = ExitStatus::kDone;
+}
+
+void DaemonTransfer::TellCompleted() {
+  if (!order_.offers() && !std::exchange(completed_, true)) surroundings_.completed(id_);
+}
+
 void DaemonTransfer::Stop(Then then) {
   then_ = then;
   state_ = State::kStopping;
@@ -165,6 +174,7 @@ void DaemonTransfer::AfterStop() {
       state_ = State::kPaused;
       return Begin();
     case Then::kPause:
+      ForgetError();
       return Rest(State::kPaused);
     case Then::kLook:
       return Look();
@@ -191,9 +201,9 @@ void DaemonTransfer::Look() {
 void DaemonTransfer::OnLooked(bool holds) {
   if (!holds) return Rest(State::kFailed);
   already_there_ = true;
-  error_.clear();
-  error_exit_ = ExitStatus::kDone;
+  ForgetError();
   progress_.length = progress_.bytes_verified = selection_->bytes();
+  TellCompleted();
   if (!order_.keep_offering) {
     KeepReadable();
     SetComplete(true);
@@ -239,12 +249,14 @@ void DaemonTransfer::Restore(const SavedTransfer& saved) {
   sent_ = saved.sent;
   offered_for_ = Seconds(static_cast<int64_t>(std::min(saved.offered_seconds, kOfferedSecondsMax)));
   seeded_ = saved.seeded;
+  completed_ = saved.completed;
   complete_ = saved.complete;
   if (complete_) state_ = State::kComplete;
 }
 
 SavedTransfer DaemonTransfer::ToSave(bool paused) const {
-  return {id_, order_, paused, complete_, seeded_, sent(), static_cast<uint64_t>(offered_for_.seconds())};
+  return {id_,     order_,     paused, complete_,
+          seeded_, completed_, sent(), static_cast<uint64_t>(offered_for_.seconds())};
 }
 
 bool DaemonTransfer::HasCounted(const SavedTransfer& earlier) const {
@@ -292,6 +304,7 @@ void DaemonTransfer::Pause() {
   if (state_ == State::kStopping) then_ = Then::kPause;
   if (state_ == State::kStopping || state_ == State::kComplete) return;
   ++turn_;
+  ForgetError();
   state_ = State::kPaused;
 }
 

@@ -49,6 +49,8 @@ class DaemonTransfer {
     Address listen;               // where the peers of all transfers come
     const SeedLimits& seed;       // of transfers that say none of their own; outlives the transfer
     std::function<void()> saved;  // complete() is another one from now on
+    // A download is whole, for the first time.
+    std::function<void(uint64_t id)> completed;
   };
 
   DaemonTransfer(uint64_t id, Order order, Surroundings surroundings);
@@ -57,6 +59,8 @@ class DaemonTransfer {
 
   uint64_t id() const { return id_; }
   const Order& order() const { return order_; }
+  const std::string& name() const { return name_; }
+  const std::string& target() const { return target_; }
   State state() const { return state_; }
   // Done, and not to be begun again with the daemon.
   bool complete() const { return complete_; }
@@ -105,7 +109,9 @@ class DaemonTransfer {
   void OnNote(const swarm::Protocol::Note& note);
   void Known(const swarm::TorrentKnown& note);
   void Fail(std::string reason, ExitStatus exit);
+  void ForgetError();
   void Stop(Then then);
+  void TellCompleted();
   void AfterStop();
   void Look();
   void OnLooked(bool holds);
@@ -122,6 +128,7 @@ class DaemonTransfer {
   State state_ = State::kPaused;
   Then then_ = Then::kFail;
   bool complete_ = false;
+  bool completed_ = false;  // a download that was whole once
   bool seeded_ = false;     // complete because a seed limit was reached
   uint64_t sent_ = 0;       // bytes to peers by machines that are gone
   Duration offered_for_{};  // whole

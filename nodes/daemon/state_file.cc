@@ -1,11 +1,17 @@
 #include "nodes/daemon/state_file.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -40,6 +46,7 @@ absl::StatusOr<SavedTransfer> ParseTransfer(const Json& json) {
                        FlagIn(json, "paused"),
                        FlagIn(json, "complete"),
                        FlagIn(json, "seeded"),
+                       FlagIn(json, "completed") || FlagIn(json, "complete"),
                        NumberIn(json, "sent"),
                        NumberIn(json, "offered_seconds")};
 }
@@ -61,6 +68,7 @@ std::string StateText(const DaemonState& state) {
                                  {"paused", transfer.paused},
                                  {"complete", transfer.complete},
                                  {"seeded", transfer.seeded},
+                                 {"completed", transfer.completed},
                                  {"sent", transfer.sent},
                                  {"offered_seconds", transfer.offered_seconds}});
   }
@@ -121,6 +129,23 @@ absl::StatusOr<DaemonState> LoadState(const std::string& directory) {
 
 absl::Status SaveState(const std::string& directory, std::string_view text) {
   return WriteFileAtomically(StatePath(directory), text, 0600);
+}
+
+void RemoveLeftovers(const std::string& directory, const DaemonState& state) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
+  if (open == nullptr) return;
+  std::vector<std::string> leftovers;
+  while (const dirent* entry = ::readdir(open.get())) {
+    absl::string_view number = entry->d_name;
+    uint64_t id = 0;
+    if (!absl::ConsumeSuffix(&number, ".torrent") || !absl::SimpleAtoi(number, &id)) continue;
+    const std::string path = TorrentCopy(directory, id);
+    const bool ours = path == absl::StrCat(directory, "/", entry->d_name);
+    const bool known = std::any_of(state.transfers.begin(), state.transfers.end(),
+                                   [&](const SavedTransfer& transfer) { return transfer.id == id; });
+    if (ours && !known) leftovers.push_back(path);
+  }
+  for (const std::string& path : leftovers) ::unlink(path.c_str());
 }
 
 std::string TorrentCopy(const std::string& directory, uint64_t id) {

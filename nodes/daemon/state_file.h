@@ -26,6 +26,7 @@ struct SavedTransfer {
   bool paused = false;
   bool complete = false;         // a download that is done, and does not go on offering; or `seeded`
   bool seeded = false;           // it has reached its seed limits
+  bool completed = false;        // a download has been whole, and its completion was told, or about to be
   uint64_t sent = 0;             // bytes to peers, and
   uint64_t offered_seconds = 0;  // how long it was offered whole, as of the last save
 
@@ -53,6 +54,10 @@ absl::StatusOr<net::Fd> LockStateDirectory(const std::string& directory);
 absl::StatusOr<DaemonState> LoadState(const std::string& directory);
 // Durable when it returns. Blocks.
 absl::Status SaveState(const std::string& directory, std::string_view text);
+
+// Takes away the copies of torrent files that no transfer of `state` has: a daemon was killed while it began
+// or forgot one. Blocks.
+void RemoveLeftovers(const std::string& directory, const DaemonState& state);
 
 std::string TorrentCopy(const std::string& directory, uint64_t id);
 

@@ -27,7 +27,8 @@ absl::Status CopyTorrent(const std::string& from, const std::string& to) {
 
 }  // namespace
 
-Transfers::Transfers(net::Loop& loop, std::string directory, DaemonState state, std::function<void()> stopped)
+Transfers::Transfers(net::Loop& loop, std::string directory, DaemonState state, std::string on_complete,
+                     std::function<void()> stopped)
     : loop_(loop),
       directory_(std::move(directory)),
       begun_(std::move(state)),
@@ -38,6 +39,7 @@ Transfers::Transfers(net::Loop& loop, std::string directory, DaemonState state, 
       seed_(begun_.seed),
       work_(loop, kWorkThreads),
       writes_(loop, 1),
+      hook_(loop, std::move(on_complete)),
       tick_(loop, [this] { OnTick(); }),
       later_(loop) {}
 
@@ -66,8 +68,13 @@ bool Transfers::HandOver(const InfoHash& hash, net::Fd& fd, const Address& peer)
 }
 
 DaemonTransfer& Transfers::Make(uint64_t id, Order order) {
-  DaemonTransfer::Surroundings surroundings{loop_,    work_, TorrentCopy(directory_, id),
-                                            listen(), seed_, [this] { Save([](const absl::Status&) {}); }};
+  DaemonTransfer::Surroundings surroundings{loop_,
+                                            work_,
+                                            TorrentCopy(directory_, id),
+                                            listen(),
+                                            seed_,
+                                            [this] { Save([](const absl::Status&) {}); },
+                                            [this](uint64_t completed) { OnCompleted(completed); }};
   auto& place = transfers_[id];
   place = std::make_unique<DaemonTransfer>(id, std::move(order), std::move(surroundings));
   return *place;
@@ -186,6 +193,15 @@ void Transfers::Save(Done done) {
   counters_saved_ = loop_.now();
   writes_.Run([directory = directory_, text = StateText(state)] { return SaveState(directory, text); },
               later_, [done = std::move(done)](absl::Status status) { done(std::move(status)); });
+}
+
+// It is durable that the program was about to be run before it is: a daemon that is killed in between does
+// not run it at all, and never twice.
+void Transfers::OnCompleted(uint64_t id) {
+  Save([this, id](const absl::Status& status) {
+    const DaemonTransfer* transfer = Find(id);
+    if (status.ok() && transfer != nullptr) hook_.Run(id, transfer->name(), transfer->target());
+  });
 }
 
 void Transfers::Divide() {

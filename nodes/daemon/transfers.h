@@ -13,6 +13,7 @@
 
 #include "core/base/address.h"
 #include "net/loop.h"
+#include "nodes/daemon/completion_hook.h"
 #include "nodes/daemon/daemon_transfer.h"
 #include "nodes/daemon/peer_door.h"
 #include "nodes/daemon/side_threads.h"
@@ -24,8 +25,10 @@ class Transfers {
  public:
   using Done = std::function<void(absl::Status)>;
 
-  // `directory`: of the state, locked. `stopped` is called once after Stop, when every transfer is at rest.
-  Transfers(net::Loop& loop, std::string directory, DaemonState state, std::function<void()> stopped);
+  // `directory`: of the state, locked. `on_complete`: see CompletionHook. `stopped` is called once after
+  // Stop, when every transfer is at rest.
+  Transfers(net::Loop& loop, std::string directory, DaemonState state, std::string on_complete,
+            std::function<void()> stopped);
   Transfers(const Transfers&) = delete;
   Transfers& operator=(const Transfers&) = delete;
 
@@ -78,6 +81,7 @@ class Transfers {
   void Divide();
   void OnTick();
   void SaveCounters();
+  void OnCompleted(uint64_t id);
   void Ended(uint64_t id);
   void MaybeStopped();
 
@@ -101,6 +105,7 @@ class Transfers {
   absl::btree_map<uint64_t, bool> paused_;  // by the user's word
   absl::btree_map<uint64_t, std::unique_ptr<DaemonTransfer>> transfers_;
   absl::btree_map<uint64_t, std::unique_ptr<DaemonTransfer>> leaving_;
+  CompletionHook hook_;
   net::Timer tick_;
   net::Later later_;
 };

@@ -114,6 +114,49 @@ def ends_when_it_has_given_enough(scene):
     check(alone.status == 2 and "for a daemon" in alone.err(), f"alone: {alone.status} {alone.err()}")
 
 
+def told_of_completion(scene):
+    """A program is run once for each download that is complete, with a stranger's name as nothing but an argument."""
+    told = scene.world.path("told")
+    program = scene.world.path("on complete")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{told}'\nexit 7\n")
+    os.chmod(program, 0o700)
+    name = "--$(touch hacked);.bin"
+    os.mkdir(scene.world.path("odd"))
+    torrent = scene.client.create(make_file(scene.world.path("odd/" + name), 100_000, seed=9), scene.world.path("odd.torrent"))
+    scene.client.register(torrent)
+    scene.command(scene.daemon, "offer", scene.world.path("odd/" + name), torrent)
+    scene.other.process.kill()
+    scene.other.start("--on-complete", program)
+    scene.command(scene.other, "download", torrent, "-o", scene.world.path(""))
+    number = scene.other.ask("GET", "/transfers")[1]["transfers"][-1]["id"]
+    scene.other.process.wait_for_line(rf"transfer {number}: .*on complete ended with status 7", SECONDS)
+
+    def lines():
+        with open(told, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    expected = [f"{number} {name} {scene.world.path(name)}"]
+    check(lines() == expected, lines())
+    scene.other.process.kill()
+    left = os.path.join(scene.other.state, "999.torrent")
+    make_file(left, 10)
+    scene.other.start("--on-complete", program)
+    check(not os.path.exists(left), "a copy of a torrent that nobody has is left")
+    scene.command(scene.other, "resume", str(number))
+    scene.command(scene.other, "watch", str(number))
+    paused = scene.other.ask("POST", "/transfers", json.dumps({"kind": "download", "what": torrent, "path": scene.files[0]}))[1]["id"]
+    check("error" in scene.other.wait_for(paused, "failed"), "a file in the way is no failure")
+    scene.command(scene.other, "pause", str(paused))
+    check("error" not in scene.other.transfer(paused), "a paused transfer shows an old error")
+    # The program has been run for whatever was to come before this one.
+    scene.command(scene.other, "download", torrent, "-o", scene.world.path("once more.bin"))
+    wait_until(lambda: len(lines()) >= 2, SECONDS, "the second completion")
+    check(len(lines()) == 2 and lines()[0] == expected[0] and "once more.bin" in lines()[1], lines())
+    refused = scene.client.run("daemon", "--state-dir", scene.world.path("fourth"), "--on-complete", scene.world.path("nobody"))
+    check(refused.status == 2 and "cannot run" in refused.err(), refused.err())
+
+
 def refused_with_a_sentence(scene):
     second = scene.client.run("daemon", "--state-dir", scene.daemon.state, "--control", scene.world.path("second.sock"))
     check(second.status == 1 and "used by another daemon" in second.err(), f"a second daemon says: {second.err()}")
@@ -147,7 +190,7 @@ def stopped(scene):
 
 def story(world):
     scene = Scene(world)
-    for part in (transfers_in_one_daemon, killed_and_started_again, paused_resumed_removed, ends_when_it_has_given_enough, refused_with_a_sentence, stopped):
+    for part in (transfers_in_one_daemon, killed_and_started_again, paused_resumed_removed, ends_when_it_has_given_enough, told_of_completion, refused_with_a_sentence, stopped):
         part(scene)
 
 

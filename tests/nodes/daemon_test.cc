@@ -1,7 +1,9 @@
 // What a daemon is asked for, what it remembers of it, how it divides its limits, and whom its port lets in.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <numeric>
@@ -9,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "nodes/daemon/completion_hook.h"
 #include "nodes/daemon/order.h"
 #include "nodes/daemon/peer_door.h"
 #include "nodes/daemon/seed_limits.h"
@@ -91,7 +94,7 @@ DaemonState TwoTransfers() {
   state.upload_limit = 5;
   state.seed.permille = 0;
   state.transfers.push_back({3, Everything(), true, false});
-  state.transfers.push_back({8, Everything(), false, true, true, uint64_t{1} << 40, 86400});
+  state.transfers.push_back({8, Everything(), false, true, true, true, uint64_t{1} << 40, 86400});
   return state;
 }
 
@@ -126,6 +129,43 @@ TEST(DaemonStateTest, IsThereAgainAfterItWasSavedAndBelongsToOneAtATime) {
   }
   EXPECT_TRUE(LockStateDirectory(path).ok());
   EXPECT_EQ(LoadState(path).value(), TwoTransfers());
+}
+
+TEST(DaemonStateTest, CopiesOfTorrentFilesThatNoTransferHasAreTakenAwayAndNothingElse) {
+  const net::TemporaryDirectory directory;
+  for (const char* name :
+       {"3.torrent", "4.torrent", "8.torrent", "03.torrent", "x.torrent", "lock", "4.torrent.bak"}) {
+    net::WriteFile(directory / name, "d");
+  }
+  RemoveLeftovers(directory.path(), TwoTransfers());
+  EXPECT_FALSE(std::filesystem::exists(directory / "4.torrent"));
+  for (const char* name : {"3.torrent", "8.torrent", "03.torrent", "x.torrent", "lock", "4.torrent.bak"}) {
+    EXPECT_TRUE(std::filesystem::exists(directory / name)) << name;
+  }
+}
+
+TEST(CompletionHookTest, RunsAFewAtOnceEachWithItsArgumentsAsTheyAre) {
+  const net::TemporaryDirectory directory;
+  const std::string gate = directory / "gate";
+  ASSERT_EQ(::mkfifo(gate.c_str(), 0600), 0);
+  // Each waits at the gate, so that it is seen how many are there at once.
+  net::WriteFile(directory / "program", "#!/bin/sh\nread go < " + gate + "\nprintf '%s|' \"$#\" \"$@\" > " +
+                                            (directory / "out") + ".$1\n");
+  std::filesystem::permissions(directory / "program", std::filesystem::perms::owner_all);
+  net::Loop loop;
+  CompletionHook hook(loop, directory / "program");
+  const std::string name = "$(touch x); `y` -rf \"' \n*";
+  for (uint64_t id = 1; id <= 6; ++id) hook.Run(id, name, "/to/" + name);
+  EXPECT_EQ(hook.running(), CompletionHook::kRunningMax);
+  EXPECT_EQ(hook.waiting(), 2u);
+  // Open for both, so that no reader sees the end; a line for each.
+  const net::Fd open(::open(gate.c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::write(open.get(), "\n\n\n\n\n\n", 6), 6);
+  ASSERT_TRUE(net::RunUntil(loop, [&] { return hook.running() + hook.waiting() == 0; }));
+  for (int id = 1; id <= 6; ++id) {
+    EXPECT_EQ(net::ReadFile((directory / "out") + "." + std::to_string(id)),
+              "3|" + std::to_string(id) + "|" + name + "|/to/" + name + "|");
+  }
 }
 
 uint64_t Sum(const std::vector<uint64_t>& shares) {
