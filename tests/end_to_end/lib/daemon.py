@@ -29,11 +29,12 @@ class Daemon:
     def connect(self):
         connection = http.client.HTTPConnection("localhost", timeout=DAEMON_SECONDS)
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(DAEMON_SECONDS)
         # The name of a socket has at most 107 bytes, which a test's folder may exceed.
         folder = os.open(os.path.dirname(self.socket), os.O_PATH)
         connection.sock.connect(f"/proc/self/fd/{folder}/{os.path.basename(self.socket)}")
         os.close(folder)
+        # Not before: with a timeout, connecting does not wait for a place in the daemon's backlog.
+        connection.sock.settimeout(DAEMON_SECONDS)
         return connection
 
     def ask(self, method, path, body=None):
