@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "core/base/version.h"
 #include "nodes/commands/commands.h"
@@ -13,6 +14,7 @@
 #include "nodes/daemon_command_line.h"
 #include "nodes/shared/command_line.h"
 #include "nodes/shared/command_pages.h"
+#include "nodes/shared/refusal.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -26,7 +28,8 @@ A file is created into a torrent, registered with the trackers, offered, and dow
   bytetorrent offer music.mp3 music.mp3.torrent
   bytetorrent download music.mp3.torrent -o copy.mp3
 
-Results go to stdout, progress and errors to stderr.
+Results go to stdout, progress and errors to stderr. With --json all is JSON on stdout: what fails ends with
+{"event":"failed","command":...,"error":WORD,"exit_status":N,"reason":...}.
 "bytetorrent COMMAND --help" shows a command's options and an example.
 )";
 
@@ -369,19 +372,19 @@ std::optional<ExitStatus> RunClusterCommand(const ClusterCommands& commands, con
   return std::nullopt;
 }
 
-int Main(int argc, char** argv) {
-  PrepareProcess();
-  if (const std::string wrong = EmptyArgument(argc, argv); !wrong.empty()) {
-    std::fprintf(stderr, "bytetorrent: %s (see bytetorrent --help)\n", wrong.c_str());
-    return static_cast<int>(ExitStatus::kWrongUsage);
+// What is wrong with a command line of which nothing was tried.
+int RefuseUsage(int argc, char** argv, std::string command, const std::string& sentence) {
+  if (!MayAskForJson(argc, argv)) {
+    std::fprintf(stderr, "%s\n", sentence.c_str());
+  } else {
+    RefuseInJson(std::move(command));
+    KeepRefusal(absl::StatusCode::kInvalidArgument, sentence);
   }
-  Options options;
-  CLI::App app("ByteTorrent: files from many machines to many machines, with trackers that do not die.",
-               "bytetorrent");
-  app.footer(absl::StrCat(kFooter, kExitStatusHelp));
-  app.set_version_flag("--version", absl::StrCat("bytetorrent ", kVersion));
-  AddPages(app, /*section=*/1, kVersion);
-  app.require_subcommand(1);
+  return Ended(ExitStatus::kWrongUsage);
+}
+
+// Adds the commands, reads the command line, and does what it asks for.
+int ParseAndRun(CLI::App& app, Options& options, int argc, char** argv) {
   const CLI::App* create = AddCreate(app, options.create);
   const CLI::App* registration = AddRegister(app, options.registration);
   const CLI::App* offer = AddOffer(app, options.offer, options.control);
@@ -399,23 +402,33 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::Error& error) {
-    std::fprintf(stderr, "%s\n", WrongUsage(app, error).c_str());
-    return static_cast<int>(ExitStatus::kWrongUsage);
+    return RefuseUsage(argc, argv, CommandWords(app), WrongUsage(app, error));
   }
-  if (create->parsed()) return static_cast<int>(RunCreate(options.create));
-  if (registration->parsed()) return static_cast<int>(RunRegister(options.registration));
-  if (offer->parsed()) return static_cast<int>(OfferHereOrThere(options.control, options.offer));
-  if (download->parsed()) return static_cast<int>(DownloadHereOrThere(options.control, options.download));
-  if (const std::optional<ExitStatus> done = RunDaemonCommand(daemon, options.daemon)) {
-    return static_cast<int>(*done);
+  if (AsksForJson(app)) RefuseInJson(CommandWords(app));
+  if (create->parsed()) return Ended(RunCreate(options.create));
+  if (registration->parsed()) return Ended(RunRegister(options.registration));
+  if (offer->parsed()) return Ended(OfferHereOrThere(options.control, options.offer));
+  if (download->parsed()) return Ended(DownloadHereOrThere(options.control, options.download));
+  if (const std::optional<ExitStatus> done = RunDaemonCommand(daemon, options.daemon)) return Ended(*done);
+  if (inspect->parsed()) return Ended(RunInspect(options.inspect));
+  if (status->parsed()) return Ended(RunStatus(options.status));
+  if (token_new->parsed()) return Ended(RunTokenNew(options.token_new));
+  return Ended(RunClusterCommand(cluster, options).value_or(ExitStatus::kWrongUsage));
+}
+
+int Main(int argc, char** argv) {
+  PrepareProcess();
+  if (const std::string wrong = EmptyArgument(argc, argv); !wrong.empty()) {
+    return RefuseUsage(argc, argv, "", absl::StrCat("bytetorrent: ", wrong, " (see bytetorrent --help)"));
   }
-  if (inspect->parsed()) return static_cast<int>(RunInspect(options.inspect));
-  if (status->parsed()) return static_cast<int>(RunStatus(options.status));
-  if (token_new->parsed()) return static_cast<int>(RunTokenNew(options.token_new));
-  if (const std::optional<ExitStatus> done = RunClusterCommand(cluster, options)) {
-    return static_cast<int>(*done);
-  }
-  return static_cast<int>(ExitStatus::kWrongUsage);
+  Options options;
+  CLI::App app("ByteTorrent: files from many machines to many machines, with trackers that do not die.",
+               "bytetorrent");
+  app.footer(absl::StrCat(kFooter, kExitStatusHelp));
+  app.set_version_flag("--version", absl::StrCat("bytetorrent ", kVersion));
+  AddPages(app, /*section=*/1, kVersion);
+  app.require_subcommand(1);
+  return ParseAndRun(app, options, argc, argv);
 }
 
 }  // namespace

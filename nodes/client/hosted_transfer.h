@@ -62,6 +62,8 @@ class HostedTransfer {
   // Withdraws and saves; the note Stopped follows.
   void Stop();
   bool started() const { return host_ != nullptr; }
+  // See TrackerAsker.
+  bool permission_denied() const { return asker_ != nullptr && asker_->permission_denied(); }
 
   const swarm::Client& machine() const { return host_->machine(); }
   const TrackerList& trackers() const { return setup_.trackers; }

@@ -10,6 +10,7 @@
 
 #include "core/swarm/web_seed_limits.h"
 #include "nodes/shared/json_text.h"
+#include "nodes/shared/refusal.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -298,11 +299,12 @@ void Reporter::AlreadyThere(std::string_view name, std::string_view path, uint64
 }
 
 void Reporter::Warning(std::string_view text) {
+  if (json_) return PrintLine({{"event", "warning"}, {"text", std::string(text)}});
   Line(absl::StrCat("bytetorrent ", command_, ": ", Absl(text)));
 }
 
-void Reporter::Failed(std::string_view reason) {
-  if (json_) PrintLine({{"event", "failed"}, {"reason", std::string(reason)}});
+void Reporter::Failed(std::string_view reason, absl::StatusCode code) {
+  if (json_) return KeepRefusal(code, reason);
   Line(absl::StrCat("bytetorrent ", command_, ": ", Absl(reason)));
 }
 

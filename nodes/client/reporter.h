@@ -2,9 +2,10 @@
 
 // Reporter: what a transfer tells its user. Results on stdout; progress and diagnostics on stderr: a bar
 // that redraws itself on a terminal, a plain line now and then elsewhere; with --json lines of JSON on
-// stdout instead of results. Loop thread only.
+// stdout instead of all that. Loop thread only.
 
 #include <absl/container/btree_map.h>
+#include <absl/status/status.h>
 
 #include <cstdint>
 #include <string>
@@ -50,8 +51,8 @@ class Reporter {
   // The file is what the torrent says, and was so before: nothing was fetched.
   void AlreadyThere(std::string_view name, std::string_view path, uint64_t length);
   void Warning(std::string_view text);
-  // "bytetorrent COMMAND: reason", one line.
-  void Failed(std::string_view reason);
+  // "bytetorrent COMMAND: reason", one line; with --json it is told at the end (nodes/shared/refusal.h).
+  void Failed(std::string_view reason, absl::StatusCode code = absl::StatusCode::kUnknown);
 
   size_t banned() const { return banned_.size(); }
 

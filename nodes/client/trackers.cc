@@ -202,6 +202,7 @@ void TrackerAsker::Send(NodeId to, const swarm::Protocol::Message& message) {
                  }
                  absl::StatusOr<tracker_api::Response> response = ParseResponse(request, *result);
                  const bool wanted = response.ok() && result->status == 401;
+                 permission_denied_ = wanted || (response.ok() && result->status == 403);
                  if (wanted && KeepsTokenFrom(to)) response = absl::UnavailableError(kNotShown);
                  if (!response.ok()) {
                    return deliver_(to, tracker_api::Unreachable{id, Message(response.status())});
@@ -238,6 +239,7 @@ absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, t
     return absl::UnavailableError(
         absl::StrCat("no tracker answered within ", limit.seconds(), " s: ", edge.troubles.ToString()));
   }
+  if (asker.permission_denied()) return absl::PermissionDeniedError(edge.response->reason);
   return *std::move(edge.response);
 }
 

@@ -109,6 +109,9 @@ class TrackerAsker {
 
   void Send(NodeId to, const swarm::Protocol::Message& message);
 
+  // Whether the last answer over HTTP was that a token is missing, nobody's, or lacks a role (401, 403).
+  bool permission_denied() const { return permission_denied_; }
+
  private:
   bool KeepsTokenFrom(NodeId tracker) const { return !token_.empty() && tracker.value() >= own_; }
 
@@ -121,11 +124,12 @@ class TrackerAsker {
   const TlsHosts tls_hosts_;
   net::HttpClient client_;
   std::optional<UdpTrackers> udp_;  // numbered as the list
+  bool permission_denied_ = false;
 };
 
 // One request to whichever tracker answers, with failover, on a loop of its own. kUnavailable: none has
 // answered within `limit`; the message names each tracker and what it did. kCancelled: SIGINT or SIGTERM has
-// ended it, `stopped_by` says which.
+// ended it, `stopped_by` says which. kPermissionDenied: the token is missing or lacks a role.
 absl::StatusOr<tracker_api::Response> AskTrackers(const TrackerList& trackers, tracker_api::Request request,
                                                   std::string torrent_file, Duration limit, int& stopped_by);
 

@@ -15,6 +15,7 @@
 #include "net/resolve.h"
 #include "nodes/client/download_target.h"
 #include "nodes/client/reporter.h"
+#include "nodes/shared/refusal.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -122,7 +123,9 @@ class Transfer {
     failure_ = note.cause == swarm::FailureCause::kNotFound ? ExitStatus::kNotFound : ExitStatus::kFailed;
     // The machine knows the torrent's name, the user the file's.
     const bool named = !offer_ || note.reason.find(setup_.path) != std::string::npos;
-    reporter_.Failed(named ? note.reason : absl::StrCat(setup_.path, ": ", note.reason));
+    reporter_.Failed(
+        named ? note.reason : absl::StrCat(setup_.path, ": ", note.reason),
+        hosted_->permission_denied() ? absl::StatusCode::kPermissionDenied : absl::StatusCode::kUnknown);
   }
   void On(const swarm::Stopped&) { End(); }
   void On(const swarm::InquiryDone&) {}
@@ -132,7 +135,7 @@ class Transfer {
   const swarm::Selection& selected() const { return hosted_->selected(); }
 
   ExitStatus CannotListen(const absl::Status& why, ExitStatus status) {
-    reporter_.Failed(absl::StrCat("--listen ", setup_.listen, ": ", Message(why)));
+    reporter_.Failed(absl::StrCat("--listen ", setup_.listen, ": ", Message(why)), why.code());
     return status;
   }
 
@@ -159,7 +162,7 @@ class Transfer {
   }
 
   void OnStopSignal(int signal) {
-    if (stop_signal_ != 0) ::_exit(static_cast<int>(StoppedBy(signal)));
+    if (stop_signal_ != 0) ::_exit(Ended(StoppedBy(signal)));
     stop_signal_ = signal;
     if (!complete_ && !offer_) reporter_.Warning("stopping; what is verified is kept, run it again to go on");
     hosted_->Stop();

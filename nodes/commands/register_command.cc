@@ -16,10 +16,13 @@ namespace {
 
 constexpr Duration kRegisterLimit = Seconds(30);
 
+std::string Refused(const TorrentFile& torrent, const std::string& reason) {
+  return absl::StrCat(Printable(torrent.metainfo.name), ": the cluster refuses it: ", Printable(reason));
+}
+
 // Of an answer that is no success.
 ExitStatus Explain(const TorrentFile& torrent, const tracker_api::Response& response) {
-  const std::string refused = absl::StrCat(Printable(torrent.metainfo.name),
-                                           ": the cluster refuses it: ", Printable(response.reason));
+  const std::string refused = Refused(torrent, response.reason);
   if (response.outcome != tracker_api::Outcome::kConflict) {
     return Refuse("register", absl::FailedPreconditionError(refused));
   }
@@ -46,6 +49,9 @@ ExitStatus RunRegister(const RegisterOptions& options) {
       AskTrackers(*trackers, tracker_api::Register{{}, torrent.metainfo}, std::move(read->bytes),
                   kRegisterLimit, stopped_by);
   if (stopped_by != 0) return Refuse("register", response.status(), StoppedBy(stopped_by));
+  if (absl::IsPermissionDenied(response.status())) {
+    return Refuse("register", absl::PermissionDeniedError(Refused(torrent, Message(response.status()))));
+  }
   if (!response.ok()) {
     return Refuse("register",
                   absl::UnavailableError(

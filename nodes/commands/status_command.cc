@@ -31,6 +31,7 @@ constexpr Duration kStatusTimeout = Seconds(3);
 // What passes when a new leader is there is asked about again, for a few election timeouts in all.
 constexpr int kRoundsMax = 4;
 constexpr std::chrono::milliseconds kRoundPause{400};
+constexpr char kNoQuorum[] = "no quorum: nothing can be registered or offered now";
 
 struct NodeView {
   Address address;
@@ -48,7 +49,10 @@ class StatusRound {
       : tls_hosts_(trackers), client_(loop_, tls_hosts_.limits()) {
     request_ = RenderRequest(tracker_api::Status{});
     if (!trackers.token.empty()) AddToken(trackers.token, request_);
-    loop_.OnSignals({SIGINT, SIGTERM}, [this](int) { loop_.Stop(); });
+    loop_.OnSignals({SIGINT, SIGTERM}, [this](int signal) {
+      stopped_by_ = signal;
+      loop_.Stop();
+    });
     for (size_t i = 0; i < trackers.addresses.size(); ++i) Ask(trackers.addresses[i], trackers.names[i]);
   }
 
@@ -56,6 +60,8 @@ class StatusRound {
     if (waiting_ > 0) loop_.Run();
     return std::move(views_);
   }
+  // The signal that has ended it; 0: none.
+  int stopped_by() const { return stopped_by_; }
 
  private:
   void Ask(const Address& address, std::string url) {
@@ -106,6 +112,7 @@ class StatusRound {
   net::HttpRequest request_;
   std::vector<NodeView> views_;
   size_t waiting_ = 0;
+  int stopped_by_ = 0;
 };
 
 // The level in force, and which ones the node reads.
@@ -151,14 +158,23 @@ std::vector<Disagreement> Compared(const std::vector<NodeView>& views) {
   return Disagreements(answers);
 }
 
+struct Settled {
+  std::vector<NodeView> views;
+  std::vector<Disagreement> disagreements;
+  int stopped_by = 0;
+};
+
 // The nodes' answers, and what of their disagreements stays.
-std::pair<std::vector<NodeView>, std::vector<Disagreement>> AskUntilSettled(const TrackerList& trackers) {
+Settled AskUntilSettled(const TrackerList& trackers) {
   for (int round = 1;; ++round) {
-    std::vector<NodeView> views = StatusRound(trackers).Run();
+    StatusRound asking(trackers);
+    std::vector<NodeView> views = asking.Run();
     std::vector<Disagreement> found = Compared(views);
     const bool passing =
         std::any_of(found.begin(), found.end(), [](const auto& each) { return each.passing; });
-    if (!passing || round == kRoundsMax) return {std::move(views), std::move(found)};
+    if (!passing || round == kRoundsMax || asking.stopped_by() != 0) {
+      return {std::move(views), std::move(found), asking.stopped_by()};
+    }
     std::this_thread::sleep_for(kRoundPause);
   }
 }
@@ -172,7 +188,11 @@ ExitStatus RunStatus(const StatusOptions& options) {
   if (!trackers.ok()) return RefuseTrackers("status", trackers.status());
   const absl::Status trust = TakeTrust(options.trust, *trackers);
   if (!trust.ok()) return Refuse("status", trust);
-  auto [views, disagreements] = AskUntilSettled(*trackers);
+  auto [views, disagreements, stopped_by] = AskUntilSettled(*trackers);
+  if (stopped_by != 0) {
+    return Refuse("status", absl::CancelledError("stopped before every node answered"),
+                  StoppedBy(stopped_by));
+  }
   std::stable_sort(views.begin(), views.end(), [](const NodeView& a, const NodeView& b) {
     const NodeId last = NodeId::Max();
     return (a.status ? a.status->node : last) < (b.status ? b.status->node : last);
@@ -194,7 +214,7 @@ ExitStatus RunStatus(const StatusOptions& options) {
   if (!options.json) {
     PrintTable(views);
     std::printf("%zu of %zu nodes answer; %s\n", answered, views.size(),
-                quorum ? "the cluster has a quorum" : "no quorum: nothing can be registered or offered now");
+                quorum ? "the cluster has a quorum" : kNoQuorum);
   }
   if (!options.json) PrintAlarms(views);
   const auto refused =
@@ -210,6 +230,7 @@ ExitStatus RunStatus(const StatusOptions& options) {
                   ExitStatus::kNoTracker);
   }
   ExitStatus status = quorum ? ExitStatus::kDone : ExitStatus::kFailed;
+  if (!quorum && options.json) status = Refuse("status", absl::UnavailableError(kNoQuorum));
   for (const Disagreement& disagreement : disagreements) {
     status = Refuse("status", absl::DataLossError(Printable(disagreement.sentence)));
   }

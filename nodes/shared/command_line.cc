@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <string_view>
 #include <vector>
 
 #include "nodes/shared/command_table.h"
@@ -32,15 +33,38 @@ std::vector<std::string> LongNames(const CLI::App& app) {
   return names;
 }
 
+// Names of commands, without the program's.
+std::string WordsOf(const std::vector<const CLI::App*>& understood) {
+  std::string words;
+  for (size_t i = 1; i < understood.size(); ++i) {
+    absl::StrAppend(&words, words.empty() ? "" : " ", understood[i]->get_name());
+  }
+  return words;
+}
+
 }  // namespace
+
+std::string CommandWords(const CLI::App& program) { return WordsOf(UnderstoodOf(program)); }
+
+bool AsksForJson(const CLI::App& program) {
+  const CLI::Option* json = UnderstoodOf(program).back()->get_option_no_throw("--json");
+  return json != nullptr && json->count() > 0 && json->as<bool>();
+}
+
+bool MayAskForJson(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--") return false;
+    if (argument == "--json") return true;
+  }
+  return false;
+}
 
 std::string WrongUsage(const CLI::App& program, const CLI::Error& error) {
   const std::vector<const CLI::App*> understood = UnderstoodOf(program);
   const CLI::App& command = *understood.back();
-  std::string words = program.get_name();
-  for (const CLI::App* app : understood) {
-    if (app != &program) absl::StrAppend(&words, " ", app->get_name());
-  }
+  const std::string words =
+      absl::StrCat(program.get_name(), understood.size() > 1 ? " " : "", WordsOf(understood));
   std::string wrong = error.what(), meant;
   const std::vector<std::string> left = program.remaining(true);
   if (!left.empty()) {

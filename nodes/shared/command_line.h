@@ -1,6 +1,6 @@
 #pragma once
 
-// What a program says about a command line that it does not understand.
+// What a program says about a command line that it does not understand, and whether it says it in JSON.
 
 #include <CLI/CLI.hpp>
 #include <string>
@@ -10,5 +10,13 @@ namespace bt::nodes {
 // One line, without its end: what is wrong with the command line that `program` has just refused with
 // `error`, what may have been meant instead, and where the right way is shown.
 std::string WrongUsage(const CLI::App& program, const CLI::Error& error);
+
+// The names of the commands that were understood: "cluster add".
+std::string CommandWords(const CLI::App& program);
+
+// Of a command line that was understood: whether the command was given its flag --json.
+bool AsksForJson(const CLI::App& program);
+// Of one that was not, or not yet: whether --json stands in it.
+bool MayAskForJson(int argc, const char* const* argv);
 
 }  // namespace bt::nodes

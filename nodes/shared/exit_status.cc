@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "nodes/shared/refusal.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -13,6 +14,10 @@ ExitStatus StoppedBy(int signal) {
 }
 
 ExitStatus Refuse(const char* command, const absl::Status& why, ExitStatus status) {
+  if (RefusesInJson()) {
+    KeepRefusal(why.code(), Message(why));
+    return status;
+  }
   std::fprintf(stderr, "bytetorrent %s: %s\n", command, Printable(Message(why)).c_str());
   return status;
 }

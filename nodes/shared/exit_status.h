@@ -28,7 +28,8 @@ inline constexpr char kExitStatusHelp[] =
 ExitStatus StoppedBy(int signal);
 
 // "bytetorrent COMMAND: message" on stderr, always one line: what would break the line or steer a terminal
-// is shown as ?. Returns `status`, so that a command can end with it.
+// is shown as ?. With --json it is kept for the end instead (refusal.h). Returns `status`, so that a command
+// can end with it.
 ExitStatus Refuse(const char* command, const absl::Status& why, ExitStatus status = ExitStatus::kFailed);
 
 }  // namespace bt::nodes

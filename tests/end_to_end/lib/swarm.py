@@ -250,7 +250,7 @@ class Client:
         views = {}
         for line in text.splitlines():
             view = json.loads(line)
-            if view["reachable"]:
+            if view.get("reachable"):
                 views[view["status"]["node"]] = view["status"]
         return views
 
