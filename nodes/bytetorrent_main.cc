@@ -82,7 +82,7 @@ CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
   command->footer(
       "\nExample:\n  bytetorrent create music.mp3 --tracker http://127.0.0.1:6969 -o music.torrent");
   command->add_option("FILE", options.file, "the data file, or a directory of them")->required();
-  command->add_option("--name", options.name, "the torrent's name (default: the file's)");
+  command->add_option("--name", options.name, "the torrent's name (default: the file's)")->type_name("NAME");
   AddTrackers(command, options.trackers,
               "a tracker of the torrent: http://HOST:PORT, https:// or udp://; may be repeated");
   AddUrls(
@@ -91,8 +91,9 @@ CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
       "appended; may be repeated");
   AddBytes(command, "--piece-length", options.piece_length,
            "bytes per piece, a power of two from 16K on (default: by the length)");
-  command->add_option("--format", options.format, "hybrid, v1 or v2 (default: hybrid)");
-  command->add_option("-o,--output", options.output, "the .torrent to write (default: NAME.torrent)");
+  command->add_option("--format", options.format, "hybrid, v1 or v2 (default: hybrid)")->type_name("FORMAT");
+  command->add_option("-o,--output", options.output, "the .torrent to write (default: NAME.torrent)")
+      ->type_name("FILE");
   return command;
 }
 
@@ -147,8 +148,10 @@ CLI::App* AddDownload(CLI::App& app, DownloadOptions& options, ControlOptions& c
                    "a .torrent file, a magnet link, or the name, content id or info-hash of a registered "
                    "torrent")
       ->required();
-  command->add_option("-o,--output", options.output,
-                      "file to make, or directory to put it in (default: its name, here)");
+  command
+      ->add_option("-o,--output", options.output,
+                   "file to make, or directory to put it in (default: its name, here)")
+      ->type_name("PATH");
   command
       ->add_option("--select", options.select,
                    "of a directory only these files: a path in it, or a pattern (* and ? stop at /, ** does "
@@ -209,8 +212,10 @@ CLI::App* AddTokenNew(CLI::App& token, TokenNewOptions& options) {
       "  bytetorrent token new alice offer,register -o alice.token >> tokens");
   command->add_option("NAME", options.name, "whose token it is, for the nodes' logs")->required();
   command->add_option("ROLES", options.roles, "what it is for: read, offer, register, admin")->required();
-  command->add_option("-o,--output", options.output,
-                      "the file to make for the token (default: NAME.token); it must not exist");
+  command
+      ->add_option("-o,--output", options.output,
+                   "the file to make for the token (default: NAME.token); it must not exist")
+      ->type_name("FILE");
   return command;
 }
 
@@ -223,8 +228,17 @@ CLI::App* AddClusterInit(CLI::App& cluster, ClusterInitOptions& options) {
       "it\n"
       "from others: who has it can speak as a node.\n\nExample:\n"
       "  bytetorrent cluster init -o cluster.secret");
-  command->add_option("-o,--output", options.output, "the file to make; it must not exist")->required();
+  command->add_option("-o,--output", options.output, "the file to make; it must not exist")
+      ->type_name("FILE")
+      ->required();
   return command;
+}
+
+constexpr const char* kDataDirOfNode =
+    "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)";
+
+void AddDataDir(CLI::App* command, std::string& directory, const char* of) {
+  command->add_option("--data-dir", directory, of)->type_name("DIR");
 }
 
 struct ClusterMembersCommands {
@@ -241,9 +255,7 @@ ClusterMembersCommands AddClusterMembers(CLI::App& cluster, ClusterMembersOption
   const auto add = [&](const char* name, const char* what, const char* footer) {
     CLI::App* command = cluster.add_subcommand(name, what);
     command->footer(footer);
-    command->add_option(
-        "--data-dir", options.data_dir,
-        "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)");
+    AddDataDir(command, options.data_dir, kDataDirOfNode);
     command->add_flag("--json", options.json, "the members as a line of JSON");
     return command;
   };
@@ -296,9 +308,7 @@ CLI::App* AddClusterLimits(CLI::App& cluster, ClusterLimitsOptions& options) {
       "its own sake is shown beside it. What is held beyond a lowered limit stays until it runs out.\n\n"
       "Example:\n"
       "  bytetorrent cluster limits --set source_names=200000 --data-dir /var/lib/bytetorrent");
-  command->add_option(
-      "--data-dir", options.node.data_dir,
-      "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)");
+  AddDataDir(command, options.node.data_dir, kDataDirOfNode);
   command->add_option("--set", options.set, "agree on another value; may be given several times")
       ->type_name("NAME=VALUE");
   command->add_flag("--json", options.node.json, "the limits as a line of JSON");
@@ -314,14 +324,16 @@ ClusterBackupCommands AddClusterBackup(CLI::App& cluster, ClusterBackupOptions& 
   const auto add = [&](const char* name, const char* what, const char* of, const char* footer) {
     CLI::App* command = cluster.add_subcommand(name, what);
     command->footer(footer);
-    command->add_option("--data-dir", options.node.data_dir, of);
-    command->add_option("-o,--output", options.output, "the file to make; it must not exist")->required();
+    AddDataDir(command, options.node.data_dir, of);
+    command->add_option("-o,--output", options.output, "the file to make; it must not exist")
+        ->type_name("FILE")
+        ->required();
     command->add_flag("--json", options.node.json, "what it holds as a line of JSON");
     return command;
   };
   CLI::App* backup =
       add("backup", "write everything that the cluster has acknowledged into a file, while it goes on",
-          "of a node of the cluster that runs on this machine (default: bytetorrent-tracker-data)",
+          kDataDirOfNode,
           "\nA new cluster begins of it: \"bytetorrent-tracker init --from-backup FILE\" at each of its "
           "nodes, with a\n"
           "new secret.\n\nExample:\n"
@@ -396,6 +408,7 @@ int ParseAndRun(CLI::App& app, Options& options, int argc, char** argv) {
   token->require_subcommand(1);
   const CLI::App* token_new = AddTokenNew(*token, options.token_new);
   const ClusterCommands cluster = AddCluster(app, options);
+  ShowValuesAsWords(app);
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);

@@ -42,7 +42,25 @@ std::string WordsOf(const std::vector<const CLI::App*>& understood) {
   return words;
 }
 
+// CLI11 says of an option's checks only that there is no further one, by throwing.
+void HideChecks(CLI::Option& option) {
+  try {
+    for (int i = 0;; ++i) option.get_validator(i)->description("");
+  } catch (const CLI::OptionNotFound&) {
+  }
+}
+
 }  // namespace
+
+void ShowValuesAsWords(CLI::App& program) {
+  for (CLI::Option* option : program.get_options([](const CLI::Option*) { return true; })) {
+    HideChecks(*option);
+    if (option->get_positional()) option->type_name("");
+  }
+  for (CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
+    ShowValuesAsWords(*command);
+  }
+}
 
 std::string CommandWords(const CLI::App& program) { return WordsOf(UnderstoodOf(program)); }
 

@@ -19,4 +19,9 @@ bool AsksForJson(const CLI::App& program);
 // Of one that was not, or not yet: whether --json stands in it.
 bool MayAskForJson(int argc, const char* const* argv);
 
+// For a program with all its commands: help, manual and completions show a value as one word for people (the
+// type_name of its option), without what CLI11 appends for checks and units, and an argument as its name
+// alone.
+void ShowValuesAsWords(CLI::App& program);
+
 }  // namespace bt::nodes

@@ -258,16 +258,19 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   app.set_version_flag("--version",
                        absl::StrCat("bytetorrent-tracker ", kVersion, " (", tracker::LevelsText({}), ")"));
   AddPages(app, /*section=*/8, kVersion);
-  app.add_option("--id", given.id, "which of the --node entries this process is");
+  app.add_option("--id", given.id, "which of the --node entries this process is")->type_name("ID");
   app.add_option("--node", given.nodes,
                  "a member of the cluster: ID=REPLICA_HOST:PORT/CLIENT_HOST:PORT (once per member)")
+      ->type_name("MEMBER")
       ->take_all();
   app.add_option("--advertise", given.advertise,
                  "HOST:PORT where clients reach this node, if it is not where it listens (an address that a "
-                 "router forwards; any name)");
+                 "router forwards; any name)")
+      ->type_name("HOST:PORT");
   app.add_option(
-      "--data-dir", given.data_dir,
-      "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)");
+         "--data-dir", given.data_dir,
+         "where the node's state is kept (default: bytetorrent-tracker-data, in a cluster with -ID behind)")
+      ->type_name("DIR");
   app.add_flag("--no-udp", given.no_udp,
                "take no announces over UDP (BEP 15), which is done at the same port number as over HTTP");
   AddTrustFlags(app, given);
@@ -285,9 +288,10 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
       "the cluster is there already, and \"bytetorrent cluster add\" will make this node its member; "
       "the id must be one that no member ever had");
   init->add_option(
-      "--cluster-secret", given.cluster_secret,
-      "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
-      "its own secret without it)");
+          "--cluster-secret", given.cluster_secret,
+          "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
+          "its own secret without it)")
+      ->type_name("FILE");
   init->add_option(
           "--from-backup", given.from_backup,
           "the cluster begins with what this file of \"bytetorrent cluster backup\" or \"recover\" holds: "
@@ -297,6 +301,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
          "walcat", "print what a journal holds, say whether it is whole (exit status 1: it is not), and end")
       ->add_option("DATA_DIR", given.walcat, "a data directory, or what was set aside in one")
       ->required();
+  ShowValuesAsWords(app);
   // CLI11 reports by throwing; nothing thrown leaves this function.
   try {
     app.parse(argc, argv);

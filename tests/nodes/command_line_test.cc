@@ -82,6 +82,17 @@ TEST(CommandLine, ControlCharactersOfAWordDoNotReachTheTerminal) {
   EXPECT_THAT(Tool().Wrong({"\x1b[31mred"}), Not(HasSubstr("\x1b")));
 }
 
+TEST(CommandLine, AValueIsShownAsOneWordAndAnArgumentAsItsName) {
+  Tool tool;
+  CLI::App* send = tool.app.get_subcommand("send");
+  send->get_option("--limit")->transform(CLI::AsSizeValue(false))->check(CLI::Range(1, 9));
+  ShowValuesAsWords(tool.app);
+  EXPECT_EQ(send->get_option("--limit")->get_type_name(), "N");
+  EXPECT_EQ(send->get_option("FILE")->get_type_name(), "");
+  // They hold all the same.
+  EXPECT_THAT(tool.Wrong({"send", "a", "--limit", "10"}), HasSubstr("10"));
+}
+
 TEST(Suggestions, CountLettersPutInLeftOutReplacedAndSwapped) {
   EXPECT_EQ(EditDistance("offer", "offer"), 0u);
   EXPECT_EQ(EditDistance("ofer", "offer"), 1u);

@@ -50,6 +50,20 @@ def places(path, words=()):
     return found
 
 
+class HelpTexts(unittest.TestCase):
+    def test_a_value_is_one_word_for_people(self):
+        """And not what the library that reads the command line has to say of its type, checks and units."""
+        for path in (Binaries().client, Binaries().tracker):
+            found = places(path)
+            texts = {" ".join(place.words): run(path, *place.words[1:], "--help") for place in found}
+            texts |= {f"{path} {word}": run(path, *word.split()) for word in ("--manual", "--completion fish", "--completion bash")}
+            for what, text in texts.items():
+                self.assertGreater(len(text), 100)
+                for line in text.splitlines():
+                    with self.subTest(what=what, line=line):
+                        self.assertNotRegex(line, r":SIZE|:U?INT\b|:FLOAT|:POSITIVE|:\{|\bin \[\d|\b(TEXT|U?INT|FLOAT|BOOLEAN)\b")
+
+
 class Bash:
     def __init__(self, folder):
         self.folder = folder
