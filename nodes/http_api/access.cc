@@ -131,12 +131,4 @@ std::optional<net::HttpResponse> RefuseForeignPage(Endpoint endpoint, const net:
   return ApiResponse(403, WriteError("a page of another site has asked for this, which the tracker refuses"));
 }
 
-bool IsNodeOrigin(std::string_view origin, const EdgeIdentity& identity) {
-  const std::string_view authority = AuthorityOf(origin);
-  return !authority.empty() &&
-         std::any_of(identity.nodes.begin(), identity.nodes.end(), [&](const ClusterNode& node) {
-           return absl::EqualsIgnoreCase(Absl(node.client), Absl(authority));
-         });
-}
-
 }  // namespace bt::nodes

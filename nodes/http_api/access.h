@@ -35,8 +35,4 @@ Access JudgeAccess(const TokenTable& table, Endpoint endpoint, const net::HttpRe
 std::optional<net::HttpResponse> RefuseForeignPage(Endpoint endpoint, const net::HttpRequest& request,
                                                    const EdgeIdentity& identity);
 
-// Whether `origin`, of a request's header, is that of a node of the cluster, as its answers name it. Its page
-// may read what another node says of itself.
-bool IsNodeOrigin(std::string_view origin, const EdgeIdentity& identity);
-
 }  // namespace bt::nodes

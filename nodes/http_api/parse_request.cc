@@ -247,11 +247,9 @@ ParsedRequest ParseLookup(const Target& target, api::TorrentKey key) {
   return parsed;
 }
 
-ParsedRequest AskStatus(Endpoint endpoint, const net::HttpRequest& request) {
+ParsedRequest AskStatus(Endpoint endpoint) {
   ParsedRequest parsed;
   parsed.rendering.endpoint = endpoint;
-  const std::string_view origin = request.Header("Origin");
-  if (origin.size() <= kOriginBytesMax) parsed.rendering.origin = std::string(origin);
   parsed.request = api::Status{};
   return parsed;
 }
@@ -371,7 +369,7 @@ ParsedRequest ParseRequest(const net::HttpRequest& request, const Address& from)
     case Endpoint::kCluster:
     case Endpoint::kReady:
     case Endpoint::kMetrics:
-      return AskStatus(endpoint, request);
+      return AskStatus(endpoint);
     // Alive is who answers at all; whether it can serve is another question.
     case Endpoint::kHealth:
       return Answer(endpoint, TextResponse(200, "ok\n"));

@@ -8,7 +8,6 @@
 #include "core/base/check.h"
 #include "core/base/compact_address.h"
 #include "core/torrent/bencode.h"
-#include "nodes/http_api/access.h"
 #include "nodes/http_api/form.h"
 #include "nodes/http_api/metainfo_json.h"
 #include "nodes/http_api/server.h"
@@ -179,13 +178,7 @@ net::HttpResponse RenderBody(const Rendering& rendering, const api::Response& re
   }
   if (const auto* node = std::get_if<api::NodeStatus>(&response.body)) {
     if (rendering.endpoint == Endpoint::kReady) return RenderReadiness(*node);
-    net::HttpResponse answer = ApiResponse(status, WriteStatus(*node, identity.cluster, identity.nodes));
-    // People's page asks every node of the cluster. Pages of others are told nothing.
-    if (IsNodeOrigin(rendering.origin, identity)) {
-      answer.headers.push_back({"Access-Control-Allow-Origin", rendering.origin});
-    }
-    answer.headers.push_back({"Vary", "Origin"});
-    return answer;
+    return ApiResponse(status, WriteStatus(*node, identity.cluster, identity.nodes));
   }
   return ApiResponse(status, WriteAccepted(response.reason));
 }

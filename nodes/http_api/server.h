@@ -44,17 +44,13 @@ std::string_view EndpointName(Endpoint endpoint);
 Endpoint EndpointOf(std::string_view method, const Target& target);
 Endpoint EndpointOf(const net::HttpRequest& request);
 
-// A longer one is nobody's here.
-inline constexpr size_t kOriginBytesMax = 300;
-
 // What is needed to put a response into the form the asker wants.
 struct Rendering {
   Endpoint endpoint = Endpoint::kOther;
   std::optional<TorrentFormat> format;  // of a fetched torrent
   bool compact = true;                  // of an announce (BEP 23)
   Address asker;
-  std::string name;    // of the torrent being registered
-  std::string origin;  // of the page that asks for the status; at most kOriginBytesMax
+  std::string name;  // of the torrent being registered
 };
 
 struct ParsedRequest {
