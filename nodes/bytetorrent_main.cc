@@ -84,7 +84,8 @@ CLI::App* AddCreate(CLI::App& app, CreateOptions& options) {
   command->add_option("FILE", options.file, "the data file, or a directory of them")->required();
   command->add_option("--name", options.name, "the torrent's name (default: the file's)")->type_name("NAME");
   AddTrackers(command, options.trackers,
-              "a tracker of the torrent: http://HOST:PORT, https:// or udp://; may be repeated");
+              "a tracker of the torrent: http://HOST:PORT, https:// or udp://, or with a key that is for "
+              "whoever gets the torrent, http://HOST:PORT/KEY/announce; may be repeated");
   AddUrls(
       command, "--web-seed", options.web_seeds,
       "a web server that has it, http:// or https://: the file's URL, or one that ends in / and the name is "
@@ -206,12 +207,15 @@ CLI::App* AddTokenNew(CLI::App& token, TokenNewOptions& options) {
   CLI::App* command = token.add_subcommand("new", "draw a token, and print the line that trackers must know");
   command->footer(
       "\nroles: read, offer (and withdraw), register, admin (everything), with commas between several. Each "
-      "includes\nread. Append the printed line to the file of bytetorrent-tracker --tokens at every node, "
+      "includes\nread. announce: the token is a key for announces of ordinary clients, "
+      "http://HOST:PORT/KEY/announce, and\nits line is for --announce-keys. Append the printed line to the "
+      "file of bytetorrent-tracker --tokens at every node, "
       "and "
       "give the\ntoken's file to whoever shall have it.\n\nExample:\n"
       "  bytetorrent token new alice offer,register -o alice.token >> tokens");
   command->add_option("NAME", options.name, "whose token it is, for the nodes' logs")->required();
-  command->add_option("ROLES", options.roles, "what it is for: read, offer, register, admin")->required();
+  command->add_option("ROLES", options.roles, "what it is for: read, offer, register, announce, admin")
+      ->required();
   command
       ->add_option("-o,--output", options.output,
                    "the file to make for the token (default: NAME.token); it must not exist")

@@ -202,7 +202,7 @@ class Tracker {
         },
         [this](net::HttpExchange exchange) { http_edge_->OnGone(exchange); });
     http_edge_->Attach(server_.get(), limits_);
-    http_edge_->Guard(trust_.tokens(), audit_);
+    http_edge_->Guard(trust_.tokens(), trust_.announce_keys(), audit_);
     trust_.Tell(log_, client_address_);
     if (clients->udp) udp_.emplace(loop_, *std::move(clients->udp), edge_->router(), *http_edge_);
     if (OwnClientAddress().IsAnywhere()) log_.Warning(NoOwnAddressLine(flags_.self));

@@ -8,6 +8,7 @@
 
 #include "net/resolve.h"
 #include "nodes/http_api/form.h"
+#include "nodes/http_api/uri.h"
 #include "nodes/shared/text.h"
 
 namespace bt::nodes {
@@ -115,6 +116,23 @@ Access JudgeAccess(const TokenTable& table, Endpoint endpoint, const net::HttpRe
                                absl::StrCat("the token of ", entry->name, " is for ", entry->roles.ToString(),
                                             "; this needs the role ", needed),
                                "insufficient_scope")};
+}
+
+std::optional<std::string> RefuseWithoutKey(const TokenTable& keys, Endpoint endpoint,
+                                            const net::HttpRequest& request, std::string& who) {
+  if (endpoint != Endpoint::kAnnounce && endpoint != Endpoint::kScrape) return std::nullopt;
+  if (keys.anybody().Has(TokenRole::kAnnounce)) return std::nullopt;
+  const std::optional<Target> target = ParseTarget(request.target);
+  if (!target || target->path.size() != 2) {
+    return "this tracker wants a key in the announce URL (http://HOST:PORT/KEY/announce): ask its operator";
+  }
+  const std::string& key = target->path[0];
+  const TokenTable::Entry* entry = key.size() <= kTokenBytesMax ? keys.Find(key) : nullptr;
+  if (entry == nullptr || !entry->roles.Has(TokenRole::kAnnounce)) {
+    return "the key in the announce URL is nobody's here, or is not any more: ask the tracker's operator";
+  }
+  who = entry->name;
+  return std::nullopt;
 }
 
 std::optional<net::HttpResponse> RefuseForeignPage(Endpoint endpoint, const net::HttpRequest& request,

@@ -1,8 +1,9 @@
 #pragma once
 
 // Who may ask what at the client port: tokens with roles (RFC 6750) where the node was given a table of
-// them, and, always, no writes by pages of other sites in a browser. Pure. Announces and scrapes need no
-// token, because ordinary BitTorrent clients have none to show.
+// them, keys in the path of announces where it was given a table of those, and, always, no writes by pages of
+// other sites in a browser. Pure. Announces and scrapes need no token, because ordinary BitTorrent clients
+// have none to show.
 
 #include <optional>
 #include <string>
@@ -27,6 +28,12 @@ struct Access {
 
 // 401 where a token is missing, or is shown and nobody's; 403 where it lacks the role.
 Access JudgeAccess(const TokenTable& table, Endpoint endpoint, const net::HttpRequest& request);
+
+// Why an announce or a scrape may not go on where `keys` are asked for: the path is not /KEY/announce or
+// /KEY/scrape with the key of an entry that has the role announce. nullopt: it may, or it is something else.
+// `who` is whose key it is.
+std::optional<std::string> RefuseWithoutKey(const TokenTable& keys, Endpoint endpoint,
+                                            const net::HttpRequest& request, std::string& who);
 
 // 403 for a write that a browser says a page of another site has caused; nullopt: it may go on. A page is
 // this cluster's when its origin is the host that the request names, and that host is an address, localhost,

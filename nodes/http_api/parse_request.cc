@@ -328,6 +328,12 @@ Endpoint EndpointOf(std::string_view method, const Target& target) {
   if (get && path.size() == 2 && path[0] == kConsoleFolder) {
     return FindConsoleFile(path[1]) == nullptr ? Endpoint::kOther : Endpoint::kPage;
   }
+  // Before it may stand a key (access.h), which matters where the operator asks for one.
+  if (get && path.size() == 2 && !path[0].empty()) {
+    return path[1] == "announce" ? Endpoint::kAnnounce
+           : path[1] == "scrape" ? Endpoint::kScrape
+                                 : Endpoint::kOther;
+  }
   if (!get || path.size() > 1) return Endpoint::kOther;
   if (path.empty() || path[0].empty()) return Endpoint::kPage;
   for (const Endpoint endpoint :

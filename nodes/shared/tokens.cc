@@ -36,6 +36,8 @@ std::string_view TokenRoleName(TokenRole role) {
       return "offer";
     case TokenRole::kRegister:
       return "register";
+    case TokenRole::kAnnounce:
+      return "announce";
     case TokenRole::kAdmin:
     case TokenRole::kCount:
       break;
@@ -52,12 +54,14 @@ absl::StatusOr<TokenRoles> TokenRoles::Parse(std::string_view text) {
       roles.bits_ |= Bit(TokenRole::kOffer) | Bit(TokenRole::kRead);
     } else if (word == "register") {
       roles.bits_ |= Bit(TokenRole::kRegister) | Bit(TokenRole::kRead);
+    } else if (word == "announce") {
+      roles.bits_ |= Bit(TokenRole::kAnnounce);
     } else if (word == "admin") {
       roles.bits_ |= Bit(TokenRole::kCount) - 1;
     } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", Printable({word.data(), word.size()}),
-                       "' is no role: give read, offer, register or admin, with commas between several"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "'", Printable({word.data(), word.size()}),
+          "' is no role: give read, offer, register, announce or admin, with commas between several"));
     }
   }
   return roles;
@@ -66,10 +70,12 @@ absl::StatusOr<TokenRoles> TokenRoles::Parse(std::string_view text) {
 std::string TokenRoles::ToString() const {
   if (Has(TokenRole::kAdmin)) return "admin";
   std::string text;
-  for (const TokenRole role : {TokenRole::kOffer, TokenRole::kRegister}) {
-    if (Has(role)) absl::StrAppend(&text, text.empty() ? "" : ",", Absl(TokenRoleName(role)));
+  for (const TokenRole role :
+       {TokenRole::kOffer, TokenRole::kRegister, TokenRole::kRead, TokenRole::kAnnounce}) {
+    const bool included = role == TokenRole::kRead && !text.empty();
+    if (Has(role) && !included) absl::StrAppend(&text, text.empty() ? "" : ",", Absl(TokenRoleName(role)));
   }
-  return text.empty() && Has(TokenRole::kRead) ? "read" : text;
+  return text;
 }
 
 std::string DrawToken() {

@@ -23,6 +23,8 @@ enum class TokenRole : uint8_t {
   kRead,      // list, fetch, look up, status, metrics
   kOffer,     // claim and withdraw; includes read
   kRegister,  // bind names; includes read
+  kAnnounce,  // announce and scrape as ordinary clients do, where trackers want a key for it; includes
+              // nothing
   kAdmin,     // everything
   kCount,
 };

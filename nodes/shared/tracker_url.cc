@@ -1,8 +1,11 @@
 #include "nodes/shared/tracker_url.h"
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "core/torrent/metainfo.h"
 #include "net/resolve.h"
@@ -13,6 +16,17 @@ namespace bt::nodes {
 namespace {
 
 constexpr size_t kShown = 120;  // bytes of an unusable URL that a message repeats
+
+// What a key may be made of needs no escape in a URL.
+std::optional<std::string_view> KeyOf(std::string_view path) {
+  constexpr std::string_view kEnd = "/announce";
+  if (!path.ends_with(kEnd)) return std::nullopt;
+  const std::string_view key = path.substr(1, path.size() - 1 - kEnd.size());
+  const bool fits = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  });
+  return fits ? std::optional(key) : std::nullopt;
+}
 
 }  // namespace
 
@@ -30,7 +44,9 @@ std::string_view SchemePrefix(TrackerScheme scheme) {
 
 std::string TrackerUrl::HostAndPort() const { return absl::StrCat(host, ":", port); }
 std::string TrackerUrl::Base() const { return absl::StrCat(Absl(SchemePrefix(scheme)), HostAndPort()); }
-std::string TrackerUrl::Announce() const { return absl::StrCat(Base(), "/announce"); }
+std::string TrackerUrl::Announce() const {
+  return absl::StrCat(Base(), key.empty() ? "" : "/", key, "/announce");
+}
 
 absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text) {
   const auto wrong = [&](const char* why) {
@@ -52,7 +68,12 @@ absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text) {
   const size_t slash = rest.find('/');
   const std::string_view path = slash == std::string_view::npos ? "" : rest.substr(slash);
   const std::string_view authority = rest.substr(0, slash);
-  if (!path.empty() && path != "/" && path != "/announce") return wrong("the path is not /announce");
+  if (!path.empty() && path != "/" && path != "/announce") {
+    const std::optional<std::string_view> key = KeyOf(path);
+    if (!key) return wrong("the path is not /announce, and not /KEY/announce");
+    if (url.scheme == TrackerScheme::kUdp) return wrong("over UDP no key can be shown");
+    url.key = std::string(*key);
+  }
   const size_t colon = authority.rfind(':');
   if (colon == std::string_view::npos || authority.ends_with(']')) return wrong("the port is missing");
   url.host = std::string(authority.substr(0, colon));

@@ -22,13 +22,16 @@ struct TrackerUrl {
   TrackerScheme scheme = TrackerScheme::kHttp;
   std::string host;  // a name, an IPv4 address, or an IPv6 address in brackets
   uint16_t port = 0;
+  std::string key;  // for announces (nodes/http_api/access.h); empty: none, and never over UDP
 
   std::string HostAndPort() const;  // "HOST:PORT"
-  std::string Base() const;         // "http://HOST:PORT", or with https:// or udp://
-  std::string Announce() const;     // Base() and "/announce", as a .torrent lists it
+  std::string Base() const;         // "http://HOST:PORT", or with https:// or udp://; no key
+  std::string Announce() const;  // Base(), the key if there is one, and "/announce", as a .torrent lists it
 };
 
-// "http://HOST:PORT", "https://HOST:PORT" or "udp://HOST:PORT", also followed by "/" or "/announce".
+// "http://HOST:PORT", "https://HOST:PORT" or "udp://HOST:PORT", also followed by "/", "/announce" or, of the
+// former two,
+// "/KEY/announce".
 // kInvalidArgument: one line that shows the URL and says what is wrong with it.
 absl::StatusOr<TrackerUrl> ParseTrackerUrl(std::string_view text);
 

@@ -46,9 +46,28 @@ bool HttpEdge::Refused(net::HttpExchange exchange, const net::HttpRequest& reque
   return true;
 }
 
+bool HttpEdge::LacksKey(net::HttpExchange exchange, const net::HttpRequest& request, std::string& who) {
+  if (keys() == nullptr) return false;
+  const Endpoint endpoint = EndpointOf(request);
+  std::optional<std::string> why = RefuseWithoutKey(*keys(), endpoint, request, who);
+  if (!why) return false;
+  tracker_api::Response response;
+  response.outcome = tracker_api::Outcome::kInvalid;
+  response.reason = *std::move(why);
+  Answer(exchange, endpoint, RenderResponse({.endpoint = endpoint}, response, identity_));
+  return true;
+}
+
+std::optional<std::string> HttpEdge::UdpRefusal() const {
+  if (keys() != nullptr && !keys()->anybody().Has(TokenRole::kAnnounce)) {
+    return "this tracker wants a key in the announce URL, which it takes over HTTP alone";
+  }
+  return Refusal();
+}
+
 void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request, const Address& peer) {
   std::string who;
-  if (Refused(exchange, request, peer, who)) return;
+  if (Refused(exchange, request, peer, who) || LacksKey(exchange, request, who)) return;
   ParsedRequest parsed = ParseRequest(request, peer);
   const Endpoint endpoint = parsed.rendering.endpoint;
   if (!parsed.request) return Answer(exchange, endpoint, parsed.answer);

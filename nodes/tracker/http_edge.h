@@ -40,9 +40,11 @@ class HttpEdge final : public CallOrigin {
     server_ = server;
     limits_ = limits;
   }
-  // Who may ask what, and where writes are told of once tokens are asked for. Both outlive it.
-  void Guard(const TokenFile& tokens, AuditLog& audit) {
+  // Who may ask what, whose keys announces must carry, and where writes are told of once tokens are asked
+  // for. All outlive it.
+  void Guard(const TokenFile& tokens, const TokenFile& announce_keys, AuditLog& audit) {
     tokens_ = &tokens;
+    announce_keys_ = &announce_keys;
     audit_ = &audit;
   }
   // The router's node takes calls from here on. `links` is nullptr for a cluster of one.
@@ -62,6 +64,9 @@ class HttpEdge final : public CallOrigin {
 
   // Why no request can be put to the node now; nullopt: it can.
   std::optional<std::string> Refusal() const { return begun_ ? std::nullopt : std::optional(recovering_()); }
+
+  // The same of what comes over UDP, which carries no key (BEP 41 is not read).
+  std::optional<std::string> UdpRefusal() const;
 
   // A damaged journal of an earlier life is kept.
   void SayJournalSetAside() { journal_set_aside_ = true; }
@@ -91,7 +96,11 @@ class HttpEdge final : public CallOrigin {
   };
 
   const TokenTable* table() const { return tokens_ == nullptr ? nullptr : tokens_->table(); }
+  // nullptr: announces need no key.
+  const TokenTable* keys() const { return announce_keys_ == nullptr ? nullptr : announce_keys_->table(); }
   Access Judge(Endpoint endpoint, const net::HttpRequest& request) const;
+  // Answers, in the form of announces, one that lacks its key.
+  bool LacksKey(net::HttpExchange exchange, const net::HttpRequest& request, std::string& who);
   bool Refused(net::HttpExchange exchange, const net::HttpRequest& request, const Address& peer,
                std::string& who);
   void Tell(const Audited* audited, std::string_view outcome) const;
@@ -103,6 +112,7 @@ class HttpEdge final : public CallOrigin {
   CallRouter& router_;
   net::HttpServer* server_ = nullptr;
   const TokenFile* tokens_ = nullptr;
+  const TokenFile* announce_keys_ = nullptr;
   AuditLog* audit_ = nullptr;
   const net::Journal* journal_ = nullptr;  // nullptr while recovering
   const net::ReplicaLinks* links_ = nullptr;

@@ -25,7 +25,7 @@ absl::Status TokenFile::Read() {
 
 void TokenFile::Tell(const OperatorLog& log) const {
   if (!table_) return;
-  log.Info(absl::StrCat(table_->size(), " tokens of ", path_, " are in force"));
+  log.Info(absl::StrCat(table_->size(), " ", what_, " of ", path_, " are in force"));
   if (!shared_) return;
   log.Warning(
       absl::StrCat("others on this machine can read or change ", path_, ": chmod 600 ", path_, " ends that"));

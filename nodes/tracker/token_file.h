@@ -17,8 +17,9 @@ namespace bt::nodes {
 
 class TokenFile {
  public:
-  // Empty: there is none, and whoever reaches the node may do everything.
-  explicit TokenFile(std::string path) : path_(std::move(path)) {}
+  // Empty: there is none, and whoever reaches the node may do everything that the file is about. `what` its
+  // lines are called.
+  explicit TokenFile(std::string path, const char* what = "tokens") : path_(std::move(path)), what_(what) {}
 
   bool given() const { return !path_.empty(); }
   // Reads it, or reads it again; after an error the table is as it was. Without a file: nothing.
@@ -32,6 +33,7 @@ class TokenFile {
 
  private:
   const std::string path_;
+  const char* const what_;
   std::optional<TokenTable> table_;
   bool shared_ = false;  // others on this machine may read or change it
 };

@@ -72,6 +72,7 @@ struct Given {
   uint32_t disk_reserve_mib = kDiskReserveMib;
   uint32_t memory_limit_mib = 0;
   uint32_t newest_level = tracker::kNewestLevel;
+  std::string announce_keys;
   std::string tokens;
   std::string tls_certificate;
   std::string tls_key;
@@ -137,6 +138,7 @@ absl::StatusOr<TrackerFlags> Check(const Given& given) {
                      .disk_reserve_mib = given.disk_reserve_mib,
                      .memory_limit_mib = given.memory_limit_mib,
                      .newest_level = given.newest_level,
+                     .announce_keys = given.announce_keys,
                      .tokens = given.tokens,
                      .tls_certificate = given.tls_certificate,
                      .tls_key = given.tls_key,
@@ -232,6 +234,11 @@ void AddTrustFlags(CLI::App& app, Given& given) {
   app.add_option("--tokens", given.tokens,
                  "who may ask what over HTTP: lines of \"bytetorrent token new\", read again upon SIGHUP "
                  "(default: whoever reaches the node may do everything)")
+      ->type_name("FILE");
+  app.add_option(
+         "--announce-keys", given.announce_keys,
+         "announces and scrapes need a key in their path, /KEY/announce, and none come over UDP: lines "
+         "of \"bytetorrent token new NAME announce\", read again upon SIGHUP (default: no key)")
       ->type_name("FILE");
   app.add_option(
          "--tls-certificate", given.tls_certificate,

@@ -39,6 +39,7 @@ struct TrackerFlags {
   uint32_t disk_reserve_mib = kDiskReserveMib;
   uint32_t memory_limit_mib = 0;                  // 0: what there is decides (nodes/tracker/memory.h)
   uint32_t newest_level = tracker::kNewestLevel;  // of the formats that the node says it reads
+  std::string announce_keys;                      // who may announce, and scrape; empty: everybody
   std::string tokens;           // who may ask what (nodes/shared/tokens.h); empty: everybody everything
   std::string tls_certificate;  // PEM files of the client port; both empty: it takes no TLS
   std::string tls_key;

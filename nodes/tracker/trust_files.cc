@@ -15,12 +15,15 @@ std::string TrustFiles::UrlOf(const Address& clients) const {
 }
 
 absl::Status TrustFiles::Read() {
-  const absl::Status tokens = tokens_.Read();
-  return tokens.ok() ? certificate_.Read() : tokens;
+  for (TokenFile* file : {&tokens_, &announce_keys_}) {
+    if (const absl::Status status = file->Read(); !status.ok()) return status;
+  }
+  return certificate_.Read();
 }
 
 void TrustFiles::Tell(const OperatorLog& log, const Address& clients) const {
   tokens_.Tell(log);
+  announce_keys_.Tell(log);
   if (IsLoopbackAddress(clients)) return;
   if (!tokens_.given()) {
     log.Warning(absl::StrCat("anybody who reaches ", clients.ToString(),
@@ -36,7 +39,9 @@ void TrustFiles::Reload(const OperatorLog& log) {
     if (!status.ok()) log.Error(absl::StrCat(Message(status), "; what was read before stays in force"));
     return !status.ok();
   };
-  if (!failed(tokens_.Read())) tokens_.Tell(log);
+  for (TokenFile* file : {&tokens_, &announce_keys_}) {
+    if (!failed(file->Read())) file->Tell(log);
+  }
   if (!failed(certificate_.Read()) && certificate_.given())
     log.Info("new connections see the certificate anew");
   if (!replica_tls_ || replica_tls_mode_ == net::ReplicaTlsMode::kOff) return;

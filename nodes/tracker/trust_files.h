@@ -23,14 +23,17 @@ class TrustFiles {
  public:
   explicit TrustFiles(const TrackerFlags& flags)
       : tokens_(flags.tokens),
+        announce_keys_(flags.announce_keys, "keys"),
         certificate_(flags.tls_certificate, flags.tls_key),
         replica_tls_mode_(flags.own().replica.port == 0 ? net::ReplicaTlsMode::kOff : flags.replica_tls) {}
 
   // Something that SIGHUP has this node read or draw anew.
   bool any() const {
-    return tokens_.given() || certificate_.given() || replica_tls_mode_ != net::ReplicaTlsMode::kOff;
+    return tokens_.given() || announce_keys_.given() || certificate_.given() ||
+           replica_tls_mode_ != net::ReplicaTlsMode::kOff;
   }
   const TokenFile& tokens() const { return tokens_; }
+  const TokenFile& announce_keys() const { return announce_keys_; }
   const ServerCertificate& certificate() const { return certificate_; }
   // "https://HOST:PORT", or http.
   std::string UrlOf(const Address& clients) const;
@@ -52,6 +55,7 @@ class TrustFiles {
   void TellRenewed(const OperatorLog& log) const;
 
   TokenFile tokens_;
+  TokenFile announce_keys_;
   ServerCertificate certificate_;
   const net::ReplicaTlsMode replica_tls_mode_;
   std::optional<net::ReplicaTls> replica_tls_;

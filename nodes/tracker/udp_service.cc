@@ -44,7 +44,7 @@ UdpService::UdpService(net::Loop& loop, net::Listener bound, CallRouter& router,
     : edge_(
           router, {net::SystemSeed(), net::SystemSeed()}, [&loop] { return loop.now(); },
           [this](const net::DatagramRoute& to, std::string_view bytes) { socket_.Send(to, bytes); },
-          [&http] { return http.Refusal(); }),
+          [&http] { return http.UdpRefusal(); }),
       socket_(loop, std::move(bound), [this](const net::DatagramRoute& from, std::string_view bytes) {
         edge_.OnDatagram(from, bytes);
       }) {

@@ -154,6 +154,47 @@ TEST(ForeignPages, ProgramsThatAreNoBrowsersAreNotConcerned) {
   EXPECT_FALSE(Foreign("PUT", "/torrents", {}));
 }
 
+// Why that announce is refused where keys are asked for; empty: it may go on.
+std::string LackOfKey(const char* target, std::string_view more = "") {
+  static const std::string lines =
+      absl::StrCat(TokenLine("alice", TokenRoles::Parse("announce").value(), "btt_alice"), "\n",
+                   TokenLine("bob", TokenRoles::Parse("read,offer").value(), "btt_bob"), "\n");
+  const TokenTable keys = TokenTable::Parse(lines + std::string(more), "keys").value();
+  const net::HttpRequest request = Request("GET", target);
+  std::string who;
+  const std::string why = RefuseWithoutKey(keys, EndpointOf(request), request, who).value_or("");
+  EXPECT_EQ(who, why.empty() && target[1] == 'b' ? "alice" : "");
+  return why;
+}
+
+TEST(AnnounceKeys, StandInThePathOfAnnouncesAndScrapes) {
+  for (const char* target :
+       {"/btt_alice/announce?info_hash=a", "/btt_alice/scrape", "/btt_%61lice/announce"}) {
+    EXPECT_EQ(LackOfKey(target), "") << target;
+  }
+  for (const char* target : {"/announce?info_hash=a", "/scrape", "/announce?key=btt_alice"}) {
+    EXPECT_NE(LackOfKey(target).find("wants a key"), std::string::npos) << target;
+  }
+  // bob's is for something else.
+  for (const char* target :
+       {"/btt_alic/announce", "/btt_alicee/scrape", "/btt_bob/announce", "/alice/announce"}) {
+    EXPECT_NE(LackOfKey(target).find("is nobody's"), std::string::npos) << target;
+  }
+  EXPECT_EQ(LackOfKey("/status"), "");
+  EXPECT_EQ(LackOfKey("/torrents/announce"), "");
+  EXPECT_EQ(LackOfKey("/announce", "anybody announce -\n"), "");
+}
+
+TEST(AnnounceKeys, AreNoPartOfWhatIsAsked) {
+  const std::string query = "?info_hash=aaaaaaaaaaaaaaaaaaaa&port=1";
+  for (const char* path : {"/announce", "/btt_alice/announce"}) {
+    const ParsedRequest parsed =
+        ParseRequest(Request("GET", (path + query).c_str()), Address::V4(10, 0, 0, 9, 1));
+    EXPECT_EQ(parsed.rendering.endpoint, Endpoint::kAnnounce);
+    EXPECT_TRUE(parsed.request.has_value()) << path;
+  }
+}
+
 // The table of docs/http_api.md is walked on a real node by tests/end_to_end/tokens_test.py.
 TEST(ForeignPages, NoAnswerToOneSaysThatItMayBeRead) {
   const tracker_api::Response answers[] = {{.body = tracker_api::NodeStatus{}},

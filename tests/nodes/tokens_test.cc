@@ -22,10 +22,13 @@ TEST(TokenRoles, IncludeWhatTheirHolderNeedsBesides) {
   EXPECT_FALSE(Roles("read").Has(TokenRole::kOffer));
   EXPECT_FALSE(Roles("offer").Has(TokenRole::kRegister));
   EXPECT_FALSE(Roles("register,offer").Has(TokenRole::kAdmin));
+  EXPECT_FALSE(Roles("announce").Has(TokenRole::kRead));
+  EXPECT_FALSE(Roles("offer,register").Has(TokenRole::kAnnounce));
   for (int role = 0; role < static_cast<int>(TokenRole::kCount); ++role) {
     EXPECT_TRUE(Roles("admin").Has(static_cast<TokenRole>(role)));
   }
-  for (const char* text : {"read", "offer", "register", "offer,register", "admin"}) {
+  for (const char* text : {"read", "offer", "register", "offer,register", "admin", "announce",
+                           "read,announce", "offer,register,announce"}) {
     EXPECT_EQ(Roles(text).ToString(), text);
   }
   for (const char* text : {"", "reader", "read,", "Read", "read offer"}) {

@@ -27,6 +27,14 @@ TEST(ParseTrackerUrl, ReadsEveryFormOfOneTracker) {
   EXPECT_EQ(udp->Announce(), "udp://10.0.0.1:6969/announce");
 }
 
+TEST(ParseTrackerUrl, KeepsTheKeyForAnnouncesAlone) {
+  const auto url = ParseTrackerUrl("https://10.0.0.1:6969/btt_0aZ.-/announce");
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_EQ(url->key, "btt_0aZ.-");
+  EXPECT_EQ(url->Base(), "https://10.0.0.1:6969");
+  EXPECT_EQ(url->Announce(), "https://10.0.0.1:6969/btt_0aZ.-/announce");
+}
+
 TEST(ParseTrackerUrl, SaysWhatIsWrongWithAUrlThatCannotBeAsked) {
   const std::pair<std::string, const char*> wrong[] = {
       {"", "only http://, https:// and udp://"},
@@ -47,6 +55,10 @@ TEST(ParseTrackerUrl, SaysWhatIsWrongWithAUrlThatCannotBeAsked) {
       {"http://user@host:80", "host is no"},
       {"http://::1:80", "host is no"},
       {"http://10.0.0.1:6969/private/announce?pass=1", "path is not"},
+      {"http://10.0.0.1:6969/a%20b/announce", "path is not"},
+      {"http://10.0.0.1:6969//announce", "path is not"},
+      {"http://10.0.0.1:6969/a/b/announce", "path is not"},
+      {"udp://10.0.0.1:6969/key/announce", "no key can be shown"},
       {"http://10.0.0.1:6969?x", "port is not"},
       {"http://" + std::string(3000, 'h') + ":80", "too long"},
   };
