@@ -304,7 +304,8 @@ void WireConduct::Say(Conversation& talk, const wire::Message& message, Instant 
                  [&](const wire::HaveNone&) { Tell(talk, PieceMap(metainfo_.piece_count())); },
                  [&](const wire::Suggest& suggest) {
                    if (!talk.fast) Fail("suggests a piece to a peer that knows no suggestions");
-                   if (talk.theirs.Has(suggest.piece)) {
+                   // What the peer says of its pieces in this very step it may say behind what is answered.
+                   if (!talk.theirs_changed && talk.theirs.Has(suggest.piece)) {
                      Fail(absl::StrFormat("suggests piece %d to a peer that has it", suggest.piece.value()));
                    }
                  },

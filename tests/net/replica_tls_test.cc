@@ -154,7 +154,8 @@ TEST_F(ReplicaTlsTest, WhoComesInTlsIsNotLeftOnALinkInClear) {
   ASSERT_TRUE(Until([&] { return !Connected(1); }));
   // Nor is it tried in clear again.
   const uint64_t failed = nodes_[0].links->counters().connect_failures;
-  ASSERT_TRUE(Until([&] { return Connected(1) || nodes_[0].links->counters().connect_failures > failed + 3; }));
+  ASSERT_TRUE(
+      Until([&] { return Connected(1) || nodes_[0].links->counters().connect_failures > failed + 3; }));
   EXPECT_FALSE(Connected(1));
 }
 
