@@ -256,6 +256,28 @@ void AddTrustFlags(CLI::App& app, Given& given) {
       ->type_name("MODE");
 }
 
+CLI::App* AddInit(CLI::App& app, Given& given) {
+  CLI::App* init =
+      app.add_subcommand("init", "write the first state of a node into its data directory, and end");
+  init->fallthrough();
+  init->footer(kInitFooter);
+  init->add_flag(
+      "--join", given.join,
+      "the cluster is there already, and \"bytetorrent cluster add\" will make this node its member; "
+      "the id must be one that no member ever had");
+  init->add_option(
+          "--cluster-secret", given.cluster_secret,
+          "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
+          "its own secret without it)")
+      ->type_name("FILE");
+  init->add_option(
+          "--from-backup", given.from_backup,
+          "the cluster begins with what this file of \"bytetorrent cluster backup\" or \"recover\" holds: "
+          "the same file for every node, and a new secret")
+      ->type_name("FILE");
+  return init;
+}
+
 // nullopt: as ParseTrackerFlags.
 std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   Given given;
@@ -286,24 +308,7 @@ std::optional<Given> Read(int argc, char** argv, int& exit_code) {
   AddLevelFlag(app, given);
   AddRecordFlags(app, given);
   AddLogFlag(app, given);
-  CLI::App* init =
-      app.add_subcommand("init", "write the first state of a node into its data directory, and end");
-  init->fallthrough();
-  init->footer(kInitFooter);
-  init->add_flag(
-      "--join", given.join,
-      "the cluster is there already, and \"bytetorrent cluster add\" will make this node its member; "
-      "the id must be one that no member ever had");
-  init->add_option(
-          "--cluster-secret", given.cluster_secret,
-          "the file of \"bytetorrent cluster init\", the same for every node (a cluster of one draws "
-          "its own secret without it)")
-      ->type_name("FILE");
-  init->add_option(
-          "--from-backup", given.from_backup,
-          "the cluster begins with what this file of \"bytetorrent cluster backup\" or \"recover\" holds: "
-          "the same file for every node, and a new secret")
-      ->type_name("FILE");
+  const CLI::App* init = AddInit(app, given);
   app.add_subcommand(
          "walcat", "print what a journal holds, say whether it is whole (exit status 1: it is not), and end")
       ->add_option("DATA_DIR", given.walcat, "a data directory, or what was set aside in one")

@@ -302,13 +302,7 @@ void WireConduct::Say(Conversation& talk, const wire::Message& message, Instant 
                  },
                  [&](const wire::HaveAll&) { Tell(talk, PieceMap::All(metainfo_.piece_count())); },
                  [&](const wire::HaveNone&) { Tell(talk, PieceMap(metainfo_.piece_count())); },
-                 [&](const wire::Suggest& suggest) {
-                   if (!talk.fast) Fail("suggests a piece to a peer that knows no suggestions");
-                   // What the peer says of its pieces in this very step it may say behind what is answered.
-                   if (!talk.theirs_changed && talk.theirs.Has(suggest.piece)) {
-                     Fail(absl::StrFormat("suggests piece %d to a peer that has it", suggest.piece.value()));
-                   }
-                 },
+                 [&](const wire::Suggest& suggest) { Suggest(talk, suggest.piece); },
                  [&](const wire::ExtendedHandshake& extended) {
                    if (std::exchange(talk.introduced, true)) Fail("introduces itself twice");
                    if (extended.reqq != limits_.waiting_requests)
@@ -318,6 +312,13 @@ void WireConduct::Say(Conversation& talk, const wire::Message& message, Instant 
                  [](const auto&) {},
              },
              message);
+}
+
+void WireConduct::Suggest(const Conversation& talk, PieceIndex piece) {
+  if (!talk.fast) Fail("suggests a piece to a peer that knows no suggestions");
+  // What the peer says of its pieces in this very step it may say behind what is answered.
+  if (talk.theirs_changed || !talk.theirs.Has(piece)) return;
+  Fail(absl::StrFormat("suggests piece %d to a peer that has it", piece.value()));
 }
 
 void WireConduct::Ask(Conversation& talk, const BlockSpan& block) {

@@ -95,6 +95,7 @@ class WireConduct {
   void Say(Conversation& talk, const Slice& bytes, Instant now);
   void Say(Conversation& talk, const swarm::wire::Message& message, Instant now);
   void SayBlock(Conversation& talk, const BlockSpan& block);
+  void Suggest(const Conversation& talk, PieceIndex piece);
   void Ask(Conversation& talk, const BlockSpan& block);
   void Tell(Conversation& talk, const PieceMap& pieces);
   void Exchange(Conversation& talk, const swarm::wire::PeerExchange& exchange, Instant now);
