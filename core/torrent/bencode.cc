@@ -225,11 +225,7 @@ Writer& Writer::BeginDictionary() {
 Writer& Writer::Key(std::string_view key) {
   CHECK(!last_keys_.empty());
   CHECK_MSG(!last_keys_.back() || *last_keys_.back() < key, "bencode keys out of order");
-  if (last_keys_.back()) {
-    last_keys_.back()->assign(key);
-  } else {
-    last_keys_.back().emplace(key);
-  }
+  last_keys_.back().emplace(key);
   return Text(key);
 }
 

@@ -126,7 +126,8 @@ void Announces::ListPeers(const Torrent& torrent, const tracker_api::Announce& a
     if (!gone) ++(complete ? peers.complete : peers.incomplete);
     if (!gone && !listed) list(at->first.second, complete);
   }
-  // Of what is applied, nothing is left for a seeder then: most announces of a swarm that is complete.
+  // A seeder is told of peers that are not complete, and all that is applied is: so it is with most announces
+  // of a complete swarm, which then need not look at the claims one by one.
   if (seeds && peers.incomplete == 0) return;
   const uint32_t size = torrent.claims.size();
   const Draw draw(size, seed);

@@ -32,10 +32,10 @@ std::string_view HttpReason(int status) {
       return "OK";
     case 201:
       return "Created";
-    case 206:
-      return "Partial Content";
     case 204:
       return "No Content";
+    case 206:
+      return "Partial Content";
     case 400:
       return "Bad Request";
     case 401:
@@ -50,12 +50,12 @@ std::string_view HttpReason(int status) {
       return "Request Timeout";
     case 409:
       return "Conflict";
-    case 416:
-      return "Range Not Satisfiable";
     case 413:
       return "Payload Too Large";
     case 414:
       return "URI Too Long";
+    case 416:
+      return "Range Not Satisfiable";
     case 431:
       return "Request Header Fields Too Large";
     case 500:

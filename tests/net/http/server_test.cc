@@ -1,9 +1,6 @@
 #include "net/http/server.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -15,103 +12,10 @@
 #include <vector>
 
 #include "net/http/client.h"
-#include "tests/net/support.h"
+#include "tests/net/http/server_fixture.h"
 
 namespace bt::net {
 namespace {
-
-constexpr Duration kPatience = Seconds(20);
-
-class HttpServerTest : public ::testing::Test {
- protected:
-  void Serve(const HttpServerLimits& limits = {}) {
-    absl::StatusOr<Listener> listener = Listen(Address::V4(127, 0, 0, 1, 0));
-    ASSERT_TRUE(listener.ok()) << listener.status();
-    server_ = std::make_unique<HttpServer>(
-        loop_, *std::move(listener), limits,
-        [this](HttpExchange exchange, HttpRequest&& request, const Address&) {
-          requests_.push_back(request);
-          if (request.target == "/later") {
-            waiting_.push_back(exchange);
-          } else {
-            server_->Reply(exchange, Text(request.target));
-          }
-        },
-        [this](HttpExchange exchange) { gone_.push_back(exchange); });
-  }
-
-  static HttpResponse Text(const std::string& body) {
-    HttpResponse response;
-    response.body = body;
-    return response;
-  }
-
-  Fd Connect() {
-    absl::StatusOr<Fd> fd = StartConnect(server_->address());
-    EXPECT_TRUE(fd.ok());
-    Until([&] {
-      pollfd poll{fd->get(), POLLOUT, 0};
-      return ::poll(&poll, 1, 0) == 1;
-    });
-    return *std::move(fd);
-  }
-  Fd ConnectFrom(const char* host) {
-    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    EXPECT_EQ(::inet_pton(AF_INET, host, &at.sin_addr), 1);
-    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
-    EXPECT_EQ(::inet_pton(AF_INET, "127.0.0.1", &at.sin_addr), 1);
-    at.sin_port = htons(server_->address().port);
-    ::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at));
-    return fd;
-  }
-  void Write(const Fd& fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
-      if (sent < 0 && errno != EAGAIN) return;
-      if (!bytes.empty()) loop_.RunOnce(Milliseconds(1));
-    }
-  }
-  // What arrives until `enough` or until the connection ends ("<eof>" or "<reset>" is added).
-  std::string ReadUntil(const Fd& fd, const std::function<bool(const std::string&)>& enough) {
-    std::string text;
-    Until([&] {
-      char buffer[4096];
-      const ssize_t got = ::recv(fd.get(), buffer, sizeof(buffer), 0);
-      if (got > 0) text.append(buffer, static_cast<size_t>(got));
-      if (got == 0 || (got < 0 && errno != EAGAIN)) {
-        text += got == 0 ? "<eof>" : "<reset>";
-        return true;
-      }
-      return enough(text);
-    });
-    return text;
-  }
-  std::string ReadToEnd(const Fd& fd) {
-    return ReadUntil(fd, [](const std::string&) { return false; });
-  }
-  void Until(const std::function<bool()>& done) {
-    const Instant end = Loop::ReadClock() + kPatience;
-    while (!done()) {
-      ASSERT_LT(Loop::ReadClock(), end) << "nothing happened in time";
-      loop_.RunOnce(Milliseconds(1));
-    }
-  }
-
-  Loop loop_;
-  std::unique_ptr<HttpServer> server_;
-  std::vector<HttpRequest> requests_;
-  std::vector<HttpExchange> waiting_;
-  std::vector<HttpExchange> gone_;
-};
-
-size_t Count(const std::string& text, std::string_view part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
-  return count;
-}
 
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInTheirOrder) {
   Serve();
@@ -489,108 +393,6 @@ TEST_F(HttpServerTest, TellsWhenTheAskerIsGoneAndIgnoresALateReply) {
   ASSERT_EQ(gone_.size(), 1u);
   EXPECT_EQ(gone_[0], waiting_[0]);
   server_->Reply(waiting_[0], Text("late"));
-}
-
-// An answer whose body is a file, given in parts.
-class HttpServerPartsTest : public HttpServerTest {
- protected:
-  static constexpr uint64_t kPart = 100'000;
-
-  void ServeFile(uint64_t length) {
-    Serve();
-    for (uint64_t i = 0; i < length; ++i) bytes_.push_back(static_cast<char>('a' + i * i % 23));
-    WriteFile(directory_ / "file", bytes_);
-    file_ = std::make_shared<ReadableFile>(
-        ReadableFile{Fd(::open((directory_ / "file").c_str(), O_RDONLY | O_CLOEXEC)), "file"});
-    server_->OnMore([this](HttpExchange exchange) {
-      ++asked_;
-      if (given_ < most_) Give(exchange);
-    });
-  }
-  void Give(HttpExchange exchange) {
-    const uint64_t part = std::min<uint64_t>(kPart, bytes_.size() - given_);
-    server_->ReplyPart(exchange, {file_, std::exchange(given_, given_ + part), part});
-  }
-  void ReplyWithFile() {
-    HttpResponse response;
-    response.body_in_parts = bytes_.size();
-    server_->Reply(waiting_.at(0), response);
-  }
-
-  TemporaryDirectory directory_;
-  std::string bytes_;
-  std::shared_ptr<const ReadableFile> file_;
-  uint64_t given_ = 0;
-  uint64_t most_ = UINT64_MAX;  // given without being told to
-  int asked_ = 0;
-};
-
-TEST_F(HttpServerPartsTest, ABodyGoesOutInPartsAndWhatIsAnsweredBehindItWaits) {
-  ServeFile(1'000'001);
-  const Fd fd = Connect();
-  Write(fd, "GET /later HTTP/1.1\r\n\r\nGET /behind HTTP/1.1\r\nConnection: close\r\n\r\n");
-  Until([&] { return waiting_.size() == 1; });
-  ReplyWithFile();
-  const std::string text = ReadToEnd(fd);
-  EXPECT_NE(text.find("Content-Length: 1000001\r\n"), std::string::npos);
-  const size_t body = text.find("\r\n\r\n") + 4;
-  EXPECT_TRUE(text.substr(body, bytes_.size()) == bytes_);
-  EXPECT_EQ(text.substr(body + bytes_.size(), 8), "HTTP/1.1");
-  EXPECT_EQ(Count(text, "/behind"), 1u);
-  EXPECT_EQ(asked_, 11);
-  EXPECT_TRUE(gone_.empty());
-}
-
-TEST_F(HttpServerPartsTest, NoPartIsAskedForBehindAnAnswerThatIsMissingStillNorForHead) {
-  ServeFile(300'000);
-  const Fd fd = Connect();
-  Write(fd, "GET /later HTTP/1.1\r\n\r\nGET /later HTTP/1.1\r\n\r\n");
-  Until([&] { return waiting_.size() == 2; });
-  std::swap(waiting_[0], waiting_[1]);
-  ReplyWithFile();  // the second one
-  for (int i = 0; i < 5; ++i) loop_.RunOnce(Milliseconds(1));
-  EXPECT_EQ(asked_, 0);
-  server_->Reply(waiting_[1], Text("first"));
-  const std::string text = ReadUntil(fd, [&](const std::string& t) { return t.ends_with(bytes_); });
-  EXPECT_LT(text.find("first"), text.find("Content-Length: 300000"));
-
-  waiting_.clear();
-  const Fd head = Connect();
-  Write(head, "HEAD /later HTTP/1.1\r\nConnection: close\r\n\r\n");
-  Until([&] { return waiting_.size() == 1; });
-  const int before = asked_;
-  ReplyWithFile();
-  const std::string answer = ReadToEnd(head);
-  EXPECT_NE(answer.find("Content-Length: 300000\r\n"), std::string::npos);
-  EXPECT_NE(answer.find("\r\n\r\n<eof>"), std::string::npos);
-  EXPECT_EQ(asked_, before);
-}
-
-TEST_F(HttpServerPartsTest, AReaderThatGoesAwayOrIsAbortedIsToldAsGone) {
-  ServeFile(300'000);
-  most_ = kPart;
-  Fd fd = Connect();
-  Write(fd, "GET /later HTTP/1.1\r\n\r\n");
-  Until([&] { return waiting_.size() == 1; });
-  ReplyWithFile();
-  Until([&] { return asked_ == 2; });  // all that was given is taken, and the next part does not come
-  const linger reset{1, 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-  fd.Reset();
-  Until([&] { return gone_ == waiting_; });
-  ASSERT_EQ(gone_.size(), 1u);
-
-  given_ = 0;
-  waiting_.clear();
-  const Fd cut = Connect();
-  Write(cut, "GET /later HTTP/1.1\r\n\r\n");
-  Until([&] { return waiting_.size() == 1; });
-  ReplyWithFile();
-  Until([&] { return asked_ == 4; });
-  server_->Abort(waiting_[0]);
-  EXPECT_EQ(gone_.back(), waiting_[0]);
-  EXPECT_EQ(server_->open_connections(), 0u);
-  EXPECT_NE(ReadToEnd(cut).find("<eof>"), std::string::npos);
 }
 
 TEST_F(HttpServerTest, TheClientReusesItsConnection) {
