@@ -367,6 +367,18 @@ TEST_F(NodeTest, WhoBeginsWithNothingLeftIsToldOfSeedersAndASeederThatGoesOnIsNo
   EXPECT_TRUE(PeersIn(cluster_.Do(leader_, AnnounceOf(2, 0))).peers.empty());
 }
 
+TEST_F(NodeTest, ASeederIsToldOfWhoIsNotCompleteHoweverManySeedersThereAre) {
+  RegisterSong();
+  for (uint8_t seeder = 1; seeder < 20; ++seeder) cluster_.Do(leader_, AnnounceOf(seeder, 0));
+  cluster_.Do(leader_, AnnounceOf(20, 100));
+  cluster_.RunFor(Milliseconds(300));  // all of it is applied, and waits nowhere
+  for (const size_t node : {leader_, follower_}) {
+    const Response response = cluster_.Do(node, AnnounceOf(1, 0));
+    ASSERT_EQ(PeersIn(response).peers.size(), 1u);
+    EXPECT_EQ(PeersIn(response).peers[0].peer, Peer(20));
+  }
+}
+
 TEST_F(NodeTest, ScrapeCountsSeedersAndOthers) {
   RegisterSong();
   cluster_.Do(leader_, AnnounceOf(1, 0));
