@@ -319,13 +319,17 @@ MultiPaxos::Refusal MultiPaxos::TellProposal(NodeId node, Ballot ballot, Slot sl
                          Text(ballot));
 }
 
-// The answer of one who knows the slot as chosen, with this very value, is as good as a vote: what is chosen
-// is chosen already (core/paxos/acceptor.cc argues it).
-MultiPaxos::Refusal MultiPaxos::TellAccepted(NodeId node, Ballot ballot, Slot slot) const {
-  const Proposal* proposal = Find(slot, ballot);
+// One who knows the slot as chosen may answer without a vote, also when it no longer knows the value: a
+// leader gets a majority of such answers for the chosen value alone (core/paxos/acceptor.cc argues it, and
+// HoldsVotes holds leaders to it).
+MultiPaxos::Refusal MultiPaxos::TellAccepted(NodeId node, Ballot ballot, Slot slot) {
+  Proposal* proposal = Find(slot, ballot);
   if (proposal != nullptr) {
     if ((proposal->durable & BitOf(node)) != 0) return std::nullopt;
-    if (slot <= Of(node).known && chosen(slot) == proposal->value) return std::nullopt;
+    if (slot <= Of(node).known) {
+      proposal->answered |= BitOf(node);
+      return std::nullopt;
+    }
   }
   return absl::StrFormat("told its vote in slot %d at ballot %s, which its disk does not hold", slot.value(),
                          Text(ballot));
@@ -401,16 +405,21 @@ MultiPaxos::Refusal MultiPaxos::HoldsReports(NodeId node, const paxos::Candidate
   return std::nullopt;
 }
 
-// A vote counts when its giver's disk holds it, or, as TellAccepted says, when the value is chosen already.
+// A vote counts when its giver's disk holds it, or, as TellAccepted says, when its giver knew the slot as
+// chosen.
 MultiPaxos::Refusal MultiPaxos::HoldsVotes(Ballot ballot, Slot slot, const paxos::VoteSet& votes) const {
   const Proposal* proposal = Find(slot, ballot);
   if (proposal != nullptr && chosen(slot) == proposal->value) return std::nullopt;
+  Nodes counted = 0;
   for (const NodeId voter : votes.nodes()) {
-    if (proposal != nullptr && (proposal->durable & BitOf(voter)) != 0) continue;
+    counted |= BitOf(voter);
+    if (proposal != nullptr && ((proposal->durable | proposal->answered) & BitOf(voter)) != 0) continue;
     return absl::StrFormat("counts a vote of tracker-%d in slot %d at ballot %s that was not given",
                            voter.value(), slot.value(), Text(ballot));
   }
-  return std::nullopt;
+  if (!Majority(counted, slot)) return std::nullopt;
+  return absl::StrFormat("has a majority for its value in slot %d at ballot %s, which is not chosen",
+                         slot.value(), Text(ballot));
 }
 
 // Acceptors' shares of it, of which the order in which reports came and proposals were made is none.
@@ -448,7 +457,7 @@ uint64_t MultiPaxos::Digest() const {
     for (const Proposal& proposal : decision.proposals) {
       RollingDigest one;
       one.Add(proposal.ballot.round, proposal.ballot.node.value(), proposal.value, proposal.voted,
-              proposal.durable);
+              proposal.durable, proposal.answered);
       proposals += one.value();
     }
     digest.Add(proposals);

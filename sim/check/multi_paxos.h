@@ -69,7 +69,7 @@ class MultiPaxos {
   Refusal Prepare(NodeId node, Ballot ballot);                     // phase 1a
   Refusal TellPromise(NodeId node, const paxos::Promise& report);  // phase 1b, the message
   Refusal TellProposal(NodeId node, Ballot ballot, Slot slot, Value value);
-  Refusal TellAccepted(NodeId node, Ballot ballot, Slot slot) const;  // phase 2b, the message
+  Refusal TellAccepted(NodeId node, Ballot ballot, Slot slot);  // phase 2b, the message
   Refusal TellRejected(NodeId node, Ballot ballot, Ballot promised) const;
   // It says that it leads, or answers one who says so.
   Refusal TellLeads(NodeId node, Ballot ballot) const;
@@ -89,7 +89,7 @@ class MultiPaxos {
   Refusal HoldsPromise(NodeId node, Ballot promised) const;
   // ... as a candidate the highest ballot reported for each slot above the watermarks reported, ...
   Refusal HoldsReports(NodeId node, const paxos::Candidate& candidate) const;
-  // ... and as a leader no vote that was not given.
+  // ... and as a leader no vote that was not given, and no majority for a value that is not chosen.
   Refusal HoldsVotes(Ballot ballot, Slot slot, const paxos::VoteSet& votes) const;
 
   std::optional<Value> chosen(Slot slot) const;
@@ -111,6 +111,7 @@ class MultiPaxos {
     Value value = 0;
     Nodes voted = 0;    // also in memory only
     Nodes durable = 0;  // the votes on disk: these count
+    Nodes answered = 0;  // told like a vote by those who knew the slot as chosen
   };
   struct Decision {
     absl::InlinedVector<Proposal, 1> proposals;

@@ -229,6 +229,24 @@ TEST_F(Specification, TakesTheAnswerOfOneWhoKnowsTheSlotAsChosenForAVote) {
   EXPECT_EQ(paxos.TellAccepted(kThree, {1, kOne}, Slot(1)), std::nullopt);
 }
 
+// Node 1 proposed a pear that nobody heard of, and the two others chose an apple. Node 3 knows that, and then
+// answers a ballot below its promise, as no replica may: otherwise node 1 could not get a majority.
+TEST_F(Specification, RefusesALeaderWithAMajorityForWhatIsNotChosen) {
+  Elect({1, kOne}, kTwo);
+  EXPECT_EQ(Accept(kOne, {1, kOne}, 1, kPear), std::nullopt);
+  Elect({2, kThree}, kTwo);
+  EXPECT_EQ(Accept(kThree, {2, kThree}, 1, kApple), std::nullopt);
+  EXPECT_EQ(Accept(kTwo, {2, kThree}, 1, kApple), std::nullopt);
+  paxos::VoteSet votes;
+  votes.Add(kOne);
+  EXPECT_EQ(paxos.HoldsVotes({1, kOne}, Slot(1), votes), std::nullopt);
+  REFUSED(paxos.TellAccepted(kThree, {1, kOne}, Slot(1)), "which its disk does not hold");
+  EXPECT_EQ(paxos.Learn(kThree, Slot(1), MultiPaxos::ValueOf(kApple)), std::nullopt);
+  EXPECT_EQ(paxos.TellAccepted(kThree, {1, kOne}, Slot(1)), std::nullopt);
+  votes.Add(kThree);
+  REFUSED(paxos.HoldsVotes({1, kOne}, Slot(1), votes), "has a majority for its value in slot 1");
+}
+
 TEST_F(Specification, RefusesTheSecondValueOfASlot) {
   ChooseApple();
   // A leader that no honest report can make: it takes its own word for two others'.
