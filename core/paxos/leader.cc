@@ -302,7 +302,8 @@ void Leader::Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<P
   // What was cut is answered by nobody, and may have been all that was awaited.
   if (peer.sent.empty()) return Feed(node, peer, acceptor, context);
   if (peer.sent.front().when > long_ago) return;
-  if (peer.progress <= long_ago) {
+  const bool stuck = peer.progress <= long_ago;
+  if (stuck && peer.acknowledged < peer.sent.front().slot) {
     // Nothing gets through: begin again after what both know to be chosen. What only the peer knows is sent
     // again, too: this leader still needs the peer's answer there, and may have nobody else to get it from.
     const Slot known = std::min(peer.chosen, acceptor.chosen());
@@ -312,8 +313,11 @@ void Leader::Resend(NodeId node, Peer& peer, const Acceptor& acceptor, Context<P
     peer.progress = context.now;
     return Feed(node, peer, acceptor, context);
   }
+  // Later slots have got through. One below them was lost, or is so long that it is still on its way; what
+  // the peer has answered meanwhile must not take that one's room on the link again.
+  if (stuck) peer.progress = context.now;
   for (Sent& sent : peer.sent) {
-    if (sent.when > long_ago || sent.slot > peer.acknowledged) continue;
+    if (sent.when > long_ago || (sent.slot > peer.acknowledged && !stuck)) continue;
     sent.when = context.now;
     SendAccept(node, peer, sent.slot, acceptor, context);
   }

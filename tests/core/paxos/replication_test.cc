@@ -257,6 +257,39 @@ TEST(Replication, WhatWasLostOnTheWayIsSentAgain) {
   EXPECT_EQ(cluster.Log(2), "- | a");
 }
 
+TEST(Replication, WhatIsAnsweredIsNotSentAgainWhileASlotBelowItIsAwaited) {
+  Cluster cluster(3);
+  cluster.Elect(1);
+  uint32_t sent[2] = {0, 0};  // Accepts of slots 2 and 3 to node 3
+  const auto on_the_way = [&](const Envelope& envelope) {
+    const auto* accept = std::get_if<Accept>(&envelope.message);
+    if (envelope.to != 3 || accept == nullptr || accept->slot < Slot(2)) return false;
+    ++sent[accept->slot.value() - 2];
+    return accept->slot == Slot(2);
+  };
+  cluster.Propose(1, "a");
+  EXPECT_EQ(cluster.Lose(on_the_way), 1u);  // as if it were so long that it takes minutes
+  cluster.Settle();
+  cluster.Propose(1, "b");
+  cluster.Lose(on_the_way);
+  cluster.Settle();
+  for (int i = 0; i < 20; ++i) {
+    cluster.Fire(1, Timer::kHeartbeat);
+    cluster.Deliver(Everything());  // the beats
+    cluster.Deliver(Everything());  // their answers
+    cluster.Lose(on_the_way);
+  }
+  EXPECT_GT(sent[0], 2u);
+  EXPECT_EQ(sent[1], 1u);
+  EXPECT_EQ(cluster.Log(3), "-");
+  cluster.Settle();
+  for (int i = 0; i < 10; ++i) {
+    cluster.Fire(1, Timer::kHeartbeat);
+    cluster.Settle();
+  }
+  EXPECT_EQ(cluster.Log(3), "- | a | b");
+}
+
 TEST(Replication, ACrashedFollowerCatchesUpInBoundedPieces) {
   Config config;
   config.catch_up_bytes_max = 250;
