@@ -26,7 +26,7 @@ void AvailabilityJudge::OnHealed(Healed healed) {
 }
 
 void AvailabilityJudge::Fire(uint64_t) {
-  if (healed_.has_leader()) return;
+  if (healed_at_ == Instant::Never() || healed_.has_leader()) return;
   world_.Fail(absl::StrFormat("availability: nobody leads at %s, though the core was healed at %s",
                               TimeText(world_.now()), TimeText(healed_at_)));
 }

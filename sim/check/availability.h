@@ -38,7 +38,7 @@ class AvailabilityJudge final : public EventSink {
   };
   void OnHealed(Healed healed);
   void OnNote(NodeId node, const paxos::Note& note);
-  // From here on ballots may be begun again.
+  // From here on ballots may be begun again, and for a while nobody may lead: somebody leads now.
   void Rest() { healed_at_ = Instant::Never(); }
 
   // From when on there must be a leader; Never before the healing.

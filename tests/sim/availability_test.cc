@@ -239,6 +239,15 @@ TEST_F(Availability, FindsAMajorityWithoutALeader) {
       Says(world, "availability: nobody leads at 6.300000s, though the core was healed at 0.000000s"));
 }
 
+TEST_F(Availability, RestsWhileALeaderIsMadeToHandOver) {
+  Heal();
+  world.RunFor(Milliseconds(6000));
+  judge.Rest();
+  led = false;
+  world.RunFor(Milliseconds(301));
+  EXPECT_FALSE(world.failed());
+}
+
 TEST_F(Availability, FindsAStormOfElections) {
   Heal();
   for (int i = 0; i < 100; ++i) Begin(1);  // somebody's disk may still hang
