@@ -119,6 +119,9 @@ IoResult Transport::Encode(std::string_view plain) {
 // less than either.
 IoResult Transport::SendEncoded(std::span<const iovec> parts) {
   std::string gathered;
+  size_t total = 0;
+  for (const iovec& part : parts) total += part.iov_len;
+  gathered.reserve(std::min(total, kChunkBytes));
   size_t taken = 0;
   for (const iovec& part : parts) {
     const std::string_view bytes(static_cast<const char*>(part.iov_base), part.iov_len);

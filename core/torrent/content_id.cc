@@ -17,12 +17,15 @@ std::optional<ContentId> ContentId::Parse(std::string_view text) {
   ContentId id;
   constexpr size_t kHexSize = 64;
   if (text.size() < kHexSize + 2 || text[kHexSize] != '-') return std::nullopt;
-  if (!FromHex(text.substr(0, kHexSize), id.root)) return std::nullopt;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data() + kHexSize + 1, end, id.length);
+  const std::string_view root = text.substr(0, kHexSize);
+  const std::string_view length = text.substr(kHexSize + 1);
+  if (!FromHex(root, id.root)) return std::nullopt;
+  const char* end = length.data() + length.size();
+  const auto [stop, error] = std::from_chars(length.data(), end, id.length);
   if (error != std::errc() || stop != end) return std::nullopt;
   // One id, one spelling: no capitals, no leading zeros.
-  if (id.ToString() != text) return std::nullopt;
+  const bool capitals = std::any_of(root.begin(), root.end(), [](char c) { return 'A' <= c && c <= 'F'; });
+  if (capitals || (length.size() > 1 && length.front() == '0')) return std::nullopt;
   return id;
 }
 

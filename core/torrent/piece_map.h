@@ -66,6 +66,7 @@ class PieceMap {
   // As it travels (core/base/fields.h): its size, and its words without spare bits.
   using Plain = std::pair<uint32_t, std::vector<uint64_t>>;
   Plain ToPlain() const { return {size_, words_}; }
+  const std::vector<uint64_t>& words() const { return words_; }
   static std::optional<PieceMap> FromPlain(Plain plain);
 
   friend bool operator==(const PieceMap&, const PieceMap&) = default;

@@ -113,7 +113,7 @@ uint64_t DigestOfClaim(const Torrent& torrent, const Claim& claim) {
   digest.Add(BytesOf(claim.peer.ip));
   digest.Add(static_cast<uint64_t>(claim.expires.ns), static_cast<uint64_t>(claim.indexed.ns), claim.complete,
              claim.source.value());
-  for (const uint64_t word : claim.pieces.ToPlain().second) digest.Add(word);
+  for (const uint64_t word : claim.pieces.words()) digest.Add(word);
   return digest.value();
 }
 

@@ -6,6 +6,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 #include "core/base/check.h"
@@ -132,6 +133,7 @@ class Reader {
 template <class Message>
 std::vector<HttpHeader> HeadersOf(const Message& message) {
   std::vector<HttpHeader> headers;
+  headers.reserve(static_cast<size_t>(std::distance(message.begin(), message.end())));
   for (const auto& field : message)
     headers.push_back({ToString(field.name_string()), ToString(field.value())});
   return headers;

@@ -142,7 +142,8 @@ class HttpServer {
     Crowd<Group>::Place idle;
     Arrivals::Place unread;
     Turns<Group>::Place turn;
-    bool no_more = false;  // nothing after the pending requests will be read
+    bool reads_ahead = false;  // while it waits for its turn
+    bool no_more = false;      // nothing after the pending requests will be read
   };
 
   static Group GroupOf(const Address& peer);
@@ -150,6 +151,7 @@ class HttpServer {
   bool Displace(std::optional<uint64_t> client);
   void OnEvent(Client& client, ConnectionEvent event);
   void OnFlushed(Client& client);
+  void OnReadable(Client& client);
   void TakeUp(Client& client);
   void Go(Client& client, Instant until);
   void Read(Client& client, Instant until);
@@ -160,6 +162,7 @@ class HttpServer {
   void WaitForTurn(Client& client);
   void TakeTurns();
   void ArmTurns();
+  bool HasRoomFor(const Client& client);
   bool ParseOne(Client& client, std::string_view& rest);
   void CountUnfinished(Client& client, size_t bytes);
   void CountWaiting(Client& client);

@@ -12,6 +12,7 @@
 #include "core/base/bytes.h"
 #include "core/tracker_api/listed_bytes.h"
 #include "net/resolve.h"
+#include "nodes/http_api/plain_offer.h"
 #include "nodes/shared/json_text.h"
 #include "nodes/shared/text.h"
 
@@ -194,6 +195,7 @@ absl::StatusOr<T> Checked(const Reader& reader, T value) {
 
 absl::StatusOr<OfferBody> ParseOfferBody(std::string_view text) {
   if (text.size() > kOfferBodyLimit) return absl::InvalidArgumentError("the body is too large");
+  if (std::optional<OfferBody> plain = ReadPlainOffer(text)) return *std::move(plain);
   absl::StatusOr<Json> json = ParseObject(text);
   if (!json.ok()) return json.status();
   Reader reader(*json);
@@ -223,6 +225,7 @@ std::string WriteError(std::string_view reason) {
 }
 
 std::string WriteAccepted(std::string_view warning) {
+  if (warning.empty()) return "{\"ok\":true}\n";
   Json json;
   json["ok"] = true;
   AddWarning(warning, json);

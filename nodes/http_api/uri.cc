@@ -70,6 +70,7 @@ std::optional<Target> ParseTarget(std::string_view text) {
 }
 
 std::optional<std::string> PercentDecode(std::string_view text, bool plus_is_space) {
+  if (text.find_first_of(plus_is_space ? "%+" : "%") == std::string_view::npos) return std::string(text);
   std::string out(text.size(), '\0');
   size_t size = 0;
   for (size_t i = 0; i < text.size(); ++i) {

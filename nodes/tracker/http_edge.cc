@@ -108,7 +108,7 @@ void HttpEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
                                    : ok && endpoint == Endpoint::kCluster
                                        ? ClusterView()
                                        : RenderResponse(asked.rendering, response, identity_);
-  Tell(asked.audited.get(), AuditLog::OutcomeOf(answer.status));
+  if (asked.audited != nullptr) Tell(asked.audited.get(), AuditLog::OutcomeOf(answer.status));
   Answer(exchange, endpoint, answer);
 }
 

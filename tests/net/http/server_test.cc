@@ -239,6 +239,33 @@ TEST_F(HttpServerTest, WhoWaitsForItsTurnIsNotIdleAndCountsForWhatItHasSent) {
   EXPECT_EQ(server_->counters().displaced, 0u);
 }
 
+TEST_F(HttpServerTest, WhoWaitsForItsTurnGoesOnSpeakingAndMayEnd) {
+  Serve({.pipelined = 1000, .iteration = Duration{}, .turn = Duration{}});
+  std::vector<Fd> others;  // one turn of each is as long as what the third can say, if it is read meanwhile
+  for (int i = 0; i < 60; ++i) others.push_back(ConnectFrom("127.0.0.2"));
+  const Fd second = ConnectFrom("127.0.0.2");
+  const Fd third = ConnectFrom("127.0.0.2");
+  Until([&] { return server_->open_connections() == 62; });
+  for (const Fd& other : others) Write(other, Requests("/other", 2));
+  Until([&] { return !requests_.empty(); });
+  Write(second, Requests("/second", 2));  // two words while it waits, and its end
+  loop_.RunOnce(Milliseconds(1));
+  Write(second, Requests("/second", 1));
+  loop_.RunOnce(Milliseconds(1));
+  ::shutdown(second.get(), SHUT_WR);
+  const std::string long_target = "/" + std::string(200, 't');
+  Write(third, Requests(long_target, 1000));  // more than is read of one that waits
+  Until([&] { return requests_.size() == 1123; });
+  const std::string text = ReadToEnd(second);
+  EXPECT_EQ(Count(text, "/second"), 3u);
+  EXPECT_TRUE(text.ends_with("<eof>")) << text;
+  const std::string answers =
+      ReadUntil(third, [&](const std::string& t) { return Count(t, long_target) == 1000; });
+  EXPECT_EQ(Count(answers, "HTTP/1.1 200 OK"), 1000u);
+  EXPECT_EQ(server_->receiving().now(), 0u);
+  EXPECT_LT(server_->receiving().highest(), 100u << 10);
+}
+
 TEST_F(HttpServerTest, AnswersThatNobodyTakesAreDroppedWithTheirConnectionOldestFirst) {
   constexpr size_t kAnswer = 24 << 20;  // more than the kernel takes
   HttpServerLimits limits;
