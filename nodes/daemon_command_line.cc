@@ -58,6 +58,11 @@ CLI::App* AddDaemon(CLI::App& app, DaemonOptions& options) {
   AddBytes(command, "--download-limit", options.download_limit,
            "the same of what comes from all peers together");
   command
+      ->add_option("--serve-data", options.serve_data,
+                   "where contents are read over HTTP while they download, by whoever reaches it, as "
+                   "127.0.0.1:8080 (default: at the control socket alone)")
+      ->type_name("HOST:PORT");
+  command
       ->add_option("--on-complete", options.on_complete,
                    "run it for each download that is complete, without a shell, as PROGRAM ID NAME PATH")
       ->type_name("PROGRAM");

@@ -15,6 +15,7 @@
 #include "net/resolve.h"
 #include "net/unix_socket.h"
 #include "nodes/daemon/control_edge.h"
+#include "nodes/daemon/data_edge.h"
 #include "nodes/daemon/peer_door.h"
 #include "nodes/daemon/state_file.h"
 #include "nodes/daemon/transfers.h"
@@ -62,6 +63,10 @@ class Daemon {
     if (!ready.ok()) return Refuse(kCommand, ready, refused_);
     std::fprintf(stderr, "bytetorrent daemon: state in %s, peers come to %s\n",
                  Printable(options_.state_dir).c_str(), transfers_->listen().ToString().c_str());
+    if (data_) {
+      std::fprintf(stderr, "bytetorrent daemon: contents are read at http://%s/transfers/ID/data\n",
+                   data_->address().ToString().c_str());
+    }
     std::printf("serving %s\n", Printable(options_.control).c_str());
     std::fflush(stdout);
     loop_.Run();
@@ -92,6 +97,8 @@ class Daemon {
       return absl::InvalidArgumentError(
           absl::StrCat("--listen ", options_.listen, ": ", listen.status().message()));
     }
+    std::optional<net::Listener> data;
+    if (const absl::Status listening = ListenForReaders(data); !listening.ok()) return listening;
     absl::StatusOr<net::Listener> control = ListenForControl(options_.control);
     if (!control.ok()) return control.status();
     // Names in orders are never names of files where the daemon happened to be started.
@@ -109,7 +116,22 @@ class Daemon {
     }
     transfers_->Begin(*std::move(door));
     control_ = std::make_unique<ControlEdge>(loop_, *std::move(control), *transfers_, [this] { ShutDown(); });
+    if (data) data_.emplace(loop_, *std::move(data), *transfers_);
     return absl::OkStatus();
+  }
+
+  absl::Status ListenForReaders(std::optional<net::Listener>& data) {
+    if (options_.serve_data.empty()) return absl::OkStatus();
+    const absl::StatusOr<Address> where = net::Resolve(options_.serve_data);
+    absl::StatusOr<net::Listener> listener =
+        where.ok() ? net::Listen(*where) : absl::StatusOr<net::Listener>(where.status());
+    if (listener.ok()) {
+      data = *std::move(listener);
+      return absl::OkStatus();
+    }
+    if (!where.ok()) refused_ = ExitStatus::kWrongUsage;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--serve-data ", options_.serve_data, ": ", listener.status().message()));
   }
 
   void OnStopSignal(int signal) {
@@ -120,6 +142,7 @@ class Daemon {
   void ShutDown() {
     std::fprintf(stderr, "bytetorrent daemon: stopping; it goes on from here when it is started again\n");
     control_->StopAccepting();
+    if (data_) data_->StopAccepting();
     transfers_->Stop();
   }
 
@@ -129,6 +152,7 @@ class Daemon {
   net::Loop loop_;
   std::unique_ptr<Transfers> transfers_;
   std::unique_ptr<ControlEdge> control_;
+  std::optional<DataEdge> data_;
 };
 
 }  // namespace

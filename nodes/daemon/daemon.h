@@ -18,6 +18,7 @@ struct DaemonOptions {
   uint64_t upload_limit = 0;  // bytes a second of all transfers together; 0: what was said last
   uint64_t download_limit = 0;
   SeedLimits seed;          // likewise
+  std::string serve_data;   // HOST:PORT, see DataEdge; empty: nowhere
   std::string on_complete;  // a program, see CompletionHook; empty: none
 };
 ExitStatus RunDaemon(const DaemonOptions& options);

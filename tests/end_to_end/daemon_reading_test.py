@@ -87,7 +87,7 @@ def killed_in_between(scene):
             byte = part.read(1)
             part.seek(piece + 5)
             part.write(bytes([byte[0] ^ 255]))
-    scene.reader.start()
+    scene.reader.start("--serve-data", "127.0.0.1:0")
     source = random.Random(7)
     for first in [0, 5, 1_000_000] + [source.randrange(SIZE - 2000) for _ in range(20)]:
         answer, body = scene.read(Range=f"bytes={first}-{first + 1999}")
@@ -131,6 +131,22 @@ def as_http_has_it(scene):
     for wanted, method, name, query in [(404, "GET", "/other", ""), (405, "POST", "", ""), (400, "GET", "", "?wait=0"), (404, "GET", "/../model.bin", "")]:
         status = scene.read(method, name, query)[0].status
         check(status == wanted, f"{method} {name}{query}: {status}")
+
+
+def at_a_port(scene):
+    """The same over TCP, for those who speak no Unix sockets; nothing else is there, and not for a page that names this host otherwise."""
+    host, port = scene.reader.process.wait_for_line(r"read at http://(.*):(\d+)/", SECONDS).groups()
+
+    def read(path, **headers):
+        connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    data = f"/transfers/{scene.number}/data/model.bin"
+    check(read(data, Range="bytes=5-1000004") == (206, scene.bytes[5:1_000_005]), "over TCP")
+    for path, headers, wanted in [("/transfers", {}, 404), (f"/transfers/{scene.number}", {}, 404), ("/transfers/99/data", {}, 404), (data, {"Host": "evil.example"}, 403)]:
+        check(read(path, **headers)[0] == wanted, f"{path} {headers}: {read(path, **headers)}")
 
 
 def so_many_readers(scene):
@@ -184,6 +200,7 @@ def story(world):
     killed_in_between_with_a_reader(scene)
     so_many_readers(scene)
     as_http_has_it(scene)
+    at_a_port(scene)
     complete_and_changed(scene)
     of_a_tree(scene)
     for daemon in (scene.reader, scene.offerer):

@@ -14,6 +14,7 @@
 
 #include "nodes/client/hosted_transfer.h"
 #include "nodes/daemon/byte_range.h"
+#include "nodes/daemon/data_edge.h"
 #include "nodes/daemon/data_place.h"
 #include "nodes/daemon/finished_content.h"
 #include "nodes/shared/file_hashing.h"
@@ -61,6 +62,17 @@ TEST(FindDataTest, FilesOfATreeGoByTheirPathsAndAFileByItsNameOrNone) {
   EXPECT_EQ(FindData(tree, "a").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(FindData(tree, "../a/b").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(FindData(tree, "c").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(PlainHostTest, IsAnAddressAndNoNameThatAStrangerMayHaveGivenIt) {
+  for (const char* host :
+       {"", "localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080"}) {
+    EXPECT_TRUE(IsPlainHost(host)) << host;
+  }
+  for (const char* host : {"evil.example", "evil.example:8080", "localhost.evil.example",
+                           "127.0.0.1.evil.example:1", "daemon"}) {
+    EXPECT_FALSE(IsPlainHost(host)) << host;
+  }
 }
 
 std::string Bytes(const net::FileRange& range) {
