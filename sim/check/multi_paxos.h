@@ -109,8 +109,8 @@ class MultiPaxos {
   struct Proposal {
     Ballot ballot;
     Value value = 0;
-    Nodes voted = 0;    // also in memory only
-    Nodes durable = 0;  // the votes on disk: these count
+    Nodes voted = 0;     // also in memory only
+    Nodes durable = 0;   // the votes on disk: these count
     Nodes answered = 0;  // told like a vote by those who knew the slot as chosen
   };
   struct Decision {
