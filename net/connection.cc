@@ -31,16 +31,17 @@ Connection::Connection(Loop& loop, const ConnectionOptions& options, ConnectionC
     : Connection(Begun(), loop, options, counters, peer, std::move(tell)) {
   absl::StatusOr<Fd> fd = StartConnect(peer);
   if (fd.ok()) {
-    Attach(*std::move(fd), FilterSide::kConnects, State::kConnecting);
+    Attach(*std::move(fd), MakeFilterOf(FilterSide::kConnects), State::kConnecting);
   } else {
     CloseLater(DownReason::kNotConnected, std::string(fd.status().message()));
   }
 }
 
 Connection::Connection(Loop& loop, const ConnectionOptions& options, ConnectionCounters& counters,
-                       const Address& peer, Fd accepted, Tell tell)
+                       const Address& peer, Accepted accepted, Tell tell)
     : Connection(Begun(), loop, options, counters, peer, std::move(tell)) {
-  Attach(std::move(accepted), FilterSide::kAccepts, State::kHandshake);
+  if (accepted.filter == nullptr) accepted.filter = MakeFilterOf(FilterSide::kAccepts);
+  Attach(std::move(accepted.fd), std::move(accepted.filter), State::kHandshake);
   if (!transport_->established()) return;
   state_ = State::kUp;
   end_of_iteration_.Schedule();  // kUp is due
@@ -50,11 +51,14 @@ Connection::~Connection() {
   if (gone_ != nullptr) *gone_ = true;
 }
 
-void Connection::Attach(Fd fd, FilterSide side, State state) {
+std::unique_ptr<Filter> Connection::MakeFilterOf(FilterSide side) const {
+  return options_.make_filter ? options_.make_filter(side, peer_) : nullptr;
+}
+
+void Connection::Attach(Fd fd, std::unique_ptr<Filter> filter, State state) {
   if (options_.notice_vanished_peer) NoticeVanishedPeer(fd.get());
   if (options_.unsent_bytes_max > 0) KeepUnsentShort(fd.get(), options_.unsent_bytes_max);
   state_ = state;
-  std::unique_ptr<Filter> filter = options_.make_filter ? options_.make_filter(side, peer_) : nullptr;
   transport_.emplace(std::move(fd), std::move(filter));
   watcher_.emplace(loop_, transport_->fd(), state == State::kConnecting ? EPOLLOUT : EPOLLIN,
                    [this](uint32_t events) { OnReady(events); });

@@ -72,6 +72,13 @@ enum class DownReason : uint8_t {
   kFinished,    // as Finish asked
 };
 
+// A descriptor that was accepted, and the filter through which somebody has begun to speak on it; without one
+// the options may make it one.
+struct Accepted {
+  Fd fd;
+  std::unique_ptr<Filter> filter;
+};
+
 class Connection {
  public:
   using Tell = std::function<void(ConnectionEvent)>;
@@ -81,7 +88,7 @@ class Connection {
              Tell tell);
   // Takes an accepted descriptor; kUp is told before anything else.
   Connection(Loop& loop, const ConnectionOptions& options, ConnectionCounters& counters, const Address& peer,
-             Fd accepted, Tell tell);
+             Accepted accepted, Tell tell);
   // Closes at once; what is queued is lost.
   ~Connection();
   Connection(const Connection&) = delete;
@@ -135,7 +142,8 @@ class Connection {
 
   enum class State : uint8_t { kConnecting, kHandshake, kUp, kFinishing, kDraining, kDown };
 
-  void Attach(Fd fd, FilterSide side, State state);
+  void Attach(Fd fd, std::unique_ptr<Filter> filter, State state);
+  std::unique_ptr<Filter> MakeFilterOf(FilterSide side) const;
   void OnReady(uint32_t events);
   void OnConnected();
   void Shake();

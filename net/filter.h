@@ -32,8 +32,10 @@ class Filter {
   virtual size_t TakePlain(char* room, size_t size) = 0;
   // TakePlain would give something.
   virtual bool has_plain() const = 0;
-  // The peer has ended its half in the filter's own terms. A descriptor that ends before is a broken one.
+  // The peer has ended its half in the filter's own terms. A descriptor that ends before is a broken one,
+  // but for a filter that has no such terms.
   virtual bool ended() const = 0;
+  virtual bool ends_with_descriptor() const { return false; }
 
   virtual absl::Status PutPlain(std::string_view plain) = 0;
   // There will be no more plain bytes to send; to be said to the peer, once however often this is called.

@@ -342,9 +342,9 @@ void ReplicaLinks::Take(Fd fd, const Address& address) {
                                           .handshake = {options_.identity, ReplicaHandshake::FreshNonce()},
                                           .from = std::nullopt,
                                           .guest = false});
-  incoming->connection =
-      std::make_unique<Connection>(loop_, options_.connection, counters_, address, std::move(fd),
-                                   [this, id](ConnectionEvent event) { OnIncoming(id, event); });
+  incoming->connection = std::make_unique<Connection>(
+      loop_, options_.connection, counters_, address, Accepted{std::move(fd), nullptr},
+      [this, id](ConnectionEvent event) { OnIncoming(id, event); });
   incoming->connection->SetDeadline(loop_.now() + options_.hello_timeout);
   incoming_.emplace(id, std::move(incoming));
   most_inbound_.Note(incoming_.size());

@@ -13,7 +13,9 @@ namespace bt::net {
 
 struct StreamLinks::Link {
   std::unique_ptr<Connection> connection;  // none for a link that links_max did not let come about
+  bool dialled = false;
   bool up = false;
+  bool spoke = false;   // the peer has
   bool closed = false;  // by the machine, with `flush`: it hears nothing more of the link
 };
 
@@ -31,8 +33,9 @@ absl::StatusOr<Address> StreamLinks::Listen(const Address& address) {
   CHECK(!acceptor_.has_value());
   absl::StatusOr<Listener> listener = net::Listen(address);
   if (!listener.ok()) return listener.status();
-  acceptor_.emplace(loop_, *std::move(listener),
-                    [this](Fd fd, const Address& peer) { Adopt(std::move(fd), peer); });
+  acceptor_.emplace(loop_, *std::move(listener), [this](Fd fd, const Address& peer) {
+    Adopt({std::move(fd), nullptr}, peer);
+  });
   return acceptor_->address();
 }
 
@@ -66,6 +69,7 @@ void StreamLinks::Start(const LinkConnect& connect) {
   const LinkId id = connect.link;
   CHECK((id.value() & kInboundLink) == 0 && !links_.contains(id));
   auto link = std::make_unique<Link>();
+  link->dialled = true;
   if (links_.size() >= options_.links_max) {
     ++counters_.connect_failed;
     later_.Tell([this, id,
@@ -79,7 +83,7 @@ void StreamLinks::Start(const LinkConnect& connect) {
   links_.emplace(id, std::move(link));
 }
 
-void StreamLinks::Adopt(Fd fd, const Address& peer) {
+void StreamLinks::Adopt(Accepted accepted, const Address& peer) {
   if (links_.size() >= options_.links_max) {
     ++counters_.turned_away;
     return;
@@ -87,8 +91,8 @@ void StreamLinks::Adopt(Fd fd, const Address& peer) {
   ++counters_.accepted;
   const LinkId id(kInboundLink | ++inbound_count_);
   auto link = std::make_unique<Link>();
-  link->connection =
-      std::make_unique<Connection>(loop_, options_.connection, counters_, peer, std::move(fd), Hear(id));
+  link->connection = std::make_unique<Connection>(loop_, options_.connection, counters_, peer,
+                                                  std::move(accepted), Hear(id));
   link->connection->SetReading(!reading_paused_);
   links_.emplace(id, std::move(link));
 }
@@ -118,6 +122,7 @@ void StreamLinks::Read(LinkId id) {
     if (got.state == IoResult::State::kEnd) return Drop(id, "the peer closed the connection");
     if (got.state != IoResult::State::kDone) return;
     budget -= got.bytes;
+    links_.at(id)->spoke = true;
     deliver_(LinkReceived{id, pool_.Take(got.bytes)});
     if (got.bytes < room) return;  // that was all there was
   }
@@ -176,9 +181,12 @@ void StreamLinks::OnDown(LinkId id) {
 void StreamLinks::Drop(LinkId id, std::string why) {
   const auto found = links_.find(id);
   if (found == links_.end()) return;
-  const bool closed = found->second->closed;
+  const std::unique_ptr<Link> link = std::move(found->second);
   links_.erase(found);
-  if (!closed) deliver_(LinkDown{id, std::move(why)});
+  if (link->dialled && link->connection != nullptr && options_.dialled) {
+    options_.dialled(link->connection->peer(), link->up, link->spoke);
+  }
+  if (!link->closed) deliver_(LinkDown{id, std::move(why)});
 }
 
 }  // namespace bt::net

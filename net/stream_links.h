@@ -34,6 +34,9 @@ struct StreamLinksOptions {
   size_t read_bytes_per_wake = 256 * 1024;
   // What a peer is asked for and told goes out behind the blocks it is sent.
   ConnectionOptions connection{.unsent_bytes_max = 16 << 10};
+  // Told of each connection that was dialled, once it is over: whether it came up, and whether the peer has
+  // said anything. May be empty.
+  std::function<void(const Address& peer, bool up, bool spoke)> dialled = {};
 };
 
 class StreamLinks {
@@ -58,9 +61,9 @@ class StreamLinks {
 
   // Accepts links from now on; returns the address with its real port. At most once.
   absl::StatusOr<Address> Listen(const Address& address);
-  // A connection that somebody else has accepted, with nothing read from it: as if it had come to this
-  // listener.
-  void Adopt(Fd fd, const Address& peer);
+  // A connection that somebody else has accepted, with nothing read from it but by its filter: as if it had
+  // come to this listener.
+  void Adopt(Accepted accepted, const Address& peer);
 
   void Execute(LinkEffect effect);
 

@@ -49,7 +49,8 @@ IoResult Transport::FillFilter() {
   if (got < 0 && errno == EAGAIN) return {State::kBlocked, 0};
   if (got < 0) return Broken(ErrnoText(errno));
   if (got == 0) {
-    return filter_->ended() ? IoResult{State::kEnd, 0} : Broken("the peer ended the connection too early");
+    const bool may_end = filter_->ended() || (filter_->established() && filter_->ends_with_descriptor());
+    return may_end ? IoResult{State::kEnd, 0} : Broken("the peer ended the connection too early");
   }
   const absl::Status status = filter_->PutEncoded({encoded.data(), static_cast<size_t>(got)});
   filter_->TakeEncoded(encoded_);

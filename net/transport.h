@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "net/fd.h"
 #include "net/filter.h"
@@ -52,6 +53,9 @@ class Transport {
   bool PeerIsCalled(const std::string& name) const {
     return filter_ != nullptr && filter_->PeerIsCalled(name);
   }
+
+  // The descriptor and the filter, which has said its part of the handshake: for who goes on with them.
+  std::pair<Fd, std::unique_ptr<Filter>> Release() && { return {std::move(fd_), std::move(filter_)}; }
 
   // Moves the filter's handshake as far as it goes.
   IoResult Shake();

@@ -65,7 +65,7 @@ void HttpServer::Take(Fd fd, const Address& peer) {
   auto client = std::make_unique<Client>();
   client->id = next_client_++;
   client->connection = std::make_unique<Connection>(
-      loop_, limits_.connection, counters_, peer, std::move(fd),
+      loop_, limits_.connection, counters_, peer, Accepted{std::move(fd), nullptr},
       [this, client = client.get()](ConnectionEvent event) { OnEvent(*client, event); });
   Client& taken = *client;
   clients_.emplace(taken.id, std::move(client));

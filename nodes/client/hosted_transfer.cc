@@ -7,12 +7,23 @@
 
 #include "core/swarm/info_hashes.h"
 #include "nodes/client/download_target.h"
+#include "nodes/client/mse_filter.h"
 
 namespace bt::nodes {
+namespace {
+
+constexpr size_t kObfuscatedMax = 1024;
+
+}  // namespace
 
 HostedTransfer::HostedTransfer(net::Loop& loop, HostedSetup setup, TakeNote take_note)
     : loop_(loop), setup_(std::move(setup)), take_note_(std::move(take_note)) {
-  links_ = std::make_unique<net::StreamLinks>(loop_, net::StreamLinksOptions{});
+  net::StreamLinksOptions links;
+  links.connection.make_filter = [this](net::FilterSide side, const Address& peer) {
+    return FilterFor(side, peer);
+  };
+  links.dialled = [this](const Address& peer, bool up, bool spoke) { OnDialled(peer, up, spoke); };
+  links_ = std::make_unique<net::StreamLinks>(loop_, std::move(links));
   files_ = std::make_unique<BlockStore>(loop_, BlockStoreOptions{}, [this](const swarm::OpenFile& file) {
     content_ = file;
     return FilePlace{Target(), false};
@@ -31,8 +42,16 @@ HostedTransfer::HostedTransfer(net::Loop& loop, HostedSetup setup, TakeNote take
 HostedTransfer::~HostedTransfer() = default;
 
 absl::StatusOr<Address> HostedTransfer::Listen(const std::optional<Address>& wanted) {
-  const auto listen = [this](const Address& address) { return links_->Listen(address); };
-  return wanted ? listen(*wanted) : ListenEverywhere(listen);
+  // Whatever torrent a peer means, the machine has its own word for it.
+  const auto take = [this](const InfoHash&, net::Accepted& accepted, const Address& peer) {
+    if (started()) Adopt(std::move(accepted), peer);
+    return started();
+  };
+  absl::StatusOr<std::unique_ptr<PeerDoor>> door =
+      PeerDoor::Open(loop_, wanted, {take, [this] { return info_hashes(); }});
+  if (!door.ok()) return door.status();
+  door_ = *std::move(door);
+  return door_->address();
 }
 
 void HostedTransfer::Start(const Address& listen) {
@@ -45,7 +64,41 @@ void HostedTransfer::Start(const Address& listen) {
   host_->Start({});
 }
 
-void HostedTransfer::Adopt(net::Fd fd, const Address& peer) { links_->Adopt(std::move(fd), peer); }
+void HostedTransfer::Adopt(net::Accepted accepted, const Address& peer) {
+  links_->Adopt(std::move(accepted), peer);
+}
+
+std::vector<InfoHash> HostedTransfer::info_hashes() const {
+  std::vector<InfoHash> hashes;
+  const Metainfo* metainfo = started() ? machine().metainfo() : nullptr;
+  if (metainfo == nullptr) {
+    const auto* asked = setup_.config.key ? std::get_if<InfoHash>(&*setup_.config.key) : nullptr;
+    if (asked != nullptr) hashes.push_back(*asked);
+    const std::optional<swarm::Magnet>& magnet = setup_.config.magnet;
+    if (magnet && magnet->v1) hashes.push_back(*magnet->v1);
+    if (magnet && magnet->v2) hashes.push_back(CutToInfoHash(*magnet->v2));
+    return hashes;
+  }
+  const swarm::InfoHashes known(*metainfo, setup_.config.format, setup_.config.key);
+  for (uint32_t i = 0; i < known.dialled(); ++i) hashes.push_back(known.ToDial(i).hash);
+  return hashes;
+}
+
+std::unique_ptr<net::Filter> HostedTransfer::FilterFor(net::FilterSide side, const Address& peer) const {
+  if (side == net::FilterSide::kAccepts || !obfuscated_.contains(peer)) return nullptr;
+  const std::vector<InfoHash> hashes = info_hashes();
+  return hashes.empty() ? nullptr : std::make_unique<MseFilter>(hashes.front());
+}
+
+// A peer that wants Message Stream Encryption closes a connection that begins without it.
+void HostedTransfer::OnDialled(const Address& peer, bool up, bool spoke) {
+  if (spoke) return;
+  if (!up || obfuscated_.contains(peer)) {
+    obfuscated_.erase(peer);
+  } else if (obfuscated_.size() < kObfuscatedMax) {
+    obfuscated_.insert(peer);
+  }
+}
 
 void HostedTransfer::SetLimits(uint64_t upload, uint64_t download) {
   host_->Deliver(Call<swarm::Protocol>{CallId(2), swarm::SetLimits{.upload = upload, .download = download}});
@@ -88,9 +141,8 @@ Announced HostedTransfer::WhatIsAnnounced() {
   Announced announced;
   announced.info_hash = [this](const tracker_api::TorrentKey& key) -> std::optional<InfoHash> {
     if (const auto* hash = std::get_if<InfoHash>(&key)) return *hash;
-    const Metainfo* metainfo = machine().metainfo();
-    if (metainfo == nullptr) return std::nullopt;
-    return swarm::InfoHashes(*metainfo, setup_.config.format, setup_.config.key).ToDial(0).hash;
+    const std::vector<InfoHash> hashes = info_hashes();
+    return hashes.empty() ? std::nullopt : std::optional(hashes.front());
   };
   announced.listen = [this] { return listen_; };
   announced.left = [this]() -> uint64_t {

@@ -4,6 +4,7 @@
 // the edges to its trackers and web servers. What its notes mean to a user is its owner's matter: a command
 // that works alone (transfer.h), or the daemon. Loop thread only.
 
+#include <absl/container/btree_set.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include "net/loop.h"
 #include "net/out_queue.h"
 #include "net/stream_links.h"
+#include "nodes/client/peer_door.h"
 #include "nodes/client/trackers.h"
 #include "nodes/client/web_client.h"
 #include "nodes/content/block_store.h"
@@ -32,13 +34,6 @@ struct HostedSetup {
   WebSeedList web_seeds;  // of a download
   std::string path;       // of the offered file; of a download the file or directory to make, or empty
 };
-
-// Any free port of every address of both families, so that a claim names a place where this process listens
-// whatever family the trackers are reached by. A machine without IPv6 has the other family alone.
-auto ListenEverywhere(auto&& listen) {
-  auto both = listen(Address{});
-  return both.ok() ? std::move(both) : listen(Address::V4(0, 0, 0, 0, 0));
-}
 
 class HostedTransfer {
  public:
@@ -55,8 +50,10 @@ class HostedTransfer {
   absl::StatusOr<Address> Listen(const std::optional<Address>& wanted);
   // Once. `listen`: where peers reach it, as it is claimed.
   void Start(const Address& listen);
-  // A connection of a peer that somebody else has accepted, with nothing read from it. After Start.
-  void Adopt(net::Fd fd, const Address& peer);
+  // A connection of a peer that a door has accepted. After Start.
+  void Adopt(net::Accepted accepted, const Address& peer);
+  // Of this torrent, those under which peers are dialled; none before it is known, but what it was asked by.
+  std::vector<InfoHash> info_hashes() const;
   // Other limits of bytes a second from now on; 0: none. After Start.
   void SetLimits(uint64_t upload, uint64_t download);
   // Withdraws and saves; the note Stopped follows.
@@ -89,6 +86,8 @@ class HostedTransfer {
  private:
   using Host = net::Host<swarm::Client, HostedTransfer, BlockStore>;
   Announced WhatIsAnnounced();
+  std::unique_ptr<net::Filter> FilterFor(net::FilterSide side, const Address& peer) const;
+  void OnDialled(const Address& peer, bool up, bool spoke);
 
   net::Loop& loop_;
   HostedSetup setup_;
@@ -96,7 +95,10 @@ class HostedTransfer {
   Address listen_;
   std::string path_;
   std::optional<swarm::OpenFile> content_;
+  // Peers that hung up on a plain handshake without a word: dialled with MSE, until one of these fails.
+  absl::btree_set<Address> obfuscated_;  // at most kObfuscatedMax
   std::unique_ptr<net::StreamLinks> links_;
+  std::unique_ptr<PeerDoor> door_;  // of a transfer that is alone
   std::unique_ptr<BlockStore> files_;
   std::unique_ptr<TrackerAsker> asker_;
   std::unique_ptr<WebClient> web_;

@@ -16,7 +16,6 @@
 #include "net/unix_socket.h"
 #include "nodes/daemon/control_edge.h"
 #include "nodes/daemon/data_edge.h"
-#include "nodes/daemon/peer_door.h"
 #include "nodes/daemon/state_file.h"
 #include "nodes/daemon/transfers.h"
 #include "nodes/shared/files.h"
@@ -106,9 +105,11 @@ class Daemon {
     transfers_ = std::make_unique<Transfers>(loop_, options_.state_dir, *std::move(state),
                                              options_.on_complete, [this] { loop_.Stop(); });
     absl::StatusOr<std::unique_ptr<PeerDoor>> door =
-        PeerDoor::Open(loop_, *listen, [this](const InfoHash& hash, net::Fd& fd, const Address& peer) {
-          return transfers_->HandOver(hash, fd, peer);
-        });
+        PeerDoor::Open(loop_, *listen,
+                       {[this](const InfoHash& hash, net::Accepted& accepted, const Address& peer) {
+                          return transfers_->HandOver(hash, accepted, peer);
+                        },
+                        [this] { return transfers_->info_hashes(); }});
     if (!door.ok()) {
       ::unlink(options_.control.c_str());
       return absl::UnavailableError(

@@ -317,6 +317,10 @@ void DaemonTransfer::End(std::function<void()> ended) {
   later_.Tell([this] { Rest(state_); });
 }
 
+std::vector<InfoHash> DaemonTransfer::info_hashes() const {
+  return hosted_ != nullptr && state_ == State::kRunning ? hosted_->info_hashes() : std::vector<InfoHash>();
+}
+
 bool DaemonTransfer::Means(const InfoHash& hash) const {
   return hosted_ != nullptr && state_ == State::kRunning && hosted_->machine().Means(hash);
 }

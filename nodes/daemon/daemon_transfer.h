@@ -78,7 +78,9 @@ class DaemonTransfer {
   void End(std::function<void()> ended);
 
   bool Means(const InfoHash& hash) const;
-  void Adopt(net::Fd fd, const Address& peer) { hosted_->Adopt(std::move(fd), peer); }
+  void Adopt(net::Accepted accepted, const Address& peer) { hosted_->Adopt(std::move(accepted), peer); }
+  // While it runs: of its torrent.
+  std::vector<InfoHash> info_hashes() const;
 
   // What its content is made of; nullptr: not known yet, or (MayBeRead) any more.
   const swarm::OpenFile* content() const;

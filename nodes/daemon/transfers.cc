@@ -58,10 +58,19 @@ void Transfers::Begin(std::unique_ptr<PeerDoor> door) {
   tick_.Arm(loop_.now() + kTick);
 }
 
-bool Transfers::HandOver(const InfoHash& hash, net::Fd& fd, const Address& peer) {
+std::vector<InfoHash> Transfers::info_hashes() const {
+  std::vector<InfoHash> hashes;
+  for (const auto& [id, transfer] : transfers_) {
+    const std::vector<InfoHash> own = transfer->info_hashes();
+    hashes.insert(hashes.end(), own.begin(), own.end());
+  }
+  return hashes;
+}
+
+bool Transfers::HandOver(const InfoHash& hash, net::Accepted& accepted, const Address& peer) {
   for (const auto& [id, transfer] : transfers_) {
     if (!transfer->Means(hash)) continue;
-    transfer->Adopt(std::move(fd), peer);
+    transfer->Adopt(std::move(accepted), peer);
     return true;
   }
   return false;

@@ -13,9 +13,9 @@
 
 #include "core/base/address.h"
 #include "net/loop.h"
+#include "nodes/client/peer_door.h"
 #include "nodes/daemon/completion_hook.h"
 #include "nodes/daemon/daemon_transfer.h"
-#include "nodes/daemon/peer_door.h"
 #include "nodes/daemon/side_threads.h"
 #include "nodes/daemon/state_file.h"
 
@@ -36,7 +36,9 @@ class Transfers {
   void Begin(std::unique_ptr<PeerDoor> door);
   const Address& listen() const { return door_->address(); }
   // For the door.
-  bool HandOver(const InfoHash& hash, net::Fd& fd, const Address& peer);
+  bool HandOver(const InfoHash& hash, net::Accepted& accepted, const Address& peer);
+  // Of all that run.
+  std::vector<InfoHash> info_hashes() const;
 
   // The id of the transfer, and whether it is a new one: the same order again means the transfer that is
   // there, which begins again if it has ended. kResourceExhausted: there are kTransfersMax.

@@ -1,4 +1,6 @@
-"""A libtorrent client that finds its peers through the torrent's trackers: libtorrent_peer.py seed|download TORRENT FOLDER PORT
+"""A libtorrent client that finds its peers through the torrent's trackers: libtorrent_peer.py WHO seed|download TORRENT FOLDER PORT
+
+WHO is "libtorrent", or "hidden-libtorrent" for one that speaks with nobody but under message stream encryption, by RC4.
 
 TORRENT is a .torrent file or a magnet link.
 """
@@ -10,11 +12,13 @@ import libtorrent as lt
 
 
 def main():
-    role, torrent, folder, port = sys.argv[1:]
+    who, role, torrent, folder, port = sys.argv[1:]
+    hidden = {"in_enc_policy": int(lt.enc_policy.pe_forced), "out_enc_policy": int(lt.enc_policy.pe_forced), "allowed_enc_level": int(lt.enc_level.pe_rc4)}
     session = lt.session(
         {
             "listen_interfaces": f"127.0.0.1:{port}", "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
             "enable_outgoing_utp": False, "enable_incoming_utp": False, "allow_multiple_connections_per_ip": True, "min_announce_interval": 1,
+            **(hidden if who == "hidden-libtorrent" else {}),
         }
     )  # fmt: skip
     if torrent.startswith("magnet:"):

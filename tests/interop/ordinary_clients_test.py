@@ -98,52 +98,57 @@ class Scene:
             print(f"our client from {who} by {kind}, {self.name}: the same bytes")
 
 
-def with_aria2(world, client):
+def with_aria2(world, client, who, options):
     # v1: aria2 1.36 computes a wrong info-hash for a hybrid torrent.
-    scene = Scene(client, "aria2", "v1")
+    scene = Scene(client, who, "v1")
     offer = scene.offer()
-    folder = scene.folder("aria2-result")
+    folder = scene.folder(f"{who}-result")
+    aria2 = ARIA2 + options
     scene.download(
-        lambda folder, what: ARIA2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, what],
-        (folder, scene.folder("aria2-magnet-result")),  # it announces over UDP by its DHT socket alone
+        lambda folder, what: aria2 + ["--seed-time=0", f"--listen-port={world.free_port()}", "--dir", folder, what],
+        (folder, scene.folder(f"{who}-magnet-result")),  # it announces over UDP by its DHT socket alone
     )
     offer.process.stop()
     seeder = world.start(
-        "aria2-seeder", ARIA2 + ["--check-integrity=true", "--seed-ratio=0.0", "-V", f"--listen-port={world.free_port()}", "--dir", folder, scene.torrent]
+        f"{who}-seeder", aria2 + ["--check-integrity=true", "--seed-ratio=0.0", "-V", f"--listen-port={world.free_port()}", "--dir", folder, scene.torrent]
     )
     # A v1 dictionary alone is not enough for our client: the cluster gives it the torrent.
-    scene.our_client_downloads_from("aria2", scene.magnet())
+    scene.our_client_downloads_from(who, scene.magnet())
     seeder.kill()
 
 
-def with_libtorrent(world, client, form):
-    scene = Scene(client, "libtorrent", form)
+def with_libtorrent(world, client, who, form):
+    scene = Scene(client, who, form)
     offer = scene.offer()
-    folder = scene.folder("libtorrent-result-" + form)
-    peer = [SYSTEM_PYTHON, "-B", os.path.join(_HERE, "libtorrent_peer.py")]
+    folder = scene.folder(f"{who}-result-{form}")
+    peer = [SYSTEM_PYTHON, "-B", os.path.join(_HERE, "libtorrent_peer.py"), who]
     scene.download(
         lambda folder, what: peer + ["download", what, folder, str(world.free_port())],
-        (folder, scene.folder("libtorrent-magnet-result-" + form), scene.folder("libtorrent-udp-result-" + form)),
+        (folder, scene.folder(f"{who}-magnet-result-{form}"), scene.folder(f"{who}-udp-result-{form}")),
     )
     offer.process.stop()
     port = world.free_port()
-    seeder = world.start("libtorrent-seeder-" + form, peer + ["seed", scene.over_udp(), folder, str(port)])
+    seeder = world.start(f"{who}-seeder-{form}", peer + ["seed", scene.over_udp(), folder, str(port)])
     # Without a tracker everything comes from the other client: info dictionary, piece layer, content.
     alone = scene.magnet().split("&tr=")[0] + f"&x.pe=127.0.0.1:{port}"
-    scene.our_client_downloads_from("libtorrent", scene.magnet() if form == "v1" else alone)
+    scene.our_client_downloads_from(who, scene.magnet() if form == "v1" else alone)
     seeder.kill()
 
 
 def story(world):
     client = Client(world, Cluster(world).start())
     if shutil.which("aria2c"):
-        with_aria2(world, client)
+        with_aria2(world, client, "aria2", [])
+        # Message stream encryption: it speaks with nobody who does not hide every byte.
+        with_aria2(world, client, "hidden-aria2", ["--bt-require-crypto=true", "--bt-min-crypto-level=arc4"])
     else:
         print("SKIPPED: aria2 is not installed (tools/setup --bench installs it)")
     if subprocess.run([SYSTEM_PYTHON, "-c", "import libtorrent"], capture_output=True, check=False).returncode == 0:
         # v1: it hangs up on the v2 bit beside such a hash; v2: it asks for the whole last block.
         for form in ("hybrid", "v1", "v2"):
-            with_libtorrent(world, client, form)
+            with_libtorrent(world, client, "libtorrent", form)
+        for form in ("hybrid", "v2"):
+            with_libtorrent(world, client, "hidden-libtorrent", form)
     else:
         print("SKIPPED: libtorrent is not installed (tools/setup --bench installs python3-libtorrent)")
 

@@ -21,7 +21,8 @@ struct End {
       : connection(std::make_unique<Connection>(loop, options, counters, peer,
                                                 [this](ConnectionEvent event) { On(event); })) {}
   End(Loop& loop, const ConnectionOptions& options, Fd accepted, const Address& peer)
-      : connection(std::make_unique<Connection>(loop, options, counters, peer, std::move(accepted),
+      : connection(std::make_unique<Connection>(loop, options, counters, peer,
+                                                Accepted{std::move(accepted), nullptr},
                                                 [this](ConnectionEvent event) { On(event); })) {}
 
   void On(ConnectionEvent event) {

@@ -100,7 +100,7 @@ TEST_F(StreamLinksTest, AConnectionThatWasAcceptedElsewhereIsALinkLikeOthers) {
   client_.links.Execute(LinkConnect{LinkId(1), at});
   client_.links.Execute(LinkSendBytes{LinkId(1), Slice::Static("hello")});
   ASSERT_TRUE(RunUntil(loop_, [&] { return accepted.valid() && Up(client_, LinkId(1)); }));
-  server_.links.Adopt(std::move(accepted), Address::V4(127, 0, 0, 1, 99));
+  server_.links.Adopt(Accepted{std::move(accepted), nullptr}, Address::V4(127, 0, 0, 1, 99));
   ASSERT_TRUE(RunUntil(loop_, [&] { return server_.total == 5; }));
   ASSERT_EQ(server_.up.size(), 1u);
   EXPECT_NE(server_.up[0].value() & kInboundLink, 0u);

@@ -13,7 +13,6 @@
 
 #include "nodes/daemon/completion_hook.h"
 #include "nodes/daemon/order.h"
-#include "nodes/daemon/peer_door.h"
 #include "nodes/daemon/seed_limits.h"
 #include "nodes/daemon/shares.h"
 #include "nodes/daemon/side_threads.h"
@@ -200,65 +199,6 @@ TEST(SideThreadsTest, TellsTheLoopUnlessItsOwnerIsGone) {
   side.Run([] { return 10; }, here, [&](int by) { told += by; });
   ASSERT_TRUE(net::RunUntil(loop, [&] { return told >= 10; }));
   EXPECT_EQ(told, 10);
-}
-
-class PeerDoorTest : public testing::Test {
- protected:
-  PeerDoorTest() {
-    door_ = *PeerDoor::Open(loop_, Address::V4(127, 0, 0, 1, 0),
-                            [this](const InfoHash& hash, net::Fd& fd, const Address&) {
-                              if (hash != known_) return false;
-                              taken_.push_back(std::move(fd));
-                              return true;
-                            });
-    known_.fill(7);
-  }
-  net::Fd Dial(const std::string& bytes) {
-    net::Fd fd = *net::StartConnect(door_->address());
-    net::RunUntil(loop_, [&] { return ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0; });
-    return fd;
-  }
-  std::string Handshake(uint8_t hash) const {
-    return "\x13"
-           "BitTorrent protocol" +
-           std::string(8, '\0') + std::string(20, static_cast<char>(hash)) + "-XX0000-abcdefghijkl";
-  }
-
-  net::Loop loop_;
-  InfoHash known_{};
-  std::vector<net::Fd> taken_;
-  std::unique_ptr<PeerDoor> door_;
-};
-
-TEST_F(PeerDoorTest, HandsOverByTheHashAndLeavesEverythingToBeRead) {
-  const net::Fd peer = Dial(Handshake(7));
-  ASSERT_TRUE(net::RunUntil(loop_, [&] { return taken_.size() == 1; }));
-  std::string read(100, '\0');
-  const ssize_t got = ::recv(taken_[0].get(), read.data(), read.size(), 0);
-  ASSERT_EQ(got, 68);
-  EXPECT_EQ(read.substr(0, 68), Handshake(7));
-  EXPECT_EQ(door_->counters().handed_over, 1u);
-}
-
-TEST_F(PeerDoorTest, AHandshakeThatComesInPiecesIsWaitedFor) {
-  const net::Fd peer = Dial(Handshake(7).substr(0, 30));
-  ASSERT_TRUE(net::RunUntil(loop_, [&] { return door_->waiting() == 1; }));
-  const std::string rest = Handshake(7).substr(30);
-  ASSERT_GT(::send(peer.get(), rest.data(), rest.size(), MSG_NOSIGNAL), 0);
-  ASSERT_TRUE(net::RunUntil(loop_, [&] { return taken_.size() == 1; }));
-}
-
-TEST_F(PeerDoorTest, StrangersAreClosed) {
-  const net::Fd other = Dial(Handshake(8));
-  const net::Fd web = Dial("GET / HTTP/1.1\r\nHost: somebody.example\r\nAccept: everything\r\n\r\n");
-  net::Fd short_one = Dial(
-      "\x13"
-      "BitTorrent");
-  ASSERT_TRUE(net::RunUntil(loop_, [&] { return door_->counters().strangers == 2; }));
-  short_one.Reset();
-  ASSERT_TRUE(net::RunUntil(loop_, [&] { return door_->counters().strangers == 3; }));
-  EXPECT_EQ(door_->waiting(), 0u);
-  EXPECT_TRUE(taken_.empty());
 }
 
 }  // namespace
