@@ -104,6 +104,13 @@ void Journal::Forget(WriteSeq needed) { writer_->Forget(needed); }
 
 void Journal::Flush() { writer_->Queue(pending_); }
 
+Journal::Queued Journal::queued() const {
+  const JournalWriter::Progress progress = writer_->progress();
+  return {progress.queued_bytes, progress.most_queued_bytes.value()};
+}
+
+uint64_t Journal::queued_bytes_max() const { return writer_->queued_bytes_max(); }
+
 void Journal::OnProgress() {
   const JournalWriter::Progress progress = writer_->progress();
   counters_.commits = progress.commits;

@@ -78,6 +78,14 @@ class Journal {
   void Forget(WriteSeq needed);
 
   const Counters& counters() const { return counters_; }
+  // Bytes that were appended before this iteration of the loop and are not durable yet, and the most that
+  // there were; past queued_bytes_max the journal stops.
+  struct Queued {
+    uint64_t now = 0;
+    uint64_t most = 0;
+  };
+  Queued queued() const;
+  uint64_t queued_bytes_max() const;
 
  private:
   friend JournalOpening;

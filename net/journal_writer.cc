@@ -35,11 +35,13 @@ void JournalWriter::Queue(std::vector<JournalWrite>& writes) {
   bool overflow = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (const JournalWrite& write : writes) queued_bytes_ += write.body.size() + wal::kRecordHeaderBytes;
-    overflow = queued_bytes_ > queued_bytes_max_ && progress_.failure.ok();
+    for (const JournalWrite& write : writes)
+      progress_.queued_bytes += write.body.size() + wal::kRecordHeaderBytes;
+    progress_.most_queued_bytes.Note(progress_.queued_bytes);
+    overflow = progress_.queued_bytes > queued_bytes_max_ && progress_.failure.ok();
     if (overflow) {
-      progress_.failure = absl::ResourceExhaustedError(
-          absl::StrCat("the journal's disk does not keep up: ", queued_bytes_, " bytes wait to be written"));
+      progress_.failure = absl::ResourceExhaustedError(absl::StrCat(
+          "the journal's disk does not keep up: ", progress_.queued_bytes, " bytes wait to be written"));
     }
     if (queue_.empty()) {
       queue_.swap(writes);
@@ -94,13 +96,13 @@ void JournalWriter::Run() {
       continue;
     }
     batch.swap(queue_);
-    const uint64_t batch_bytes = queued_bytes_;
+    const uint64_t batch_bytes = progress_.queued_bytes;
     files_->Forget(needed_);
     lock.unlock();
     files_->Commit(batch);
     directory_->Run(*files_);
     lock.lock();
-    queued_bytes_ -= batch_bytes;
+    progress_.queued_bytes -= batch_bytes;
     ++progress_.commits;
     progress_.bytes = directory_->bytes();
     progress_.segments = directory_->files();

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "core/base/ids.h"
 #include "core/machine/outbox.h"
 #include "core/wal/journal_files.h"
@@ -32,6 +33,8 @@ class JournalWriter {
     uint64_t bytes = 0;  // of the segments
     size_t segments = 0;
     std::optional<uint64_t> free_bytes;  // on their file system; nullopt: not known
+    uint64_t queued_bytes = 0;           // not durable yet
+    Highest most_queued_bytes;
     LatencyHistogram syncs;
     absl::Status failure;  // once not OK, nothing more is written
   };
@@ -49,6 +52,7 @@ class JournalWriter {
   void Forget(WriteSeq needed);
 
   Progress progress() const;
+  uint64_t queued_bytes_max() const { return queued_bytes_max_; }
 
  private:
   void Run();
@@ -63,7 +67,6 @@ class JournalWriter {
   std::condition_variable work_;
   // All guarded by mutex_.
   std::vector<JournalWrite> queue_;  // at most queued_bytes_max_
-  uint64_t queued_bytes_ = 0;
   WriteSeq needed_;
   Progress progress_;
   bool stopping_ = false;

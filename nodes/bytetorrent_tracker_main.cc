@@ -420,6 +420,7 @@ class Tracker {
 
   void TellAlarms() {
     trust_.RenewWhenDue(log_);
+    http_edge_->NoteDescriptors();
     for (const std::string& line : alarm_log_.Lines(host_->machine().Alarms(loop_.now()), loop_.now()))
       log_.Warning(absl::StrCat("node ", flags_.self.value(), ": ", line));
     alarms_timer_.Arm(loop_.now() + kAlarmsLookedAt);

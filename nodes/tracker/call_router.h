@@ -45,6 +45,7 @@ class CallRouter {
   // From the hosted node. A reply to a cancelled call is dropped.
   void OnReply(CallId call, tracker_api::Response response);
 
+  size_t limit() const { return limit_; }
   size_t under_way() const { return calls_.size(); }
   const Highest& most() const { return most_; }
 

@@ -21,5 +21,7 @@ absl::StatusOr<DescriptorShares> ShareDescriptors(uint64_t limit, size_t members
 
 // What this process may have (RLIMIT_NOFILE).
 uint64_t DescriptorLimit();
+// How many this process has open, of those whose number is below `limit`.
+uint64_t OpenDescriptors(uint64_t limit);
 
 }  // namespace bt::nodes

@@ -7,6 +7,7 @@
 #include "core/base/check.h"
 #include "nodes/http_api/form.h"
 #include "nodes/tracker/cluster_json.h"
+#include "nodes/tracker/descriptors.h"
 #include "nodes/tracker/tracker_edge.h"
 
 namespace bt::nodes {
@@ -128,8 +129,11 @@ net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const
 }
 
 std::vector<LimitRow> HttpEdge::OwnLimits() const {
-  return nodes::OwnLimits({*server_, limits_, node_->host().machine(), router_, udp_edge_, links_});
+  return nodes::OwnLimits({*server_, limits_, node_->host().machine(), router_, *journal_,
+                           most_descriptors_.value(), udp_edge_, links_});
 }
+
+void HttpEdge::NoteDescriptors() { most_descriptors_.Note(OpenDescriptors(limits_.descriptors)); }
 
 net::HttpResponse HttpEdge::ClusterView() const {
   return ApiResponse(200, ClusterText({node_->host().machine(), net::Loop::ReadClock(), identity_.nodes,

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/highest.h"
 #include "net/http/server.h"
 #include "net/journal.h"
 #include "net/replica_links.h"
@@ -61,6 +62,8 @@ class HttpEdge final : public CallOrigin {
 
   // The node's own limits, with what is taken of each. After Begin.
   std::vector<LimitRow> OwnLimits() const;
+  // Looks how many descriptors are open, of which nobody else counts the most.
+  void NoteDescriptors();
 
   // Why no request can be put to the node now; nullopt: it can.
   std::optional<std::string> Refusal() const { return begun_ ? std::nullopt : std::optional(recovering_()); }
@@ -118,6 +121,7 @@ class HttpEdge final : public CallOrigin {
   const net::ReplicaLinks* links_ = nullptr;
   const TrackerEdge* node_ = nullptr;
   LocalLimits limits_;
+  Highest most_descriptors_;
   const UdpEdge* udp_edge_ = nullptr;
   UdpSources udp_;
   bool begun_ = false;

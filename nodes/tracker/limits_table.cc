@@ -9,6 +9,7 @@
 #include "core/tracker/limit_names.h"
 #include "nodes/http_api/uri.h"
 #include "nodes/shared/text.h"
+#include "nodes/tracker/descriptors.h"
 
 namespace bt::nodes {
 namespace {
@@ -93,7 +94,7 @@ void AddClients(const OwnLimitSources& sources, std::vector<LimitRow>& rows) {
       OfServer("unsent_bytes", "bytes", clients.unsent, server.unsent(), "who reads nothing is closed"));
   rows.push_back(OfServer("unfinished_bytes", "bytes", clients.receiving, server.receiving(),
                           "the address with most loses one"));
-  rows.push_back({"calls_under_way", "", kCallLimit, sources.router.under_way(),
+  rows.push_back({"calls_under_way", "", sources.router.limit(), sources.router.under_way(),
                   sources.router.most().value(), "requests are answered 503"});
   if (sources.udp == nullptr) return;
   rows.push_back({"udp_requests", "", kUdpCallLimit, sources.udp->under_way(), sources.udp->most().value(),
@@ -157,8 +158,14 @@ std::vector<LimitRow> OwnLimits(const OwnLimitSources& sources) {
   const uint64_t resident = ResidentBytes();
   std::vector<LimitRow> rows{{"memory", "bytes", sources.limits.memory, resident,
                               std::max(resident, MostResidentBytes()), "(the next ones are parts of it)"}};
+  const uint64_t open = OpenDescriptors(sources.limits.descriptors);
+  rows.push_back({"descriptors", "", sources.limits.descriptors, open,
+                  std::max(open, sources.most_descriptors), "newcomers wait to be accepted"});
   AddClients(sources, rows);
   AddNode(sources.node, rows);
+  const net::Journal::Queued queued = sources.journal.queued();
+  rows.push_back({"journal_queue_bytes", "bytes", sources.journal.queued_bytes_max(), queued.now, queued.most,
+                  "the node stops: its disk does not keep up"});
   if (sources.links == nullptr) return rows;
   rows.push_back({"replica_connections", "", sources.limits.replica_inbound, sources.links->inbound(),
                   sources.links->most_inbound().value(), "the longest silent stranger makes room"});

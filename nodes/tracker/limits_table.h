@@ -13,6 +13,7 @@
 
 #include "core/tracker/node.h"
 #include "net/http/server.h"
+#include "net/journal.h"
 #include "net/replica_links.h"
 #include "nodes/tracker/call_router.h"
 #include "nodes/tracker/memory.h"
@@ -38,6 +39,8 @@ struct OwnLimitSources {
   const LocalLimits& limits;
   const tracker::TrackerNode& node;
   const CallRouter& router;
+  const net::Journal& journal;
+  uint64_t most_descriptors = 0;             // that were open when it was looked
   const UdpEdge* udp = nullptr;              // a node that takes no datagrams has none
   const net::ReplicaLinks* links = nullptr;  // a cluster of one has none
 };

@@ -82,6 +82,7 @@ absl::StatusOr<LocalLimits> DeriveLimits(uint64_t descriptors, uint32_t memory_m
   const absl::StatusOr<DescriptorShares> connections = ShareDescriptors(descriptors, members);
   if (!connections.ok()) return connections.status();
   LocalLimits limits;
+  limits.descriptors = descriptors;
   limits.memory = memory_mib == 0 ? DefaultMemoryLimit() : memory_mib * kMiB;
   const absl::StatusOr<MemoryShares> memory = ShareMemory(limits.memory);
   if (!memory.ok()) return memory.status();

@@ -34,6 +34,7 @@ struct LocalLimits {
   net::HttpServerLimits clients;
   size_t replica_inbound = 0;  // connections at the replica port
   size_t mutation_bytes = 0;
+  uint64_t descriptors = 0;  // of the process
 };
 // `memory_mib`: 0: DefaultMemoryLimit.
 absl::StatusOr<LocalLimits> DeriveLimits(uint64_t descriptors, uint32_t memory_mib, size_t members);

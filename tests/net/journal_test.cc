@@ -320,6 +320,26 @@ TEST_F(JournalTest, AWriteThatFailsStopsTheJournalAndConfirmsNothingMore) {
   EXPECT_EQ(third.recovery.cut_bytes, 0u);
 }
 
+TEST_F(JournalTest, ADiskThatDoesNotKeepUpStopsTheJournalWhenAsMuchWaitsAsMay) {
+  constexpr uint64_t kMost = 1 << 20;
+  JournalRecovery recovery;
+  auto journal = Journal::Open(
+      loop_, {.directory = directory_ / "data", .identity = kIdentity, .queued_bytes_max = kMost}, recovery);
+  ASSERT_TRUE(journal.ok()) << journal.status();
+  (*journal)->Connect([this](WriteSeq seq) { durable_ = seq; },
+                      [this](absl::Status status) { failure_ = std::move(status); });
+  EXPECT_EQ((*journal)->queued_bytes_max(), kMost);
+  (*journal)->Append(Write(1, std::string(kMost - wal::kRecordHeaderBytes, 'x')));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return durable_ == WriteSeq(1); }));
+  EXPECT_TRUE(failure_.ok()) << failure_;
+  EXPECT_EQ((*journal)->queued().now, 0u);
+  EXPECT_EQ((*journal)->queued().most, kMost);
+  (*journal)->Append(Write(2, std::string(kMost, 'x')));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return !failure_.ok(); }));
+  EXPECT_EQ(failure_.code(), absl::StatusCode::kResourceExhausted) << failure_;
+  EXPECT_NE(std::string(failure_.message()).find("does not keep up"), std::string::npos) << failure_;
+}
+
 TEST_F(JournalTest, ADirectoryThatCannotBeMadeIsNamed) {
   WriteFile(directory_ / "file", "x");
   JournalRecovery recovery;

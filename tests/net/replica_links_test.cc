@@ -263,6 +263,24 @@ TEST_F(ReplicaLinksTest, AFullQueueDropsTheOldestAndKeepsTheNewest) {
   EXPECT_EQ(a().most_queued_bytes().value(), Frame("90").size() * 10);
 }
 
+TEST_F(ReplicaLinksTest, AQueueIsFullOfBytesTooButTakesOneFrameHoweverLong) {
+  const std::string body(1000, 'x');
+  ReplicaLinksOptions options = Options(0);
+  options.queued_bytes_max = 10 * Frame(body).size();
+  replicas_[0].reset();
+  Start(0, options);
+  replicas_[0]->Connect();
+  ASSERT_TRUE(BothConnected());
+  for (int i = 0; i < 100; ++i) a().Send(NodeId(2), Slice::Own(std::string(body)));
+  EXPECT_EQ(a().queued_bytes(), a().queued_bytes_max());
+  EXPECT_EQ(a().counters().dropped_overflow, 90u);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return AtB().size() == 10; }));
+  EXPECT_EQ(a().most_queued_bytes().value(), a().queued_bytes_max());
+  a().Send(NodeId(2), Slice::Own(std::string(2 * a().queued_bytes_max(), 'y')));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return AtB().size() == 11; }));
+  EXPECT_EQ(a().counters().dropped_overflow, 90u);
+}
+
 TEST_F(ReplicaLinksTest, StrangersAreRefusedAndCounted) {
   ASSERT_TRUE(BothConnected());
   SendGarbage("GET / HTTP/1.1\r\n\r\n");

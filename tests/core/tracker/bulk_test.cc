@@ -272,6 +272,16 @@ TEST(Bulk, APeerThatTakesNothingCostsNoMoreThanTheLimitAndIsGivenUp) {
   EXPECT_EQ(link.sender().next_timer(), Instant::Never());
 }
 
+TEST(Bulk, NoMoreMessagesAreQueuedThanMayBe) {
+  Link link(kMegabitPerSecond, Milliseconds(5));
+  link.Stop();
+  const Config config;
+  for (uint64_t key = 0; key < config.bulk_messages_max + 5; ++key)
+    EXPECT_EQ(link.sender().Queue(key, Bytes(5000), link.now()), key < config.bulk_messages_max);
+  EXPECT_EQ(link.sender().dropped(), 5u);
+  EXPECT_EQ(link.sender().most_queued().value(), config.bulk_messages_max);
+}
+
 TEST(Bulk, AReceiverHoldsNoMoreThanTheLimit) {
   const Config config;
   BulkReceiver receiver(config, 1);

@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/tracker/held_values.h"
 #include "core/tracker/shipments.h"
@@ -125,6 +126,39 @@ TEST_F(ShippingTest, WhoHoldsItLaterIsSentTheAcceptAtOnce) {
   ASSERT_GT(held, Instant());
   EXPECT_GE(voted, held);
   EXPECT_LT(voted - held, Milliseconds(10));
+}
+
+// Long commands beyond the limits wait until others have arrived, in number as in bytes.
+void ExpectShippedAtMost(const Config& config, uint64_t most) {
+  Cluster cluster(3, config);
+  const size_t leader = cluster.AwaitLeader();
+  cluster.filter = [](size_t, size_t, const Protocol::Message& message) {
+    return !std::holds_alternative<Chunk>(message);
+  };
+  std::vector<CallId> calls;
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "long " + std::to_string(i);
+    calls.push_back(cluster.Ask(leader, RegisterOf(MakeTorrent(name, static_cast<uint8_t>(i), 32))));
+  }
+  cluster.RunFor(Milliseconds(100));
+  EXPECT_EQ(cluster.node(leader).kept().shipped_values.now, most);
+  EXPECT_EQ(cluster.node(leader).shipments().waiting(), 5 - most);
+  cluster.filter = nullptr;
+  for (const CallId call : calls) EXPECT_EQ(cluster.Await(call).outcome, Outcome::kCreated);
+  EXPECT_EQ(cluster.node(leader).kept().shipped_values.most, most);
+  EXPECT_LE(cluster.node(leader).kept().shipped_bytes.most, config.shipped_bytes_max);
+}
+
+TEST(ShippingLimitTest, OfLongCommandsNoMoreAreShippedThanMayBe) {
+  Config config = ShortChunks();
+  config.bulk_messages_max = 4;
+  ExpectShippedAtMost(config, 2);
+}
+
+TEST(ShippingLimitTest, NoMoreBytesAreShippedThanMayBe) {
+  Config config = ShortChunks();
+  config.shipped_bytes_max = 6000;  // three of some 1,800
+  ExpectShippedAtMost(config, 3);
 }
 
 TEST_F(ShippingTest, WhoHasForgottenItGetsTheWholeMessage) {
