@@ -392,7 +392,7 @@ Instant TrackerNode::EstimatedLogTime(Instant now) const {
 }
 
 std::vector<tracker_api::Alarm> TrackerNode::Alarms(Instant now) const {
-  std::vector<tracker_api::Alarm> alarms = registry().Alarms();
+  std::vector<tracker_api::Alarm> alarms = state_.Alarms();
   disk_.AddAlarms(replica(), now, alarms);
   return alarms;
 }

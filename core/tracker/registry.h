@@ -114,6 +114,8 @@ class Registry {
   // --- registry_alarms.cc ---
   void AddFullTables(std::vector<tracker_api::Alarm>& alarms) const;
   void AddWholeShares(std::vector<tracker_api::Alarm>& alarms) const;
+  void AddWholeSharesOfBytes(std::vector<tracker_api::Alarm>& alarms) const;
+  std::string HoldersOfBytes() const;
 
   // --- registry_queries.cc ---
   class Page;

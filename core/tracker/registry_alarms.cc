@@ -3,6 +3,12 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/tracker/holders.h"
 #include "core/tracker/registry.h"
 
 namespace bt::tracker {
@@ -14,17 +20,13 @@ namespace {
 constexpr size_t kNamed = 3;  // of those who fill a table
 constexpr size_t kAlarmsMax = 16;
 
-// "; most are of 192.0.2.7 (131072), ...": by what each of the sources holds.
-template <class Held>
-std::string MostAreOf(const std::vector<Source>& sources, Held held) {
-  std::string text;
-  for (const Source source : sources) {
-    if (held(source) == 0) continue;
-    absl::StrAppend(&text, text.empty() ? "; most are of " : ", ", SourceText(source), " (", held(source),
-                    ")");
-  }
-  return text;
-}
+// A share of bytes of which less than this part is left counts as whole: what comes next takes from a few
+// bytes to some MiB, so that no share is ever taken to its last byte.
+constexpr uint64_t kLeftOfShare = 64;
+
+bool IsWhole(uint64_t held, uint64_t share) { return held + share / kLeftOfShare >= share; }
+
+uint64_t BytesOf(const Share& share) { return share.claim_bytes + share.registered_bytes; }
 
 }  // namespace
 
@@ -47,8 +49,17 @@ void Registry::AddFullTables(std::vector<Alarm>& alarms) const {
   if (bytes_ + kClaimBytes > limits().bytes) {
     alarms.push_back(
         {"bytes", absl::StrCat("the registry holds ", bytes_, " bytes of ", limits().bytes,
-                               ": offers are answered 503 and registrations 413", holders(&Share::claims))});
+                               ": offers are answered 503 and registrations 413", HoldersOfBytes())});
   }
+}
+
+// Those with most bytes of metainfo and claims together.
+std::string Registry::HoldersOfBytes() const {
+  std::vector<Source> sources = shares_.Largest(&Share::claim_bytes, kNamed);
+  for (const Source source : shares_.Largest(&Share::registered_bytes, kNamed))
+    if (std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(source);
+  const auto held = [&](Source source) { return BytesOf(shares_.Of(source)); };
+  return MostAreOf(LargestOf(std::move(sources), kNamed, 1, held), held);
 }
 
 void Registry::AddWholeShares(std::vector<Alarm>& alarms) const {
@@ -63,6 +74,27 @@ void Registry::AddWholeShares(std::vector<Alarm>& alarms) const {
     alarms.push_back({absl::StrCat("source_names of ", SourceText(source)),
                       absl::StrCat(SourceText(source), " has registered ", shares_.Of(source).names,
                                    " names, its whole share: its registrations are answered 413")});
+  }
+  AddWholeSharesOfBytes(alarms);
+}
+
+void Registry::AddWholeSharesOfBytes(std::vector<Alarm>& alarms) const {
+  for (const Source source : shares_.Largest(&Share::claim_bytes, kNamed)) {
+    const uint64_t held = shares_.Of(source).claim_bytes;
+    if (!IsWhole(held, limits().source_claim_bytes)) continue;
+    alarms.push_back(
+        {absl::StrCat("source_claim_bytes of ", SourceText(source)),
+         absl::StrCat(SourceText(source), " holds ", held, " bytes of claims, its whole share of ",
+                      limits().source_claim_bytes, ": its oldest make room for its new ones")});
+  }
+  for (const Source source : shares_.Largest(&Share::registered_bytes, kNamed)) {
+    const uint64_t held = shares_.Of(source).registered_bytes;
+    if (!IsWhole(held, limits().source_registered_bytes)) continue;
+    alarms.push_back(
+        {absl::StrCat("source_registered_bytes of ", SourceText(source)),
+         absl::StrCat(SourceText(source), " has registered ", held,
+                      " bytes of piece hashes, its whole share of ", limits().source_registered_bytes,
+                      ": its registrations that do not fit are answered 413")});
   }
 }
 

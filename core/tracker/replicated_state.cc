@@ -57,7 +57,7 @@ CommandResult ReplicatedState::Apply(Instant stamp, const Slice& bytes, const Le
     }
   }
   applied.response = registry_.Apply(stamp, command->operation, command->source);
-  if (once) sessions_.Record(command->id, applied.response);
+  if (once) sessions_.Record(command->id, command->source, applied.response);
   return applied;
 }
 
@@ -66,6 +66,12 @@ Peaks ReplicatedState::peaks() const {
   all.Note(Held::kSessions, sessions_.most().value());
   all.Note(before_);
   return all;
+}
+
+std::vector<tracker_api::Alarm> ReplicatedState::Alarms() const {
+  std::vector<tracker_api::Alarm> alarms = registry_.Alarms();
+  sessions_.AddAlarms(registry_.limits(), alarms);
+  return alarms;
 }
 
 uint64_t ReplicatedState::Digest() const {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/slice.h"
 #include "core/tracker/registry.h"
@@ -57,6 +58,8 @@ class ReplicatedState {
   // The most that was taken of each agreed limit: since this state is there, and before, as far as told.
   Peaks peaks() const;
   void TakeOver(const Peaks& before) { before_.Note(before); }
+  // Which tables are full, and who fills them.
+  std::vector<tracker_api::Alarm> Alarms() const;
   // A function of the state alone, at O(1): equal on every node at one slot.
   uint64_t Digest() const;
   void CheckInvariants() const;

@@ -30,7 +30,8 @@ uint64_t DigestOfSession(const Session& session) {
 
 bool Sessions::ForgetOldest(Duration age) {
   const auto first = ages_.begin();
-  const auto [at, id] = *first;
+  const auto [at, id] = first->first;
+  const std::optional<Source> opened_by = first->second;
   if (at + age > state_.log_time) return false;
   ++rows_;
   Session* session = state_.sessions.Change(id);
@@ -39,9 +40,10 @@ bool Sessions::ForgetOldest(Duration age) {
   digest_ -= DigestOfSession(*session);
   if (session->used + age > state_.log_time) {  // used since it was indexed
     session->indexed = session->used;
-    ages_.insert({session->used, id});
+    ages_.emplace(AgeKey(session->used, id), opened_by);
     digest_ += DigestOfSession(*session);
   } else {
+    if (opened_by) holders_.Remove(*opened_by);
     state_.sessions.Remove(id);
   }
   return true;
@@ -95,13 +97,14 @@ std::optional<Response> Sessions::Answered(const MutationId& id, const Limits& l
   return response;
 }
 
-void Sessions::Record(const MutationId& id, const Response& response) {
+void Sessions::Record(const MutationId& id, Source source, const Response& response) {
   // It did nothing, and a retry under the same id may still do it.
   if (LeftNoTrace(response.outcome)) return;
   Session* session = state_.sessions.Change(id.session);
   if (session == nullptr) {
     session = &state_.sessions.Add({.id = id.session, .indexed = state_.log_time});
-    ages_.insert({state_.log_time, id.session});
+    holders_.Add(source);
+    ages_.emplace(AgeKey(state_.log_time, id.session), source);
     most_.Note(size());
   } else {
     digest_ -= DigestOfSession(*session);
@@ -128,9 +131,21 @@ absl::StatusOr<bool> Sessions::IndexNext() {
     return absl::DataLossError(absl::StrCat("the table of sessions contradicts itself: session ",
                                             session.id.value(), " was used after the log's time"));
   }
-  ages_.insert({session.indexed, session.id});
+  ages_.emplace(AgeKey(session.indexed, session.id), std::nullopt);
   digest_ += DigestOfSession(session);
   return true;
+}
+
+void Sessions::AddAlarms(const Limits& limits, std::vector<tracker_api::Alarm>& alarms) const {
+  constexpr size_t kNamed = 3;
+  if (size() < limits.sessions) return;
+  alarms.push_back(
+      {"sessions",
+       absl::StrCat(
+           "all ", limits.sessions,
+           " sessions are in use: mutations of new ones are answered 503 until one has not been used for ",
+           limits.session_eviction_age.seconds(), " s",
+           MostAreOf(holders_.Largest(kNamed), [&](Source source) { return holders_.Of(source); }))});
 }
 
 void Sessions::CheckInvariants() const { CHECK(ages_.size() == size()); }

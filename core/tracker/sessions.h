@@ -11,18 +11,21 @@
 // a sequence only after the one before was answered, so a sequence gone by is never needed again, and one row
 // is enough. The table is part of the state that the log determines, so all replicas skip the same copies.
 
-#include <absl/container/btree_set.h>
+#include <absl/container/btree_map.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/highest.h"
 #include "core/base/time.h"
 #include "core/tracker/dense_table.h"
+#include "core/tracker/holders.h"
 #include "core/tracker/limits.h"
+#include "core/tracker/source.h"
 #include "core/tracker_api/tracker_api.h"
 
 namespace bt::tracker {
@@ -70,14 +73,16 @@ class Sessions {
   // The response of the last mutation of a live session, if that is `id`.
   std::optional<tracker_api::Response> Answered(const tracker_api::MutationId& id,
                                                 const Limits& limits) const;
-  // After execution. A mutation that left no trace is not recorded.
-  void Record(const tracker_api::MutationId& id, const tracker_api::Response& response);
+  // After execution of what `source` has asked for. A mutation that left no trace is not recorded.
+  void Record(const tracker_api::MutationId& id, Source source, const tracker_api::Response& response);
 
   const SessionsState& state() const { return state_; }
   // For StateWalk, which changes nothing that state() shows.
   SessionsState& mutable_state() { return state_; }
   uint64_t size() const { return state_.sessions.size(); }
   const Highest& most() const { return most_; }
+  // A full table is an alarm that names who opened most of them, as far as this node has seen.
+  void AddAlarms(const Limits& limits, std::vector<tracker_api::Alarm>& alarms) const;
   // A function of the state, kept up at O(1) a command: the sum of a digest of each session.
   uint64_t digest() const { return digest_; }
   // Sessions that were looked at to forget them, ever. No part of the state.
@@ -95,10 +100,13 @@ class Sessions {
 
   SessionsState state_;
   // Rebuilt from the state.
-  absl::btree_set<AgeKey> ages_;  // exactly one per session
+  // Exactly one per session, with who opened it: for the alarm of a full table, and not known of those that
+  // came with the state.
+  absl::btree_map<AgeKey, std::optional<Source>> ages_;  // one for each of `sessions`
   uint64_t digest_ = 0;
   uint64_t rows_ = 0;
   Highest most_;
+  Holders holders_;  // of those of which it is known
 };
 
 }  // namespace bt::tracker

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/tracker/holders.h"
 
 namespace bt::tracker {
 namespace {
@@ -10,16 +11,6 @@ namespace {
 bool IsLarge(const Share& share) {
   return std::max(share.claims, share.names) >= Shares::kLarge ||
          std::max(share.claim_bytes, share.registered_bytes) >= Shares::kLargeBytes;
-}
-
-// The `most` largest of the sources that hold at least `least`.
-template <class Held>
-std::vector<Source> LargestOf(std::vector<Source> sources, size_t most, uint64_t least, Held held) {
-  std::erase_if(sources, [&](Source source) { return held(source) < least; });
-  std::sort(sources.begin(), sources.end(),
-            [&](Source a, Source b) { return std::pair(held(b), a) < std::pair(held(a), b); });
-  if (sources.size() > most) sources.resize(most);
-  return sources;
 }
 
 }  // namespace

@@ -72,6 +72,38 @@ TEST_F(SessionsTest, ASessionIsForgottenByLogTimeAndUseKeepsIt) {
   state_.CheckInvariants();
 }
 
+TEST_F(SessionsTest, AFullTableIsAnAlarmThatNamesWhoOpenedMost) {
+  Limits limits;
+  limits.sessions = 2048;
+  ReplicatedState state;
+  const auto offer = [&](int64_t at, uint64_t session, Address from) {
+    const auto operation = OfferOf(song_.content(), from, {});
+    return state.Apply(At(at), EncodeCommand(Id(session, 1), operation, SourceOf(from))).response.outcome;
+  };
+  state.Apply(At(0), EncodeCommand({}, SetLimits{{}, 0, limits}));
+  state.Apply(At(0), EncodeCommand({}, RegisterOf(song_)));
+  for (uint64_t session = 1; session <= 2000; ++session) offer(1, session, Peer(66));
+  EXPECT_TRUE(state.Alarms().empty());
+  for (uint64_t session = 2001; session <= 2048; ++session) offer(1, session, Peer(1));
+  ASSERT_EQ(state.Alarms().size(), 1u);
+  EXPECT_EQ(state.Alarms()[0].name, "sessions");
+  EXPECT_EQ(
+      state.Alarms()[0].text,
+      "all 2048 sessions are in use: mutations of new ones are answered 503 until one has not been used "
+      "for 60 s; most are of 10.0.0.66 (2000)");
+  // A state that was read does not know who opened them, and those that come are counted.
+  absl::StatusOr<ReplicatedState> read = ReplicatedState::Decode(Slice::Own(state.Encode()));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->Alarms()[0].text.find("most are of"), std::string::npos);
+  EXPECT_EQ(read->Digest(), state.Digest());
+  for (uint64_t session = 3001; session <= 4024; ++session)
+    EXPECT_EQ(offer(1 + limits.session_eviction_age.seconds(), session, Peer(7)), Outcome::kOk);
+  EXPECT_NE(state.Alarms()[0].text.find("10.0.0.7 (1024)"), std::string::npos) << state.Alarms()[0].text;
+  for (int64_t i = 0; i < 100; ++i)
+    state.Apply(At(10 + kLifetime), EncodeCommand({}, tracker_api::Withdraw{}));
+  EXPECT_TRUE(state.Alarms().empty()) << "they have left";
+}
+
 TEST_F(SessionsTest, AMutationThatDidNothingIsNotRemembered) {
   Limits limits;
   limits.claims_per_content = 1;
@@ -94,7 +126,7 @@ TEST(SessionLimitTest, AFullTableForgetsTheOldestButNoneThatMayStillBeRetried) {
   const auto open = [&](int64_t at, uint64_t session) {
     sessions.AdvanceTo(At(at), limits);
     const auto known = sessions.Known(Id(session, 1), limits);
-    if (!known) sessions.Record(Id(session, 1), Response{});
+    if (!known) sessions.Record(Id(session, 1), Source(0), Response{});
     return !known;
   };
   EXPECT_TRUE(open(100, 1));

@@ -3,9 +3,11 @@
 
 #include "core/tracker/shares.h"
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "core/tracker/replicated_state.h"
 #include "tests/core/tracker/cluster.h"
@@ -196,6 +198,33 @@ TEST_F(SharesTest, AFullTableIsAnAlarmThatNamesWhoFillsIt) {
             "192.0.2.66 (1500)");
   for (int i = 0; i < 3; ++i) registry_.Apply(At(1 + limits.claim_lifetime.seconds()), Tick{});
   EXPECT_TRUE(registry_.Alarms().empty()) << "the greedy have left";
+}
+
+TEST_F(SharesTest, WhoHasItsShareOfBytesIsAnAlarmAndSoAreAllOfThem) {
+  const Metainfo large = MakeTorrent("large", 3, 21'000);
+  const uint64_t torrent = AccountedBytes(large);
+  const uint64_t claims = 400 * (kClaimBytes + AccountedBytes(PieceMap(large.piece_count())));
+  Limits limits;
+  limits.source_registered_bytes = torrent;
+  limits.source_claim_bytes = claims;
+  registry_.Apply(At(1), SetLimits{{}, 1, limits});
+  registry_.Apply(At(1), RegisterOf(large), kGreedy);
+  ASSERT_EQ(registry_.Alarms().size(), 1u);
+  EXPECT_EQ(registry_.Alarms()[0].name, "source_registered_bytes of 192.0.2.66");
+  for (uint16_t port = 1; port <= 450; ++port) Offer(1, large, Peer(1, port), kHonest);
+  ASSERT_EQ(registry_.Alarms().size(), 2u);
+  EXPECT_EQ(registry_.Alarms()[0].text,
+            absl::StrCat("192.0.2.3 holds ", claims, " bytes of claims, its whole share of ", claims,
+                         ": its oldest make room for its new ones"));
+  limits.bytes = registry_.accounted_bytes();
+  registry_.Apply(At(1), SetLimits{{}, 2, limits});
+  const std::vector<tracker_api::Alarm> full = registry_.Alarms();
+  ASSERT_EQ(full.size(), 3u);
+  EXPECT_EQ(full[0].name, "bytes");
+  const uint64_t honest = claims + AccountedBytes(song_) + AccountedBytes(other_);
+  const std::string holders =
+      absl::StrCat("most are of 192.0.2.3 (", honest, "), 192.0.2.66 (", torrent, ")");
+  EXPECT_NE(full[0].text.find(holders), std::string::npos) << full[0].text;
 }
 
 // At a real node, over a follower: the source travels with what is forwarded.
