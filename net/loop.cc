@@ -47,7 +47,12 @@ Timer::~Timer() { Disarm(); }
 
 void Timer::Arm(Instant deadline) {
   // Armed by a timer's callback for what is over: in the next iteration, after everything else that is due.
-  if (loop_.timers_run_ && deadline <= loop_.now_) deadline = loop_.now_ + Nanoseconds(1);
+  // One that is due in this iteration already stays so: otherwise a callback that runs in each iteration, and
+  // ahead of it, could put it off for ever. The timer whose callback runs is not armed any more.
+  if (loop_.timers_run_ && deadline <= loop_.now_) {
+    if (deadline_ <= loop_.now_) return;
+    deadline = loop_.now_ + Nanoseconds(1);
+  }
   if (deadline == deadline_) return;
   if (armed()) loop_.timers_.erase({deadline_, this});
   deadline_ = deadline;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -182,6 +183,26 @@ TEST(SocketTest, ListeningOnAPortInUseSaysSoAndWhatToDo) {
   const std::string message(second.status().message());
   EXPECT_NE(message.find(listener->address.ToString()), std::string::npos) << message;
   EXPECT_NE(message.find("in use"), std::string::npos) << message;
+}
+
+// Timers of one deadline run in an order that nobody chooses, so both orders are tried.
+TEST(LoopTest, ATimerThatIsDueIsNotPutOffByAnotherThatArmsItAnewInEachIteration) {
+  for (const bool busy_is_first : {true, false}) {
+    Loop loop;
+    int ran = 0;
+    std::array<std::optional<Timer>, 2> timers;
+    std::optional<Timer>& busy = timers[busy_is_first ? 0 : 1];
+    std::optional<Timer>& due = timers[busy_is_first ? 1 : 0];
+    const Instant over = loop.now();
+    busy.emplace(loop, [&] {
+      busy->Arm(loop.now() + Nanoseconds(1));
+      due->Arm(over);
+    });
+    due.emplace(loop, [&] { ++ran; });
+    busy->Arm(over);
+    for (int i = 0; i < 10; ++i) loop.RunOnce(Milliseconds(1));
+    EXPECT_GE(ran, 5) << busy_is_first;
+  }
 }
 
 }  // namespace
