@@ -189,6 +189,7 @@ void ClientAdaptor::Note(ClientHost& host, const swarm::Protocol::Note& note) {
     judge.OnRejected(host.name(), rejected->piece.value(), rejected->peers);
   } else if (const auto* banned = std::get_if<swarm::PeerBanned>(&note)) {
     judge.OnBanned(host.name(), banned->peer);
+    if (conduct_) conduct_->OnBanned(banned->peer);
   } else if (const auto* trouble = std::get_if<swarm::WebSeedTrouble>(&note)) {
     OnWebTrouble(host, *trouble);
   } else if (std::holds_alternative<swarm::DownloadComplete>(note)) {

@@ -14,7 +14,6 @@ namespace wire = swarm::wire;
 
 namespace {
 
-constexpr uint32_t kReqqUntold = 250;    // of who does not say (libtorrent's)
 constexpr size_t kRemembered = 2048;     // blocks given up, or asked for by who gets no refusals
 constexpr uint64_t kFrameStart = 4;      // bytes of a frame's length
 constexpr uint64_t kBlockFrameRest = 9;  // of a block's frame, before the block
@@ -49,6 +48,9 @@ void WireConduct::OnStart(const swarm::Config& config) {
   dials_max_ = config.dial_limit;
   dialled_.clear();
   parted_.clear();
+  refusals_.clear();
+  refused_.clear();
+  banned_.clear();
   bytes_sent_ = 0;
   talks_.clear();
   touched_.clear();
@@ -79,28 +81,6 @@ WireConduct::BlockSpan WireConduct::Whole(BlockSpan block) const {
 
 // --- what it hears ---
 
-void WireConduct::OnInput(const LinkUp& up) {
-  Conversation talk;
-  talk.listens = up.peer;
-  talk.dialled = dialled_.contains(up.link);
-  if (!talk.dialled) talk.listens.port = 0;
-  talk.theirs = talk.ours = PieceMap(metainfo_.piece_count());
-  talk.reqq = kReqqUntold;
-  talks_.insert_or_assign(up.link, std::move(talk));
-  slots_touched_ = true;
-}
-
-void WireConduct::OnInput(const LinkDown& down) { Forget(down.link); }
-
-void WireConduct::Forget(LinkId link) {
-  dialled_.erase(link);
-  slots_touched_ = true;
-  const auto found = talks_.find(link);
-  if (found == talks_.end()) return;
-  parted_.push_back(found->second.listens);
-  talks_.erase(found);
-}
-
 void WireConduct::OnInput(const LinkSent& sent) {
   if (Conversation* talk = Find(sent.link)) talk->sent = sent.total;
 }
@@ -114,8 +94,7 @@ void WireConduct::OnInput(const LinkReceived& received) {
   if (!talk->greeted) {
     wire::Handshake handshake;
     result = talk->heard.NextHandshake(handshake);
-    talk->greeted = result == Result::kMessage;
-    talk->fast = handshake.fast;
+    if (result == Result::kMessage) Greeted(*talk, handshake);
   }
   wire::Message message;
   while (result == Result::kMessage && !talk->broken) {
@@ -205,13 +184,9 @@ void WireConduct::HearCancel(Conversation& talk, const BlockSpan& block) {
 
 void WireConduct::OnEffect(const LinkEffect& effect, Instant now) {
   if (const auto* connect = std::get_if<LinkConnect>(&effect)) {
-    for (const auto& [link, address] : dialled_) {
-      if (address == connect->peer) Fail("dials twice at once: " + address.ToString());
-    }
-    dialled_.emplace(connect->link, connect->peer);
-    slots_touched_ = true;
+    Dial(*connect);
   } else if (const auto* close = std::get_if<LinkClose>(&effect)) {
-    Forget(close->link);
+    Close(close->link);
   } else if (const auto* file = std::get_if<LinkSendFile>(&effect)) {
     SayFile(*file);
   } else if (const auto* bytes = std::get_if<LinkSendBytes>(&effect)) {
@@ -394,6 +369,7 @@ void WireConduct::OnStep(const PieceMap& verified, const PieceMap& unselected, b
     if (found == talks_.end()) continue;
     Conversation& talk = found->second;
     if (talk.broken) Fail("keeps a peer that has broken the protocol");
+    if (std::exchange(talk.newcomer, false)) JudgeTwins(link, talk);
     if (std::exchange(talk.theirs_changed, false)) JudgeInterest(talk, unselected, downloads);
     JudgeAnswers(talk);
     talk.settled.clear();
@@ -403,27 +379,14 @@ void WireConduct::OnStep(const PieceMap& verified, const PieceMap& unselected, b
   if (std::exchange(slots_touched_, false)) {
     JudgeSlots();
     JudgeDials();
+    JudgeTries(downloads);
   }
   parted_.clear();
-}
-
-uint32_t WireConduct::connected() const {
-  uint32_t connected = 0;
-  for (const auto& [link, talk] : talks_) connected += talk.ready() ? 1 : 0;
-  return connected;
 }
 
 uint64_t WireConduct::queued(LinkId link) const {
   const auto found = talks_.find(link);
   return found == talks_.end() ? 0 : found->second.queued;
-}
-
-void WireConduct::JudgeDials() const {
-  size_t links = dialled_.size();
-  for (const auto& [link, talk] : talks_) links += talk.dialled ? 0 : 1;
-  if (dialled_.size() <= dials_max_ && links <= links_max_) return;
-  world_.Fail(absl::StrFormat("conduct: %s has %d links, %d of its own, and may have %d and %d", name_, links,
-                              dialled_.size(), links_max_, dials_max_));
 }
 
 void WireConduct::JudgeInterest(Conversation& talk, const PieceMap& unselected, bool downloads) {

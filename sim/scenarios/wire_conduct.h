@@ -39,6 +39,8 @@ class WireConduct {
   void OnInput(const LinkDown& down);
   // What the step does, by the client's own clock.
   void OnEffect(const LinkEffect& effect, Instant now);
+  // It has found out that what has this address lies.
+  void OnBanned(const Address& peer) { banned_.insert(peer); }
   // The step is over. `verified` and `unselected` have a bit for each piece or are of size 0, which is none.
   void OnStep(const PieceMap& verified, const PieceMap& unselected, bool downloads);
 
@@ -51,14 +53,18 @@ class WireConduct {
 
  private:
   using BlockSpan = swarm::wire::BlockSpan;
+  static constexpr uint32_t kReqqUntold = 250;  // of who does not say (libtorrent's)
 
   struct Conversation {
     bool dialled = false;
+    Address address;  // where the link comes from, or leads to
     Address listens;  // port 0: it has not said
+    swarm::wire::PeerId id{};
     swarm::wire::Decoder heard;
     swarm::wire::Decoder said;
     bool fast = false;        // BEP 6, by the peer's handshake
     bool greeted = false;     // the peer has shaken hands
+    bool newcomer = false;    // ... in this step
     bool spoken = false;      // the client has
     bool told = false;        // what it has, in a bitfield or its like
     bool introduced = false;  // BEP 10
@@ -67,7 +73,7 @@ class WireConduct {
     uint64_t payload = 0;     // bytes of a block that are still to be said
     uint64_t queued = 0;
     uint64_t sent = 0;
-    uint32_t reqq = 0;
+    uint32_t reqq = kReqqUntold;
     PieceMap theirs;
     PieceMap ours;  // as it was told
     bool theirs_changed = false;
@@ -88,6 +94,10 @@ class WireConduct {
 
   Conversation* Find(LinkId link);
   void Forget(LinkId link);
+  void Close(LinkId link);
+  void Dial(const LinkConnect& connect);
+  void Refused(const Conversation& talk);
+  void Greeted(Conversation& talk, const swarm::wire::Handshake& handshake);
   void SayFile(const LinkSendFile& send);
   void Hear(Conversation& talk, const swarm::wire::Message& message);
   void HearBlock(Conversation& talk, const swarm::wire::Piece& piece);
@@ -107,6 +117,9 @@ class WireConduct {
   void JudgeSlots();
   void JudgeExchange(const Conversation& talk);
   void JudgeDials() const;
+  void JudgeTwins(LinkId link, const Conversation& talk);
+  void JudgeTries(bool downloads);
+  size_t links() const;
   BlockSpan Whole(BlockSpan block) const;
   void Fail(const std::string& what);
 
@@ -121,6 +134,10 @@ class WireConduct {
   absl::btree_map<LinkId, Conversation> talks_;
   absl::btree_map<LinkId, Address> dialled_;
   std::vector<Address> parted_;  // from, in this step
+  // How often they have hung up on its handshake since they last answered one.
+  absl::btree_map<Address, uint32_t> refusals_;
+  std::vector<Address> refused_;  // in this step: by these, and it has info-hashes left to try
+  absl::btree_set<Address> banned_;
   uint64_t bytes_sent_ = 0;
   absl::btree_set<LinkId> touched_;    // in this step
   std::vector<BlockSpan> arrived_;     // in this step, as they were asked for

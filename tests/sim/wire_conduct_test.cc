@@ -15,8 +15,10 @@ namespace {
 
 namespace wire = swarm::wire;
 
-constexpr LinkId kLink{1};   // the client has dialled
-constexpr LinkId kOther{2};  // ... as well
+constexpr LinkId kLink{1};                      // the client has dialled
+constexpr LinkId kOther{2};                     // ... as well
+constexpr LinkId kInbound{kInboundLink | 20};   // a peer has dialled
+constexpr LinkId kInbound2{kInboundLink | 21};  // ... as well
 const PieceMap kEverything = PieceMap::All(3);
 
 Metainfo MakeMetainfo() {
@@ -56,15 +58,30 @@ struct WireConductTest : testing::Test {
   }
   void StepEnds() { judge.OnStep(verified, PieceMap(), !verified.all()); }
 
-  // Both have shaken hands, and the peer has said what it has.
-  void Meet(LinkId link, bool fast, const PieceMap& theirs) {
-    judge.OnEffect(LinkConnect{link, At(link)}, now);
-    judge.OnInput(LinkUp{link, At(link)});
+  void Dial(LinkId link, const Address& to) {
+    judge.OnEffect(LinkConnect{link, to}, now);
+    judge.OnInput(LinkUp{link, to});
+  }
+  // Each peer has an id of its own, unless it is `twin`'s.
+  void ShakeHands(LinkId link, bool fast, LinkId twin = LinkId(0)) {
     wire::Handshake hands;
     hands.fast = true;
     judge.OnEffect(LinkSendBytes{link, Slice::Own(wire::EncodeHandshake(hands))}, now);
     hands.fast = fast;
+    hands.peer_id[0] = static_cast<uint8_t>((twin == LinkId(0) ? link : twin).value());
     judge.OnInput(LinkReceived{link, Slice::Own(wire::EncodeHandshake(hands))});
+  }
+  // It has taken the link that the client has dialled, and hangs up on the handshake.
+  void HangsUp(LinkId link, const Address& at) {
+    Dial(link, at);
+    StepEnds();
+    judge.OnInput(LinkDown{link, ""});
+  }
+
+  // Both have shaken hands, and the peer has said what it has.
+  void Meet(LinkId link, bool fast, const PieceMap& theirs) {
+    Dial(link, At(link));
+    ShakeHands(link, fast);
     Say(link, wire::Bitfield{Slice::Own(verified.ToBitfield())});
     StepEnds();
     if (theirs.none()) return;
@@ -308,6 +325,66 @@ TEST_F(WireConductTest, WantsPeersExchangedThatAreThere) {
   exchange.added.front().peer.port = 1;
   Say(kLink, exchange);
   ExpectWrong("no longer connected");
+}
+
+TEST_F(WireConductTest, WantsOneLinkToAPeer) {
+  Meet(kLink, true, PieceMap(3));
+  judge.OnInput(LinkUp{kInbound, At(kLink)});
+  ShakeHands(kInbound, true, kLink);
+  StepEnds();
+  ExpectWrong("keeps two links to the peer at 10.0.0.1:6881");
+}
+
+// One of several behind one router, and one that has taken somebody's id.
+TEST_F(WireConductTest, TakesNobodyForAnotherPeer) {
+  Meet(kLink, true, PieceMap(3));
+  judge.OnInput(LinkUp{kInbound, At(kLink)});
+  ShakeHands(kInbound, true);
+  StepEnds();
+  judge.OnInput(LinkUp{kInbound2, At(kOther)});
+  ShakeHands(kInbound2, true, kLink);
+  StepEnds();
+  ExpectRight();
+}
+
+TEST_F(WireConductTest, WantsWhoHasAnsweredTriedWithEachInfoHashAtOnce) {
+  Meet(kLink, true, PieceMap(3));
+  judge.OnInput(LinkDown{kLink, ""});
+  HangsUp(LinkId(3), At(kLink));
+  HangsUp(LinkId(4), At(kLink));
+  Dial(LinkId(5), At(kLink));
+  StepEnds();
+  judge.OnInput(LinkDown{LinkId(5), ""});
+  StepEnds();  // after the third one pauses
+  ExpectRight();
+  Dial(LinkId(6), At(kLink));
+  ShakeHands(LinkId(6), true);
+  StepEnds();
+  judge.OnInput(LinkDown{LinkId(6), ""});
+  HangsUp(LinkId(7), At(kLink));
+  StepEnds();
+  ExpectWrong("does not try the next info-hash at once with 10.0.0.1:6881");
+}
+
+// Of who has never answered nothing is known; a handshake that is only late says nothing of the info-hash;
+// and who is banned is dialled no more.
+TEST_F(WireConductTest, AllowsAPauseWithOthers) {
+  HangsUp(LinkId(3), At(kLink));
+  StepEnds();
+  Meet(kLink, true, PieceMap(3));
+  judge.OnInput(LinkDown{kLink, ""});
+  Dial(LinkId(4), At(kLink));
+  StepEnds();
+  judge.OnEffect(LinkClose{LinkId(4), false}, now);
+  StepEnds();
+  HangsUp(LinkId(5), At(kLink));
+  StepEnds();
+  Meet(kOther, true, PieceMap(3));
+  judge.OnInput(LinkDown{kOther, ""});
+  judge.OnBanned(At(kOther));
+  HangsUp(LinkId(6), At(kOther));
+  StepEnds();
+  ExpectRight();
 }
 
 TEST_F(WireConductTest, WantsNobodyDialledTwice) {
