@@ -47,6 +47,8 @@ class Run {
       Foreign(format);
     }
     Proofs();
+    for (uint64_t i = 4; i > 0 && !world_.failed(); --i) Contradictory();
+    Padded();
     Maps();
     PieceLengths();
     world_.Observe(0, HashBytes(BytesOf(metainfo_.pieces_root)), metainfo_.length);
@@ -124,6 +126,31 @@ class Run {
       Fail("a tree is not valid");
     torrent_.metainfo = metainfo_;
     DrawTrackers();
+    Disordered();
+  }
+
+  // BEP 52 keys a tree by its names: a path that stands twice, out of order, or as a file and a directory is
+  // no place for a file.
+  void Disordered() {
+    const FileTree& tree = metainfo_.tree;
+    std::vector<FileTree::File> files = tree.files();
+    if (files.size() < 2) return;
+    const size_t second = rng_.Chance(1, 2) ? 1 : rng_.Between(1, files.size() - 1);
+    std::vector<std::string>& first_path = files[second - 1].path;
+    switch (rng_.Below(3)) {
+      case 0:
+        std::swap(first_path, files[second].path);
+        break;
+      case 1:
+        files[second].path = first_path;
+        break;
+      default:
+        files[second].path = first_path;
+        files[second].path.push_back("x");
+    }
+    Metainfo disordered = metainfo_;
+    disordered.tree = FileTree(std::move(files), metainfo_.piece_length, tree.padded_end());
+    if (disordered.Validate().ok()) Fail("a tree whose paths are no tree's is valid");
   }
 
   void DrawTrackers() {
@@ -201,6 +228,37 @@ class Run {
       Fail("a damaged tree is accepted as the same");
   }
 
+  // A hybrid says twice which files there are, for clients of either version: who reads one half alone would
+  // get other files, so a torrent whose halves differ is nobody's.
+  void Contradictory() {
+    if (metainfo_.tree.empty()) return;
+    std::string text = Write(TorrentFormat::kHybrid);
+    const FileTree::File& file = metainfo_.tree.files()[rng_.Below(metainfo_.tree.files().size())];
+    std::string path;
+    for (const std::string& part : file.path) absl::StrAppend(&path, part.size(), ":", part);
+    const std::string entry = absl::StrCat("6:lengthi", file.length, "e4:pathl", path, "e");
+    const size_t at = text.find(entry, text.find("5:filesl"));
+    if (at == std::string::npos) return Fail("a file is not listed as BEP 3 has it");
+    uint64_t length = file.length;
+    switch (rng_.Below(4)) {
+      case 0:
+        ++length;
+        break;
+      case 1:
+        length -= std::min<uint64_t>(length, 1);
+        break;
+      case 2:
+        path.back() = 'x';
+        break;
+      default:
+        path += "1:x";
+    }
+    const std::string other = absl::StrCat("6:lengthi", length, "e4:pathl", path, "e");
+    if (other == entry) return;
+    text.replace(at, entry.size(), other);
+    if (ParseTorrent(text).ok()) Fail("a torrent is accepted whose halves name different files");
+  }
+
   // Whatever a few bytes become: it is refused, or it is a torrent that can be written and read again.
   void Altered(TorrentFormat format) {
     std::string text = Write(format);
@@ -252,6 +310,15 @@ class Run {
     if (!merkle::VerifyRange(range, index, uncles, metainfo_.pieces_root)) Fail("a proof is refused");
     range[rng_.Below(count)][0] ^= 1;
     if (merkle::VerifyRange(range, index, uncles, metainfo_.pieces_root)) Fail("a wrong hash is proven");
+  }
+
+  // The tree's padding leads to the same root, and is the hash of no piece.
+  void Padded() {
+    const size_t pieces = metainfo_.piece_layer.size();
+    if (!metainfo_.tree.empty() || pieces == 0 || std::has_single_bit(pieces)) return;
+    Metainfo padded = metainfo_;
+    padded.piece_layer.push_back(merkle::ZeroRoot(merkle::HeightFor(metainfo_.piece_length / kBlockSize)));
+    if (padded.Validate().ok()) Fail("a piece layer with a hash more than there are pieces is valid");
   }
 
   void Maps() {
