@@ -104,6 +104,7 @@ void TrackerAdaptor::Leaves(TrackerHost& host, NodeId to, const Slice& message) 
   }
   JudgeRepeats(host, to, message);
   if (!IsReplicaMessage(message)) return;
+  JudgeBeat(host, to, message);
   const NodeId node = NodeOf(host);
   if (const auto accept = ReadReplicas<paxos::Accept>(message))
     limits_.OnProposed(accept->slot, accept->value);
@@ -153,8 +154,10 @@ void TrackerAdaptor::Deliver(TrackerHost& host, uint32_t from, const Slice& byte
     if (const auto ack = Read<tracker::ChunkAck>(bytes))
       bulk_.OnAcknowledged(NodeId(from + 1), ack->message, ack->offset, ack->assembly, host.now());
     const std::optional<Slice> message = MessageIn(host, NodeId(from + 1), bytes);
-    if (message && IsReplicaMessage(*message))
+    if (message && IsReplicaMessage(*message)) {
+      JudgeBeaten(host, NodeId(from + 1), *message);
       cluster_->lockstep().OnDeliver(NodeOf(host), NodeId(from + 1), message->From(1));
+    }
     return host.Receive(NodeId(from + 1), bytes);
   }
   absl::StatusOr<EdgeMessage> message = Decode<EdgeMessage>(bytes);

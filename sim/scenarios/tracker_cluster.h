@@ -21,6 +21,7 @@
 #include "sim/check/answers.h"
 #include "sim/check/availability.h"
 #include "sim/check/bulk.h"
+#include "sim/check/farewells.h"
 #include "sim/check/limits.h"
 #include "sim/check/lockstep.h"
 #include "sim/check/repeats.h"
@@ -58,7 +59,8 @@ class TrackerAdaptor : public DefaultAdaptor {
         bulk_(world, name),
         steps_(world, name),
         limits_(world, name),
-        repeats_(world, name) {}
+        repeats_(world, name),
+        farewells_(world, name) {}
 
   std::unique_ptr<tracker::TrackerNode> Make(TrackerHost& host);
   void Transmit(TrackerHost& host, NodeId to, const Slice& message);
@@ -82,6 +84,9 @@ class TrackerAdaptor : public DefaultAdaptor {
   void JudgeSnapshot(TrackerHost& host, Slot known);
   void JudgeStep(TrackerHost& host);
   void JudgeRepeats(TrackerHost& host, NodeId to, const Slice& message);
+  // Beats, and what answers them: tracker_members.cc.
+  void JudgeBeat(TrackerHost& host, NodeId to, const Slice& message);
+  void JudgeBeaten(TrackerHost& host, NodeId from, const Slice& message);
   // What the node says out of its state is what the state says.
   void JudgeAnswer(TrackerHost& host, const tracker_api::Request& asked, const tracker_api::Response& answer);
   // The order is to let in a node under an id that was another's.
@@ -99,6 +104,8 @@ class TrackerAdaptor : public DefaultAdaptor {
   StepJudge steps_;
   LimitsJudge limits_;
   RepeatsJudge repeats_;
+  FarewellJudge farewells_;
+  paxos::Ballot leads_under_;       // when it last sent a beat
   std::optional<NodeId> led_by_;    // as of the last step
   uint64_t changes_of_leader_ = 0;  // that it has heard of in this life
   absl::btree_map<CallId, Caller> calls_;

@@ -5,9 +5,11 @@
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "sim/scenarios/tracker_cluster.h"
+#include "sim/scenarios/tracker_messages.h"
 
 namespace bt::sim {
 namespace {
@@ -130,6 +132,34 @@ std::vector<Process*> TrackerCluster::MayBeDamaged() const {
     if (known.from > host->machine()->replica().chosen().next()) return {};
   }
   return members;
+}
+
+namespace {
+
+// What the node knows as the last word on the members is in force, and says nothing of the other one.
+bool IsRemoved(const TrackerHost& host, NodeId other) {
+  if (host.machine() == nullptr || !host.machine()->begun()) return false;
+  const paxos::Replica& replica = host.machine()->replica();
+  const paxos::Epoch& known = replica.members();
+  return replica.is_leader() && known.from <= replica.chosen().next() &&
+         known.membership.Find(other) == nullptr;
+}
+
+}  // namespace
+
+void TrackerAdaptor::JudgeBeat(TrackerHost& host, NodeId to, const Slice& message) {
+  if (!IsRemoved(host, to)) return;
+  const auto beat = ReadReplicas<paxos::Heartbeat>(message);
+  if (!beat) return;
+  if (std::exchange(leads_under_, beat->ballot) != beat->ballot) farewells_.OnStart();
+  farewells_.OnBeat(to, host.now(), cluster_->config().replica.heartbeat);
+}
+
+void TrackerAdaptor::JudgeBeaten(TrackerHost& host, NodeId from, const Slice& message) {
+  if (!IsRemoved(host, from)) return;
+  const auto reply = ReadReplicas<paxos::HeartbeatReply>(message);
+  if (reply && reply->ballot == leads_under_ && reply->chosen >= host.machine()->replica().members().chosen)
+    farewells_.OnKnows(from, host.now());
 }
 
 bool TrackerAdaptor::IsUsed(const tracker::Protocol::Request& order) const {

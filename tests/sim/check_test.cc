@@ -11,6 +11,7 @@
 #include "core/base/rng.h"
 #include "sim/check/agreement.h"
 #include "sim/check/bulk.h"
+#include "sim/check/farewells.h"
 #include "sim/check/limits.h"
 #include "sim/check/linearizability.h"
 #include "sim/check/registry_history.h"
@@ -100,6 +101,29 @@ TEST(Repeats, AreFoundWhenTheyComeTooSoon) {
   judge.OnSaid(kOne, "question", 7, Instant{0}, Milliseconds(200));
   judge.OnSaid(kOne, "question", 7, Instant{} + Milliseconds(199), Milliseconds(200));
   EXPECT_TRUE(Says(world, "effort: node sends node 1 the same question 199000 us"));
+}
+
+// --- farewells ---
+
+constexpr Duration kTick = Milliseconds(50);
+
+TEST(Farewells, AreWhatOneGetsWhoDoesNotKnowYetAndAFewBeatsLater) {
+  World world(1);
+  FarewellJudge judge(world, "node");
+  for (int i = 0; i < 20; ++i) judge.OnBeat(kTwo, Instant{} + kTick * i, kTick);
+  judge.OnKnows(kTwo, Instant{} + kTick * 20);
+  // With reads, before the next tick.
+  for (int i = 1; i < 20; ++i) judge.OnBeat(kTwo, Instant{} + kTick * 20 + Milliseconds(i), kTick);
+  for (int i = 21; i < 24; ++i) judge.OnBeat(kTwo, Instant{} + kTick * i, kTick);
+  EXPECT_FALSE(world.failed());
+}
+
+TEST(Farewells, EndWhenOneKnows) {
+  World world(1);
+  FarewellJudge judge(world, "node");
+  judge.OnKnows(kTwo, Instant{0});
+  for (int i = 1; i < 5; ++i) judge.OnBeat(kTwo, Instant{} + kTick * i, kTick);
+  EXPECT_TRUE(Says(world, "effort: node goes on writing to node 2, which is no member and knows it"));
 }
 
 // --- agreement ---
