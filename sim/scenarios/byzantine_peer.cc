@@ -33,6 +33,8 @@ ByzantinePeer::ByzantinePeer(World& world, Network& network, Streams& streams, T
       dials_(rng_.Chance(1, 2)),
       session_(rng_.Next() | 1) {
   streams_.Attach(index_, this, address_);
+  moods_ = world.Stream("moods", index_);
+  if (!moods_->Chance(1, 4)) moods_.reset();
 }
 
 void ByzantinePeer::Begin() {
@@ -79,6 +81,13 @@ void ByzantinePeer::StreamUp(LinkId link, const Address&) {
 }
 
 void ByzantinePeer::StreamDown(LinkId link, const std::string&) { visitors_.erase(link); }
+
+bool ByzantinePeer::HangsUp(LinkId link, Visitor& visitor) {
+  if (!moods_ || !moods_->Chance(1, 2)) return false;
+  visitor.done = true;
+  streams_.Close(index_, link, false);
+  return true;
+}
 
 void ByzantinePeer::Send(LinkId link, const wire::Message& message) {
   std::string bytes;
@@ -135,6 +144,9 @@ bool ByzantinePeer::SendHandshake(LinkId link, Visitor& visitor, const InfoHash&
 void ByzantinePeer::Greet(LinkId link, Visitor& visitor, const wire::Handshake& theirs) {
   visitor.greeted = true;
   if (vice_ == Vice::kMute) return;
+  if (!visitor.greeting_sent && has_greeted_ && HangsUp(link, visitor))
+    return world_.Count(Fault::kBadHandshake);
+  has_greeted_ = true;
   if (!visitor.greeting_sent && !SendHandshake(link, visitor, theirs.info_hash, theirs.fast)) {
     visitor.done = true;
     return;
@@ -169,7 +181,7 @@ Slice ByzantinePeer::Truth(const wire::BlockSpan& block) const {
 
 void ByzantinePeer::OnRequest(LinkId link, Visitor& visitor, const wire::BlockSpan& block) {
   Slice bytes = Truth(block);
-  if (bytes.empty()) return;
+  if (bytes.empty() || HangsUp(link, visitor)) return;
   switch (vice_) {
     case Vice::kLyingBitfield:
       world_.Count(Fault::kLyingBitfield);

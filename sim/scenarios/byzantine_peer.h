@@ -1,12 +1,15 @@
 #pragma once
 
 // ByzantinePeer: a malicious peer by script. It claims at the tracker to have everything, takes connections,
-// in some worlds makes some of its own, and misbehaves in one way. Not a machine: it need not be one.
+// in some worlds makes some of its own, and misbehaves in one way. A quarter of them are fickle besides: they
+// hang up on who asks, and later on handshakes, as one that has given the content up. Not a machine: it need
+// not be one.
 
 #include <absl/container/btree_map.h>
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +67,8 @@ class ByzantinePeer final : public EventSink, public Endpoint, public StreamUser
   };
   void Claim();
   void Dial();
+  // It does not like to go on with this link.
+  bool HangsUp(LinkId link, Visitor& visitor);
   // False: that was no handshake to go on from.
   bool SendHandshake(LinkId link, Visitor& visitor, const InfoHash& info_hash, bool fast);
   void Greet(LinkId link, Visitor& visitor, const swarm::wire::Handshake& theirs);
@@ -87,9 +92,11 @@ class ByzantinePeer final : public EventSink, public Endpoint, public StreamUser
   uint32_t index_;
   RandomStream rng_;
   std::vector<Address> peers_;
+  std::optional<RandomStream> moods_;  // of who is fickle
   bool dials_;
   uint64_t next_link_ = 0;
   bool claimed_ = false;
+  bool has_greeted_ = false;
   uint64_t asks_ = 0;
   SessionId session_;
   absl::btree_map<LinkId, Visitor> visitors_;

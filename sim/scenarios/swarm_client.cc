@@ -24,7 +24,11 @@ constexpr Duration kSaidWithin = Seconds(30);
 // --- ClientAdaptor ---
 
 Metainfo ClientAdaptor::torrent() const {
-  return plan_.other_name ? swarm_->under_other_name() : swarm_->judge().metainfo();
+  Metainfo metainfo = plan_.other_name ? swarm_->under_other_name() : swarm_->judge().metainfo();
+  if (plan_.contradicts) {
+    for (Sha1Digest& hash : metainfo.v1_pieces) hash[0] ^= 1;
+  }
+  return metainfo;
 }
 
 std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
@@ -58,6 +62,7 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
     config.key = metainfo.content();
   } else {
     config.metainfo = metainfo;
+    if (!plan_.other_name) config.format = plan_.format;
   }
   if (plan_.selects) {
     DrawSelection(host);
@@ -72,9 +77,13 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
   }
   config.listen = plan_.address;
   config.trackers = swarm_->cluster().size();
-  config.skip_verify = !plan_.honest;
+  config.skip_verify = !plan_.honest && !plan_.contradicts;
   config.keep_offering = plan_.keep_offering;
   config.wait_for_registration = true;
+  if (plan_.peers_alone && config.magnet) {
+    config.trackers = 0;
+    config.peers = swarm_->HonestAddresses();
+  }
   // What fetches the torrent itself from peers speaks another part of the wire.
   if (plan_.honest && !plan_.by_magnet) {
     if (!conduct_) conduct_.emplace(host.world(), host.name(), swarm_->judge().metainfo());
@@ -87,6 +96,7 @@ std::unique_ptr<swarm::Client> ClientAdaptor::Make(ClientHost& host) {
 void ClientAdaptor::ProvideOffered(ClientHost& host) {
   SwarmIntegrity& judge = swarm_->judge();
   const Metainfo metainfo = torrent();
+  if (plan_.contradicts) return host.files().Provide(metainfo.name, judge.content());
   if (!plan_.honest) return host.files().Provide(metainfo.name, swarm_->wrong_content());
   std::string bytes(judge.content().view());
   judge.OnWholeFile(host.name());
@@ -299,6 +309,9 @@ void ClientAdaptor::AfterStep(ClientHost& host) {
   if (stops_since_ == Instant::Never() && host.machine()->phase() == "stopping") {
     stops_since_ = host.now();
   }
+  // Clients of version 1 would find each piece wrong, and ban whoever gave it to them.
+  if (plan_.contradicts && !host.machine()->verified().none())
+    host.world().Fail("torrents: " + host.name() + " offers a piece that is not its torrent's by SHA-1");
   CheckSaid(host);
   CheckEdits(host);
   CheckRates(host);

@@ -43,10 +43,16 @@ struct ClientPlan {
   // Knows only the info-hashes, and the trackers never answer it when it asks for the torrent: they might be
   // trackers of others.
   bool by_magnet = false;
+  // ... and the link names no tracker, but everybody who is honest.
+  bool peers_alone = false;
   bool keep_offering = true;
-  bool selects = false;                // of a tree: downloads some files, and others in another life
+  bool selects = false;  // of a tree: downloads some files, and others in another life
+  // Of the file that it has the torrent from; none: it has got it otherwise.
+  std::optional<TorrentFormat> format = std::nullopt;
   std::vector<uint32_t> damaged = {};  // pieces of the offered file that are not the content's
   PartFile part = PartFile::kNone;
+  // The file is the content, and the SHA-1 hashes of the torrent are of something else.
+  bool contradicts = false;
 };
 
 class ClientAdaptor : public DefaultAdaptor {

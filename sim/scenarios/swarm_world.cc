@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,13 +31,16 @@ SwarmWorld::SwarmWorld(World& world, Network& network, Streams& streams, Tracker
       clients_.push_back(MakeClient(plan.faults, std::move(client)));
     }
   } else {
+    formats_ = world.Stream("what files torrents are read from");
     sharing_ = world.Stream("who shares an IP address");
     if (!sharing_->Chance(1, 4)) sharing_.reset();
     DrawContent(rng);
     client_config_ = DrawSwarmConfig(rng, kPeersMax);
     if (!plan.calm) DrawRateLimits();
-    AddClients(rng, plan);
     if (!plan.calm) web_.emplace(world);
+    if (web_.has_value() && web_->size() == 0) web_.reset();
+    if (web_.has_value()) DrawWebLimit();
+    AddClients(rng, plan);
     for (uint32_t i = 0; web_.has_value() && i < web_->size(); ++i) {
       if (web_->honest(i)) judge_->AddHonest(swarm::WebSeedAddress(i));
     }
@@ -76,9 +80,12 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
   const uint64_t seeders = rng.Between(1, 4);
   const uint64_t downloaders = rng.Between(1, 4);
   const uint64_t liars = !plan.calm && rng.Chance(1, 2) ? rng.Between(1, 4) : 0;
-  const bool damages = !plan.calm && rng.Chance(1, 4);
+  // More often where web servers have what no peer has.
+  RandomStream losing = world_.Stream("what the web alone has");
+  const bool damages = (!plan.calm && rng.Chance(1, 4)) || (web_.has_value() && losing.Chance(1, 2));
   const bool two_names = rng.Chance(1, 4);
   RandomStream selecting = world_.Stream("who selects files");
+  RandomStream naming = world_.Stream("what magnet links name");
   for (uint64_t i = 0; i < seeders; ++i) {
     ClientPlan client{.name = absl::StrFormat("seeder-%d", i + 1), .address = NextAddress()};
     if (damages && rng.Chance(3, 4)) client.damaged = DrawDamage(rng);
@@ -97,6 +104,9 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
                       .keep_offering = rng.Chance(3, 4)};
     client.other_name = two_names && !client.by_key && !client.by_magnet && rng.Chance(1, 2);
     client.selects = shares_a_tree() && selecting.Chance(1, 2);
+    // It is nobody's claim that finds such a one later: it leaves when it is done.
+    client.peers_alone = client.by_magnet && naming.Chance(1, 3);
+    if (client.peers_alone) client.keep_offering = false;
     if (!plan.calm && rng.Chance(1, 4)) {
       client.part = static_cast<PartFile>(rng.Below(static_cast<uint64_t>(PartFile::kCount)));
     }
@@ -106,6 +116,10 @@ void SwarmWorld::AddClients(RandomStream& rng, const SwarmPlan& plan) {
     clients_.push_back(MakeClient(
         plan.faults, {.name = absl::StrFormat("liar-%d", i + 1), .address = NextAddress(), .honest = false}));
   }
+  if (plan.calm || !world_.Stream("whose torrent contradicts itself").Chance(1, 6)) return;
+  ClientPlan contradiction{.name = "contradiction", .address = NextAddress(), .honest = false};
+  contradiction.contradicts = true;
+  clients_.push_back(MakeClient(plan.faults, std::move(contradiction)));
 }
 
 // Not all of them: a file without one good piece is not offered.
@@ -124,6 +138,14 @@ void SwarmWorld::DrawRateLimits() {
   for (uint64_t* limit : {&client_config_.upload_limit, &client_config_.download_limit}) {
     if (rng.Chance(1, 8)) *limit = rng.Between(64 << 10, 1 << 20);
   }
+}
+
+// What is fetched from web servers under a limit comes in many small ranges, and without one a whole content
+// of such a world in a single one.
+void SwarmWorld::DrawWebLimit() {
+  RandomStream rng = world_.Stream("rate limit beside web servers");
+  if (client_config_.download_limit == 0 && rng.Chance(1, 2))
+    client_config_.download_limit = rng.Between(64 << 10, 1 << 20);
 }
 
 Address SwarmWorld::NextAddress() {
@@ -195,6 +217,10 @@ void SwarmWorld::MakeContent(RandomStream& rng, uint64_t length, uint32_t piece_
 }
 
 std::unique_ptr<ClientHost> SwarmWorld::MakeClient(const FaultPlan& plan, ClientPlan client) {
+  if (formats_ && formats_->Chance(1, 2)) {
+    constexpr TorrentFormat kFormats[] = {TorrentFormat::kHybrid, TorrentFormat::kV1, TorrentFormat::kV2};
+    client.format = kFormats[formats_->Below(std::size(kFormats))];
+  }
   HostOptions options;
   options.name = client.name;
   options.disk = plan.disk;
@@ -209,6 +235,14 @@ void SwarmWorld::Start() {
   Register();
   for (const auto& client : clients_) client->Start();
   for (const auto& peer : byzantine_) peer->Begin();
+}
+
+std::vector<Address> SwarmWorld::HonestAddresses() const {
+  std::vector<Address> addresses = {rescuer_->adaptor().plan().address};
+  for (const auto& client : clients_) {
+    if (client->adaptor().plan().honest) addresses.push_back(client->adaptor().plan().address);
+  }
+  return addresses;
 }
 
 std::vector<Process*> SwarmWorld::honest() const {
@@ -321,6 +355,7 @@ std::string SwarmWorld::WrongClaim(const std::vector<Process*>& core,
     if (std::find(core.begin(), core.end(), client.get()) == core.end() || !client->alive()) continue;
     const swarm::Client& machine = *client->machine();
     if (machine.phase() != "downloading" && machine.phase() != "offering") continue;
+    if (machine.config().trackers == 0) continue;
     const std::optional<PieceMap> claimed = ClaimAt(node, client->adaptor().plan().address);
     if (claimed == machine.verified() || client->adaptor().withdrawal_may_be_late()) continue;
     // What an earlier life claimed and its crash has lost stays listed as long as this life renews its claim:

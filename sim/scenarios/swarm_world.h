@@ -47,6 +47,7 @@ class SwarmWorld {
   void StartRescuer() { rescuer_->Start(); }
 
   std::vector<Process*> honest() const;
+  std::vector<Address> HonestAddresses() const;  // the rescuer's among them
   std::vector<uint32_t> others() const;  // endpoints of liars, byzantine peers, the registering client
   // Clients that stay: at least one that offers.
   std::vector<Process*> DrawCore(RandomStream& rng) const;
@@ -105,6 +106,7 @@ class SwarmWorld {
   std::unique_ptr<ClientHost> MakeClient(const FaultPlan& plan, ClientPlan client);
   std::vector<uint32_t> DrawDamage(RandomStream& rng) const;
   void DrawRateLimits();
+  void DrawWebLimit();
   // Its own IP address; or, in some worlds, one that several share, as behind one router.
   Address NextAddress();
 
@@ -124,6 +126,7 @@ class SwarmWorld {
   std::unique_ptr<InquiryHost> registrar_;
   std::unique_ptr<InquiryHost> other_registrar_;  // of worlds in which the content has two names
   uint16_t addresses_ = 0;
+  std::optional<RandomStream> formats_;  // of worlds that are drawn
   std::optional<RandomStream> sharing_;  // in worlds in which several share an IP address
 };
 

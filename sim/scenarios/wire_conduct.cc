@@ -40,27 +40,6 @@ std::string Text(const wire::BlockSpan& block) {
 
 }  // namespace
 
-void WireConduct::OnStart(const swarm::Config& config) {
-  limits_ = config.limits;
-  slots_ = config.upload_slots;
-  limited_ = config.upload_limit != 0;
-  links_max_ = config.connection_limit;
-  dials_max_ = config.dial_limit;
-  dialled_.clear();
-  parted_.clear();
-  refusals_.clear();
-  refused_.clear();
-  banned_.clear();
-  bytes_sent_ = 0;
-  talks_.clear();
-  touched_.clear();
-  arrived_.clear();
-  asked_for_.clear();
-  slots_touched_ = false;
-  verified_ = PieceMap(metainfo_.piece_count());
-  lost_ = PieceMap(metainfo_.piece_count());
-}
-
 void WireConduct::Fail(const std::string& what) { world_.Fail("conduct: " + name_ + " " + what); }
 
 WireConduct::Conversation* WireConduct::Find(LinkId link) {
@@ -223,7 +202,7 @@ void WireConduct::Say(Conversation& talk, const Slice& bytes, Instant now) {
   if (!talk.spoken) {
     wire::Handshake handshake;
     result = talk.said.NextHandshake(handshake);
-    talk.spoken = result == Result::kMessage;
+    if (result == Result::kMessage) Spoke(talk, handshake);
   }
   wire::Message message;
   while (result == Result::kMessage && (result = talk.said.Next(message)) == Result::kMessage)

@@ -10,6 +10,7 @@
 #include <absl/container/btree_set.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -98,6 +99,7 @@ class WireConduct {
   void Dial(const LinkConnect& connect);
   void Refused(const Conversation& talk);
   void Greeted(Conversation& talk, const swarm::wire::Handshake& handshake);
+  void Spoke(Conversation& talk, const swarm::wire::Handshake& handshake);
   void SayFile(const LinkSendFile& send);
   void Hear(Conversation& talk, const swarm::wire::Message& message);
   void HearBlock(Conversation& talk, const swarm::wire::Piece& piece);
@@ -133,7 +135,9 @@ class WireConduct {
   bool limited_ = false;  // bytes per second
   absl::btree_map<LinkId, Conversation> talks_;
   absl::btree_map<LinkId, Address> dialled_;
-  std::vector<Address> parted_;  // from, in this step
+  std::vector<Address> parted_;         // from, in this step
+  std::optional<InfoHash> first_hash_;  // under which it is to meet whom it dials first
+  absl::btree_set<Address> tried_;
   // How often they have hung up on its handshake since they last answered one.
   absl::btree_map<Address, uint32_t> refusals_;
   std::vector<Address> refused_;  // in this step: by these, and it has info-hashes left to try

@@ -13,9 +13,39 @@ namespace {
 // By a hybrid's v1 hash, and those of the torrents of one version alone (InfoHashes).
 constexpr uint32_t kDialledHashes = 3;
 
+// All who have the file of a hybrid know its v1 hash.
+InfoHash HashOf(const Metainfo& metainfo, TorrentFormat format) {
+  if (format == TorrentFormat::kV2) return CutToInfoHash(metainfo.InfoHashV2(format));
+  return metainfo.InfoHashV1(format);
+}
+
 }  // namespace
 
 // --- what happens ---
+
+void WireConduct::OnStart(const swarm::Config& config) {
+  limits_ = config.limits;
+  slots_ = config.upload_slots;
+  limited_ = config.upload_limit != 0;
+  links_max_ = config.connection_limit;
+  dials_max_ = config.dial_limit;
+  first_hash_.reset();
+  if (config.format) first_hash_ = HashOf(metainfo_, *config.format);
+  dialled_.clear();
+  parted_.clear();
+  tried_.clear();
+  refusals_.clear();
+  refused_.clear();
+  banned_.clear();
+  bytes_sent_ = 0;
+  talks_.clear();
+  touched_.clear();
+  arrived_.clear();
+  asked_for_.clear();
+  slots_touched_ = false;
+  verified_ = PieceMap(metainfo_.piece_count());
+  lost_ = PieceMap(metainfo_.piece_count());
+}
 
 void WireConduct::OnInput(const LinkUp& up) {
   Conversation talk;
@@ -53,7 +83,8 @@ void WireConduct::Forget(LinkId link) {
   talks_.erase(found);
 }
 
-// It has lost patience with a handshake: that is no word on the info-hash, and the next try is another matter.
+// It has lost patience with a handshake: that is no word on the info-hash, and the next try is another
+// matter.
 void WireConduct::Close(LinkId link) {
   const auto talk = talks_.find(link);
   if (talk != talks_.end() && talk->second.dialled && !talk->second.greeted)
@@ -75,6 +106,14 @@ void WireConduct::Greeted(Conversation& talk, const swarm::wire::Handshake& hand
   talk.fast = handshake.fast;
   talk.id = handshake.peer_id;
   if (talk.dialled) refusals_[talk.address] = 0;
+}
+
+// Peers know a content by the file they hold, and most hold the one that everybody has.
+void WireConduct::Spoke(Conversation& talk, const swarm::wire::Handshake& handshake) {
+  talk.spoken = true;
+  if (!talk.dialled || !tried_.insert(talk.address).second || !first_hash_) return;
+  if (handshake.info_hash != *first_hash_)
+    Fail("dials under another info-hash first than that of its torrent's file");
 }
 
 uint32_t WireConduct::connected() const {

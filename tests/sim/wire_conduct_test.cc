@@ -66,6 +66,7 @@ struct WireConductTest : testing::Test {
   void ShakeHands(LinkId link, bool fast, LinkId twin = LinkId(0)) {
     wire::Handshake hands;
     hands.fast = true;
+    hands.info_hash = hash;
     judge.OnEffect(LinkSendBytes{link, Slice::Own(wire::EncodeHandshake(hands))}, now);
     hands.fast = fast;
     hands.peer_id[0] = static_cast<uint8_t>((twin == LinkId(0) ? link : twin).value());
@@ -117,6 +118,7 @@ struct WireConductTest : testing::Test {
   World world{1};
   const Metainfo metainfo = MakeMetainfo();
   swarm::Config config;
+  InfoHash hash{};  // under which the client dials
   WireConduct judge{world, "client", metainfo};
   PieceMap verified{3};
   Instant now{Seconds(1000).ns};
@@ -385,6 +387,23 @@ TEST_F(WireConductTest, AllowsAPauseWithOthers) {
   HangsUp(LinkId(6), At(kOther));
   StepEnds();
   ExpectRight();
+}
+
+TEST_F(WireConductTest, WantsPeersMetUnderTheInfoHashOfTheTorrentsFile) {
+  config.format = TorrentFormat::kV1;
+  judge.OnStart(config);
+  hash = metainfo.InfoHashV1(TorrentFormat::kV1);
+  Dial(kLink, At(kLink));
+  ShakeHands(kLink, true);
+  judge.OnInput(LinkDown{kLink, ""});
+  StepEnds();
+  hash = metainfo.InfoHashV1(TorrentFormat::kHybrid);
+  Dial(LinkId(3), At(kLink));
+  ShakeHands(LinkId(3), true);
+  ExpectRight();  // it was met before
+  Dial(LinkId(4), At(kOther));
+  ShakeHands(LinkId(4), true);
+  ExpectWrong("under another info-hash first");
 }
 
 TEST_F(WireConductTest, WantsNobodyDialledTwice) {
