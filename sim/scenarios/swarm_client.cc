@@ -295,10 +295,6 @@ void ClientAdaptor::Begins(ClientHost& host, const Input<swarm::Protocol>& input
       input);
 }
 
-void ClientAdaptor::Links(ClientHost& host, const LinkEffect& effect) {
-  if (conduct_) conduct_->OnEffect(effect, host.now());
-}
-
 void ClientAdaptor::AfterStep(ClientHost& host) {
   if (conduct_) {
     const swarm::Client& client = *host.machine();
@@ -317,48 +313,6 @@ void ClientAdaptor::AfterStep(ClientHost& host) {
   CheckRates(host);
   if (conduct_) CheckProgress(host);
   CheckIdle(host);
-}
-
-// It looks at each peer, so whoever has many is looked at less often. Nobody is idle for the length of a
-// step.
-void ClientAdaptor::CheckIdle(ClientHost& host) {
-  constexpr uint32_t kPeersAtEachStep = 8;
-  const swarm::Client& client = *host.machine();
-  if (++steps_ % (1 + client.progress().peers_connected / kPeersAtEachStep) != 0) return;
-  if (const auto overlooked = client.OverlookedPeer()) {
-    host.world().Fail(
-        absl::StrFormat("idle: %s asks %s for nothing, and could", host.name(), overlooked->ToString()));
-  }
-}
-
-// What it says of itself is what it does.
-void ClientAdaptor::CheckProgress(ClientHost& host) {
-  if (host.machine()->stopped()) return;
-  const swarm::Progress progress = host.machine()->progress();
-  const bool right = progress.peers_connected == conduct_->connected() &&
-                     progress.bytes_sent == conduct_->bytes_sent() && progress.tracker_answered == answered_;
-  if (right) return;
-  host.world().Fail(absl::StrFormat(
-      "progress: %s says it has %d peers, sent %d bytes and was%s answered; it has %d, sent %d and was%s",
-      host.name(), progress.peers_connected, progress.bytes_sent, progress.tracker_answered ? "" : " not",
-      conduct_->connected(), conduct_->bytes_sent(), answered_ ? "" : " not"));
-}
-
-// Since this life began no more bytes of blocks have come and gone than the limits let pass.
-void ClientAdaptor::CheckRates(ClientHost& host) {
-  const swarm::Config& config = host.machine()->config();
-  const swarm::Progress progress = host.machine()->progress();
-  const auto check = [&](uint64_t limit, uint64_t bytes, const char* what) {
-    const uint64_t micros = static_cast<uint64_t>((host.now() - began_).micros());
-    // What is saved up in a pause, and as much at once after it.
-    const uint64_t most = limit / 5 + limit * micros / 1'000'000 + 2 * uint64_t{kBlockSize};
-    if (limit == 0 || bytes <= most) return;
-    host.world().Fail(absl::StrFormat("rate: %s has %s %d bytes, %d more than its limit lets pass",
-                                      host.name(), what, bytes, bytes - most));
-  };
-  check(config.upload_limit, progress.bytes_sent, "sent");
-  const uint64_t received = progress.bytes_received + progress.bytes_from_web;
-  check(config.download_limit, received - std::min(progress.bytes_wasted, received), "received");
 }
 
 // A disk that could not write has its error said, and the client ends: what it would do on is not to be
