@@ -101,6 +101,8 @@ def ends_when_it_has_given_enough(scene):
     scene.command(scene.daemon, "limit", "1", "--seed-ratio", "0.5")
     seeded = scene.daemon.wait_for(1, "seeded")
     check(seeded["ratio"] >= 0.5, seeded)
+    # It is told before it is on the disk.
+    wait_until(lambda: scene.daemon.saved()[0]["seeded"], SECONDS, "the state to be saved")
     scene.daemon.process.kill()
     scene.daemon.start("--seed-time", "1s")
     check(scene.daemon.transfer(1)["state"] == "seeded" and scene.daemon.transfer(1)["sent"] == seeded["sent"], "what was given enough of is begun again")

@@ -53,3 +53,8 @@ class Daemon:
     def wait_for(self, number, state):
         wait_until(lambda: self.transfer(number).get("state") == state, DAEMON_SECONDS, lambda: f"{state}: {self.transfer(number)}")
         return self.transfer(number)
+
+    def saved(self):
+        """The transfers as they are on the disk."""
+        with open(os.path.join(self.state, "transfers"), encoding="utf-8") as file:
+            return json.load(file)["transfers"]

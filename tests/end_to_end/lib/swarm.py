@@ -258,12 +258,25 @@ class Client:
         return self.run("download", what, "-o", path, *flags, seconds=seconds)
 
 
+    @staticmethod
+    def _wait_for_rest(process):
+        """Until it has hashed what it has received: on a busy machine that comes later, and what is unproven is fetched again."""
+        used = [process.cpu_seconds(), time.monotonic()]
+
+        def rests():
+            if process.running() and process.cpu_seconds() != used[0]:
+                used[:] = [process.cpu_seconds(), time.monotonic()]
+            return time.monotonic() - used[1] > 0.5
+
+        wait_until(rests, 60, "the download to come to rest")
+
     def begin_download(self, offer, torrent, result, *flags):
         """A download that has begun and cannot go on, because its only source is stopped."""
         process = self.start("download", torrent, "-o", result, *flags)
         # What it has written, not what the file takes on the disk: that is reserved beforehand.
         wait_until(lambda: process.written_bytes() > 10_000_000 or not process.running(), 60, "the download to begin")
         offer.process.signal(signal.SIGSTOP)
+        self._wait_for_rest(process)
         check(process.running(), lambda: f"the download ended before it could be interrupted: {process.err()}")
         return process
 
