@@ -155,6 +155,7 @@ void StreamLinks::Close(const LinkClose& close) {
   if (found == links_.end() || found->second->closed) return;
   Link& link = *found->second;
   if (!close.flush || !link.up) {
+    if (!link.up) TellDialled(link);
     links_.erase(found);
     return;
   }
@@ -177,15 +178,18 @@ void StreamLinks::OnDown(LinkId id) {
   Drop(id, std::move(why));
 }
 
+void StreamLinks::TellDialled(const Link& link) const {
+  if (!link.dialled || link.connection == nullptr || !options_.dialled) return;
+  options_.dialled(link.connection->peer(), link.up, link.spoke);
+}
+
 // Tells the machine unless it closed the link itself.
 void StreamLinks::Drop(LinkId id, std::string why) {
   const auto found = links_.find(id);
   if (found == links_.end()) return;
   const std::unique_ptr<Link> link = std::move(found->second);
   links_.erase(found);
-  if (link->dialled && link->connection != nullptr && options_.dialled) {
-    options_.dialled(link->connection->peer(), link->up, link->spoke);
-  }
+  TellDialled(*link);
   if (!link->closed) deliver_(LinkDown{id, std::move(why)});
 }
 

@@ -34,8 +34,8 @@ struct StreamLinksOptions {
   size_t read_bytes_per_wake = 256 * 1024;
   // What a peer is asked for and told goes out behind the blocks it is sent.
   ConnectionOptions connection{.unsent_bytes_max = 16 << 10};
-  // Told of each connection that was dialled, once it is over: whether it came up, and whether the peer has
-  // said anything. May be empty.
+  // Told of each connection that was dialled and has ended by itself, or that the machine has closed before
+  // it was up: whether it came up, and whether the peer has said anything. May be empty.
   std::function<void(const Address& peer, bool up, bool spoke)> dialled = {};
 };
 
@@ -86,6 +86,7 @@ class StreamLinks {
   void OnEvent(LinkId id, ConnectionEvent event);
   void Read(LinkId id);
   void OnDown(LinkId id);
+  void TellDialled(const Link& link) const;
   void Drop(LinkId id, std::string why);
 
   Loop& loop_;

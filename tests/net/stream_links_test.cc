@@ -188,6 +188,23 @@ TEST_F(StreamLinksTest, AConnectionNobodyAnswersIsGivenUp) {
   EXPECT_EQ(impatient.links.counters().connect_failed, 1u);
 }
 
+TEST_F(StreamLinksTest, TellsHowEachDialledConnectionHasEnded) {
+  using Ends = std::vector<std::pair<bool, bool>>;  // it was up, the peer spoke
+  Ends told;
+  StreamLinksOptions options;
+  options.dialled = [&](const Address&, bool up, bool spoke) { told.emplace_back(up, spoke); };
+  Side dials(loop_, options);
+  const Address address = *server_.links.Listen(Address::V4(127, 0, 0, 1, 0));
+  dials.links.Execute(LinkConnect{LinkId(1), address});
+  dials.links.Execute(LinkClose{LinkId(1), false});
+  EXPECT_EQ(told, (Ends{{false, false}}));
+  dials.links.Execute(LinkConnect{LinkId(2), address});
+  ASSERT_TRUE(RunUntil(loop_, [&] { return Up(dials, LinkId(2)) && server_.up.size() == 2; }));
+  server_.links.Execute(LinkClose{server_.up.back(), false});
+  ASSERT_TRUE(RunUntil(loop_, [&] { return told.size() == 2; }));
+  EXPECT_EQ(told.back(), std::pair(true, false));
+}
+
 TEST_F(StreamLinksTest, ConnectionsOverTheLimitAreTurnedAwayAndCounted) {
   Side small(loop_, {.links_max = 2});
   const Address address = *small.links.Listen(Address::V4(127, 0, 0, 1, 0));
