@@ -37,12 +37,6 @@ HttpServer::HttpServer(Loop& loop, Listener listener, const HttpServerLimits& li
 
 HttpServer::~HttpServer() = default;
 
-HttpServer::Group HttpServer::GroupOf(const Address& peer) {
-  Group group = peer.ip;
-  if (!peer.is_v4()) std::fill(group.begin() + 8, group.end(), uint8_t{0});
-  return group;
-}
-
 bool HttpServer::Displace(std::optional<uint64_t> client) {
   if (!client) return false;
   ++counters_.displaced;

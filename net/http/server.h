@@ -24,6 +24,7 @@
 #include "core/base/highest.h"
 #include "core/base/time.h"
 #include "net/acceptor.h"
+#include "net/address_group.h"
 #include "net/connection.h"
 #include "net/http/arrivals.h"
 #include "net/http/codec.h"
@@ -114,7 +115,7 @@ class HttpServer {
   void StopAccepting();
 
  private:
-  using Group = std::array<uint8_t, 16>;  // an address without its port, of IPv6 the /64
+  using Group = AddressGroup;
 
   struct Pending {
     HttpExchange exchange;
@@ -146,7 +147,6 @@ class HttpServer {
     bool no_more = false;      // nothing after the pending requests will be read
   };
 
-  static Group GroupOf(const Address& peer);
   void Take(Fd fd, const Address& peer);
   bool Displace(std::optional<uint64_t> client);
   void OnEvent(Client& client, ConnectionEvent event);

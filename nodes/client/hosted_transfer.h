@@ -46,7 +46,7 @@ class HostedTransfer {
   HostedTransfer(const HostedTransfer&) = delete;
   HostedTransfer& operator=(const HostedTransfer&) = delete;
 
-  // A port of its own for peers, before Start; without an address as ListenEverywhere.
+  // A port of its own for peers, before Start; without an address as PeerDoor::Open.
   absl::StatusOr<Address> Listen(const std::optional<Address>& wanted);
   // Once. `listen`: where peers reach it, as it is claimed.
   void Start(const Address& listen);

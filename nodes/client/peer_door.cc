@@ -4,12 +4,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "net/address_group.h"
 #include "net/socket.h"
 
 namespace bt::nodes {
@@ -31,8 +31,9 @@ void ReadableFrom(int fd, int bytes) { ::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT,
 absl::StatusOr<std::unique_ptr<PeerDoor>> PeerDoor::Open(net::Loop& loop,
                                                          const std::optional<Address>& wanted,
                                                          Owners owners) {
-  const auto listen = [](const Address& address) { return net::Listen(address); };
-  absl::StatusOr<net::Listener> listener = wanted ? listen(*wanted) : ListenEverywhere(listen);
+  absl::StatusOr<net::Listener> listener = net::Listen(wanted.value_or(Address{}));
+  // A machine without IPv6 has the other family alone.
+  if (!wanted && !listener.ok()) listener = net::Listen(Address::V4(0, 0, 0, 0, 0));
   if (!listener.ok()) return listener.status();
   return std::make_unique<PeerDoor>(loop, *std::move(listener), std::move(owners));
 }
@@ -57,8 +58,8 @@ void PeerDoor::Take(net::Fd fd, const Address& peer) {
 
 // Who fills the door from one address displaces his own.
 void PeerDoor::MakeRoom() {
-  absl::btree_map<std::array<uint8_t, 16>, std::vector<uint64_t>> of_address;
-  for (const auto& [number, waiting] : waiting_) of_address[waiting.peer.ip].push_back(number);
+  absl::btree_map<net::AddressGroup, std::vector<uint64_t>> of_address;
+  for (const auto& [number, waiting] : waiting_) of_address[net::GroupOf(waiting.peer)].push_back(number);
   const auto most = std::max_element(
       of_address.begin(), of_address.end(),
       [](const auto& one, const auto& other) { return one.second.size() < other.second.size(); });

@@ -27,13 +27,6 @@
 
 namespace bt::nodes {
 
-// Any free port of every address of both families, so that a claim names a place where this process listens
-// whatever family the trackers are reached by. A machine without IPv6 has the other family alone.
-auto ListenEverywhere(auto&& listen) {
-  auto both = listen(Address{});
-  return both.ok() ? std::move(both) : listen(Address::V4(0, 0, 0, 0, 0));
-}
-
 class PeerDoor {
  public:
   // Beyond, who has waited longest of the address with most of them is closed.
@@ -53,7 +46,8 @@ class PeerDoor {
     MseFilter::Hashes hashes;
   };
 
-  // `wanted`: where to listen; nullopt: every address, any free port.
+  // `wanted`: where to listen; nullopt: any free port of every address of both families, so that a claim
+  // names a place where this process listens whatever family the trackers are reached by.
   static absl::StatusOr<std::unique_ptr<PeerDoor>> Open(net::Loop& loop, const std::optional<Address>& wanted,
                                                         Owners owners);
   PeerDoor(net::Loop& loop, net::Listener listener, Owners owners);

@@ -78,7 +78,7 @@ void HttpEdge::OnRequest(net::HttpExchange exchange, net::HttpRequest&& request,
     if (!what.empty()) audited = std::make_unique<Audited>(Audited{std::move(who), peer, std::move(what)});
   }
   const auto refuse = [&](const std::string& why) {
-    Tell(audited.get(), AuditLog::OutcomeOf(503));
+    if (audited) Tell(*audited, AuditLog::OutcomeOf(503));
     Answer(exchange, endpoint,
            RenderResponse(parsed.rendering, tracker_api::Unavailable(why, Seconds(1)), identity_));
   };
@@ -93,7 +93,7 @@ void HttpEdge::OnGone(net::HttpExchange exchange) {
   const auto found = asked_.find(exchange);
   if (found == asked_.end()) return;
   const CallId call = found->second.call;
-  Tell(found->second.audited.get(), AuditLog::kGone);
+  if (found->second.audited) Tell(*found->second.audited, AuditLog::kGone);
   asked_.erase(found);
   router_.Cancel(call);
 }
@@ -109,12 +109,12 @@ void HttpEdge::OnReply(uint64_t exchange, tracker_api::Response response) {
                                    : ok && endpoint == Endpoint::kCluster
                                        ? ClusterView()
                                        : RenderResponse(asked.rendering, response, identity_);
-  if (asked.audited != nullptr) Tell(asked.audited.get(), AuditLog::OutcomeOf(answer.status));
+  if (asked.audited) Tell(*asked.audited, AuditLog::OutcomeOf(answer.status));
   Answer(exchange, endpoint, answer);
 }
 
-void HttpEdge::Tell(const Audited* audited, std::string_view outcome) const {
-  if (audited != nullptr) audit_->Written(audited->who, audited->from, audited->what, outcome);
+void HttpEdge::Tell(const Audited& audited, std::string_view outcome) const {
+  audit_->Written(audited.who, audited.from, audited.what, outcome);
 }
 
 net::HttpResponse HttpEdge::Metrics(const tracker_api::Response& response) const {

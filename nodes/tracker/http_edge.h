@@ -106,7 +106,7 @@ class HttpEdge final : public CallOrigin {
   bool LacksKey(net::HttpExchange exchange, const net::HttpRequest& request, std::string& who);
   bool Refused(net::HttpExchange exchange, const net::HttpRequest& request, const Address& peer,
                std::string& who);
-  void Tell(const Audited* audited, std::string_view outcome) const;
+  void Tell(const Audited& audited, std::string_view outcome) const;
   void Answer(net::HttpExchange exchange, Endpoint endpoint, const net::HttpResponse& response);
   net::HttpResponse Metrics(const tracker_api::Response& response) const;
   net::HttpResponse ClusterView() const;

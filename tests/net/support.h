@@ -3,9 +3,12 @@
 // What the tests of net/ share: a directory that cleans up after itself, waiting for a condition on a loop
 // with a deadline, and a port that nobody else is given.
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <filesystem>
 #include <fstream>
@@ -87,6 +90,19 @@ inline std::shared_ptr<ReadableFile> OpenReadable(const std::string& path) {
   file->fd = Fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   EXPECT_TRUE(file->fd.valid());
   return file;
+}
+
+// A connection to a listener at 127.0.0.1, under way, from this address of the loopback interface.
+inline Fd ConnectFrom(const char* host, const Address& to) {
+  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  EXPECT_EQ(::inet_pton(AF_INET, host, &at.sin_addr), 1);
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
+  EXPECT_EQ(::inet_pton(AF_INET, "127.0.0.1", &at.sin_addr), 1);
+  at.sin_port = htons(to.port);
+  ::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at));
+  return fd;
 }
 
 inline std::string RandomBytes(size_t size, uint64_t seed) {

@@ -2,9 +2,7 @@
 
 #include "nodes/client/peer_door.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <string>
@@ -172,14 +170,7 @@ TEST_F(PeerDoorTest, StrangersAreClosed) {
 
 TEST_F(PeerDoorTest, SilentConnectionsOfOneAddressTakeNobodyElsesPlace) {
   const auto from = [&](const char* host) {
-    net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    EXPECT_EQ(::inet_pton(AF_INET, host, &at.sin_addr), 1);
-    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
-    EXPECT_EQ(::inet_pton(AF_INET, "127.0.0.1", &at.sin_addr), 1);
-    at.sin_port = htons(door_->address().port);
-    ::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at));
+    net::Fd fd = net::ConnectFrom(host, door_->address());
     loop_.RunOnce(Milliseconds(1));
     return fd;
   };

@@ -3,9 +3,7 @@
 // A server on the test's own loop that answers each request with its target, but for /later, whose exchanges
 // wait in a list, and raw connections to it.
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -56,17 +54,7 @@ class HttpServerTest : public ::testing::Test {
     });
     return *std::move(fd);
   }
-  Fd ConnectFrom(const char* host) {
-    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    EXPECT_EQ(::inet_pton(AF_INET, host, &at.sin_addr), 1);
-    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
-    EXPECT_EQ(::inet_pton(AF_INET, "127.0.0.1", &at.sin_addr), 1);
-    at.sin_port = htons(server_->address().port);
-    ::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at));
-    return fd;
-  }
+  Fd ConnectFrom(const char* host) { return net::ConnectFrom(host, server_->address()); }
   void Write(const Fd& fd, std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
